@@ -1,0 +1,1 @@
+"""The pipeline: versioned data in, stages between, registered generators out."""

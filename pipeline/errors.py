@@ -1,0 +1,41 @@
+"""What can go wrong, by what the caller should do about it.
+
+A command turns each of these into an exit code (`ExitCode`); the DAGs turn the exit code into
+fail, retry or skip. A message says what was wrong, what came, what is allowed and what to type
+next.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The contract between a task and the command it runs (from sysexits.h, plus 99)."""
+
+    DONE = 0
+    BAD_INPUT = 65
+    TRANSIENT = 75
+    NOTHING_NEW = 99
+
+
+class MedloomError(Exception):
+    """Base of every error that medloom raises on purpose."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class BadInputError(MedloomError):
+    """The input, the parameters or the settings are wrong: trying again will not help."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class TransientError(MedloomError):
+    """A service, a lock or a disk was not there: the same call may work later."""
+
+    exit_code = ExitCode.TRANSIENT
+
+
+class NothingNewError(MedloomError):
+    """There is nothing to do, which is a success that skips what would follow."""
+
+    exit_code = ExitCode.NOTHING_NEW

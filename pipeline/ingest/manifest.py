@@ -1,0 +1,77 @@
+"""The manifest: one row an image, one CSV file a batch, written once and never changed.
+
+It lives in git beside the batches' .dvc files, so that a data revision is a git commit. No source
+name is in it: those stay in the unversioned local index.
+"""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+MANIFEST_FOLDER = Path("data/manifest")
+RAW_FOLDER = Path("data/raw")
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """One image of a data revision.
+
+    Attributes:
+        id: sha256 (hex) of the pixels' dtype, shape and bytes: what the image *is*.
+        sha256: of the stored canonical PNG file `data/raw/<batch>/<id>.png`.
+        source_sha256: of the file that arrived in the landing zone, byte for byte.
+        batch: name of the ingest that brought it.
+        label: class name.
+        group: patient or near-duplicate group; never crosses splits.
+        split: train, val or test; written once.
+        view: axial, coronal, sagittal or unknown.
+        width, height: pixels, as stored.
+        bits: 8 or 16.
+        version: of this row format.
+    """
+
+    id: str
+    sha256: str
+    source_sha256: str
+    batch: str
+    label: str
+    group: str
+    split: str
+    view: str
+    width: int
+    height: int
+    bits: int
+    version: int = FORMAT_VERSION
+
+    @property
+    def path(self) -> Path:
+        """Where the stored PNG lies, relative to the workspace."""
+        return RAW_FOLDER / self.batch / f"{self.id}.png"
+
+
+_COLUMNS = [field.name for field in fields(Row)]
+_INTEGERS = {field.name for field in fields(Row) if field.type is int}
+
+
+def read_manifest(workspace: Path) -> list[Row]:
+    """All rows of every batch, sorted by id."""
+    rows = []
+    for file in sorted((workspace / MANIFEST_FOLDER).glob("*.csv")):
+        with file.open(newline="") as lines:
+            rows += [
+                Row(**{name: int(v) if name in _INTEGERS else v for name, v in line.items()})
+                for line in csv.DictReader(lines)
+            ]
+    return sorted(rows)
+
+
+def write_batch(workspace: Path, batch: str, rows: list[Row]) -> Path:
+    """Write one batch's rows, sorted by id; returns the file."""
+    file = workspace / MANIFEST_FOLDER / f"{batch}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in sorted(rows))
+    return file

@@ -1,0 +1,80 @@
+"""The arrays that preprocess writes and that train and evaluate read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitArrays:
+    """One split, aligned row by row.
+
+    Attributes:
+        images: uint8 [N, H, W], 0 black to 255 white.
+        labels: int64 [N], an index into the sorted class names.
+        ids: str [N], the image's identity in the manifest.
+        groups: str [N], the patient or near-duplicate group the image belongs to.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    ids: NDArray[np.str_]
+    groups: NDArray[np.str_]
+
+    def save(self, folder: Path) -> None:
+        """Write one .npy file an array into `folder` (made when missing)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("images", "labels", "ids", "groups"):
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a split; images are memory-mapped, the rest is small."""
+        return cls(
+            images=np.load(folder / "images.npy", mmap_mode="r"),
+            labels=np.load(folder / "labels.npy"),
+            ids=np.load(folder / "ids.npy"),
+            groups=np.load(folder / "groups.npy"),
+        )
+
+
+@dataclass(frozen=True)
+class Processed:
+    """A processed data set: the class names in label order, and the three splits."""
+
+    classes: tuple[str, ...]
+    splits: dict[str, SplitArrays]
+
+    @property
+    def train(self) -> SplitArrays:
+        """What the generator learns from."""
+        return self.splits["train"]
+
+    @property
+    def val(self) -> SplitArrays:
+        """What choices during training are made on."""
+        return self.splits["val"]
+
+    @property
+    def test(self) -> SplitArrays:
+        """What figures are reported on and the gate decides on; nothing else may look at it."""
+        return self.splits["test"]
+
+    def save(self, folder: Path) -> None:
+        """Write classes.json and one folder a split."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "classes.json").write_text(json.dumps(list(self.classes)) + "\n")
+        for split, arrays in self.splits.items():
+            arrays.save(folder / split)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        classes = tuple(json.loads((folder / "classes.json").read_text()))
+        return cls(classes, {split: SplitArrays.load(folder / split) for split in SPLITS})
