@@ -7,6 +7,7 @@ name is in it: those stay in the unversioned local index.
 import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
@@ -51,7 +52,11 @@ class Row:
 
 
 _COLUMNS = [field.name for field in fields(Row)]
-_INTEGERS = {field.name for field in fields(Row) if field.type is int}
+_INTEGERS = ("width", "height", "bits", "version")
+
+
+def _parse(line: dict[str, Any]) -> Row:
+    return Row(**line | {name: int(line[name]) for name in _INTEGERS})
 
 
 def read_manifest(workspace: Path) -> list[Row]:
@@ -59,10 +64,7 @@ def read_manifest(workspace: Path) -> list[Row]:
     rows = []
     for file in sorted((workspace / MANIFEST_FOLDER).glob("*.csv")):
         with file.open(newline="") as lines:
-            rows += [
-                Row(**{name: int(v) if name in _INTEGERS else v for name, v in line.items()})
-                for line in csv.DictReader(lines)
-            ]
+            rows += [_parse(line) for line in csv.DictReader(lines)]
     return sorted(rows)
 
 
