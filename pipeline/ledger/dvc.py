@@ -1,0 +1,83 @@
+"""The only runner of DVC."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import BadInputError, ExitCode, TransientError
+
+_EXITED = re.compile(r"exited with (-?\d+)")
+
+
+@dataclass(frozen=True)
+class Dvc:
+    """Runs DVC in one workspace, with this host's cache and the project's remote.
+
+    Attributes:
+        workspace: the clone to work in.
+        cache: folder of the host's shared caches.
+        remote: folder or URL of the DVC remote.
+    """
+
+    workspace: Path
+    cache: Path
+    remote: str
+
+    def configure(self) -> None:
+        """Point the clone at the cache and the remote, in its unversioned local configuration.
+
+        `verify` makes DVC hash what it downloads: without it an altered object in the remote is
+        taken as it comes.
+        """
+        (self.workspace / ".dvc" / "config.local").write_text(
+            f"[core]\n    remote = store\n    analytics = false\n"
+            f"[cache]\n    dir = {self.cache / 'dvc'}\n    type = reflink,hardlink,copy\n"
+            f"['remote \"store\"']\n    url = {self.remote}\n    verify = true\n"
+        )
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        """Run `dvc <arguments>`, passing its output through; returns that output.
+
+        Raises:
+            BadInputError: a stage exited with 65.
+            TransientError: anything else went wrong (DVC exits with 255 whatever the reason).
+        """
+        command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+        lines = []
+        with subprocess.Popen(
+            command,
+            cwd=self.workspace,
+            env={**self._environment(), **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for line in process.stdout or ():
+                print(line, end="", flush=True)
+                lines.append(line)
+        output = "".join(lines)
+        if process.returncode:
+            self._raise(arguments, output)
+        return output
+
+    def _raise(self, arguments: tuple[str, ...], output: str) -> None:
+        message = f"dvc {' '.join(arguments)} failed: {output.strip()[-2000:]}"
+        exited = _EXITED.findall(output)
+        if exited and int(exited[-1]) == ExitCode.BAD_INPUT:
+            raise BadInputError(message)
+        raise TransientError(message)
+
+    def _environment(self) -> dict[str, str]:
+        # The stages' commands say `python`: it must be this one.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+        return clean | {
+            "PATH": path,
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(self.cache / "dvc-site"),
+            "DVC_STUDIO_OFFLINE": "1",
+        }

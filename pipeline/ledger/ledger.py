@@ -1,0 +1,272 @@
+"""The ledger: a bare git repository that is the authority on what was learned from what.
+
+Branches:
+    code        snapshots of the project's files, taken as they lie (dirty or not)
+    data        the batches' .dvc files, the manifest and the quarantine records
+    run/<key>   one training: parents are a code and a data commit; grows by dvc.lock
+    journal     every verdict and promotion, in order (see `pipeline.ledger.journal`)
+
+Whoever develops keeps an untouched working tree: snapshots go through a private index, and work
+happens in private clones. Every write is a push that is refused when the branch has moved, so any
+number of workers need no other lock.
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import BadInputError
+from pipeline.ledger.dvc import Dvc
+from pipeline.ledger.git import Git, GitError
+from pipeline.settings import PROJECT_ROOT, Settings
+
+CODE, DATA = "code", "data"
+
+# What a run needs of the project. A folder of images that happens to lie inside the project's
+# folder must never end up in git, hence names and not "everything".
+_SNAPSHOT = (
+    "dags", "pipeline", "model", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
+    ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock", "Makefile",
+    "scripts", "LICENSE", "README.md",
+)  # fmt: skip
+
+_STAGE_SECTIONS = ("preprocess", "train", "evaluate")
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What makes a training the one it is.
+
+    Attributes:
+        key: 16 hex digits over the three below.
+        data: git tree id of the data revision.
+        code: sha256 over the files that dvc.yaml names as code.
+        params: sha256 over the stages' sections of params.yaml.
+    """
+
+    key: str
+    data: str
+    code: str
+    params: str
+
+
+class Ledger:
+    """One project's ledger, by way of a local mirror of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = settings.ledger
+        self.mirror = Git(settings.cache / "ledger-mirror.git")
+        self._open()
+
+    def _open(self) -> None:
+        if "://" not in self.url and not Path(self.url).exists():
+            Path(self.url).mkdir(parents=True)
+            Git(Path(self.url)).run("init", "--quiet", "--bare", "--initial-branch=code")
+        if not (self.mirror.folder / "HEAD").exists():
+            self.mirror.folder.mkdir(parents=True, exist_ok=True)
+            self.mirror.run("init", "--quiet", "--bare", "--initial-branch=code")
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def head(self, branch: str) -> str | None:
+        """The commit that the ledger's branch points at now; None when there is none."""
+        listed = self.mirror.run("ls-remote", self.url, f"refs/heads/{branch}")
+        if not listed:
+            return None
+        commit = listed.split("\t")[0]
+        self._fetch(commit, branch)
+        return commit
+
+    def _fetch(self, commit: str, branch: str) -> None:
+        try:
+            self.mirror.run("cat-file", "-e", commit)
+        except GitError:
+            # No local branch is written, so that two fetches never contend for a reference.
+            self.mirror.run("fetch", "--quiet", "--no-tags", self.url, f"refs/heads/{branch}")
+
+    def read(self, commit: str, path: str) -> str | None:
+        """A file's text at a commit of the mirror; None when it is not there."""
+        try:
+            return self.mirror.run("cat-file", "blob", f"{commit}:{path}")
+        except GitError:
+            return None
+
+    def tree(self, commit: str, path: str = "") -> str:
+        """The git tree id of a folder at a commit."""
+        return self.mirror.run("rev-parse", f"{commit}:{path}")
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def commit_files(self, branch: str, parent: str | None, files: dict[str, str], why: str) -> str:
+        """Add `files` (path -> text) to `branch` on top of `parent` and push.
+
+        Raises:
+            PushRefusedError: the branch is no longer at `parent`.
+        """
+        with self._private_index() as index:
+            if parent:
+                self.mirror.run("read-tree", parent, env=index)
+            for path, text in files.items():
+                blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
+                entry = f"100644,{blob},{path}"
+                self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
+            tree = self.mirror.run("write-tree", env=index)
+        parents = ["-p", parent] if parent else []
+        commit = self.mirror.run("commit-tree", tree, *parents, "-m", why)
+        self.mirror.push(self.url, commit, branch)
+        return commit
+
+    def snapshot_code(self, project: Path = PROJECT_ROOT) -> str:
+        """Record the project's files as they lie; returns the commit on `code`.
+
+        The commit says which upstream commit the files came from and whether they differ from it.
+        Nothing is recorded again when nothing changed.
+        """
+        head = self.head(CODE)
+        names = [name for name in _SNAPSHOT if (project / name).exists()]
+        with self._private_index() as index:
+            where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(project)}
+            Git(project).run("add", "--force", "--", *_files_of(project, names), env=where)
+            tree = self.mirror.run("write-tree", env=index)
+        if head and self.tree(head) == tree:
+            return head
+        parents = ["-p", head] if head else []
+        message = "snapshot\n\n" + _upstream(project, names)
+        commit = self.mirror.run("commit-tree", tree, *parents, "-m", message)
+        self.mirror.push(self.url, commit, CODE)
+        return commit
+
+    def run_key(self, code: str, data: str) -> RunKey:
+        """The key of training `code` on `data`: equal keys would learn the same weights."""
+        stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")["stages"]
+        sources = {dep for stage in stages.values() for dep in stage["deps"] if dep.endswith(".py")}
+        params = yaml.safe_load(self.read(code, "params.yaml") or "{}")
+        parts = {
+            "data": self.tree(data, "data"),
+            "code": _digest(
+                {path: self.mirror.run("rev-parse", f"{code}:{path}")
+                 for path in sorted({*sources, "dvc.yaml"})}
+            ),
+            "params": _digest({name: params.get(name) for name in _STAGE_SECTIONS}),
+        }  # fmt: skip
+        return RunKey(key=_digest(parts)[:16], **parts)
+
+    def open_run(self, key: str, code: str, data: str, trigger: str) -> str:
+        """Create branch run/<key> out of a code and a data commit, or find it; returns its head."""
+        branch = f"run/{key}"
+        if head := self.head(branch):
+            return head
+        entries = (
+            self.mirror.run("ls-tree", code) + f"\n040000 tree {self.tree(data, 'data')}\tdata"
+        )
+        tree = self.mirror.run("mktree", stdin=entries + "\n")
+        message = f"run {key}\n\ncode {code}\ndata {data}\ntrigger {trigger}"
+        commit = self.mirror.run("commit-tree", tree, "-p", code, "-p", data, "-m", message)
+        self.mirror.push(self.url, commit, branch)
+        return commit
+
+    # -- workspaces ------------------------------------------------------------------------------
+
+    @contextmanager
+    def workspace(self, branch: str, folder: Path) -> Iterator["Workspace"]:
+        """A private clone of `branch` in `folder`; removed again when all went well.
+
+        A folder that a killed try left behind is removed first.
+        """
+        work = self.clone(branch, folder)
+        yield work
+        shutil.rmtree(folder)
+
+    def clone(self, branch: str, folder: Path) -> "Workspace":
+        """Clone `branch` into `folder`, ready for DVC."""
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        git = Git(folder.parent)
+        if not self.head(branch):
+            raise BadInputError(f"the ledger {self.url} has no branch {branch!r}")
+        shared = [] if "://" in self.url else ["--shared"]
+        git.run("clone", "--quiet", *shared, "--no-tags", "--single-branch", "--branch", branch,
+                self.url, folder.name)  # fmt: skip
+        work = Workspace(folder, branch, Dvc(folder, self.settings.cache, self.settings.remote))
+        work.prepare()
+        return work
+
+    @contextmanager
+    def _private_index(self) -> Iterator[dict[str, str]]:
+        index = self.mirror.folder.absolute() / f"index-{uuid.uuid4().hex}"
+        try:
+            yield {"GIT_INDEX_FILE": str(index)}
+        finally:
+            index.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A private clone in which one try does its work."""
+
+    folder: Path
+    branch: str
+    dvc: Dvc
+
+    @property
+    def git(self) -> Git:
+        """Runs git in here."""
+        return Git(self.folder)
+
+    def prepare(self) -> None:
+        """Make DVC usable here (the data branch carries no code, and so no .dvc folder)."""
+        (self.folder / ".dvc").mkdir(exist_ok=True)
+        self.dvc.configure()
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self.git.run("rev-parse", "HEAD")
+
+    def commit_and_push(self, why: str, *paths: str) -> str:
+        """Commit the paths and push to the branch this was cloned from; returns the commit.
+
+        Does nothing but return HEAD when the paths did not change.
+
+        Raises:
+            PushRefusedError: the branch moved since the clone.
+        """
+        self.git.run("add", "--force", "--all", "--", *paths)
+        if self.git.run("status", "--porcelain", "--untracked-files=no"):
+            self.git.run("commit", "--quiet", "--message", why)
+            self.git.push("origin", "HEAD", self.branch)
+        return self.head()
+
+
+def _files_of(project: Path, names: list[str]) -> list[str]:
+    """The snapshot's files, without what tools leave behind."""
+    found = []
+    for name in names:
+        path = project / name
+        files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
+        found += [f for f in files if "__pycache__" not in f.parts and f.suffix != ".pyc"]
+    return sorted(str(file.relative_to(project)) for file in found)
+
+
+def _upstream(project: Path, names: list[str]) -> str:
+    """Which commit of the developers' repository this is, if it is one."""
+    try:
+        commit = Git(project).run("rev-parse", "--verify", "HEAD")
+        dirty = Git(project).run("status", "--porcelain", "--", *names)
+    except GitError:
+        return "upstream none"
+    return f"upstream {commit}\ndirty {'yes' if dirty else 'no'}"
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""Where things are: the one typed view of the deployment, from MEDLOOM_* variables.
+
+Science is params.yaml; this is the rest. Every variable has a default that works on one machine, so
+that a project is its state folder: `state/phantom`, `state/kidney-ct`, one class set and one model
+name each. Phantoms and patients never mix because they never share a state folder.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.errors import BadInputError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One project's places.
+
+    Attributes:
+        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom).
+        landing: folder that images arrive in, only ever read by the pipeline (MEDLOOM_LANDING,
+            default landing/<project> beside the state's parent).
+        ledger: bare git repository of code, data, runs and the journal (MEDLOOM_LEDGER).
+        remote: DVC remote, a folder or a URL (MEDLOOM_REMOTE).
+        cache: DVC's cache and medloom's own, shared by all work on this host (MEDLOOM_CACHE).
+        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>).
+        mlflow_uri: of a tracking server that somebody else runs (MEDLOOM_MLFLOW_URI); empty when
+            medloom runs its own.
+    """
+
+    state: Path
+    landing: Path
+    ledger: str
+    remote: str
+    cache: Path
+    model: str
+    mlflow_uri: str
+
+    @property
+    def project(self) -> str:
+        """The project's name: its state folder's."""
+        return self.state.name
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ, *, project: str | None = None) -> Self:
+        """Read the environment; `project` names a folder under state/ and wins over MEDLOOM_STATE.
+
+        Raises:
+            BadInputError: the project's name cannot be a folder and a model, or the landing zone
+                lies inside the state (what medloom writes must never come back as input).
+        """
+        root = Path(environ.get("MEDLOOM_HOME") or PROJECT_ROOT)
+        default = root / "state" / (project or "phantom")
+        chosen = default if project else Path(environ.get("MEDLOOM_STATE") or default)
+        state = chosen.expanduser().absolute()
+        if not _NAME.fullmatch(state.name):
+            raise BadInputError(
+                f"the project's name is its state folder's, and {state.name!r} will not do: use "
+                "small letters, digits, dot, dash and underscore, e.g. state/kidney-ct"
+            )
+        beside = state.parent.parent if state.parent.name == "state" else state.parent
+        landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
+        settings = cls(
+            state=state,
+            landing=landing.expanduser().absolute(),
+            ledger=environ.get("MEDLOOM_LEDGER") or str(state / "ledger.git"),
+            remote=environ.get("MEDLOOM_REMOTE") or str(state / "remote"),
+            cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
+            model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
+            mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
+        )
+        if settings.landing.is_relative_to(state):
+            raise BadInputError(
+                f"the landing zone {settings.landing} lies inside the state {state}: images must "
+                "arrive from outside; set MEDLOOM_LANDING to a folder elsewhere"
+            )
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables, for a child process to read the same ones."""
+        return {
+            "MEDLOOM_STATE": str(self.state),
+            "MEDLOOM_LANDING": str(self.landing),
+            "MEDLOOM_LEDGER": self.ledger,
+            "MEDLOOM_REMOTE": self.remote,
+            "MEDLOOM_CACHE": str(self.cache),
+            "MEDLOOM_MODEL": self.model,
+            "MEDLOOM_MLFLOW_URI": self.mlflow_uri,
+        }
+
+    @property
+    def index_file(self) -> Path:
+        """The unversioned local index of the landing zone (the only place with source names)."""
+        return self.state / "landing-index.sqlite"
+
+    @property
+    def workspaces(self) -> Path:
+        """Private working folders, one a task try."""
+        return self.state / "workspaces"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training checkpoints, one folder a run key."""
+        return self.state / "checkpoints"
+
+    @property
+    def runs(self) -> Path:
+        """What a DAG run tells whoever watches: progress, results, report; one folder a run."""
+        return self.state / "runs"
+
+    @property
+    def leases(self) -> Path:
+        """Lock files that say which process works on what."""
+        return self.state / "leases"
+
+    @property
+    def services_file(self) -> Path:
+        """Addresses and process ids of the services that `medloom up` started."""
+        return self.state / "services.json"
