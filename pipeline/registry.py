@@ -1,0 +1,302 @@
+"""The only door to MLflow: versions in, versions out, and the aliases.
+
+The journal decides who is champion (`pipeline.ledger.journal`); what is written here is its
+projection and a copy of the lineage, for people and tools that speak MLflow.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.pyfunc
+import numpy as np
+import requests
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+from numpy.typing import NDArray
+
+from pipeline.errors import BadInputError, TransientError
+from pipeline.settings import PROJECT_ROOT
+
+WEIGHTS_TAG = "medloom.weights_sha256"
+CHAMPION, PREVIOUS = "champion", "previous"
+
+# What a consumer needs besides this version's own files; pins follow what trained it.
+_CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What register needs to know of a trained generator.
+
+    Attributes:
+        workspace: folder of the run's clone, with models/ and reports/ present.
+        classes: names in label order.
+        image_size: pixels a side.
+        tags: lineage, copied to the run and to the version.
+        params: flat parameters of the run.
+        metrics: flat figures of the evaluation.
+        dataset_digest: DVC's md5 of the raw listing.
+    """
+
+    workspace: Path
+    classes: tuple[str, ...]
+    image_size: int
+    tags: dict[str, str]
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    dataset_digest: str
+
+
+class Registry:
+    """One registered model on one MLflow server."""
+
+    def __init__(self, uri: str, model: str) -> None:
+        self.uri, self.model = uri, model
+        # Fewer and shorter retries than MLflow's own minutes: the task is retried as a whole.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        mlflow.set_tracking_uri(uri)
+        self._client = MlflowClient(uri)
+
+    # -- versions --------------------------------------------------------------------------------
+
+    def find_by_weights(self, sha256: str) -> int | None:
+        """The version that holds these weights, if there is one."""
+        query = f"name = '{self.model}' and tags.`{WEIGHTS_TAG}` = '{sha256}'"
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(query)
+        return min((int(version.version) for version in found), default=None)
+
+    def register(self, candidate: Candidate) -> int:
+        """Log the run and create its version; the same weights are registered once.
+
+        Returns the version's number. Tags are set in the call that creates the version, so a kill
+        leaves either no version or a findable one.
+        """
+        weights = candidate.workspace / "models" / "generator.safetensors"
+        sha256 = _sha256(weights)
+        if (version := self.find_by_weights(sha256)) is not None:
+            return version
+        tags = {**candidate.tags, WEIGHTS_TAG: sha256, "medloom.synthetic": "YES"}
+        with _as_transient(self.uri):
+            mlflow.set_experiment(self.model)
+            with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags) as run:
+                self._log_facts(candidate)
+                source = self._log_model(candidate, sha256)
+            return self._create_version(source, run, tags)
+
+    def _log_facts(self, candidate: Candidate) -> None:
+        mlflow.log_params(candidate.params)
+        mlflow.log_metrics(candidate.metrics)
+        source = CodeDatasetSource({"branch": f"run/{candidate.tags['medloom.run_key']}"})
+        mlflow.log_input(
+            MetaDataset(source, name="data/raw", digest=candidate.dataset_digest), "training"
+        )
+        for name in ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock"):
+            mlflow.log_artifact(str(candidate.workspace / name), "lineage")
+        mlflow.log_artifacts(str(candidate.workspace / "data" / "manifest"), "lineage/manifest")
+        mlflow.log_dict(environment(), "lineage/environment.json")
+        mlflow.log_artifacts(str(candidate.workspace / "reports"), "evaluation")
+        mlflow.log_artifacts(str(candidate.workspace / "models" / "samples"), "samples")
+
+    def _log_model(self, candidate: Candidate, sha256: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = make_bundle(candidate.workspace, Path(folder) / "bundle", sha256)
+            logged = mlflow.pyfunc.log_model(
+                name="generator",
+                python_model=str(PROJECT_ROOT / "pipeline" / "serving.py"),
+                artifacts={"bundle": str(bundle)},
+                signature=signature(candidate.image_size),
+                input_example=(list(candidate.classes), {"seed": 0, "start": 0}),
+                pip_requirements=_requirements(),
+                metadata={"synthetic": "YES", "weights_sha256": sha256},
+            )
+        return str(logged.model_uri)
+
+    def _create_version(self, source: str, run: Run, tags: Mapping[str, str]) -> int:
+        try:
+            self._client.create_registered_model(
+                self.model, description="Synthetic images by medloom; never for diagnosis."
+            )
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = self._client.create_model_version(
+            self.model, source, run.info.run_id, tags=dict(tags)
+        )
+        return int(version.version)
+
+    # -- aliases and verdicts --------------------------------------------------------------------
+
+    def aliases(self) -> dict[str, int]:
+        """Alias -> version, as the registry has them now."""
+        try:
+            with _as_transient(self.uri):
+                model = self._client.get_registered_model(self.model)
+        except BadInputError:
+            return {}
+        return {alias: int(version) for alias, version in model.aliases.items()}
+
+    def project(self, champion: int | None, previous: int | None) -> None:
+        """Make the aliases say what the journal says."""
+        now = self.aliases()
+        with _as_transient(self.uri):
+            for alias, version in ((CHAMPION, champion), (PREVIOUS, previous)):
+                if version is None and alias in now:
+                    self._client.delete_registered_model_alias(self.model, alias)
+                elif version is not None and now.get(alias) != version:
+                    self._client.set_registered_model_alias(self.model, alias, str(version))
+
+    def attach_verdict(self, version: int, outcome: str, verdict: dict[str, Any]) -> None:
+        """Tag the version with its verdict and keep the figures with its run."""
+        with _as_transient(self.uri):
+            self._client.set_model_version_tag(self.model, str(version), "medloom.verdict", outcome)
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+            self._client.log_dict(run_id, verdict, "verdict.json")
+
+    def attach_report(self, version: int, report: Path) -> None:
+        """Keep the report page with the version's run."""
+        with _as_transient(self.uri):
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+            self._client.log_artifact(run_id, str(report))
+
+    def tags(self, version: int) -> dict[str, str]:
+        """The lineage tags of a version."""
+        with _as_transient(self.uri):
+            return dict(self._client.get_model_version(self.model, str(version)).tags)
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def draw(self, version: int | str, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        """Ask a version (number or alias) for images, as any consumer would.
+
+        It runs in a process of its own, in an empty folder, to which this repository's packages
+        are hidden: what works here works for the consumer.
+
+        Returns uint8 [N, H, W], N = len(labels).
+
+        Raises:
+            BadInputError: the version cannot be loaded or does not answer as its signature says.
+        """
+        separator = "/" if isinstance(version, int) else "@"
+        with tempfile.TemporaryDirectory() as folder:
+            request = {
+                "uri": self.uri,
+                "model": f"models:/{self.model}{separator}{version}",
+                "labels": list(labels),
+                "seed": seed,
+            }
+            done = subprocess.run(
+                [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                why = done.stderr.strip().splitlines()[-1:] or ["no message"]
+                raise BadInputError(f"{request['model']} does not load and answer: {why[0]}")
+            images: NDArray[np.uint8] = np.load(Path(folder) / "images.npy")
+        if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
+            raise BadInputError(
+                f"{request['model']} answered {images.dtype} {images.shape}; "
+                f"allowed is uint8 [{len(labels)}, H, W]"
+            )
+        return images
+
+
+_CONSUMER = """
+import json, sys
+sys.modules.update({"pipeline": None, "model": None, "dags": None})  # as if not installed
+import mlflow, numpy
+request = json.loads(sys.argv[1])
+mlflow.set_tracking_uri(request["uri"])
+model = mlflow.pyfunc.load_model(request["model"])
+numpy.save("images.npy", model.predict(request["labels"], params={"seed": request["seed"]}))
+"""
+
+
+def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
+    """Lay out what a version carries: weights beside their config, and the code that reads them.
+
+    The code is the workspace's, that is, exactly what trained the weights.
+    """
+    generator, code = folder / "generator", folder / "medloom_model"
+    generator.mkdir(parents=True)
+    for name in ("generator.safetensors", "config.json"):
+        shutil.copyfile(workspace / "models" / name, generator / name)
+    shutil.copytree(workspace / "model", code, ignore=shutil.ignore_patterns("__pycache__"))
+    digest = hashlib.sha256()
+    for file in sorted(code.rglob("*.py")):
+        digest.update(str(file.relative_to(code)).encode() + b"\0" + file.read_bytes())
+    facts = {"weights_sha256": sha256, "code_sha256": digest.hexdigest()}
+    (folder / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n")
+    return folder
+
+
+def signature(image_size: int) -> ModelSignature:
+    """Class names in (an unnamed string column), uint8 [N, H, W] out, `seed` and `start` beside."""
+    return ModelSignature(
+        inputs=Schema([ColSpec("string")]),
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
+        params=ParamSchema([ParamSpec("seed", "long", 0), ParamSpec("start", "long", 0)]),
+    )
+
+
+def environment() -> dict[str, str]:
+    """What the figures were made with, without a word of whose machine it is."""
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpus": str(os.cpu_count()),
+        "torch": _version("torch"),
+        "mlflow": _version("mlflow"),
+    }
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={_version(name)}" for name in _CONSUMER_REQUIREMENTS]
+
+
+def _version(name: str) -> str:
+    from importlib.metadata import version
+
+    return version(name)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@contextmanager
+def _as_transient(uri: str) -> Iterator[None]:
+    """A server that cannot be reached is a reason to try again, a refusal is not."""
+    try:
+        yield
+    except MlflowException as error:
+        gone = error.error_code in (
+            "INTERNAL_ERROR",
+            "TEMPORARILY_UNAVAILABLE",
+            "REQUEST_LIMIT_EXCEEDED",
+        )
+        message = f"MLflow at {uri} said: {error.message}"
+        raise (TransientError if gone else BadInputError)(message) from error
+    except (requests.RequestException, OSError) as error:
+        raise TransientError(f"MLflow at {uri} cannot be reached: {error}") from error

@@ -1,0 +1,88 @@
+"""The model as a consumer of the registry sees it: MLflow runs this file when it loads a version.
+
+It needs mlflow and torch, nothing of this repository: the `model` package that made the weights
+travels inside the version and is loaded under a name of its own, so that it collides neither with
+the consumer's modules nor with another version loaded beside it.
+
+    model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
+    images = model.predict(["stone"] * 16, params={"seed": 7})  # uint8 [16, H, W]
+"""
+
+import hashlib
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mlflow
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """Class names in, synthetic images out."""
+
+    def load_context(self, context: Any) -> None:
+        """Check the weights against their recorded sha256, then load them.
+
+        Raises:
+            ValueError: the weights are not the ones that were registered.
+        """
+        bundle = Path(context.artifacts["bundle"])
+        facts = json.loads((bundle / "bundle.json").read_text())
+        weights = bundle / "generator" / "generator.safetensors"
+        found = hashlib.sha256(weights.read_bytes()).hexdigest()
+        if found != facts["weights_sha256"]:
+            raise ValueError(
+                f"{weights} has sha256 {found}, but this version was registered with "
+                f"{facts['weights_sha256']}: the weights were altered; do not use them"
+            )
+        name = f"medloom_model_{facts['code_sha256'][:16]}"
+        self._sampling = _import_package(bundle / "medloom_model", name, "sampling")
+        self._generator = self._sampling.load_generator(bundle / "generator")
+
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 - MLflow passes it
+        model_input: Any,
+        params: dict[str, Any] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw one image a class name.
+
+        Args:
+            model_input: class names, N of them.
+            params: `seed` (default 0): images are a function of seed, position and class alone;
+                `start` (default 0): position of the first, to continue an earlier request.
+
+        Returns:
+            uint8 [N, H, W], 0 black to 255 white. Every one is synthetic.
+
+        Raises:
+            ValueError: a class that the generator does not know.
+        """
+        params = params or {}
+        labels = [str(label) for label in np.asarray(model_input).reshape(-1)]
+        seed, start = int(params.get("seed", 0)), int(params.get("start", 0))
+        images: NDArray[np.uint8] = self._sampling.sample(
+            self._generator, labels, seed, start=start
+        )
+        return images
+
+
+def _import_package(folder: Path, name: str, module: str) -> ModuleType:
+    """Import `<folder>/<module>.py` as `<name>.<module>` without touching sys.path."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{folder} is not a package")
+        package = importlib.util.module_from_spec(spec)
+        sys.modules[name] = package
+        spec.loader.exec_module(package)
+    return importlib.import_module(f"{name}.{module}")
+
+
+mlflow.models.set_model(SyntheticImages())
