@@ -42,26 +42,33 @@ def hold_lease(folder: Path, name: str) -> Iterator[dict[str, str]]:
         yield {LEASE_FILE: str(file), LEASE_TOKEN: token}
 
 
-def _lock(lease: IO[str]) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TransientError(
-                    f"{lease.name} is still held; `medloom down` ends what holds it"
-                ) from None
-            lease.seek(0)
-            end_holder(lease.read())
-            time.sleep(0.5)
-        else:
-            return
+def _lock(lease: IO[str], patience: float = 30.0) -> None:
+    deadline = time.monotonic() + patience
+    while not _try_lock(lease):
+        if time.monotonic() > deadline:
+            raise TransientError(f"{lease.name} is still held; `medloom down` ends what holds it")
+        _end_recorded(lease)
+        time.sleep(0.5)
 
 
-def end_holder(content: str) -> None:
-    """End the process that a lease file names, with all its children."""
-    lines = content.split("\n")
+def _try_lock(lease: IO[str]) -> bool:
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def end_holder(file: Path) -> None:
+    """End the process that holds a lease, with all its children; nothing when it is free."""
+    with file.open("a+") as lease:
+        if not _try_lock(lease):
+            _end_recorded(lease)
+
+
+def _end_recorded(lease: IO[str]) -> None:
+    lease.seek(0)
+    lines = lease.read().split("\n")
     if len(lines) > 1 and lines[1].isdigit() and int(lines[1]) != os.getpid():
         end_process_tree(int(lines[1]))
 
