@@ -1,0 +1,112 @@
+"""Give new images their group and split, and hold that the data set may be learned from."""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from pipeline.errors import BadInputError
+from pipeline.ingest.canonical import Thumbnail
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.grouping import (
+    PIXELS_PREFIX,
+    Grouping,
+    Member,
+    group_images,
+    patient_group,
+)
+from pipeline.ingest.manifest import Row
+from pipeline.ingest.resolve import NewImage
+from pipeline.ingest.splits import SplitBook
+
+
+def group_new(
+    new: Mapping[str, NewImage],
+    rows: Iterable[Row],
+    thumbnails: Mapping[str, Thumbnail],
+    config: IngestConfig,
+) -> Grouping:
+    """Group new images with each other and with the manifest's rows.
+
+    Raises:
+        BadInputError: a row has no thumbnail.
+    """
+    rows = list(rows)
+    if missing := sorted(row.batch for row in rows if row.id not in thumbnails):
+        raise BadInputError(
+            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which is not as it "
+            f"was written: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
+        )
+    old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
+    fresh = [
+        Member(id_, image.found.label, image.image.thumbnail, _patient(image.found.path, config))
+        for id_, image in new.items()
+    ]
+    splits = {row.group: row.split for row in rows}
+    return group_images(fresh, old, splits, config.group_correlation)
+
+
+def place_splits(
+    grouping: Grouping, new: Mapping[str, NewImage], rows: Sequence[Row], config: IngestConfig
+) -> dict[str, str]:
+    """The split of each grouped new image; components without a written group are placed.
+
+    The largest come first, so that every split gets large and small groups alike.
+    """
+    splits = {row.group: row.split for row in rows}
+    book = _book(rows, config)
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for id_, component in grouping.components.items():
+        labels[component][new[id_].found.label] += 1
+    for component in sorted(labels, key=lambda name: (-labels[name].total(), _hash(name))):
+        if component not in splits:
+            splits[component] = book.place(component, labels[component])
+    return {id_: splits[component] for id_, component in grouping.components.items()}
+
+
+def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
+    """Hold that no pixel group has swallowed the data and that every split has every class.
+
+    Raises:
+        BadInputError: an oversized group, or a split without a class.
+    """
+    sizes = Counter(row.group for row in rows if row.group.startswith(PIXELS_PREFIX))
+    for group, size in sizes.most_common(1):
+        if len(rows) >= config.group_share_from and size > config.max_group_share * len(rows):
+            raise BadInputError(
+                f"group {group} holds {size} of {len(rows)} images, {size / len(rows):.0%}; "
+                f"allowed are {config.max_group_share:.0%} (ingest.max_group_share): images of "
+                "different patients look alike to ingest.group_correlation = "
+                f"{config.group_correlation:g}. Raise it towards 1, or let "
+                "ingest.patient_pattern tell the patients by the file names"
+            )
+    book = _book(rows, config)
+    lacking = book.lacking({row.label for row in rows})
+    if lacking and not config.allow_missing:
+        label, split = lacking[0]
+        raise BadInputError(
+            f"class {label} has {book.groups(label)} groups (patients, or sets of images that look "
+            f"alike), none of them in {split}; a class needs 3 groups or more, one each for train, "
+            "val and test. Add images of other patients, take the class's folder away, or set "
+            "ingest.allow_missing: true"
+        )
+
+
+def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
+    book = SplitBook(config.shares)
+    labels: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        labels[row.group, row.split].add(row.label)
+    for (_, split), names in labels.items():
+        book.add(names, split)
+    return book
+
+
+def _patient(path: str, config: IngestConfig) -> str:
+    match = re.search(config.patient_pattern, PurePosixPath(path).name)
+    return patient_group(match["patient"]) if match and match["patient"] else ""
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,72 @@
+"""The form in which an image is kept: its identity, its stored file, its thumbnail."""
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.errors import BadInputError
+from pipeline.ingest.formats import Pixels
+from pipeline.ingest.manifest import RAW_FOLDER
+
+Thumbnail = NDArray[np.uint8]
+THUMBNAILS_FILE = "thumbnails.npz"
+THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
+
+
+def image_id(pixels: Pixels) -> str:
+    """sha256 (hex) of dtype, shape and little-endian bytes, whatever file held the pixels."""
+    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    head = f"{pixels.dtype.name} {pixels.shape[0]} {pixels.shape[1]}\n".encode()
+    return hashlib.sha256(head + little.tobytes()).hexdigest()
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """A greyscale PNG of 8 or 16 bits without metadata; the same bytes every time."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=6)
+    return stream.getvalue()
+
+
+def thumbnail(pixels: Pixels) -> Thumbnail:
+    """uint8 [24, 24], box-averaged and stretched to 0..255 of its own range.
+
+    The stretch costs nothing, as correlation ignores gain and offset, and it keeps the precision
+    of 16-bit files that use a fraction of their range. The aspect is not kept.
+    """
+    size = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    small = Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    values = np.asarray(small, dtype=np.float32)
+    low, high = values.min(), values.max()
+    stretched: Thumbnail = np.round((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+    return stretched
+
+
+def write_thumbnails(folder: Path, thumbnails: Mapping[str, Thumbnail]) -> None:
+    """Write a batch's thumbnails.npz: ids [N], sorted, and thumbnails uint8 [N, 24, 24]."""
+    ids = sorted(thumbnails)
+    stacked = np.stack([thumbnails[id_] for id_ in ids])
+    np.savez_compressed(folder / THUMBNAILS_FILE, ids=np.array(ids), thumbnails=stacked)
+
+
+def read_thumbnails(workspace: Path, batches: Iterable[str]) -> dict[str, Thumbnail]:
+    """Thumbnails of every image of these batches, by id.
+
+    Raises:
+        BadInputError: a batch's file is missing.
+    """
+    thumbnails: dict[str, Thumbnail] = {}
+    for batch in sorted(batches):
+        file = workspace / RAW_FOLDER / batch / THUMBNAILS_FILE
+        if not file.exists():
+            raise BadInputError(
+                f"{file} is missing, and new images are grouped against it: "
+                f"`dvc pull {RAW_FOLDER / batch}.dvc` in the workspace brings it"
+            )
+        with np.load(file) as arrays:
+            thumbnails |= dict(zip(arrays["ids"].tolist(), arrays["thumbnails"], strict=True))
+    return thumbnails

@@ -1,0 +1,112 @@
+"""PNG, JPEG, TIFF and BMP by Pillow, to greyscale of 8 or 16 bits.
+
+What is decided here, once:
+- A 16-bit greyscale file stays 16 bits; 16-bit colour is refused, because Pillow would silently
+  drop the lower eight bits. 32-bit integers and floats are taken when they hold whole numbers
+  from 0 to 65535 (a common way to write 16 bits), else refused: their scale is not known.
+- Colour becomes grey by ITU-R 601 luma. Transparency is laid over black, the background of CT.
+- An EXIF orientation is applied: what counts is the image as a person was shown it, since a
+  mirrored kidney is a different anatomy.
+- CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
+  marker is turned back.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps
+
+from pipeline.ingest.formats.decoded import Decoded, Pixels
+from pipeline.ingest.refusal import Refused
+from pipeline.ingest.synthetic import is_marked
+
+_READERS = ("PNG", "JPEG", "MPO", "TIFF", "BMP")
+_BITS_PER_SAMPLE = 258  # TIFF tag
+_COLOUR = ("RGB", "RGBA", "LA", "CMYK")
+
+
+def decode(data: bytes, max_pixels: int) -> Decoded:
+    """Decode one file; see `pipeline.ingest.formats.decode`."""
+    try:
+        return _decode(data, max_pixels)
+    except Refused:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_many("more than the reader's own limit", max_pixels) from error
+    except EOFError as error:
+        raise _truncated() from error
+    # A damaged file makes Pillow's parsers raise whatever they stumble on (OSError, SyntaxError,
+    # struct.error, KeyError, ...), and one such file must not stop the thousands beside it.
+    except Exception as error:
+        if "truncated" in str(error).lower():
+            raise _truncated() from error
+        detail = f"the content begins as an image and cannot be decoded ({type(error).__name__})"
+        raise Refused("corrupt", detail) from error
+
+
+def is_animated_gif(data: bytes) -> bool:
+    """Whether a GIF has a second frame. A damaged one counts as still."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
+            return bool(image.is_animated)  # type: ignore[attr-defined]  # set by GifImageFile
+    except Exception:  # see decode
+        return False
+
+
+def _decode(data: bytes, max_pixels: int) -> Decoded:
+    with Image.open(io.BytesIO(data), formats=_READERS) as image:
+        if image.width * image.height > max_pixels:
+            raise _too_many(f"{image.width}x{image.height}", max_pixels)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise Refused("multi-frame", f"the file holds {frames} frames; allowed is one a file")
+        if image.mode in _COLOUR and _bits_per_sample(image, data) > 8:
+            raise Refused(
+                "unsupported-depth",
+                "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit "
+                "grey",
+            )
+        image.load()  # PNG text chunks may follow the pixels
+        synthetic = is_marked(getattr(image, "text", image.info))
+        return Decoded(_to_grey(image), synthetic)
+
+
+def _bits_per_sample(image: Image.Image, data: bytes) -> int:
+    if image.format == "PNG":
+        return data[24]  # IHDR: 8 bytes signature, 8 chunk head, 8 size, then the bit depth
+    if image.format == "TIFF":
+        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))  # type: ignore[attr-defined]
+    return 8
+
+
+def _to_grey(image: Image.Image) -> Pixels:
+    upright = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _sixteen_bits(np.asarray(upright))
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        upright = ImageChops.invert(upright)
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
+    if upright.mode == "P":
+        upright = upright.convert("RGB")
+    return np.asarray(upright.convert("L"))
+
+
+def _sixteen_bits(values: np.ndarray) -> Pixels:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535 and np.array_equal(values, np.round(values))):
+        raise Refused(
+            "unsupported-depth",
+            f"{values.dtype.name} values from {low:g} to {high:g}, whose scale is not known; "
+            "allowed are whole numbers from 0 to 65535",
+        )
+    return values.astype(np.uint16)
+
+
+def _too_many(came: str, max_pixels: int) -> Refused:
+    return Refused("too-many-pixels", f"the image has {came} pixels; allowed are {max_pixels}")
+
+
+def _truncated() -> Refused:
+    return Refused("truncated", "the file ends before its image does; copy it again, whole")

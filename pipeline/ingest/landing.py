@@ -1,0 +1,147 @@
+"""The landing zone: `<landing>/<class>/**/<file>`, listed and read, and never changed."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import BadInputError
+from pipeline.ingest.refusal import Refused
+from pipeline.ingest.synthetic import SIDECAR_SUFFIX
+
+_CLASS = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_IGNORED_NAMES = ("thumbs.db", "desktop.ini")
+_IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One entry of the landing zone, as it was when listed.
+
+    Attributes:
+        path: relative to the landing zone; bytes that are not UTF-8 are surrogate-escaped.
+        size, mtime_ns: by lstat.
+        label: the class, or "" when the entry is in no class folder.
+        refused: why it will not be opened, if so.
+        sidecar: a sidecar file beside it says that the image is synthetic.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    label: str = ""
+    refused: Refused | None = None
+    sidecar: bool = False
+
+
+def scan(landing: Path) -> tuple[list[Found], int]:
+    """Every entry sorted by path, and how many hidden, system and sidecar entries are ignored.
+
+    Raises:
+        BadInputError: `landing` is not a folder that can be listed.
+    """
+    if not landing.is_dir():
+        raise BadInputError(
+            f"the landing zone {landing} is not a folder: make it, put one folder a class into it, "
+            "or set MEDLOOM_LANDING to another folder"
+        )
+    found: list[Found] = []
+    ignored = 0
+    for entry in _walk(landing, ""):
+        if entry is None:
+            ignored += 1
+        else:
+            found.append(entry)
+    return sorted(found, key=lambda entry: os.fsencode(entry.path)), ignored
+
+
+def read_stable(landing: Path, found: Found, max_bytes: int) -> bytes:
+    """The file's bytes, if it is the file that was listed and nobody wrote to it meanwhile.
+
+    Raises:
+        Refused: growing, unreadable or too-large.
+    """
+    if found.size > max_bytes:
+        raise Refused("too-large", f"{found.size} bytes; allowed are {max_bytes}")
+    try:
+        # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since it was listed.
+        handle = os.open(landing / found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            data = stream.read(max_bytes + 1)
+            after = os.fstat(stream.fileno())
+    except FileNotFoundError:
+        raise Refused("growing", "the file went away while it was read") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Refused("unreadable", f"the file cannot be read: {reason}") from error
+    listed = (found.size, found.mtime_ns)
+    if (after.st_size, after.st_mtime_ns) != listed or len(data) != found.size:
+        raise Refused("growing", "the file was being written while it was read; it is tried again")
+    return data
+
+
+def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
+    """Entries below `folder`, depth first; None stands for one that is ignored."""
+    try:
+        with os.scandir(landing / folder) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        yield _unlistable(landing, folder, error)
+        return
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        path = f"{folder}{entry.name}"
+        if _is_ignored(entry.name):
+            yield None
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(landing, f"{path}/")
+        else:
+            sidecar = f"{entry.name}{SIDECAR_SUFFIX}" in names
+            try:
+                yield _look(path, entry.stat(follow_symlinks=False), sidecar)
+            except FileNotFoundError:  # a writer's temporary file, renamed since
+                continue
+
+
+def _look(path: str, status: os.stat_result, sidecar: bool) -> Found:
+    label, refused = "", _special(status.st_mode)
+    if refused is None:
+        try:
+            label = _label(path)
+        except Refused as error:
+            refused = error
+    return Found(path, status.st_size, status.st_mtime_ns, label, refused, sidecar)
+
+
+def _special(mode: int) -> Refused | None:
+    if stat.S_ISLNK(mode):
+        detail = "a symbolic link; links are never followed: put the file itself there"
+        return Refused("symlink", detail)
+    if not stat.S_ISREG(mode):
+        return Refused("special-file", "a pipe, socket or device; allowed are regular files")
+    return None
+
+
+def _label(path: str) -> str:
+    folder, slash, _ = path.partition("/")
+    if not slash:
+        raise Refused("no-class", "the file lies in no class folder; put it into <class>/")
+    label = folder.strip().lower()
+    if not _CLASS.fullmatch(label):
+        detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
+        raise Refused("bad-class", detail)
+    return label
+
+
+def _is_ignored(name: str) -> bool:
+    lower = name.lower()
+    return name.startswith(".") or lower in _IGNORED_NAMES or lower.endswith(_IGNORED_SUFFIXES)
+
+
+def _unlistable(landing: Path, folder: str, error: OSError) -> Found:
+    if not folder:
+        raise BadInputError(f"the landing zone {landing} cannot be listed: {error.strerror}")
+    detail = f"the folder cannot be listed: {error.strerror}"
+    return Found(folder.rstrip("/"), 0, 0, refused=Refused("unreadable", detail))

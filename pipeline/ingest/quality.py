@@ -1,0 +1,34 @@
+"""Which decoded images are worth learning from."""
+
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.formats import Pixels
+from pipeline.ingest.refusal import Refused
+
+
+def check_quality(pixels: Pixels, config: IngestConfig) -> None:
+    """Refuse an image [H, W] that is too small, too long, empty or flat.
+
+    Raises:
+        Refused: too-small, too-long, all-black, constant or low-contrast.
+    """
+    height, width = pixels.shape
+    short, long = sorted((height, width))
+    if short < config.min_side:
+        raise Refused(
+            "too-small", f"{width}x{height} pixels; the shortest side must be >= {config.min_side}"
+        )
+    if long > config.max_aspect * short:
+        raise Refused(
+            "too-long", f"{width}x{height} pixels; long over short must be <= {config.max_aspect:g}"
+        )
+    low, high = int(pixels.min()), int(pixels.max())
+    if high == 0:
+        raise Refused("all-black", "every pixel is 0")
+    if low == high:
+        raise Refused("constant", f"every pixel is {low}")
+    if (spread := float(pixels.std())) < config.min_std:
+        raise Refused(
+            "low-contrast",
+            f"grey levels {low} to {high} with standard deviation {spread:.2f}; allowed is >= "
+            f"{config.min_std:g}",
+        )

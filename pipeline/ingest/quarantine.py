@@ -1,0 +1,82 @@
+"""The versioned record of what was not taken in: no names, only what a person needs to act."""
+
+import csv
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+
+from pipeline.ingest.index import Entry
+from pipeline.ingest.refusal import TRANSIENT
+
+QUARANTINE_FILE = Path("data/quarantine.csv")
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
+
+
+@dataclass(frozen=True, order=True)
+class QuarantineRecord:
+    """One refused file.
+
+    Attributes:
+        record: first 12 hex of the file's sha256, or of its path's when it was not read.
+        label: class, or "" when it is none of the project's.
+        extension: of the name, as ".png", or "".
+        bytes: size of the file.
+        reason, detail: as in Refused.
+    """
+
+    record: str
+    label: str
+    extension: str
+    bytes: int
+    reason: str
+    detail: str
+
+
+def quarantine_records(entries: Iterable[Entry], classes: Iterable[str]) -> list[QuarantineRecord]:
+    """Records of the quarantined entries, sorted; folders outside `classes` are not named."""
+    allowed = set(classes)
+    return sorted(
+        _record(entry, allowed)
+        for entry in entries
+        if entry.outcome == "quarantined" and entry.reason not in TRANSIENT
+    )
+
+
+def write_quarantine(workspace: Path, records: Iterable[QuarantineRecord]) -> Path:
+    """Write data/quarantine.csv; returns the file."""
+    file = workspace / QUARANTINE_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as lines:
+        columns = [field.name for field in fields(QuarantineRecord)]
+        writer = csv.DictWriter(lines, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(record) for record in records)
+    return file
+
+
+def read_quarantine(workspace: Path) -> list[QuarantineRecord]:
+    """What `write_quarantine` wrote; nothing when there is no file."""
+    file = workspace / QUARANTINE_FILE
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        return [
+            QuarantineRecord(**{**line, "bytes": int(line["bytes"])})  # type: ignore[arg-type]
+            for line in csv.DictReader(lines)
+        ]
+
+
+def _record(entry: Entry, allowed: set[str]) -> QuarantineRecord:
+    path = os.fsencode(entry.path)
+    extension = PurePosixPath(entry.path).suffix.lower()
+    return QuarantineRecord(
+        record=(entry.source_sha256 or hashlib.sha256(path).hexdigest())[:12],
+        label=entry.label if entry.label in allowed else "",
+        extension=extension if _EXTENSION.fullmatch(extension) else "",
+        bytes=entry.size,
+        reason=entry.reason,
+        detail=entry.detail,
+    )

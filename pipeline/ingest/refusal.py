@@ -1,0 +1,20 @@
+"""Why a file of the landing zone is not taken in."""
+
+from pipeline.errors import BadInputError
+
+# The file may be fine the next time: it is not remembered, so it stays pending.
+TRANSIENT = frozenset({"growing", "unreadable"})
+# The verdict depends on other files, which a person may have changed since: looked at every time.
+RELATIVE = frozenset({"conflict", "bridge"})
+
+
+class Refused(BadInputError):  # noqa: N818 - a verdict on one file, not a failure of ingest
+    """One file is quarantined: `reason` is a short name for machines, `detail` a sentence.
+
+    The detail never holds a file's or a folder's name: it is kept in versioned records.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,195 @@
+"""Ingest: from the landing zone to a new batch of a data revision.
+
+`ingest` changes the workspace and nothing else. Its caller adds the batch to DVC, commits, pushes,
+and then lets the index record the report's entries: a kill in between loses nothing, as the next
+ingest finds the images in the manifest.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline.ingest.arrange import check_groups, group_new, place_splits
+from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.examine import Progress, examine_all
+from pipeline.ingest.grouping import Grouping
+from pipeline.ingest.index import Entry, LocalIndex
+from pipeline.ingest.landing import scan
+from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.quarantine import quarantine_records, write_quarantine
+from pipeline.ingest.refusal import Refused
+from pipeline.ingest.resolve import NewImage, quarantined, resolve, reusable
+from pipeline.processed import SPLITS
+
+Table = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest found and did.
+
+    Attributes:
+        batch: name of the new batch, or None when no image is new.
+        seen: files in the landing zone = ingested + duplicate + quarantined.
+        new: images of the new batch.
+        ingested, duplicate, quarantined: files now in the landing zone, by outcome.
+        ignored: hidden, system and sidecar files, not counted in seen.
+        read: files that were opened; the others have not changed since an earlier ingest.
+        reasons: quarantined files by reason.
+        images, groups: of the whole manifest after this ingest, by class and split.
+        notes: sentences a person should read.
+        entries: what became of each file, for `LocalIndex.record`.
+    """
+
+    batch: str | None
+    seen: int
+    new: int
+    ingested: int
+    duplicate: int
+    quarantined: int
+    ignored: int
+    read: int
+    reasons: dict[str, int]
+    images: Table
+    groups: Table
+    notes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def ingest(
+    landing: Path,
+    workspace: Path,
+    index: LocalIndex,
+    config: IngestConfig,
+    *,
+    on_progress: Progress | None = None,
+) -> IngestReport:
+    """Take in what is new in the landing zone, as one batch in the workspace.
+
+    Args:
+        landing: `<landing>/<class>/**/<file>`; it is read and never changed.
+        workspace: holds data/manifest and, of every earlier batch, data/raw/<batch>/thumbnails.npz.
+        index: what is known of the landing zone; read here, and not written.
+        config: thresholds.
+        on_progress: called as (files done, files to read).
+
+    Raises:
+        BadInputError: no landing zone, missing thumbnails, an oversized group, or a split without
+            a class. Nothing is written then.
+    """
+    rows = read_manifest(workspace)
+    known = {row.id: row for row in rows}
+    files, ignored = scan(landing)
+    remembered = reusable(index.entries(), files, known, config.rules)
+    changed = [file for file in files if file.path not in remembered]
+    raw = workspace / RAW_FOLDER
+    raw.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=raw, prefix=".incoming-") as store:
+        looks = examine_all(landing, changed, config, Path(store), on_progress)
+        entries, new = resolve(looks, list(remembered.values()), known, config.rules)
+        grouping = Grouping({}, {}, {}, ())
+        if new:
+            thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
+            grouping = group_new(new, rows, thumbnails, config)
+        added = _rows(new, grouping, rows, config)
+        if added:
+            check_groups(rows + added, config)
+            _store(workspace, Path(store), added, new)
+    batches = {row.id: row.batch for row in rows + added}
+    entries = [_finish(entry, grouping, batches) for entry in entries] + list(remembered.values())
+    entries.sort(key=lambda entry: os.fsencode(entry.path))
+    if added:
+        classes = {row.label for row in rows + added}
+        write_quarantine(workspace, quarantine_records(entries, classes))
+    return _report(
+        entries, added, rows + added, ignored=ignored, read=len(changed), notes=grouping.notes
+    )
+
+
+def _rows(
+    new: Mapping[str, NewImage], grouping: Grouping, rows: Sequence[Row], config: IngestConfig
+) -> list[Row]:
+    """Manifest rows of the new images that have a group; bridges have none."""
+    splits = place_splits(grouping, new, rows, config)
+    earlier = len({row.batch for row in rows})
+    content = hashlib.sha256("\n".join(sorted(splits)).encode()).hexdigest()
+    return [
+        Row(
+            id=id_,
+            sha256=new[id_].image.sha256,
+            source_sha256=new[id_].source_sha256,
+            batch=f"b{earlier + 1:04d}-{content[:8]}",
+            label=new[id_].found.label,
+            group=grouping.groups[id_],
+            split=splits[id_],
+            view="unknown",
+            width=new[id_].image.width,
+            height=new[id_].image.height,
+            bits=new[id_].image.bits,
+        )
+        for id_ in sorted(splits)
+    ]
+
+
+def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str, NewImage]) -> None:
+    """Move the new images to their batch's folder; the manifest, which names them, comes last."""
+    batch = added[0].batch
+    folder = workspace / RAW_FOLDER / batch
+    folder.mkdir()
+    for row in added:
+        (store / f"{row.id}.png").rename(workspace / row.path)
+    write_thumbnails(folder, {row.id: new[row.id].image.thumbnail for row in added})
+    write_batch(workspace, batch, list(added))
+
+
+def _finish(entry: Entry, grouping: Grouping, batches: Mapping[str, str]) -> Entry:
+    """The entry with its batch, or quarantined when its image turned out to be a bridge."""
+    if entry.outcome == "quarantined":
+        return entry
+    if groups := grouping.bridges.get(entry.image_id):
+        detail = (
+            f"the image resembles images of {' and '.join(groups)}, which are in different splits; "
+            "either split would leak into the other"
+        )
+        return quarantined(entry, Refused("bridge", detail))
+    return replace(entry, batch=batches[entry.image_id])
+
+
+def _report(
+    entries: Sequence[Entry],
+    added: Sequence[Row],
+    rows: Sequence[Row],
+    *,
+    ignored: int,
+    read: int,
+    notes: tuple[str, ...],
+) -> IngestReport:
+    outcomes = Counter(entry.outcome for entry in entries)
+    reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
+    return IngestReport(
+        batch=added[0].batch if added else None,
+        seen=len(entries),
+        new=len(added),
+        ingested=outcomes["ingested"],
+        duplicate=outcomes["duplicate"],
+        quarantined=outcomes["quarantined"],
+        ignored=ignored,
+        read=read,
+        reasons=dict(sorted(reasons.items())),
+        images=_table((row.label, row.split) for row in rows),
+        groups=_table({(row.label, row.split, row.group): None for row in rows}),
+        notes=notes,
+        entries=tuple(entries),
+    )
+
+
+def _table(cells: Iterable[tuple[str, ...]]) -> Table:
+    """Count cells that begin with (class, split)."""
+    counts = Counter(cell[:2] for cell in cells)
+    labels = sorted({label for label, _ in counts})
+    return {label: {split: counts[label, split] for split in SPLITS} for label in labels}
