@@ -1,0 +1,217 @@
+"""Preprocess: from the stored images of a data revision to arrays of one size, by split.
+
+Each image is laid centred on a black square and resized once, antialiased bicubic, then rounded to
+uint8. Bicubic, because a metric is only comparable when real and generated images went through one
+antialiased resize, and because Lanczos rings around bright stones. Black, because it is what
+surrounds the body in CT. Nothing is cropped and no aspect changes.
+
+Eight-bit images keep their grey levels. Sixteen-bit ones are windowed between two percentiles of
+each image: files say 16 bits and use 10 to 16 of them, so the full range would make most of them
+black, and nothing in a plain PNG or TIFF says what its numbers mean.
+"""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import Field, field_validator
+
+from model.config import Section
+from pipeline.errors import BadInputError
+from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, read_manifest
+from pipeline.processed import SPLITS, Processed, SplitArrays
+from pipeline.sections import load_section
+from pipeline.stages.harness import report_progress
+
+SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
+
+
+class PreprocessConfig(Section):
+    """The `preprocess` section of params.yaml."""
+
+    size: int = Field(64, ge=32, le=256, description="side of the images, a power of two")
+    low_percentile: float = Field(
+        0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
+    )
+    high_percentile: float = Field(
+        99.5, gt=50.0, le=100.0, description="of a 16-bit image's pixels, becomes white"
+    )
+
+    @field_validator("size")
+    @classmethod
+    def _power_of_two(cls, size: int) -> int:
+        if size & (size - 1):
+            raise ValueError(f"{size} is not a power of two; allowed are 32, 64, 128, 256")
+        return size
+
+
+@dataclass(frozen=True)
+class PreprocessResult:
+    """What was written.
+
+    Attributes:
+        classes: class names in label order.
+        images: number of images by split and class.
+        sheets: contact sheets, contact-<split>-<class>.png.
+    """
+
+    classes: tuple[str, ...]
+    images: dict[str, dict[str, int]]
+    sheets: tuple[Path, ...]
+
+
+def preprocess(
+    workspace: Path,
+    out: Path,
+    config: PreprocessConfig,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> PreprocessResult:
+    """Write `pipeline.processed.Processed` and contact sheets into `out`.
+
+    Args:
+        workspace: holds data/manifest and data/raw/<batch> of every batch.
+        out: the folder to write, made when missing.
+        config: size and window.
+        on_progress: called as (images done, images to do).
+
+    Raises:
+        BadInputError: no rows, an image twice, a group in two splits, or a stored file that is
+            missing or not the one that ingest wrote.
+    """
+    rows = read_manifest(workspace)
+    check_rows(rows)
+    images = np.empty((len(rows), config.size, config.size), np.uint8)
+    for number, row in enumerate(rows):
+        images[number] = to_square(_read(workspace, row), config)
+        if on_progress:
+            on_progress(number + 1, len(rows))
+    processed = _split(rows, images)
+    processed.save(out)
+    counts = Counter((row.split, row.label) for row in rows)
+    return PreprocessResult(
+        processed.classes,
+        {split: {label: counts[split, label] for label in processed.classes} for split in SPLITS},
+        tuple(_write_sheets(processed, out)),
+    )
+
+
+def check_rows(rows: Sequence[Row]) -> None:
+    """Hold what everything after relies on: rows, ids once, no group in two splits.
+
+    Raises:
+        BadInputError: naming the image or the group.
+    """
+    if not rows:
+        raise BadInputError(
+            f"{MANIFEST_FOLDER} lists no image: put some into the landing zone, then `medloom run`"
+        )
+    splits: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for row in rows:
+        if ids.setdefault(row.id, row.batch) != row.batch:
+            raise BadInputError(f"image {row.id} is in two batches, {ids[row.id]} and {row.batch}")
+        if splits.setdefault(row.group, row.split) != row.split:
+            raise BadInputError(
+                f"group {row.group} is in two splits, {splits[row.group]} and {row.split}; the "
+                "manifest was changed by hand: restore it from git"
+            )
+        if row.split not in SPLITS:
+            allowed = ", ".join(SPLITS)
+            raise BadInputError(f"image {row.id} is in split {row.split!r}; allowed are {allowed}")
+
+
+def to_square(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.uint8]:
+    """One image uint8 or uint16 [H, W] -> uint8 [size, size], padded with black."""
+    height, width = pixels.shape
+    side = max(height, width)
+    square = np.zeros((side, side), np.float32)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = _window(pixels, config)
+    size = (config.size, config.size)
+    small = Image.fromarray(square).resize(size, Image.Resampling.BICUBIC)
+    return np.clip(np.round(np.asarray(small)), 0, 255).astype(np.uint8)
+
+
+def _window(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.float32]:
+    """Grey levels as floats in 0..255."""
+    values = pixels.astype(np.float32)
+    if pixels.dtype == np.uint8:
+        return values
+    low, high = np.percentile(values, [config.low_percentile, config.high_percentile])
+    if high <= low:  # all but a few pixels are equal: show those few
+        low, high = values.min(), values.max()
+    levels: NDArray[np.float32] = (values - low) * np.float32(255 / max(high - low, 1.0))
+    return np.clip(levels, 0, 255)
+
+
+def _read(workspace: Path, row: Row) -> NDArray[np.generic]:
+    """The stored pixels, if the file is the one that ingest wrote."""
+    file = workspace / row.path
+    pull = f"`dvc pull --force {row.path.parent}.dvc` in the workspace restores the batch"
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise BadInputError(f"{file} is missing, and the manifest lists it: {pull}") from None
+    if (sha256 := hashlib.sha256(data).hexdigest()) != row.sha256:
+        raise BadInputError(
+            f"{file} was altered: its sha256 is {sha256}, the manifest says {row.sha256}; {pull}"
+        )
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        return np.asarray(image)
+
+
+def _split(rows: Sequence[Row], images: NDArray[np.uint8]) -> Processed:
+    classes = tuple(sorted({row.label for row in rows}))
+    splits = {}
+    for split in SPLITS:
+        chosen = [number for number, row in enumerate(rows) if row.split == split]
+        splits[split] = SplitArrays(
+            images=images[chosen],
+            labels=np.array([classes.index(rows[i].label) for i in chosen], np.int64),
+            ids=np.array([rows[i].id for i in chosen], np.str_),
+            groups=np.array([rows[i].group for i in chosen], np.str_),
+        )
+    return Processed(classes, splits)
+
+
+def _write_sheets(processed: Processed, out: Path) -> Iterable[Path]:
+    """Contact sheets of the first images by id, which is a hash: a fixed random sample."""
+    for split, arrays in processed.splits.items():
+        for label, name in enumerate(processed.classes):
+            chosen = arrays.images[arrays.labels == label][: SHEET_SIDE**2]
+            if len(chosen):
+                file = out / f"contact-{split}-{name}.png"
+                Image.fromarray(contact_sheet(chosen)).save(file, compress_level=6)
+                yield file
+
+
+def contact_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images [N, S, S], N <= 64 -> one image, eight in a row, black where there are none."""
+    count, size, _ = images.shape
+    lines = -(-count // SHEET_SIDE)
+    cells = np.zeros((lines * SHEET_SIDE, size, size), np.uint8)
+    cells[:count] = images
+    grid = cells.reshape(lines, SHEET_SIDE, size, size).swapaxes(1, 2)
+    return grid.reshape(lines * size, SHEET_SIDE * size)
+
+
+def main() -> None:
+    """Run the stage in the current workspace, by params.yaml."""
+
+    def tell(done: int, total: int) -> None:
+        if done % 500 == 0 or done == total:
+            report_progress(done=done, total=total)
+
+    config = load_section(Path("params.yaml"), "preprocess", PreprocessConfig)
+    preprocess(Path(), Path("data/processed"), config, on_progress=tell)
+
+
+if __name__ == "__main__":
+    main()
