@@ -1,0 +1,35 @@
+"""The generator: train it, keep it, draw from it. torch only; no service, no file format library.
+
+Names are imported on first use (PEP 562), so that whoever draws images from a shipped generator
+loads torch, numpy and pydantic and nothing else.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Checkpoints": "checkpoint",
+    "Discriminator": "networks",
+    "Generator": "networks",
+    "NetworkConfig": "config",
+    "Progress": "training",
+    "Section": "config",
+    "Stopped": "training",
+    "TrainConfig": "config",
+    "TrainResult": "training",
+    "fingerprint": "checkpoint",
+    "fit": "training",
+    "load_generator": "sampling",
+    "read_safetensors": "weights",
+    "sample": "sampling",
+    "save_generator": "weights",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605 - the one table above is the list of names
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that defines `name` and hand the name on."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -1,0 +1,61 @@
+"""Training images as one uint8 tensor in memory: nothing to decode, no workers."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .sampling import to_float
+
+Batch = tuple[Tensor, Tensor]
+Draw = Callable[[torch.Generator], Batch]
+
+
+def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequence[str]) -> None:
+    """Hold that images, labels and classes fit each other.
+
+    Raises:
+        ValueError: they do not, or a class has no image.
+    """
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
+        raise ValueError(f"images are {images.dtype} {images.shape}, not uint8 [N, size, size]")
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"{labels.shape} labels for {len(images)} images")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise ValueError(
+            f"labels reach from {labels.min()} to {labels.max()}, with {len(classes)} classes"
+        )
+    counts = np.bincount(labels, minlength=len(classes))
+    if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        raise ValueError(
+            f"no training image of class {', '.join(missing)}: add images, or leave the class out"
+        )
+
+
+def balanced_draw(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], classes: int, batch: int
+) -> Draw:
+    """A function that draws a batch with replacement, classes in equal shares.
+
+    Whatever their number of images: the generator is asked for each class by name and judged on
+    each, and with natural shares the rarest one would get a tenth of the steps. The price is that
+    a rare class is repeated more often, which is what the augmentation is for.
+
+    Returns:
+        rng -> (float32 [batch, 1, H, W] in [-1, 1], int64 [batch]).
+    """
+    data = torch.from_numpy(np.array(images))
+    by_class = torch.from_numpy(np.argsort(labels, kind="stable"))
+    counts = torch.from_numpy(np.bincount(labels, minlength=classes))
+    first = counts.cumsum(0) - counts
+
+    def draw(rng: torch.Generator) -> Batch:
+        # Every class in turn, from a random one on: no batch lacks a class by chance.
+        turn = torch.randint(classes, (1,), generator=rng)
+        chosen = (torch.arange(batch) + turn) % classes
+        within = (torch.rand(batch, generator=rng) * counts[chosen]).long()
+        return to_float(data[by_class[first[chosen] + within]]), chosen
+
+    return draw

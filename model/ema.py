@@ -1,0 +1,20 @@
+"""The moving average of the generator's weights: what is kept and sampled from."""
+
+import torch
+from torch import nn
+
+
+def ema_decay(batch: int, images_seen: int, fraction: float) -> float:
+    """How much of the average stays after a step of `batch` images: 0.5^(batch / half-life).
+
+    The half-life is `fraction` of the images seen so far: it rises from nothing, so that the
+    first weights are soon forgotten, to `fraction` of the run.
+    """
+    return float(0.5 ** (batch / (fraction * max(images_seen, batch))))
+
+
+@torch.no_grad()
+def update_ema(average: nn.Module, source: nn.Module, decay: float) -> None:
+    """average <- decay average + (1 - decay) source, in place, in the weights' own float32."""
+    for kept, new in zip(average.parameters(), source.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
