@@ -1,0 +1,53 @@
+"""A task that runs `medloom task …` and turns its exit code into Airflow's terms."""
+
+import os
+import sys
+from typing import Any
+
+from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.sdk import BaseOperator
+
+BAD_INPUT, NOTHING_NEW = 65, 99
+
+
+class MedloomOperator(BaseOperator):  # type: ignore[misc]
+    """Run one pipeline command; its last line of output is the task's XCom.
+
+    Exit codes: 0 done; 65 bad input, fails without another try; 99 nothing new, skips what
+    follows; anything else is worth another try.
+    """
+
+    template_fields = ("arguments",)
+
+    def __init__(self, *, arguments: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.arguments = arguments
+        self._hook: SubprocessHook | None = None
+
+    def execute(self, context: Any) -> str:
+        """Run the command in the project's environment."""
+        self._hook = SubprocessHook()
+        run = context["ti"]
+        result = self._hook.run_command(
+            [sys.executable, "-m", "pipeline", "task", self.task_id, *self.arguments],
+            env={
+                **os.environ,
+                "MEDLOOM_RUN_ID": run.run_id,
+                "MEDLOOM_DAG_ID": run.dag_id,
+                "MEDLOOM_TRY": str(run.try_number),
+                "MEDLOOM_TRIGGER": str(getattr(context["dag_run"], "run_type", "manual")),
+            },
+        )
+        if result.exit_code == BAD_INPUT:
+            raise AirflowFailException(f"bad input, see the log above: {result.output}")
+        if result.exit_code == NOTHING_NEW:
+            raise AirflowSkipException(result.output)
+        if result.exit_code:
+            raise AirflowException(f"exit code {result.exit_code}: {result.output}")
+        return str(result.output)
+
+    def on_kill(self) -> None:
+        """End the command and what it started (it leads a session of its own)."""
+        if self._hook:
+            self._hook.send_sigterm()

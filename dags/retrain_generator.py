@@ -1,0 +1,45 @@
+"""Retrain the generator: weekly, and whenever enough new images have landed.
+
+ingest -> plan -> preprocess -> train -> evaluate -> register -> promote, and a report of whatever
+happened. `plan` ends a run early when nothing is new.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
+
+from dags.command import MedloomOperator
+
+KEY = "{{ ti.xcom_pull(task_ids='plan') }}"
+LANDING = Asset("medloom-landing")
+
+with DAG(
+    dag_id="retrain_generator",
+    description="New images or parameters in, a judged generator out",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 3 * * 1", timezone="UTC"), assets=[LANDING]
+    ),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # One at a time: events that arrive meanwhile fold into one next run, whose ingest lists the
+    # landing zone itself and so misses none of them.
+    max_active_runs=1,
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=10),
+    },
+    tags=["medloom"],
+) as dag:
+    ingest = MedloomOperator(task_id="ingest", arguments=[])
+    plan = MedloomOperator(task_id="plan", arguments=[])
+    preprocess = MedloomOperator(task_id="preprocess", arguments=["--key", KEY])
+    train = MedloomOperator(task_id="train", arguments=["--key", KEY], pool="medloom_train")
+    evaluate = MedloomOperator(task_id="evaluate", arguments=["--key", KEY])
+    register = MedloomOperator(task_id="register", arguments=["--key", KEY])
+    promote = MedloomOperator(task_id="promote", arguments=["--key", KEY])
+    # A teardown runs however the rest ended, and does not turn a failed run green.
+    report = MedloomOperator(task_id="report", arguments=[], retries=1).as_teardown()
+
+    ingest >> plan >> preprocess >> train >> evaluate >> register >> promote >> report

@@ -1,0 +1,111 @@
+"""Whether to retrain now, and on what: the policy, apart from the scheduler."""
+
+import time
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from model.config import Section
+from pipeline.errors import NothingNewError
+from pipeline.ingest.index import PendingFiles
+from pipeline.ingest.manifest import MANIFEST_FOLDER
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import DATA, Ledger, RunKey
+
+
+class RetrainConfig(Section):
+    """The `retrain` section of params.yaml: when arriving images are worth a training.
+
+    A person's own trigger is never held back by it.
+    """
+
+    min_new_images: int = Field(50, ge=1, description="new images that are worth a training")
+    quiet_minutes: float = Field(
+        10.0, ge=0, description="minutes without a new file before a batch counts as complete"
+    )
+    max_wait_hours: float = Field(
+        168.0, gt=0, description="after so long even one image, or a restless landing zone, goes"
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training to be done.
+
+    Attributes:
+        run: the key of what is trained on what.
+        code, data: the commits it comes from.
+        reasons: what is new since the last verdict, in words.
+    """
+
+    run: RunKey
+    code: str
+    data: str
+    reasons: tuple[str, ...]
+
+
+def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | None = None) -> str:
+    """Why the landing zone should be ingested now.
+
+    Raises:
+        NothingNewError: it should not; the message says what is waited for.
+    """
+    now = time.time() if now is None else now
+    if not pending.count or pending.oldest_mtime is None or pending.newest_mtime is None:
+        raise NothingNewError("nothing waits in the landing zone")
+    waited, quiet = (now - pending.oldest_mtime) / 3600, (now - pending.newest_mtime) / 60
+    if waited >= config.max_wait_hours:
+        return f"{pending.count} files, the oldest waits {waited:.1f} h"
+    if pending.count < config.min_new_images:
+        raise NothingNewError(f"{pending.count} of {config.min_new_images} images have arrived")
+    if quiet < config.quiet_minutes:
+        raise NothingNewError(f"files still arrive, the last {quiet:.1f} minutes ago")
+    return f"{pending.count} files, quiet for {quiet:.1f} minutes"
+
+
+def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -> Plan:
+    """Compare what lies in the ledger and the project with the last verdict.
+
+    Raises:
+        NothingNewError: this code, these parameters and this data have their verdict already; or
+            too few images are new, and nobody asked.
+    """
+    data = ledger.head(DATA)
+    if data is None:
+        raise NothingNewError(
+            f"no image was ever ingested; put images into {ledger.settings.landing}/<class>/"
+        )
+    code = ledger.snapshot_code()
+    run = ledger.run_key(code, data)
+    journal = Journal(ledger)
+    if verdict := journal.verdict_on(run.key):
+        raise NothingNewError(
+            f"same data, code and parameters as version {verdict.version} ({verdict.action})"
+        )
+    last = journal.records[-1] if journal.records else None
+    if last is None:
+        return Plan(run, code, data, ("first training",))
+    before = _parse_run(ledger, last.run_key)
+    new = count_images(ledger, data) - count_images(ledger, last.data)
+    reasons = [f"{new:+d} images"] if before.data != run.data else []
+    reasons += ["parameters changed"] if before.params != run.params else []
+    reasons += ["code changed"] if before.code != run.code else []
+    if reasons == [f"{new:+d} images"] and 0 <= new < config.min_new_images and not asked_by_person:
+        raise NothingNewError(f"{new} of {config.min_new_images} images are new")
+    return Plan(run, code, data, tuple(reasons))
+
+
+def count_images(ledger: Ledger, data: str) -> int:
+    """How many images a data revision holds, by its manifest."""
+    names = ledger.mirror.run("ls-tree", "--name-only", data, f"{MANIFEST_FOLDER}/").split()
+    texts = [ledger.read(data, name) or "" for name in names]
+    return sum(len(text.splitlines()) - 1 for text in texts if text)
+
+
+def _parse_run(ledger: Ledger, key: str) -> RunKey:
+    head = ledger.head(f"run/{key}")
+    if head is None:
+        return RunKey(key, "", "", "")
+    # The run's branch began with a commit whose parents are its code and its data.
+    first = ledger.mirror.run("log", "--merges", "--format=%P", "-1", head).split()
+    return ledger.run_key(first[0], first[1])

@@ -1,0 +1,252 @@
+"""The steps of a retraining, each safe to run again: what the scheduler and the CLI call.
+
+Every step works by ledger and remote alone, in a private workspace, so that it may run on any
+machine and be killed at any moment. What it tells a person goes to the run's folder.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import BadInputError, NothingNewError
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER, read_manifest
+from pipeline.ingest.run import IngestReport
+from pipeline.ingest.run import ingest as ingest_files
+from pipeline.ledger.git import PushRefusedError
+from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.planning import Plan, RetrainConfig, landing_is_ready, make_plan
+from pipeline.sections import load_section
+from pipeline.settings import PROJECT_ROOT, Settings
+from pipeline.stages import harness
+
+STAGES = ("preprocess", "train", "evaluate")
+PARAMS = PROJECT_ROOT / "params.yaml"
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What one run of the DAG tells whoever watches it: progress and results, a file a task."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, settings: Settings, run_id: str) -> "RunFolder":
+        """The folder of a DAG run; ids of scheduled runs hold characters that no path should."""
+        safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
+        return cls(settings.runs / safe)
+
+    def progress_file(self, task: str) -> Path:
+        """Where a running task says how far it is."""
+        return self.folder / f"{task}.progress.json"
+
+    def progress(self, task: str) -> dict[str, Any]:
+        """How far a task is, in its own words; empty when it has not said."""
+        return _read_json(self.progress_file(task))
+
+    def result(self, task: str) -> dict[str, Any]:
+        """What a task ended with; empty when it has not."""
+        return _read_json(self.folder / f"{task}.json")
+
+    def save(self, task: str, facts: dict[str, Any]) -> None:
+        """Keep a task's result."""
+        harness.write_atomically(self.folder / f"{task}.json", json.dumps(facts, indent=2) + "\n")
+
+    @contextmanager
+    def recorded(self, task: str) -> Iterator[dict[str, Any]]:
+        """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
+        facts: dict[str, Any] = {}
+        started = time.time()
+        try:
+            yield facts
+        except NothingNewError as nothing:
+            facts |= {"outcome": "skipped", "why": str(nothing)}
+            raise
+        except Exception as error:
+            facts |= {"outcome": "failed", "why": f"{error}"}
+            raise
+        else:
+            facts["outcome"] = "done"
+        finally:
+            facts.setdefault("outcome", "ended from outside")
+            self.save(task, facts | {"started": started, "seconds": time.time() - started})
+
+
+# -- ingest and plan -------------------------------------------------------------------------------
+
+
+def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestReport:
+    """Take what is new in the landing zone into a new data revision.
+
+    The order makes a kill harmless: bytes to the remote, then the revision, then the local index.
+
+    Raises:
+        TransientError: another ingest was faster.
+    """
+    config = load_section(PARAMS, "ingest", IngestConfig)
+    settings.landing.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(settings)
+    with hold_lease(settings.leases, "ingest"):
+        if ledger.head(DATA) is None:
+            about = "Batches of images and the manifest of each, one row an image.\n"
+            ledger.commit_files(DATA, None, {"data/README": about}, "data: begin")
+        index = LocalIndex(settings.index_file)
+        with ledger.workspace(DATA, settings.workspaces / "ingest") as work:
+            _pull_thumbnails(work)
+            report = ingest_files(
+                settings.landing, work.folder, index, config, on_progress=on_progress
+            )
+            if report.batch:
+                _add_batch(work, report)
+        index.record(report.entries)
+    return report
+
+
+def _pull_thumbnails(work: Workspace) -> None:
+    batches = sorted({row.batch for row in read_manifest(work.folder)})
+    if batches:
+        targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
+        work.dvc.run("pull", "--quiet", *targets)
+
+
+def _add_batch(work: Workspace, report: IngestReport) -> None:
+    folder = str(RAW_FOLDER / str(report.batch))
+    work.dvc.run("add", "--quiet", folder)
+    work.dvc.run("push", "--quiet", f"{folder}.dvc")
+    why = f"data: batch {report.batch}, {report.new} images"
+    work.commit_and_push(why, "data/manifest", "data/raw/.gitignore", f"{folder}.dvc", "data")
+
+
+def watch(settings: Settings) -> str:
+    """Why the landing zone should be ingested now; raises NothingNewError when it should not."""
+    config = load_section(PARAMS, "retrain", RetrainConfig)
+    if not settings.landing.is_dir():
+        raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
+    return landing_is_ready(LocalIndex(settings.index_file).pending(settings.landing), config)
+
+
+def plan(settings: Settings, *, trigger: str) -> Plan:
+    """Decide what to train and open its branch in the ledger; raises NothingNewError otherwise."""
+    ledger = Ledger(settings)
+    config = load_section(PARAMS, "retrain", RetrainConfig)
+    made = make_plan(ledger, config, asked_by_person=trigger == "manual")
+    ledger.open_run(made.run.key, made.code, made.data, trigger)
+    return made
+
+
+# -- the stages ------------------------------------------------------------------------------------
+
+
+def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
+    """Run one DVC stage of a run: reproduce, push the data, then push dvc.lock.
+
+    A stage whose result is in the ledger already ends in seconds. A stage that another try of
+    the same run finished meanwhile counts as done.
+    """
+    ledger = Ledger(settings)
+    with hold_lease(settings.leases, f"run-{key}") as lease:
+        folder = settings.workspaces / key / stage
+        with ledger.workspace(f"run/{key}", folder) as work:
+            env = {
+                **lease,
+                harness.PROGRESS_FILE: str(run.progress_file(stage)),
+                harness.CHECKPOINT_FOLDER: str(settings.checkpoints / key),
+                harness.FEATURE_CACHE: str(settings.cache / "features"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            }
+            work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
+            work.dvc.run("push", "--quiet", stage)
+            try:
+                work.commit_and_push(f"{stage} of run {key}", "dvc.lock")
+            except PushRefusedError:
+                if not _has_result(ledger, key, stage):
+                    raise
+
+
+def _has_result(ledger: Ledger, key: str, stage: str) -> bool:
+    head = ledger.head(f"run/{key}")
+    lock = yaml.safe_load(ledger.read(head, "dvc.lock") or "{}") if head else {}
+    return stage in lock.get("stages", {})
+
+
+@contextmanager
+def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iterator[Workspace]:
+    """A workspace of a run whose stages are done, with the outputs of `targets` in place."""
+    ledger = Ledger(settings)
+    missing = [stage for stage in STAGES if not _has_result(ledger, key, stage)]
+    if missing:
+        raise BadInputError(
+            f"run {key} has no result of {', '.join(missing)} in the ledger yet; "
+            "`medloom run --wait` makes it go on"
+        )
+    with (
+        hold_lease(settings.leases, f"run-{key}"),
+        ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
+    ):
+        work.dvc.run("pull", "--quiet", *targets)
+        yield work
+
+
+# -- lineage ---------------------------------------------------------------------------------------
+
+
+def lineage(work: Workspace, key: str) -> dict[str, str]:
+    """Where a run's weights come from, as tags; git stays the authority on each."""
+    lock = (work.folder / "dvc.lock").read_text()
+    parents = work.git.run("log", "--merges", "--format=%P", "-1").split()
+    upstream = work.git.run("log", "-1", "--format=%b", parents[0]).split("\n")
+    facts = dict(line.split(" ", 1) for line in upstream if " " in line)
+    return {
+        "medloom.run_key": key,
+        "dvc.git_commit": work.head(),
+        "dvc.lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
+        "dvc.data_md5": data_listing(lock),
+        "medloom.code_commit": parents[0],
+        "medloom.data_commit": parents[1],
+        "medloom.upstream_commit": facts.get("upstream", "none"),
+        "medloom.upstream_dirty": facts.get("dirty", "unknown"),
+        "medloom.manifest_sha256": _manifest_sha256(work.folder),
+        "medloom.dag_id": os.environ.get("MEDLOOM_DAG_ID", "none"),
+        "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),
+        "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
+        "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
+    }
+
+
+def data_listing(lock: str) -> str:
+    """DVC's md5 of the raw listing that a dvc.lock was made from."""
+    deps = yaml.safe_load(lock)["stages"]["preprocess"]["deps"]
+    return str(next(dep["md5"] for dep in deps if dep["path"] == str(RAW_FOLDER)))
+
+
+def _manifest_sha256(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted((folder / MANIFEST_FOLDER).glob("*.csv")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def describe_ingest(report: IngestReport) -> dict[str, Any]:
+    """The counts of an ingest, without a source name."""
+    facts = asdict(report)
+    del facts["entries"]
+    return facts
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text()))
+    except FileNotFoundError:
+        return {}
