@@ -1,0 +1,55 @@
+"""Is a generated image a training image, give or take two pixels and the brightness?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .nearest import Nearest
+
+_ROWS = 256
+
+
+def best_correlation(
+    queries: NDArray[np.uint8], gallery: NDArray[np.uint8], shift: int = 2
+) -> Nearest:
+    """Highest correlation of each query with any gallery image, over small shifts.
+
+    Correlation of mean-removed pixels does not see brightness or contrast; shifting the query by
+    up to `shift` pixels both ways, over the part that stays inside, undoes a small translation.
+    It is the rule by which ingest joins images to a group, made tolerant, and every pair is
+    compared: none is missed by a choice of neighbours.
+
+    Args:
+        queries, gallery: uint8 [Q, H, W] and [K, H, W] of one size.
+        shift: in pixels; (2 shift + 1)^2 positions are tried.
+
+    Returns:
+        Best correlation (float64 [Q], -1 to 1) and the gallery index (int64 [Q]).
+    """
+    if queries.shape[1:] != gallery.shape[1:]:
+        raise ValueError(f"image sizes differ: {queries.shape[1:]} and {gallery.shape[1:]}")
+    height, width = gallery.shape[1:]
+    centre = gallery[:, shift : height - shift, shift : width - shift]
+    reference = _standardised(centre)
+    best = np.full(len(queries), -np.inf)
+    index = np.zeros(len(queries), dtype=np.int64)
+    steps = range(2 * shift + 1)
+    for top, left in ((top, left) for top in steps for left in steps):
+        window = queries[:, top : top + centre.shape[1], left : left + centre.shape[2]]
+        for start in range(0, len(queries), _ROWS):
+            rows = slice(start, start + _ROWS)
+            correlation = _standardised(window[rows]) @ reference.T
+            nearest = correlation.argmax(1)
+            value = correlation[np.arange(len(nearest)), nearest]
+            better = value > best[rows]
+            best[rows] = np.where(better, value, best[rows])
+            index[rows] = np.where(better, nearest, index[rows])
+    return Nearest(best, index)
+
+
+def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Flattened, mean removed, of unit length; a constant image becomes zeros. float32 [N, P]."""
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    flat /= np.maximum(length, 1e-6)
+    return flat
