@@ -123,7 +123,7 @@ def draw_lesions(
         return [_tumor(rng, body, kidneys[int(rng.integers(2))], span)]
     count = int(rng.integers(1, most + 1))
     propose = _stones if kind == "stone" else _cysts
-    gap = 9.0 if kind == "stone" else 1.0
+    gap = 10.0 if kind == "stone" else 1.0
     lesions: list[Lesion] = []
     for lesion in propose(rng, kidneys, span):
         if all(_apart(lesion, other) > gap for other in lesions):
@@ -139,13 +139,14 @@ _TRIES = 60
 def _stones(
     rng: np.random.Generator, kidneys: tuple[Kidney, Kidney], span: float
 ) -> Iterator[Lesion]:
-    """Calculi in the calyces: 7 to 12 mm across, 500 to 1,300 HU."""
+    """Calculi in the calyces: 7 to 12 mm across, 700 to 1,300 HU."""
     for nth in range(_TRIES):
         kidney = kidneys[int(rng.integers(2))]
         x, y = kidney.inside(rng.uniform(0.25, 1.75) * pi, rng.uniform(0.2, 0.52))
-        r = rng.uniform(3.6, 5.8)
+        r = rng.uniform(4.2, 6.2)
         shape = Outline(x, y, r, r * rng.uniform(0.8, 1.0), rng.uniform(0, pi), 2, wobble(rng, 0.1))
-        solid = _extent(rng, shape, rng.uniform(4, 9), span, nth == 0)
+        # A stone's ends are left out early: a slice of under two pixels could not be counted.
+        solid = replace(_extent(rng, shape, rng.uniform(4, 9), span, nth == 0), least=0.75)
         yield Lesion("stone", kidney.side, Part(solid, rng.uniform(700, 1300), 20))
 
 
@@ -183,7 +184,7 @@ def _extent(
 ) -> Solid:
     """The lesion's solid; one that goes `through` is seen in at least four of five levels."""
     if through:
-        return Solid(shape, rng.uniform(-0.15, 0.15) * span, max(half, 0.62 * span), 2.5, least=0.6)
+        return Solid(shape, rng.uniform(-0.15, 0.15) * span, max(half, 0.72 * span), 2.5, least=0.6)
     return Solid(shape, rng.uniform(-0.5, 0.5) * span, max(half, 4.0), 2.5, least=0.6)
 
 

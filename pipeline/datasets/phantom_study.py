@@ -1,4 +1,4 @@
-"""One study of the phantom: draw the patient, paint the slices, take the picture, tell the truth."""
+"""One study of the phantom: draw the patient, paint the slices, take pictures, say what is in."""
 
 from dataclasses import dataclass, replace
 from math import pi
