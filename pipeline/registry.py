@@ -142,6 +142,17 @@ class Registry:
         )
         return int(version.version)
 
+    def resolve(self, version: str) -> int:
+        """The number of a version given as a number or an alias.
+
+        Raises:
+            BadInputError: there is no such version.
+        """
+        with _as_transient(self.uri):
+            if version.isdigit():
+                return int(self._client.get_model_version(self.model, version).version)
+            return int(self._client.get_model_version_by_alias(self.model, version).version)
+
     # -- aliases and verdicts --------------------------------------------------------------------
 
     def aliases(self) -> dict[str, int]:
@@ -183,8 +194,8 @@ class Registry:
 
     # -- images ----------------------------------------------------------------------------------
 
-    def draw(self, version: int | str, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
-        """Ask a version (number or alias) for images, as any consumer would.
+    def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        """Ask a version for images, as any consumer would.
 
         It runs in a process of its own, in an empty folder, to which this repository's packages
         are hidden: what works here works for the consumer.
@@ -194,11 +205,10 @@ class Registry:
         Raises:
             BadInputError: the version cannot be loaded or does not answer as its signature says.
         """
-        separator = "/" if isinstance(version, int) else "@"
         with tempfile.TemporaryDirectory() as folder:
             request = {
                 "uri": self.uri,
-                "model": f"models:/{self.model}{separator}{version}",
+                "model": f"models:/{self.model}/{version}",
                 "labels": list(labels),
                 "seed": seed,
             }

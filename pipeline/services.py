@@ -14,8 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -91,9 +91,8 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
     if services := find(settings):
         return services
     down(settings)
-    log = settings.state / "logs" / "supervisor.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as stream:
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    with (settings.logs / "supervisor.log").open("ab") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.services", *(["--child"] if die_with_parent else [])],
             cwd=PROJECT_ROOT,
@@ -112,7 +111,7 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
     services = Services.load(settings.services_file)
     end_process_tree(process.pid)
     why = services.error if services and services.error else "they did not answer in time"
-    raise TransientError(f"the services did not come up: {why}; see {log.parent}")
+    raise TransientError(f"the services did not come up: {why}; see {settings.logs}")
 
 
 def down(settings: Settings) -> bool:
@@ -132,6 +131,26 @@ def down(settings: Settings) -> bool:
         end_holder(lease)
     settings.services_file.unlink(missing_ok=True)
     return running
+
+
+@contextmanager
+def mlflow(settings: Settings) -> Iterator[str]:
+    """The address of the project's MLflow server; starts one for the block when none is up."""
+    running = find(settings)
+    if settings.mlflow_uri or running:
+        yield settings.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
+        return
+    uri = f"http://127.0.0.1:{_free_port()}"
+    server = _spawn(settings, "mlflow", *_mlflow_command(settings, uri))
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(f"{uri}/health"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise TransientError(f"MLflow did not start, see {settings.logs / 'mlflow.log'}")
+            time.sleep(0.2)
+        yield uri
+    finally:
+        end_process_tree(server.pid)
 
 
 # -- the supervisor's side -------------------------------------------------------------------------
@@ -177,7 +196,8 @@ class Supervisor:
     def _start(self) -> None:
         self._replace(ready=False)
         if not self.settings.mlflow_uri:
-            self._spawn("mlflow", *_mlflow_command(self.settings, self.services.mlflow_uri))
+            command = _mlflow_command(self.settings, self.services.mlflow_uri)
+            self._spawn("mlflow", *command)
         env = airflow_environment(self.settings, self.services)
         migrate = self._spawn(
             "airflow-db", sys.executable, "-m", "airflow", "db", "migrate", env=env
@@ -197,19 +217,7 @@ class Supervisor:
     def _spawn(
         self, name: str, *command: str, env: dict[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
-        log = self.settings.state / "logs" / f"{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as stream:
-            self.children[name] = subprocess.Popen(
-                command,
-                env=env or {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                cwd=self.settings.state,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - the supervisor has one thread
-            )
+        self.children[name] = _spawn(self.settings, name, *command, env=env)
         return self.children[name]
 
     def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
@@ -247,6 +255,24 @@ class Supervisor:
                 child.kill()
 
 
+def _spawn(
+    settings: Settings, name: str, *command: str, env: dict[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a process that writes to logs/<name>.log and ends when this one does."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    with (settings.logs / f"{name}.log").open("ab") as stream:
+        return subprocess.Popen(
+            command,
+            env=env or {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            cwd=settings.state,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - the supervisor has one thread
+        )
+
+
 def airflow_environment(settings: Settings, services: Services) -> dict[str, str]:
     """Airflow's configuration for one machine, all of it by environment."""
     home = settings.state / "airflow"
@@ -279,7 +305,7 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "LOGGING__LOGGING_LEVEL": "INFO",
-        "LOGGING__BASE_LOG_FOLDER": str(settings.state / "logs" / "tasks"),
+        "LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     clean = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW")}
@@ -330,13 +356,9 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _end_with_parent() -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def end_with_parent() -> None:
     """Ask the kernel to end this process when its parent ends (Linux; elsewhere leases do)."""
-    _end_with_parent()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _raise_exit(*_: Any) -> None:

@@ -121,6 +121,11 @@ class Settings:
         return self.state / "leases"
 
     @property
+    def logs(self) -> Path:
+        """What the services and the tasks say, one file a service."""
+        return self.state / "logs"
+
+    @property
     def services_file(self) -> Path:
         """Addresses and process ids of the services that `medloom up` started."""
         return self.state / "services.json"

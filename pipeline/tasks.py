@@ -199,6 +199,29 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
         yield work
 
 
+def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
+    """Clone a run, by default of the newest data and the project as it lies, with its raw data.
+
+    In the clone `dvc repro` runs the stages by hand; nothing goes back to the ledger.
+
+    Raises:
+        BadInputError: the folder exists, or there is no such branch or no data.
+    """
+    if folder.exists():
+        raise BadInputError(f"{folder} exists; give a folder that does not")
+    ledger = Ledger(settings)
+    if branch is None:
+        code, data = ledger.snapshot_code(), ledger.head(DATA)
+        if data is None:
+            raise BadInputError("no image was ever ingested; `medloom ingest FOLDER` does it")
+        branch = f"run/{ledger.run_key(code, data).key}"
+        ledger.open_run(branch.removeprefix("run/"), code, data, "checkout")
+    work = ledger.clone(branch, folder.absolute())
+    batches = sorted({row.batch for row in read_manifest(work.folder)})
+    work.dvc.run("pull", "--quiet", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
+    return branch
+
+
 # -- lineage ---------------------------------------------------------------------------------------
 
 

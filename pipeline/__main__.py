@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `medloom`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,453 @@
+"""`medloom …`: every command of the pipeline."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.console.tables import bars
+from pipeline.errors import BadInputError, ExitCode, MedloomError, NothingNewError
+from pipeline.settings import Settings
+
+app = typer.Typer(
+    name="medloom",
+    help="Learn a generator of synthetic medical images from the images you have, and keep it "
+    "learning.\n\nStart with `medloom demo`; then `medloom status` and `medloom champion show`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+champion_app = typer.Typer(
+    help="Which version is champion, and how it came to be.", no_args_is_help=True
+)
+task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
+app.add_typer(champion_app, name="champion")
+app.add_typer(task_app, name="task", hidden=True)
+
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+class _Choice:
+    """The project that `--project` named, for the command that follows."""
+
+    project: str | None = None
+
+
+def _settings() -> Settings:
+    return Settings.load(project=_Choice.project)
+
+
+@app.callback()
+def choose_project(
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project",
+            "-p",
+            help="The project, a folder under state/. Default: MEDLOOM_STATE, else phantom.",
+        ),
+    ] = None,
+) -> None:
+    """Remember which project the command is about."""
+    _Choice.project = project
+
+
+# -- the main road -----------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of class folders of images. Default: the built-in phantom."),
+    ] = None,
+    patients: Annotated[
+        int, typer.Option(min=3, help="Phantom patients a class, without a folder.")
+    ] = 80,
+) -> None:
+    """Images in, a champion out: the whole road, once, on this machine.
+
+    Starts Airflow and MLflow on free local ports, feeds the landing zone, runs the retraining and
+    says what came of it. Services that were not up before are ended again. Run twice, the second
+    run finds nothing new and changes nothing.
+    """
+    from pipeline.console.demo import run_demo
+
+    if data is not None and _Choice.project is None and "MEDLOOM_STATE" not in os.environ:
+        _Choice.project = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+    raise typer.Exit(run_demo(_settings(), data, patients, console))
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow and MLflow and keep them running; `medloom down` ends them."""
+    from pipeline import services
+
+    with console.status("starting MLflow and Airflow (about half a minute)"):
+        services.up(_settings())
+    status()
+
+
+@app.command()
+def down() -> None:
+    """End Airflow, MLflow and every task they run."""
+    from pipeline import services
+
+    settings = _settings()
+    with console.status("ending services"):
+        ended = services.down(settings)
+    console.print("all services ended" if ended else f"{settings.project}: nothing was running")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what runs, where, and what the project holds."""
+    from pipeline.console.status import project_status, status_table
+
+    facts = project_status(_settings())
+    console.print_json(data=facts) if as_json else console.print(status_table(facts))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine and this project; exits with 65 when something must be mended."""
+    from pipeline.console.doctor import checks, doctor_table
+
+    found = checks(_settings())
+    if as_json:
+        console.print_json(data=[asdict(check) for check in found])
+    else:
+        console.print(doctor_table(found))
+    if any(check.state == "bad" for check in found):
+        raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders of class folders. Default: only what has landed already."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy folders into the landing zone, then take what is new there into a data revision.
+
+    A folder looks like `images/stone/0001.png`, one folder a class. The originals are only read.
+    """
+    from pipeline import tasks
+    from pipeline.landing_feed import feed
+
+    settings = _settings()
+    with bars(Console(stderr=True)) as bar:
+        for path in paths or []:
+            feed(path, settings.landing, on_progress=bar(f"copying {path.name}"))
+        report = tasks.ingest(settings, bar("reading"))
+    if as_json:
+        console.print_json(data=tasks.describe_ingest(report))
+        return
+    from pipeline.console.tables import ingest_table
+
+    console.print(ingest_table(report))
+
+
+@app.command()
+def quarantine(as_json: Json = False) -> None:
+    """List the files in the landing zone that were not taken, and why.
+
+    File names are shown here only: they stay in an index on this machine, and no report, log or
+    registry has them. The record is the first column of the report's quarantine table.
+    """
+    from pipeline.console.tables import quarantine_table, quarantined_files
+
+    rows = quarantined_files(_settings())
+    console.print_json(data=rows) if as_json else console.print(quarantine_table(rows))
+
+
+@app.command()
+def run(
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the scheduler for a retraining now; needs `medloom up`."""
+    from pipeline import services
+    from pipeline.console.follow import DAG, follow
+    from pipeline.tasks import RunFolder
+
+    settings = _settings()
+    running = services.find(settings)
+    if running is None:
+        raise BadInputError("the services are not up: type `medloom up` first")
+    api = running.airflow()
+    run_id = api.trigger(DAG, {})
+    facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
+    if wait:
+        watcher = Console(stderr=True) if as_json else console
+        facts = follow(api, run_id, RunFolder.of(settings, run_id), watcher)
+    if as_json:
+        console.print_json(data={"run_id": run_id, "state": facts["state"]})
+    else:
+        console.print(f"run {run_id}: {facts['state']}", highlight=False)
+    if facts["state"] == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def checkout(
+    to: Annotated[Path, typer.Argument(help="Folder to make; it must not exist.")],
+    branch: Annotated[
+        str | None, typer.Option(help="A run/<key> of the ledger. Default: the newest data.")
+    ] = None,
+) -> None:
+    """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
+    from pipeline import tasks
+
+    made = tasks.checkout(_settings(), to, branch)
+    console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
+
+
+# -- the champion --------------------------------------------------------------------------------
+
+
+@champion_app.command("show")
+def champion_show(as_json: Json = False) -> None:
+    """Show the champion: version, weights, data, and the verdict that made it."""
+    from pipeline.console.tables import champion_table
+    from pipeline.ledger.journal import Journal
+    from pipeline.ledger.ledger import Ledger
+
+    settings = _settings()
+    record = Journal(Ledger(settings)).champion
+    if record is None:
+        raise BadInputError(f"{settings.model} has no champion yet; `medloom demo` makes one")
+    if as_json:
+        console.print_json(data={"model": settings.model, **record.model_dump()})
+    else:
+        console.print(champion_table(settings.model, record))
+
+
+@champion_app.command("history")
+def champion_history(as_json: Json = False) -> None:
+    """List every verdict, in order."""
+    from pipeline.console.tables import history_table
+    from pipeline.ledger.journal import Journal
+    from pipeline.ledger.ledger import Ledger
+
+    records = Journal(Ledger(_settings())).records
+    if as_json:
+        console.print_json(data=[record.model_dump() for record in records])
+    else:
+        console.print(history_table(records))
+
+
+@app.command()
+def generate(
+    label: Annotated[str, typer.Option(help="Class of the images, e.g. stone.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
+    count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
+    as_json: Json = False,
+) -> None:
+    """Draw synthetic images from the registry's champion.
+
+    Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
+    and seed it came from. medloom refuses such files as training input.
+    """
+    from pipeline.generating import generate_images
+
+    with console.status("loading the generator"):
+        files = generate_images(_settings(), version, label, count, seed, out)
+    if as_json:
+        console.print_json(data={"files": [str(file) for file in files]})
+    else:
+        console.print(f"{len(files)} synthetic {label} images in {out}", highlight=False)
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what no run needs any more: old workspaces, checkpoints of decided runs, old logs.
+
+    The ledger, the remote, the registry and the landing zone are never touched; the cache is
+    counted and kept.
+    """
+    from pipeline.console.cleaning import clean_table, remove, what_lies_around
+
+    found = what_lies_around(_settings())
+    if not dry_run:
+        remove(found)
+    if as_json:
+        console.print_json(
+            data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]
+        )
+    else:
+        console.print(clean_table(found, dry_run=dry_run))
+
+
+# -- what the scheduler runs -----------------------------------------------------------------------
+
+
+def _scheduled(task: str, work: Callable[[Settings, Any, dict[str, Any]], str]) -> None:
+    """Run a step as a task: record it, and print its XCom as the last line."""
+    from pipeline.services import end_with_parent
+    from pipeline.tasks import RunFolder
+
+    settings = Settings.load()
+    if "MEDLOOM_RUN_ID" in os.environ:
+        end_with_parent()
+    folder = RunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
+    with folder.recorded(task) as facts:
+        xcom = work(settings, folder, facts)
+    print(xcom, flush=True)
+
+
+Key = Annotated[str, typer.Option(help="The run's key, as `plan` printed it.")]
+
+
+@task_app.command("watch")
+def task_watch() -> None:
+    """Exit with 0 when the landing zone should be ingested, else with 99."""
+    from pipeline import tasks
+
+    print(tasks.watch(Settings.load()))
+
+
+@task_app.command("ingest")
+def task_ingest() -> None:
+    """Take in what has landed."""
+    from pipeline import tasks
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        def say(done: int, total: int) -> None:
+            if done % 50 == 0 or done == total:
+                _report(folder, "ingest", done=done, total=total, what="files")
+
+        report = tasks.ingest(settings, say)
+        facts.update(tasks.describe_ingest(report))
+        facts["summary"] = (
+            f"{report.new} new images; {report.ingested} ingested, {report.duplicate} duplicate, "
+            f"{report.quarantined} quarantined of {report.seen} files"
+        )
+        return str(facts["summary"])
+
+    _scheduled("ingest", work)
+
+
+@task_app.command("plan")
+def task_plan() -> None:
+    """Decide what to train; the last line is the run's key."""
+    from pipeline import tasks
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+        plan = tasks.plan(settings, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
+        facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")
+        return plan.run.key
+
+    _scheduled("plan", work)
+
+
+def _stage(name: str, key: str) -> None:
+    from pipeline import tasks
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        tasks.run_stage(settings, key, name, folder)
+        facts["key"] = key
+        return key
+
+    _scheduled(name, work)
+
+
+@task_app.command("preprocess")
+def task_preprocess(key: Key) -> None:
+    """Run the DVC stage preprocess."""
+    _stage("preprocess", key)
+
+
+@task_app.command("train")
+def task_train(key: Key) -> None:
+    """Run the DVC stage train."""
+    _stage("train", key)
+
+
+@task_app.command("evaluate")
+def task_evaluate(key: Key) -> None:
+    """Run the DVC stage evaluate."""
+    _stage("evaluate", key)
+
+
+@task_app.command("register")
+def task_register(key: Key) -> None:
+    """Make a registry version of the run's weights."""
+    from pipeline.promotion import register
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+        version = register(settings, key)
+        facts.update(key=key, version=version, summary=f"{settings.model} version {version}")
+        return str(version)
+
+    _scheduled("register", work)
+
+
+@task_app.command("promote")
+def task_promote(key: Key) -> None:
+    """Judge the run's version against the champion and act on the verdict."""
+    from pipeline.promotion import promote
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        record = promote(settings, key, lambda **said: _report(folder, "promote", **said))
+        facts.update(
+            record=record.model_dump(),
+            summary=f"version {record.version} {record.action}: {record.reason}",
+        )
+        return record.action
+
+    _scheduled("promote", work)
+
+
+@task_app.command("report")
+def task_report() -> None:
+    """Write the run's report, whatever happened to the run."""
+    from pipeline.reporting import write_report
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        page = write_report(settings, folder)
+        facts.update(page=str(page), summary="report.html")
+        return page.name
+
+    _scheduled("report", work)
+
+
+def _report(folder: Any, task: str, **facts: Any) -> None:
+    from pipeline.stages.harness import write_atomically
+
+    write_atomically(folder.progress_file(task), json.dumps(facts) + "\n")
+
+
+# -- main ------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; every error that medloom raises on purpose becomes its exit code."""
+    try:
+        app()
+    except NothingNewError as nothing:
+        print(nothing, file=sys.stderr)
+        sys.exit(nothing.exit_code)
+    except MedloomError as error:
+        text = Text.assemble(("medloom: ", "bold red"), str(error))
+        Console(stderr=True).print(text, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

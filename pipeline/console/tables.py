@@ -1,0 +1,132 @@
+"""The tables that commands print."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.run import IngestReport
+from pipeline.ledger.journal import Record
+from pipeline.processed import SPLITS
+from pipeline.settings import Settings
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Progress bars: yields a function that adds one and returns its `(done, total)` callback."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+
+        def add(what: str) -> Callable[[int, int], None]:
+            bar = progress.add_task(what, total=None)
+            return lambda done, total: progress.update(bar, completed=done, total=total)
+
+        yield add
+
+
+def facts_table(facts: dict[str, Any], title: str = "") -> Table:
+    """Two columns, name and value."""
+    table = Table(title=title or None, title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, value if isinstance(value, Text) else str(value))
+    return table
+
+
+def ingest_table(report: IngestReport) -> Group:
+    """Counts of an ingest, and images and groups by class and split."""
+    facts: dict[str, Any] = {
+        "batch": report.batch or "none: no image is new",
+        "files seen": report.seen,
+        "ingested": f"{report.ingested} ({report.new} new)",
+        "duplicate": report.duplicate,
+        "quarantined": report.quarantined,
+        "ignored": f"{report.ignored} hidden, system or sidecar files",
+    }
+    parts: list[Any] = [facts_table(facts)]
+    if report.reasons:
+        parts.append(facts_table(dict(report.reasons), "quarantined, by reason"))
+        parts.append(Text("`medloom quarantine` lists them by name", style="dim"))
+    if report.images:
+        parts.append(split_table(report))
+    parts += [Text(note, style="yellow") for note in report.notes]
+    return Group(*parts)
+
+
+def split_table(report: IngestReport) -> Table:
+    """Images (groups) by class and split."""
+    table = Table(title="images (groups)", title_justify="left", box=None)
+    table.add_column("class", style="bold")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for label in sorted(report.images):
+        images, groups = report.images[label], report.groups[label]
+        cells = [f"{images.get(s, 0)} ({groups.get(s, 0)})" for s in SPLITS]
+        table.add_row(label, *cells)
+    return table
+
+
+def quarantined_files(settings: Settings) -> list[dict[str, str]]:
+    """Every quarantined file of the landing zone by name, with its reason."""
+    entries = LocalIndex(settings.index_file).entries().values()
+    return [
+        {
+            "record": entry.source_sha256[:12],
+            "file": entry.path,
+            "reason": entry.reason,
+            "detail": entry.detail,
+        }
+        for entry in sorted(entries, key=lambda entry: entry.path)
+        if entry.outcome == "quarantined"
+    ]
+
+
+def quarantine_table(rows: Sequence[dict[str, str]]) -> Table:
+    """The quarantined files, by name."""
+    table = Table("record", "file in the landing zone", "reason", "what came, what is allowed")
+    for row in rows:
+        # Names may hold anything, line breaks and terminal codes among it.
+        table.add_row(row["record"], Text(ascii(row["file"])[1:-1]), row["reason"], row["detail"])
+    return table
+
+
+def champion_table(model: str, record: Record) -> Group:
+    """The champion and the verdict that made it."""
+    facts = {
+        "model": f"models:/{model}@champion",
+        "version": record.version,
+        "since": record.time,
+        "before it": f"version {record.predecessor}" if record.predecessor else "none",
+        "run": record.run_key,
+        "data revision": record.data[:12],
+        "weights": f"sha256 {record.weights_sha256[:16]}…",
+        "decided by": record.by,
+        "why": record.reason,
+    }
+    return Group(facts_table(facts), verdict_table(record.verdict))
+
+
+def verdict_table(verdict: dict[str, Any]) -> Table:
+    """Every rule of a verdict with its figures."""
+    table = Table("rule", "passed", "figures", title="verdict", title_justify="left")
+    for rule in verdict.get("rules", []):
+        passed = {True: "yes", False: "no", None: "open"}[rule.get("passed")]
+        table.add_row(str(rule.get("name")), passed, str(rule.get("why", "")))
+    return table
+
+
+def history_table(records: Sequence[Record]) -> Table:
+    """The journal, oldest first."""
+    table = Table("#", "time", "version", "verdict", "champion before", "run", "why")
+    for record in records:
+        table.add_row(
+            str(record.sequence), record.time, str(record.version), record.action,
+            str(record.predecessor or "none"), record.run_key, record.reason,
+        )  # fmt: skip
+    return table
