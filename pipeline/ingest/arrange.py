@@ -86,9 +86,9 @@ def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
     if lacking and not config.allow_missing:
         label, split = lacking[0]
         raise BadInputError(
-            f"class {label} has {book.groups(label)} groups (patients, or sets of images that look "
-            f"alike), none of them in {split}; a class needs 3 groups or more, one each for train, "
-            "val and test. Add images of other patients, take the class's folder away, or set "
+            f"class {label} has {book.groups(label)} of the 3 groups (patients, or sets of images "
+            f"that look alike) that a class needs, one each for train, val and test: {split} lacks "
+            "it. Add images of other patients, take the class's folder away, or set "
             "ingest.allow_missing: true"
         )
 

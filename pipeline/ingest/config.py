@@ -11,32 +11,44 @@ from model.config import Section
 class IngestConfig(Section):
     """The `ingest` section of params.yaml. Pixels are counted in the image as it is decoded."""
 
-    min_side: int = Field(32, ge=1, description="shortest side allowed, in pixels")
+    min_side: int = Field(default=32, ge=1, description="shortest side allowed, in pixels")
     max_pixels: int = Field(
-        16_777_216, ge=1024, description="most pixels an image may unfold to, checked unopened"
+        default=16_777_216,
+        ge=1024,
+        description="most pixels an image may unfold to, checked unopened",
     )
-    max_bytes: int = Field(268_435_456, ge=1024, description="largest source file, in bytes")
-    max_aspect: float = Field(4.0, ge=1.0, description="longest side over shortest side")
-    min_std: float = Field(2.0, ge=0.0, description="least standard deviation, in grey levels")
+    max_bytes: int = Field(
+        default=268_435_456, ge=1024, description="largest source file, in bytes"
+    )
+    max_aspect: float = Field(default=4.0, ge=1.0, description="longest side over shortest side")
+    min_std: float = Field(
+        default=2.0, ge=0.0, description="least standard deviation, in grey levels"
+    )
     patient_pattern: str = Field(
-        r"^(?P<patient>phantom-\d+)-",
+        default=r"^(?P<patient>phantom-\d+)-",
         description="regular expression over the file name; its group `patient` names the patient",
     )
     group_correlation: float = Field(
-        0.96,
+        default=0.96,
         gt=0.0,
         lt=1.0,
         description="images without a patient whose thumbnails correlate above this share a group",
     )
     max_group_share: float = Field(
-        0.10, gt=0.0, le=1.0, description="largest share of all images in one pixel group"
+        default=0.10, gt=0.0, le=1.0, description="largest share of all images in one pixel group"
     )
     group_share_from: int = Field(
-        100, ge=1, description="images a data set needs before max_group_share is asked of it"
+        default=100,
+        ge=1,
+        description="images a data set needs before max_group_share is asked of it",
     )
-    val_share: float = Field(0.15, gt=0.0, lt=0.5, description="share of each class's groups")
-    test_share: float = Field(0.15, gt=0.0, lt=0.5, description="share of each class's groups")
-    allow_missing: bool = Field(False, description="accept a split that lacks a class")
+    val_share: float = Field(
+        default=0.15, gt=0.0, lt=0.5, description="share of each class's groups"
+    )
+    test_share: float = Field(
+        default=0.15, gt=0.0, lt=0.5, description="share of each class's groups"
+    )
+    allow_missing: bool = Field(default=False, description="accept a split that lacks a class")
 
     @field_validator("patient_pattern")
     @classmethod

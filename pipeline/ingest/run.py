@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.errors import BadInputError
 from pipeline.ingest.arrange import check_groups, group_new, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import IngestConfig
@@ -98,7 +99,7 @@ def ingest(
             grouping = group_new(new, rows, thumbnails, config)
         added = _rows(new, grouping, rows, config)
         if added:
-            check_groups(rows + added, config)
+            _check(rows + added, entries, config)
             _store(workspace, Path(store), added, new)
     batches = {row.id: row.batch for row in rows + added}
     entries = [_finish(entry, grouping, batches) for entry in entries] + list(remembered.values())
@@ -134,6 +135,19 @@ def _rows(
         )
         for id_ in sorted(splits)
     ]
+
+
+def _check(rows: Sequence[Row], entries: Iterable[Entry], config: IngestConfig) -> None:
+    """`check_groups`, and when it fails, tell also what is missing because it is quarantined."""
+    try:
+        check_groups(rows, config)
+    except BadInputError as error:
+        reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
+        if not reasons:
+            raise
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        files = "1 file is" if reasons.total() == 1 else f"{reasons.total()} files are"
+        raise BadInputError(f"{error}. {files} quarantined: {told}") from None
 
 
 def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str, NewImage]) -> None:

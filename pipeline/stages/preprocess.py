@@ -35,12 +35,12 @@ SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 class PreprocessConfig(Section):
     """The `preprocess` section of params.yaml."""
 
-    size: int = Field(64, ge=32, le=256, description="side of the images, a power of two")
+    size: int = Field(default=64, ge=32, le=256, description="side of the images, a power of two")
     low_percentile: float = Field(
-        0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
+        default=0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
     )
     high_percentile: float = Field(
-        99.5, gt=50.0, le=100.0, description="of a 16-bit image's pixels, becomes white"
+        default=99.5, gt=50.0, le=100.0, description="of a 16-bit image's pixels, becomes white"
     )
 
     @field_validator("size")

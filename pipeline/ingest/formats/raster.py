@@ -15,12 +15,18 @@ import io
 
 import numpy as np
 from PIL import Image, ImageChops, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pipeline.ingest.formats.decoded import Decoded, Pixels
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.synthetic import is_marked
 
-_READERS = ("PNG", "JPEG", "MPO", "TIFF", "BMP")
+# The classes are imported, which registers their readers: Pillow's lazy start is not thread-safe.
+_READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, TiffImageFile, BmpImageFile))
 _BITS_PER_SAMPLE = 258  # TIFF tag
 _COLOUR = ("RGB", "RGBA", "LA", "CMYK")
 
@@ -32,7 +38,7 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
     except Refused:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many("more than the reader's own limit", max_pixels) from error
+        raise _too_many("more pixels than the reader opens", max_pixels) from error
     except EOFError as error:
         raise _truncated() from error
     # A damaged file makes Pillow's parsers raise whatever they stumble on (OSError, SyntaxError,
@@ -47,8 +53,8 @@ def decode(data: bytes, max_pixels: int) -> Decoded:
 def is_animated_gif(data: bytes) -> bool:
     """Whether a GIF has a second frame. A damaged one counts as still."""
     try:
-        with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
-            return bool(image.is_animated)  # type: ignore[attr-defined]  # set by GifImageFile
+        with GifImageFile(io.BytesIO(data)) as image:
+            return image.is_animated
     except Exception:  # see decode
         return False
 
@@ -56,7 +62,7 @@ def is_animated_gif(data: bytes) -> bool:
 def _decode(data: bytes, max_pixels: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=_READERS) as image:
         if image.width * image.height > max_pixels:
-            raise _too_many(f"{image.width}x{image.height}", max_pixels)
+            raise _too_many(f"{image.width}x{image.height} pixels", max_pixels)
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             raise Refused("multi-frame", f"the file holds {frames} frames; allowed is one a file")
@@ -67,15 +73,15 @@ def _decode(data: bytes, max_pixels: int) -> Decoded:
                 "grey",
             )
         image.load()  # PNG text chunks may follow the pixels
-        synthetic = is_marked(getattr(image, "text", image.info))
+        synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
         return Decoded(_to_grey(image), synthetic)
 
 
 def _bits_per_sample(image: Image.Image, data: bytes) -> int:
-    if image.format == "PNG":
+    if isinstance(image, PngImageFile):
         return data[24]  # IHDR: 8 bytes signature, 8 chunk head, 8 size, then the bit depth
-    if image.format == "TIFF":
-        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))  # type: ignore[attr-defined]
+    if isinstance(image, TiffImageFile):
+        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
     return 8
 
 
@@ -105,7 +111,7 @@ def _sixteen_bits(values: np.ndarray) -> Pixels:
 
 
 def _too_many(came: str, max_pixels: int) -> Refused:
-    return Refused("too-many-pixels", f"the image has {came} pixels; allowed are {max_pixels}")
+    return Refused("too-many-pixels", f"the image has {came}; allowed are {max_pixels} in all")
 
 
 def _truncated() -> Refused:

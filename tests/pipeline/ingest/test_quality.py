@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.quality import check_quality
+from pipeline.ingest.refusal import Refused
+from tests.pipeline.ingest.pictures import picture
+
+CONFIG = IngestConfig()
+BLACK = np.zeros((48, 48), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason", "said"),
+    [
+        (np.zeros((1, 1), np.uint8), "too-small", "1x1 pixels; the shortest side must be >= 32"),
+        (picture(0, 31), "too-small", "31x31"),
+        (np.tile(picture(0, 32), (1, 5)), "too-long", "160x32 pixels"),
+        (BLACK, "all-black", "every pixel is 0"),
+        (BLACK + 7, "constant", "every pixel is 7"),
+        (BLACK + np.eye(48, dtype=np.uint8), "low-contrast", "0 to 1 with standard deviation 0.14"),
+    ],
+)
+def test_each_flaw_has_its_reason(pixels: np.ndarray, reason: str, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        check_quality(pixels, CONFIG)
+    assert caught.value.reason == reason
+    assert said in caught.value.detail
+
+
+def test_good_images_pass_at_the_bounds() -> None:
+    check_quality(picture(0, 32), CONFIG)
+    check_quality(np.tile(picture(0, 32), (4, 1)), CONFIG)
+    check_quality(picture(0).astype(np.uint16) * 16, CONFIG)
