@@ -1,22 +1,55 @@
-# medloom: one environment, one command.  `make help` lists the targets.
+# medloom: one environment, one command. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed
+MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(BIN)/python:
-	@bash scripts/make-venv $(VENV)
-
-# The project itself is added to the path by a .pth file: an editable install without a build step.
-$(STAMP): requirements.lock pyproject.toml scripts/make-venv | $(BIN)/python
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@touch $@
+$(INSTALLED): requirements.lock pyproject.toml scripts/install
+	@bash scripts/install $(VENV)
 
 .PHONY: install
-install: $(STAMP) ## make the one environment in .venv (about 7 GB with torch's CUDA libraries)
+install: $(INSTALLED) ## make the one environment, in .venv (7 GB of disk, minutes at most)
+
+.PHONY: demo
+demo: $(INSTALLED) ## images in, a champion out: built-in phantoms, or DATA=folder of class folders
+	@$(MEDLOOM) demo $(if $(DATA),"$(DATA)")
+
+.PHONY: up
+up: $(INSTALLED) ## start Airflow and MLflow and keep them running (PROJECT=name)
+	@$(MEDLOOM) up
+
+.PHONY: down
+down: $(INSTALLED) ## end them
+	@$(MEDLOOM) down
+
+.PHONY: check
+check: $(INSTALLED) ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: $(INSTALLED) ## the whole test suite
+	@$(BIN)/pytest
+
+.PHONY: format
+format: $(INSTALLED) ## format and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+.PHONY: lock
+lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+
+.PHONY: clean
+clean: ## remove the environment; state/ and landing/ stay
+	@rm -rf $(VENV)

@@ -4,7 +4,7 @@ ingest -> plan -> preprocess -> train -> evaluate -> register -> promote, and a 
 happened. `plan` ends a run early when nothing is new.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
 
@@ -19,7 +19,7 @@ with DAG(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 3 * * 1", timezone="UTC"), assets=[LANDING]
     ),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    # Without a start date the first run is the next one due, and none is made up at the start.
     catchup=False,
     # One at a time: events that arrive meanwhile fold into one next run, whose ingest lists the
     # landing zone itself and so misses none of them.

@@ -1,6 +1,6 @@
 """Look at the landing zone; when enough has arrived and settled, ask for a retraining."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
 
@@ -10,7 +10,7 @@ with DAG(
     dag_id="watch_landing",
     description="Emits the landing event while images wait that no revision holds",
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    # Without a start date the first run is the next one due, and none is made up at the start.
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
