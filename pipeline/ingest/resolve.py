@@ -75,7 +75,7 @@ def resolve(
         else:
             claimed.add(image.id)
             entries.append(_entry(look, rules))
-            if row is None:
+            if row is None and isinstance(image, Image):
                 new[image.id] = NewImage(image, found, look.source_sha256)
     return entries, new
 
@@ -94,7 +94,7 @@ def _entry(look: Look, rules: str) -> Entry:
         outcome="ingested",
         label=found.label,
         source_sha256=look.source_sha256,
-        image_id=look.result.id if isinstance(look.result, Image) else "",
+        image_id="" if isinstance(look.result, Refused) else look.result.id,
         rules=rules,
     )
 
@@ -115,7 +115,7 @@ def _labels(looks: Iterable[Look]) -> dict[str, set[str]]:
     """Image id -> every class it was found under."""
     labels: dict[str, set[str]] = defaultdict(set)
     for look in looks:
-        if isinstance(look.result, Image):
+        if not isinstance(look.result, Refused):
             labels[look.result.id].add(look.found.label)
     return labels
 

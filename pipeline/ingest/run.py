@@ -88,10 +88,8 @@ def ingest(
     files, ignored = scan(landing)
     remembered = reusable(index.entries(), files, known, config.rules)
     changed = [file for file in files if file.path not in remembered]
-    raw = workspace / RAW_FOLDER
-    raw.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=raw, prefix=".incoming-") as store:
-        looks = examine_all(landing, changed, config, Path(store), on_progress)
+    with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
+        looks = examine_all(landing, changed, rows, config, Path(store), on_progress)
         entries, new = resolve(looks, list(remembered.values()), known, config.rules)
         grouping = Grouping({}, {}, {}, ())
         if new:
@@ -154,7 +152,7 @@ def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str,
     """Move the new images to their batch's folder; the manifest, which names them, comes last."""
     batch = added[0].batch
     folder = workspace / RAW_FOLDER / batch
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     for row in added:
         (store / f"{row.id}.png").rename(workspace / row.path)
     write_thumbnails(folder, {row.id: new[row.id].image.thumbnail for row in added})

@@ -25,7 +25,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 def sniff(head: bytes) -> str:
     """Name of the format, "text", or "unknown data"; `head` is the file's first SNIFF_BYTES."""
     for offset, magic, name in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
+        if head[offset : offset + len(magic)] == magic and not (name == "BMP" and _is_text(head)):
             return name
     return "text" if _is_text(head) else "unknown data"
 

@@ -125,6 +125,7 @@ def test_exif_orientation_is_applied() -> None:
     [
         (b"", "empty", "no bytes"),
         (b"patient,age\n1,70\n", "not-an-image", "text"),
+        (b"BMI,age\n20,70\n", "not-an-image", "text"),
         (b"\x00\x01\x02" * 80, "not-an-image", "unknown data"),
         (encode(GREY, "JPEG")[:600], "truncated", "copy it again"),
         (encode(GREY, "PNG")[:600], "truncated", "copy it again"),

@@ -77,6 +77,15 @@ def test_a_patient_that_resembles_a_written_group_shares_its_split_and_keeps_its
     assert set(found.components.values()) == {"pixels-old"}
 
 
+def test_an_image_of_a_patient_that_resembles_another_split_is_a_bridge() -> None:
+    base, ann = picture(1), patient_group("ann")
+    old = [member(base, group="pixels-old"), member(picture(5), group=ann)]
+    new, other = member(sibling(base, 1), group=ann), member(picture(6), group=ann)
+    found = run([new, other], old, {"pixels-old": "test", ann: "train"})
+    assert found.bridges == {new.id: (ann, "pixels-old")}
+    assert found.groups == {other.id: ann}
+
+
 def bridge_of(splits: dict[str, str]) -> tuple[Grouping, Member]:
     left, right, centre = between(1)
     old = [member(left, group="pixels-a"), member(right, group="pixels-b")]

@@ -267,6 +267,15 @@ def test_a_lost_index_is_built_again_with_the_same_counts(project: Project, tmp_
         assert getattr(again, name) == getattr(first, name), name
 
 
+def test_known_bytes_are_not_decoded_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(project.landing)
+    first = project.ingest(record=False)
+    monkeypatch.setattr("pipeline.ingest.examine.decode", None)
+    assert project.ingest().entries == first.entries
+
+
 def test_a_kill_between_push_and_record_loses_nothing(project: Project) -> None:
     fill(project.landing)
     first = project.ingest(record=False)
