@@ -1,0 +1,97 @@
+"""The DAGs: they parse fast, serialise, are wired as the README says, and stay thin."""
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+PARSE = """
+import sys, time
+from pathlib import Path
+import airflow, airflow.sdk, airflow.exceptions
+import airflow.providers.standard.hooks.subprocess
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, BaseOperator, CronTriggerTimetable
+started = time.perf_counter()
+import dags.retrain_generator, dags.watch_landing
+print(time.perf_counter() - started)
+print(*(name for name in ("torch", "mlflow", "dvc", "pipeline") if name in sys.modules))
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("airflow")
+
+
+def run(code: str, home: Path) -> list[str]:
+    """Airflow reads its configuration on import, so it runs in a process of its own."""
+    env = {
+        "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "PATH": "/usr/bin:/bin",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.split("\n")
+
+
+def test_parsing_takes_under_a_second_and_pulls_nothing_heavy_in(airflow_home: Path) -> None:
+    seconds, heavy = run(PARSE, airflow_home)[-3:-1]
+    assert float(seconds) < 1.0
+    assert heavy == ""
+
+
+DESCRIBE = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag()
+facts = {"errors": bag.import_errors}
+for name, dag in bag.dags.items():
+    DagSerialization.to_dict(dag)
+    facts[name] = {
+        "order": {t.task_id: sorted(t.downstream_task_ids) for t in dag.tasks},
+        "runs": dag.max_active_runs,
+        "pool": {t.task_id: t.pool for t in dag.tasks},
+        "teardown": [t.task_id for t in dag.tasks if t.is_teardown],
+        "outlets": [o.name for t in dag.tasks for o in t.outlets],
+        "schedule": type(dag.timetable).__name__,
+    }
+print(json.dumps(facts))
+"""
+
+
+@pytest.fixture(scope="module")
+def facts(airflow_home: Path) -> dict[str, Any]:
+    return dict(json.loads(run(DESCRIBE, airflow_home)[-2]))
+
+
+def test_every_dag_imports_and_serialises(facts: dict[str, Any]) -> None:
+    assert facts["errors"] == {}
+    assert set(facts) == {"errors", "retrain_generator", "watch_landing"}
+
+
+def test_the_road_is_one_line_with_a_report_at_its_end(facts: dict[str, Any]) -> None:
+    dag = facts["retrain_generator"]
+    road = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "report"]
+    assert dag["order"] == {a: [b] for a, b in pairwise(road)} | {"report": []}
+    assert dag["teardown"] == ["report"]
+
+
+def test_one_retraining_and_one_training_at_a_time(facts: dict[str, Any]) -> None:
+    dag = facts["retrain_generator"]
+    assert dag["runs"] == 1
+    assert dag["pool"]["train"] == "medloom_train"
+    assert dag["schedule"] == "AssetOrTimeSchedule"
+
+
+def test_the_watcher_emits_the_landing_event(facts: dict[str, Any]) -> None:
+    assert facts["watch_landing"]["outlets"] == ["medloom-landing"]
