@@ -36,7 +36,7 @@ def fingerprint(
     for part in (images, labels):
         digest.update(f"{part.dtype} {part.shape}".encode())
         digest.update(np.ascontiguousarray(part).data)
-    digest.update(repr((list(classes), torch.__version__)).encode())
+    digest.update(repr((list(classes), str(torch.__version__))).encode())
     digest.update(config.model_dump_json().encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())

@@ -80,7 +80,7 @@ def choose_runtime(
     chosen: tuple[str, bool, dict[str, float]] = (config.precision, True, {})
     if config.precision == "auto":
         chosen = _fastest(critic, images, labels)
-    return Runtime(*chosen[:2], threads, cpu_name(), torch.__version__, chosen[2])
+    return Runtime(*chosen[:2], threads, cpu_name(), str(torch.__version__), chosen[2])
 
 
 def _fastest(

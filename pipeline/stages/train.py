@@ -1,0 +1,152 @@
+"""The train stage: processed images in, a generator with its history and sample grids out."""
+
+import csv
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from model.checkpoint import Checkpoints, fingerprint
+from model.config import TrainConfig
+from model.training import Progress, Stopped, TrainResult, fit
+from model.weights import save_generator
+from pipeline.errors import BadInputError, TransientError
+from pipeline.processed import Processed
+from pipeline.sections import load_section
+from pipeline.stages import harness
+
+PROCESSED = Path("data/processed")
+MODELS = Path("models")
+HISTORY_FILE = "history.csv"
+RECORD_FILE = "training.json"
+SAMPLES_FOLDER = "samples"
+
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
+"""Keep freed memory: a step frees and asks for the same hundreds of MB, and fresh pages cost."""
+
+DEFAULT_CHECKPOINTS = Path("~/.cache/medloom/checkpoints")
+
+
+@dataclass(frozen=True)
+class TrainStageResult:
+    """What the stage wrote: the model's identity, and how many images it has seen."""
+
+    sha256: str
+    images_seen: int
+
+
+def train(
+    processed: Path,
+    out: Path,
+    config: TrainConfig,
+    *,
+    checkpoints: Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainStageResult:
+    """Train on the training split and write the generator, its history and its sample grids.
+
+    Args:
+        processed: folder that preprocess wrote.
+        out: folder to write (made when missing): generator.safetensors, config.json,
+            history.csv, training.json, samples/*.png.
+        config: the `train` section.
+        checkpoints: where checkpoints of any training may lie; each takes a folder of its own,
+            named by its data, recipe and code, and leaves nothing when it is done.
+        on_progress: told about once a second.
+        should_stop: asked about once a second and before anything is written.
+
+    Raises:
+        BadInputError: the data or the recipe cannot be trained on.
+        TransientError: `should_stop` said so; the checkpoint stays.
+    """
+    data = Processed.load(processed)
+    arrays = data.train
+    folder = None
+    if checkpoints is not None:
+        key = fingerprint(arrays.images, arrays.labels, data.classes, config)
+        folder = checkpoints.expanduser() / key[:16]
+    try:
+        result = fit(
+            arrays.images,
+            arrays.labels,
+            data.classes,
+            config,
+            checkpoint_folder=folder,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+    except Stopped as stopped:
+        raise TransientError(
+            "another try owns this training now, or the task that started it has ended; nothing "
+            "more was written, and the newest checkpoint stays"
+        ) from stopped
+    except (ValueError, FloatingPointError) as error:
+        raise BadInputError(f"cannot train on {processed}: {error}") from error
+    sha256 = _write(out, result, config)
+    if folder is not None:
+        Checkpoints(folder, "").clear()
+        folder.rmdir()
+    return TrainStageResult(sha256, result.images_seen)
+
+
+def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
+    sha256: str = save_generator(out, result.weights, result.network)
+    with (out / HISTORY_FILE).open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(result.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(result.history)
+    samples = out / SAMPLES_FOLDER
+    samples.mkdir(exist_ok=True)
+    for seen, grid in result.grids.items():
+        Image.fromarray(grid).save(samples / f"{seen:09d}.png")
+    record = {
+        "sha256": sha256,
+        "seed": config.seed,
+        "images_seen": result.images_seen,
+        "runtime": dataclasses.asdict(result.runtime),
+    }
+    (out / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n")
+    return sha256
+
+
+def with_malloc_tunables() -> None:
+    """Start this very command again with glibc's tunables, which it reads once, at its start."""
+    if not MALLOC.items() <= os.environ.items():
+        os.execve(sys.executable, sys.orig_argv, os.environ | MALLOC)  # noqa: S606
+
+
+def _report(progress: Progress) -> None:
+    facts = dataclasses.asdict(progress)
+    harness.report_progress(
+        **{
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in facts.items()
+        }
+    )
+
+
+def main() -> None:
+    """`python -m pipeline.stages.train`, in a workspace."""
+    with_malloc_tunables()
+    train(
+        PROCESSED,
+        MODELS,
+        load_section(Path("params.yaml"), "train", TrainConfig),
+        checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
+        on_progress=_report,
+        should_stop=lambda: not harness.lease_is_ours(),
+    )
+
+
+if __name__ == "__main__":
+    main()

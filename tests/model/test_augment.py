@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from model.augment import augment
+from model.config import TrainConfig
+
+NOTHING = TrainConfig(translate=0, scale=0, brightness=0, contrast=0, cutout=0)
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def _images(count: int = 64) -> torch.Tensor:
+    return torch.rand(count, 1, 32, 32, generator=_rng()) * 2 - 1
+
+
+def test_without_strength_nothing_happens() -> None:
+    images = _images()
+    assert augment(images, NOTHING, _rng()) is images
+
+
+def test_the_centre_of_mass_moves_with_the_shift_and_sides_stay_sides() -> None:
+    # A bright spot far to the left must never come out on the right: no flips.
+    images = torch.full((256, 1, 32, 32), -1.0)
+    images[:, :, 14:18, 4:8] = 1.0
+    config = TrainConfig(translate=0.125, scale=0.2, brightness=0, contrast=0, cutout=0)
+    seen = augment(images, config, _rng()) + 1
+    assert seen[..., :16].sum() > 0.999 * seen.sum()
+    columns = (seen * torch.arange(32.0)).sum((1, 2, 3)) / seen.sum((1, 2, 3))
+    assert columns.min() < 3
+    assert columns.max() > 8
+
+
+def test_what_moves_in_is_black() -> None:
+    config = NOTHING.model_copy(update={"translate": 0.5})
+    seen = augment(torch.ones(64, 1, 32, 32), config, _rng())
+    assert seen.min() == -1.0
+    assert seen.max() <= 1.0 + 1e-6
+
+
+def test_brightness_and_contrast_stay_within_their_strength() -> None:
+    images = _images()
+    bright = augment(images, NOTHING.model_copy(update={"brightness": 0.3}), _rng()) - images
+    assert 0.2 < bright.abs().max() <= 0.3 + 1e-6
+    assert bright.flatten(1).std(1).max() < 1e-6
+    contrast = augment(images, NOTHING.model_copy(update={"contrast": 0.3}), _rng())
+    ratio = contrast.flatten(1).std(1) / images.flatten(1).std(1)
+    assert 0.7 - 1e-5 <= ratio.min() < 0.8
+    assert 1.2 < ratio.max() <= 1.3 + 1e-5
+
+
+def test_cutout_hides_one_square_in_mid_grey() -> None:
+    seen = augment(torch.ones(64, 1, 32, 32), NOTHING.model_copy(update={"cutout": 0.5}), _rng())
+    hidden = (seen == 0).flatten(1).sum(1)
+    assert hidden.max() <= 16 * 16
+    assert hidden.float().mean() > 100
+
+
+def test_the_gradient_reaches_the_images() -> None:
+    images = _images(4).requires_grad_()
+    torch.autograd.backward(augment(images, TrainConfig(), _rng()).sum())
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("key", ["translate", "scale", "brightness", "contrast", "cutout"])
+def test_every_strength_does_something(key: str) -> None:
+    images = _images()
+    assert not torch.equal(augment(images, NOTHING.model_copy(update={key: 0.2}), _rng()), images)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+import torch
+
+from model.data import balanced_draw, check
+
+CLASSES = ("cyst", "normal", "stone")
+LABELS = np.array([0] * 3 + [1] * 90 + [2] * 7)
+IMAGES = np.repeat(np.arange(100, dtype=np.uint8), 16).reshape(100, 4, 4)
+
+
+def test_classes_come_in_equal_shares_whatever_their_number() -> None:
+    draw, rng = balanced_draw(IMAGES, LABELS, 3, 16), torch.Generator().manual_seed(0)
+    labels = torch.cat([draw(rng)[1] for _ in range(60)])
+    counts = torch.bincount(labels)
+    assert counts.min() > 300
+    assert all(torch.bincount(draw(rng)[1], minlength=3).min() >= 5 for _ in range(20))
+
+
+def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
+    draw, rng = balanced_draw(IMAGES, LABELS, 3, 30), torch.Generator().manual_seed(0)
+    seen = set()
+    for _ in range(100):
+        images, labels = draw(rng)
+        assert images.shape == (30, 1, 4, 4)
+        rows = ((images[:, 0, 0, 0] + 1) * 127.5).round().long()
+        assert torch.equal(torch.from_numpy(LABELS)[rows], labels)
+        seen |= set(rows.tolist())
+    assert seen == set(range(100))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (IMAGES.astype(np.float32), LABELS, "uint8"),
+        (IMAGES[:, :2], LABELS, "size, size"),
+        (IMAGES, LABELS[:-1], "99"),
+        (IMAGES, LABELS + 1, "from 1 to 3"),
+        (IMAGES, np.minimum(LABELS, 1), "class stone"),
+        (IMAGES[:0], LABELS[:0], "cyst, normal, stone"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    images: np.ndarray, labels: np.ndarray, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        check(images, labels, CLASSES)

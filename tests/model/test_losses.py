@@ -1,0 +1,45 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.losses import discriminator_loss, generator_loss, gradient_penalty
+
+
+def test_losses_equal_numbers_worked_by_hand() -> None:
+    real, fake = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 0.0])
+    of_d = [math.log(1 + math.exp(-2)), math.log(2)]
+    of_g = [math.log(1 + math.exp(2)), math.log(2)]
+    assert discriminator_loss(real, fake).tolist() == pytest.approx(of_d)
+    assert generator_loss(real, fake).tolist() == pytest.approx(of_g)
+
+
+def test_a_quotient_of_gradients_turns_the_one_loss_into_the_other() -> None:
+    real = torch.tensor([1.0, -2.0, 0.5])
+    fake = torch.tensor([0.3, 1.0, -4.0], requires_grad=True)
+    (of_d,) = torch.autograd.grad(discriminator_loss(real, fake).sum(), fake)
+    (of_g,) = torch.autograd.grad(generator_loss(real, fake).sum(), fake)
+    torch.testing.assert_close(of_g, of_d * -torch.exp(real - fake.detach()))
+
+
+def test_the_penalty_of_a_linear_critic_is_the_square_of_its_weights() -> None:
+    weight = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+
+    def critic(images: Tensor, labels: Tensor) -> Tensor:
+        return (images * weight).sum((1, 2, 3)) + labels
+
+    penalty = gradient_penalty(critic, torch.randn(3, 1, 8, 8), torch.arange(3))
+    torch.testing.assert_close(penalty, weight.square().sum().expand(3))
+    (slope,) = torch.autograd.grad(penalty.mean(), weight)
+    torch.testing.assert_close(slope, 2 * weight)
+
+
+def test_the_penalty_of_a_quadratic_critic_is_summed_over_pixels_not_averaged() -> None:
+    images = torch.full((1, 1, 4, 4), 3.0)
+
+    def critic(images: Tensor, labels: Tensor) -> Tensor:
+        return images.square().sum((1, 2, 3)) / 2 + 0 * labels
+
+    penalty = gradient_penalty(critic, images.requires_grad_(), torch.zeros(1))
+    assert penalty.tolist() == [16 * 9.0]

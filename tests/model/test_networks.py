@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from model.config import NetworkConfig, TrainConfig
+from model.networks import Discriminator, Generator
+
+CLASSES = ("cyst", "normal", "stone")
+
+
+def _network(size: int) -> NetworkConfig:
+    return TrainConfig(widths=(16, 16, 8, 8), latent=8).network(size, CLASSES)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_one_code_serves_every_size(size: int) -> None:
+    network = _network(size)
+    labels = torch.tensor([0, 2])
+    images = Generator(network)(torch.randn(2, 8), labels)
+    logits = Discriminator(network)(images, labels)
+    assert images.shape == (2, 1, size, size)
+    assert logits.shape == (2,)
+    assert images.dtype == logits.dtype == torch.float32
+
+
+def test_logits_are_float32_under_bfloat16_convolutions() -> None:
+    network = _network(32)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = Generator(network)(torch.randn(2, 8), torch.tensor([0, 1]))
+        logits = Discriminator(network)(images, torch.tensor([0, 1]))
+    assert images.dtype == logits.dtype == torch.float32
+
+
+def test_the_class_reaches_both_players() -> None:
+    torch.manual_seed(0)
+    network = _network(32)
+    z, labels, others = torch.randn(4, 8), torch.zeros(4).long(), torch.ones(4).long()
+    generator, critic = Generator(network), Discriminator(network)
+    images = generator(z, labels)
+    assert not torch.allclose(images, generator(z, others))
+    assert not torch.allclose(critic(images, labels), critic(images, others))
+
+
+def test_the_discriminator_judges_images_one_by_one() -> None:
+    # train_step takes G's gradient out of D's: that holds only while no image sees another.
+    torch.manual_seed(0)
+    critic = Discriminator(_network(32))
+    images = torch.randn(3, 1, 32, 32, requires_grad=True)
+    critic(images, torch.tensor([0, 1, 2]))[1].backward()
+    assert images.grad is not None
+    reached = images.grad.abs().sum((1, 2, 3))
+    assert reached[0] == reached[2] == 0
+    assert reached[1] > 0
+
+
+def test_generated_images_start_without_a_checkerboard() -> None:
+    torch.manual_seed(0)
+    images = Generator(_network(32))(torch.randn(2, 8), torch.tensor([0, 1]))
+    phases = torch.nn.functional.pixel_unshuffle(images, 2)
+    assert torch.equal(phases[:, :1].expand_as(phases), phases)
+
+
+def test_residual_branches_start_at_zero_and_signals_keep_their_size() -> None:
+    torch.manual_seed(0)
+    network = TrainConfig().network(64, CLASSES)
+    images = Generator(network)(torch.randn(16, 64), torch.zeros(16).long())
+    assert 0.2 < images.std() < 3
+
+
+@pytest.mark.parametrize("size", [16, 48, 100])
+def test_a_size_that_does_not_halve_down_to_4_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="image_size"):
+        NetworkConfig(image_size=size, classes=CLASSES, latent=8, widths=(8, 8))

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import TrainConfig
+from model.networks import Generator
+from model.sampling import latent, load_generator, sample, to_float, to_uint8
+from model.weights import save_generator
+
+CLASSES = ("cyst", "normal", "stone")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    network = TrainConfig(latent=16, widths=(32, 24, 16)).network(32, CLASSES)
+    torch.manual_seed(0)
+    save_generator(tmp_path, Generator(network).state_dict(), network)
+    return tmp_path
+
+
+def test_an_image_is_the_same_alone_as_in_any_batch(folder: Path) -> None:
+    generator = load_generator(folder)
+    labels = [CLASSES[i % 3] for i in range(12)]
+    together = sample(generator, labels, seed=7)
+    assert together.shape == (12, 32, 32)
+    assert together.dtype == np.uint8
+    for index, label in enumerate(labels):
+        assert np.array_equal(sample(generator, [label], 7, start=index)[0], together[index])
+    assert np.array_equal(sample(generator, labels[5:], 7, start=5), together[5:])
+
+
+def test_seed_index_and_class_each_change_the_image(folder: Path) -> None:
+    generator = load_generator(folder)
+    image = sample(generator, ["cyst"], 7)
+    assert not np.array_equal(image, sample(generator, ["cyst"], 8))
+    assert not np.array_equal(image, sample(generator, ["cyst"], 7, start=1))
+    assert not np.array_equal(image, sample(generator, ["stone"], 7))
+
+
+def test_what_was_saved_is_what_is_drawn_from(folder: Path) -> None:
+    torch.manual_seed(0)
+    original = Generator(load_generator(folder).config)
+    drawn = sample(load_generator(folder), ["stone"] * 2, 3)
+    assert np.array_equal(sample(original, ["stone"] * 2, 3), drawn)
+
+
+def test_an_unknown_class_is_refused_by_name(folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"tumour.*cyst.*normal.*stone"):
+        sample(load_generator(folder), ["cyst", "tumour"], 0)
+
+
+@pytest.mark.parametrize(("seed", "start"), [(-1, 0), (2**64, 0), (0, -1)])
+def test_numbers_out_of_range_are_refused(folder: Path, seed: int, start: int) -> None:
+    with pytest.raises(ValueError, match="2\\^64"):
+        sample(load_generator(folder), ["cyst"], seed, start=start)
+
+
+def test_nothing_asked_nothing_drawn(folder: Path) -> None:
+    assert sample(load_generator(folder), [], 0).shape == (0, 32, 32)
+
+
+def test_altered_weights_are_refused(folder: Path) -> None:
+    file = folder / "generator.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match="sha256"):
+        load_generator(folder)
+
+
+def test_weights_of_another_identity_are_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="0123"):
+        load_generator(folder, sha256="0123")
+
+
+def test_latents_are_standard_normal_and_pinned() -> None:
+    drawn = torch.stack([latent(1, i, 64) for i in range(200)])
+    assert abs(drawn.mean()) < 0.03
+    assert abs(drawn.std() - 1) < 0.03
+    # A change of these numbers would change every image of every registered generator.
+    assert latent(7, 0, 3).tolist() == pytest.approx(PINNED)
+
+
+def test_pixels_survive_the_way_to_floats_and_back() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16)
+    assert np.array_equal(to_uint8(to_float(pixels)), pixels.numpy())
+    assert to_uint8(torch.tensor([[[[-9.0, 9.0]]]])).tolist() == [[[0, 255]]]
+
+
+PINNED = [-1.74969447, 0.57454413, 0.61428338]

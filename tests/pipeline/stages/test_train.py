@@ -1,0 +1,126 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from model.config import TrainConfig
+from model.sampling import load_generator, sample
+from model.weights import sha256_of
+from pipeline.errors import BadInputError, TransientError
+from pipeline.processed import SPLITS, Processed, SplitArrays
+from pipeline.stages import harness
+from pipeline.stages.train import MALLOC, train
+
+CLASSES = ("normal", "stone")
+TINY = TrainConfig(
+    kimg=0.08,
+    batch=8,
+    latent=8,
+    widths=(12, 8, 8),
+    snapshots=2,
+    checkpoint_kimg=0.02,
+    precision="float32",
+    threads=1,
+)
+
+
+def _split(classes: int) -> SplitArrays:
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
+    names = np.array([f"i{i}" for i in range(12)])
+    return SplitArrays(images, np.arange(12) % classes, names, names)
+
+
+@pytest.fixture
+def processed(tmp_path: Path) -> Path:
+    folder = tmp_path / "data/processed"
+    Processed(CLASSES, {split: _split(2) for split in SPLITS}).save(folder)
+    return folder
+
+
+def test_it_writes_the_generator_its_history_its_samples_and_its_record(
+    processed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "models"
+    result = train(processed, out, TINY, checkpoints=tmp_path / "checkpoints")
+    assert result.sha256 == sha256_of(out / "generator.safetensors")
+    assert sample(load_generator(out, result.sha256), ["stone"], 0).shape == (1, 32, 32)
+    with (out / "history.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert rows[-1]["images_seen"] == "80.0"
+    assert not any("second" in column or "time" in column for column in rows[0])
+    grids = sorted((out / "samples").iterdir())
+    assert [grid.name for grid in grids] == ["000000040.png", "000000080.png"]
+    assert np.asarray(Image.open(grids[0])).shape == (64, 256)
+    record = json.loads((out / "training.json").read_text())
+    assert record["runtime"]["precision"] == "float32"
+    assert (record["seed"], record["images_seen"]) == (0, 80)
+    # A finished training needs no checkpoint, and the next must not resume from it.
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_the_same_input_gives_the_same_bytes(processed: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train(processed, tmp_path / name, TINY)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 6
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_lost_lease_is_transient_and_writes_nothing(processed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "models"
+    with pytest.raises(TransientError, match="another try"):
+        train(processed, out, TINY, should_stop=lambda: True)
+    assert not out.exists()
+
+
+def test_a_class_without_training_images_is_bad_input(tmp_path: Path) -> None:
+    folder = tmp_path / "processed"
+    Processed(CLASSES, {split: _split(1) for split in SPLITS}).save(folder)
+    with pytest.raises(BadInputError, match="stone"):
+        train(folder, tmp_path / "models", TINY)
+
+
+def test_the_command_reads_params_and_reports_its_progress(processed: Path, tmp_path: Path) -> None:
+    section = TINY.model_dump(mode="json")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"train": section}))
+    told = tmp_path / "progress.json"
+    quiet = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    environment = quiet | {
+        "PYTHONPATH": str(Path(__file__).parents[3]),
+        harness.PROGRESS_FILE: str(told),
+        harness.CHECKPOINT_FOLDER: str(tmp_path / "checkpoints"),
+    }
+    subprocess.run(
+        [sys.executable, "-m", "pipeline.stages.train"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    facts = json.loads(told.read_text())
+    assert (facts["images_seen"], facts["images_total"]) == (80, 80)
+    assert facts["images_per_second"] > 0
+    assert processed.exists()
+    assert (tmp_path / "models/generator.safetensors").exists()
+
+
+def test_glibcs_tunables_are_there_before_anything_is_allocated() -> None:
+    code = (
+        "import os; from pipeline.stages.train import MALLOC, with_malloc_tunables\n"
+        "with_malloc_tunables()\n"
+        "print(MALLOC.items() <= os.environ.items(), os.getpid())"
+    )
+    quiet = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=quiet, stdout=subprocess.PIPE, text=True
+    )
+    printed, _ = process.communicate(timeout=60)
+    assert printed.split() == ["True", str(process.pid)]
