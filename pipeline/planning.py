@@ -51,9 +51,9 @@ def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | 
         NothingNewError: it should not; the message says what is waited for.
     """
     now = time.time() if now is None else now
-    if not pending.count or pending.oldest_mtime is None or pending.newest_mtime is None:
+    if pending.oldest_arrival is None or pending.newest_arrival is None:
         raise NothingNewError("nothing waits in the landing zone")
-    waited, quiet = (now - pending.oldest_mtime) / 3600, (now - pending.newest_mtime) / 60
+    waited, quiet = (now - pending.oldest_arrival) / 3600, (now - pending.newest_arrival) / 60
     if waited >= config.max_wait_hours:
         return f"{pending.count} files, the oldest waits {waited:.1f} h"
     if pending.count < config.min_new_images:

@@ -53,8 +53,8 @@ class PendingFiles:
     """Files that no ingest has judged yet; times in seconds since 1970, None when count is 0."""
 
     count: int
-    oldest_mtime: float | None
-    newest_mtime: float | None
+    oldest_arrival: float | None
+    newest_arrival: float | None
 
 
 _COLUMNS = [field.name for field in fields(Entry)]
@@ -95,7 +95,7 @@ class LocalIndex:
         with self._open() as connection:
             known = set(connection.execute("SELECT path, size, mtime_ns FROM files"))
         times = [
-            found.mtime_ns / 1e9
+            found.arrived_ns / 1e9
             for found in scan(landing)[0]
             if (os.fsencode(found.path), found.size, found.mtime_ns) not in known
         ]

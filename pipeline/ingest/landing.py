@@ -23,6 +23,8 @@ class Found:
     Attributes:
         path: relative to the landing zone; bytes that are not UTF-8 are surrogate-escaped.
         size, mtime_ns: by lstat.
+        arrived_ns: when it came to lie here: a copy keeps the time of its original's last
+            change, but the inode's own change time is the copy's.
         label: the class, or "" when the entry is in no class folder.
         refused: why it will not be opened, if so.
         sidecar: a sidecar file beside it says that the image is synthetic.
@@ -34,6 +36,7 @@ class Found:
     label: str = ""
     refused: Refused | None = None
     sidecar: bool = False
+    arrived_ns: int = 0
 
 
 def scan(landing: Path) -> tuple[list[Found], int]:
@@ -112,7 +115,9 @@ def _look(path: str, status: os.stat_result, sidecar: bool) -> Found:
             label = _label(path)
         except Refused as error:
             refused = error
-    return Found(path, status.st_size, status.st_mtime_ns, label, refused, sidecar)
+    return Found(
+        path, status.st_size, status.st_mtime_ns, label, refused, sidecar, status.st_ctime_ns
+    )
 
 
 def _special(mode: int) -> Refused | None:

@@ -1,10 +1,11 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import BadInputError
-from pipeline.ingest.index import Entry, LocalIndex
+from pipeline.ingest.index import Entry, LocalIndex, PendingFiles
 from tests.pipeline.ingest.pictures import put
 
 
@@ -38,9 +39,21 @@ def test_pending_counts_new_and_changed_files(index: LocalIndex, tmp_path: Path)
     put(landing / "cyst" / ".hidden", b"x")
     index.record([Entry("cyst/b", 1, 200 * 10**9, "ingested"), Entry("cyst/c", 9, 0, "ingested")])
     pending = index.pending(landing)
-    assert (pending.count, pending.oldest_mtime, pending.newest_mtime) == (2, 100.0, 300.0)
+    assert pending.count == 2
     index.record(Entry(f"cyst/{n}", 1, s * 10**9, "ingested") for n, s in times.items())
-    assert (index.pending(landing).count, index.pending(landing).oldest_mtime) == (0, None)
+    assert index.pending(landing) == PendingFiles(0, None, None)
+
+
+def test_a_file_waits_since_it_arrived_not_since_it_was_made(
+    index: LocalIndex, tmp_path: Path
+) -> None:
+    before = time.time() - 1
+    old = put(tmp_path / "landing" / "cyst" / "a", b"x")
+    os.utime(old, (100, 100))  # as a copy that keeps its original's time
+    pending = index.pending(tmp_path / "landing")
+    assert pending.oldest_arrival is not None
+    assert pending.newest_arrival is not None
+    assert before < pending.oldest_arrival <= pending.newest_arrival < time.time() + 1
 
 
 def test_a_file_that_is_no_index_says_to_delete_it(index: LocalIndex) -> None:
