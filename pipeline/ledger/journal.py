@@ -58,12 +58,12 @@ class Record(BaseModel):
 
 
 class Journal:
-    """The ledger's journal as it stood when it was read."""
+    """The ledger's journal as it stood when it was read, at `commit` (None: no record yet)."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._commit = ledger.head(BRANCH)
-        text = ledger.read(self._commit, FILE) if self._commit else None
+        self.commit = ledger.head(BRANCH)
+        text = ledger.read(self.commit, FILE) if self.commit else None
         self._lines = (text or "").splitlines()
         self.records = [Record.model_validate_json(line) for line in self._lines]
         self._verify_chain()
@@ -95,7 +95,7 @@ class Journal:
         files = {FILE: "\n".join([*self._lines, line]) + "\n"}
         try:
             why = f"{record.action}: version {record.version}\n\n{record.reason}"
-            self._ledger.commit_files(BRANCH, self._commit, files, why)
+            self._ledger.commit_files(BRANCH, self.commit, files, why)
         except PushRefusedError:
             return None
         return record

@@ -1,0 +1,177 @@
+"""From a finished run to a version, a verdict and, if it is earned, a champion."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline import services, tasks
+from pipeline.errors import BadInputError
+from pipeline.gate import GateConfig, decide
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.processed import Processed
+from pipeline.registry import Candidate, Registry
+from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
+from pipeline.scoring import draw_fakes, score_images
+from pipeline.sections import load_section
+from pipeline.settings import Settings
+
+Say = Callable[..., None]
+GATE = "gate"
+
+
+def register(settings: Settings, key: str) -> int:
+    """Make a registry version of a finished run's weights, or find it; returns its number."""
+    with (
+        services.mlflow(settings) as uri,
+        tasks.finished_run(settings, key, "register", "models", "reports") as work,
+    ):
+        return Registry(uri, settings.model).register(_candidate(work, key))
+
+
+def _candidate(work: Workspace, key: str) -> Candidate:
+    evaluation = Evaluation.load(work.folder / "reports" / EVALUATION_FILE)
+    config = json.loads((work.folder / "models" / "config.json").read_text())
+    params = yaml.safe_load((work.folder / "params.yaml").read_text())
+    return Candidate(
+        workspace=work.folder,
+        classes=tuple(config["classes"]),
+        image_size=int(config["image_size"]),
+        tags=tasks.lineage(work, key),
+        params={
+            f"{section}.{name}": value
+            for section in tasks.STAGES
+            for name, value in params[section].items()
+        },
+        metrics=evaluation.flat(),
+        dataset_digest=tasks.data_listing((work.folder / "dvc.lock").read_text()),
+    )
+
+
+def promote(settings: Settings, key: str, say: Say) -> Record:
+    """Judge a run's version against the champion of this moment and act on the verdict.
+
+    The journal is the compare-and-swap: when somebody else's decision came in between, the
+    candidate is judged again against the champion that it made. A decision that stands is found
+    again, so that a repeated call only repairs the aliases.
+
+    Args:
+        settings: of the project.
+        key: of the run.
+        say: told what is being done, as keywords.
+
+    Returns the journal's record of the decision.
+
+    Raises:
+        BadInputError: the run is not finished, its version is missing, or a candidate that the
+            gate would promote does not load and answer.
+    """
+    ledger = Ledger(settings)
+    rules = load_section(tasks.PARAMS, GATE, GateConfig)
+    with (
+        services.mlflow(settings) as uri,
+        tasks.finished_run(settings, key, "promote", "models", "reports", "data/processed") as work,
+    ):
+        registry = Registry(uri, settings.model)
+        judge = _Judge(settings, registry, work, key, rules, say)
+        record = None
+        while record is None:
+            journal = Journal(ledger)
+            record = journal.verdict_on(key) or journal.append(**judge.decide(journal))
+        registry.attach_verdict(record.version, record.action, record.verdict)
+        project_aliases(ledger, registry)
+    return record
+
+
+def project_aliases(ledger: Ledger, registry: Registry) -> None:
+    """Make the registry's aliases say what the journal says, also when it moves meanwhile."""
+    journal = None
+    while journal is None or journal.commit != Journal(ledger).commit:
+        journal = Journal(ledger)
+        champion, previous = journal.champion, journal.previous_champion
+        registry.project(
+            champion.version if champion else None, previous.version if previous else None
+        )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One candidate, to be judged against whoever is champion."""
+
+    settings: Settings
+    registry: Registry
+    work: Workspace
+    key: str
+    rules: GateConfig
+    say: Say
+
+    def decide(self, journal: Journal) -> dict[str, Any]:
+        """The facts of the journal's next record."""
+        candidate = Evaluation.load(self.work.folder / "reports" / EVALUATION_FILE)
+        version = self.registry.find_by_weights(candidate.model)
+        if version is None:
+            raise BadInputError(
+                f"the weights {candidate.model[:12]} of run {self.key} have no version in "
+                f"{self.settings.model}: run `medloom task register --key {self.key}` first"
+            )
+        champion = journal.champion
+        against = self._score_champion(champion) if champion else None
+        verdict = decide(candidate, against, self.rules)
+        if verdict.outcome == "promoted":
+            self._try_out(version, candidate)
+        return {
+            "action": verdict.outcome,
+            "version": version,
+            "weights_sha256": candidate.model,
+            "run_key": self.key,
+            "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
+            "predecessor": champion.version if champion else None,
+            "verdict": verdict.model_dump(mode="json"),
+            "by": "gate",
+            "reason": verdict.reason,
+        }
+
+    def _score_champion(self, champion: Record) -> Evaluation:
+        """The champion under the candidate's protocol: same real images, numbers and seeds."""
+        config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
+        processed = Processed.load(self.work.folder / "data" / "processed")
+        size = int(processed.test.images.shape[1])
+
+        def sample(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+            self.say(what=f"images of version {champion.version}", done=seed, total=0)
+            return _resized(self.registry.draw(champion.version, labels, seed), size)
+
+        return score_images(
+            draw_fakes(sample, processed, config),
+            processed,
+            config,
+            champion.weights_sha256,
+            cache=self.settings.cache / "features",
+            on_progress=lambda what, done, total: self.say(what=what, done=done, total=total),
+        ).evaluation
+
+    def _try_out(self, version: int, candidate: Evaluation) -> None:
+        """Load it as a consumer would, and see that it answers as its signature says."""
+        self.say(what=f"loading version {version} as a consumer", done=0, total=1)
+        labels = list(candidate.protocol.classes)
+        images = self.registry.draw(version, labels, seed=0)
+        size = candidate.protocol.image_size
+        if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
+            raise BadInputError(
+                f"version {version} answers with {images.shape} and {images.std():.1f} grey "
+                f"levels of deviation; expected are {size} x {size} images that are not blank"
+            )
+
+
+def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A champion of another size is brought to the candidate's, as preprocess does."""
+    if images.shape[1] == size:
+        return images
+    bicubic = Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(i).resize((size, size), bicubic)) for i in images])
