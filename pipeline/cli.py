@@ -403,12 +403,16 @@ def task_register(key: Key) -> None:
 @task_app.command("promote")
 def task_promote(key: Key) -> None:
     """Judge the run's version against the champion and act on the verdict."""
+    from pipeline.console.tables import overall_figures
     from pipeline.promotion import promote
 
     def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        record = promote(settings, key, lambda **said: _report(folder, "promote", **said))
+        record, evaluation = promote(
+            settings, key, lambda **said: _report(folder, "promote", **said)
+        )
         facts.update(
             record=record.model_dump(),
+            metrics=overall_figures(evaluation),
             summary=f"version {record.version} {record.action}: {record.reason}",
         )
         return record.action

@@ -36,7 +36,7 @@ def register(settings: Settings, key: str) -> int:
 
 
 def _candidate(work: Workspace, key: str) -> Candidate:
-    evaluation = Evaluation.load(work.folder / "reports" / EVALUATION_FILE)
+    evaluation = _evaluation(work)
     config = json.loads((work.folder / "models" / "config.json").read_text())
     params = yaml.safe_load((work.folder / "params.yaml").read_text())
     return Candidate(
@@ -54,7 +54,11 @@ def _candidate(work: Workspace, key: str) -> Candidate:
     )
 
 
-def promote(settings: Settings, key: str, say: Say) -> Record:
+def _evaluation(work: Workspace) -> Evaluation:
+    return Evaluation.load(work.folder / "reports" / EVALUATION_FILE)
+
+
+def promote(settings: Settings, key: str, say: Say) -> tuple[Record, Evaluation]:
     """Judge a run's version against the champion of this moment and act on the verdict.
 
     The journal is the compare-and-swap: when somebody else's decision came in between, the
@@ -66,7 +70,7 @@ def promote(settings: Settings, key: str, say: Say) -> Record:
         key: of the run.
         say: told what is being done, as keywords.
 
-    Returns the journal's record of the decision.
+    Returns the journal's record of the decision, and the candidate's evaluation.
 
     Raises:
         BadInputError: the run is not finished, its version is missing, or a candidate that the
@@ -86,7 +90,7 @@ def promote(settings: Settings, key: str, say: Say) -> Record:
             record = journal.verdict_on(key) or journal.append(**judge.decide(journal))
         registry.attach_verdict(record.version, record.action, record.verdict)
         project_aliases(ledger, registry)
-    return record
+        return record, _evaluation(work)
 
 
 def project_aliases(ledger: Ledger, registry: Registry) -> None:
@@ -113,7 +117,7 @@ class _Judge:
 
     def decide(self, journal: Journal) -> dict[str, Any]:
         """The facts of the journal's next record."""
-        candidate = Evaluation.load(self.work.folder / "reports" / EVALUATION_FILE)
+        candidate = _evaluation(self.work)
         version = self.registry.find_by_weights(candidate.model)
         if version is None:
             raise BadInputError(
@@ -122,7 +126,8 @@ class _Judge:
             )
         champion = journal.champion
         against = self._score_champion(champion) if champion else None
-        verdict = decide(candidate, against, self.rules)
+        test_set = candidate.protocol.real_sha256
+        verdict = decide(candidate, against, self.rules, journal.looks(test_set))
         if verdict.outcome == "promoted":
             self._try_out(version, candidate)
         return {
@@ -133,6 +138,7 @@ class _Judge:
             "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
             "predecessor": champion.version if champion else None,
             "verdict": verdict.model_dump(mode="json"),
+            "test_set": test_set,
             "by": "gate",
             "reason": verdict.reason,
         }

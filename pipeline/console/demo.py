@@ -80,7 +80,8 @@ def _outcome(
     if ingest.get("outcome") == "done":
         facts["images"] = (
             f"{ingest['ingested']} ingested ({ingest['new']} new), "
-            f"{ingest['duplicate']} duplicate, {ingest['quarantined']} quarantined, of {ingest['seen']} files"
+            f"{ingest['duplicate']} duplicate, {ingest['quarantined']} quarantined, "
+            f"of {ingest['seen']} files"
         )
     if data := plan.get("data"):
         facts["data revision"] = f"{data[:12]}  ({', '.join(plan['reasons'])})"
@@ -97,11 +98,11 @@ def _outcome(
     return facts
 
 
-def metrics_table(metrics: list[dict[str, Any]]) -> Table:
-    """Figures with the floor and the protocol they belong to."""
-    table = Table("metric", "value", "floor", "protocol", title="metrics", title_justify="left")
+def metrics_table(metrics: list[dict[str, str]]) -> Table:
+    """Figures with the floor (what real images score in the same place) and the protocol."""
+    table = Table("metric", "value [95 % interval]", "floor", "protocol")
     for metric in metrics:
-        table.add_row(metric["name"], metric["value"], metric["floor"], metric["protocol"])
+        table.add_row(metric["metric"], metric["value"], metric["floor"], metric["protocol"])
     return table
 
 

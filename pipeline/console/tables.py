@@ -13,6 +13,7 @@ from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.run import IngestReport
 from pipeline.ledger.journal import Record
 from pipeline.processed import SPLITS
+from pipeline.scores import Evaluation, Figure
 from pipeline.settings import Settings
 
 
@@ -117,8 +118,28 @@ def verdict_table(verdict: dict[str, Any]) -> Table:
     table = Table("rule", "passed", "figures", title="verdict", title_justify="left")
     for rule in verdict.get("rules", []):
         passed = {True: "yes", False: "no", None: "open"}[rule.get("passed")]
-        table.add_row(str(rule.get("name")), passed, str(rule.get("why", "")))
+        table.add_row(str(rule.get("name")), passed, str(rule.get("says", "")))
     return table
+
+
+def overall_figures(evaluation: Evaluation) -> list[dict[str, str]]:
+    """The figures over all classes as texts, each with its floor and protocol."""
+    return [
+        {
+            "metric": figure.metric,
+            "value": f"{figure.value:.4g}{_interval(figure)}",
+            "floor": "" if figure.floor is None else f"{figure.floor:.4g}",
+            "protocol": figure.protocol,
+        }
+        for figure in evaluation.figures
+        if figure.label is None
+    ]
+
+
+def _interval(figure: Figure) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"  [{figure.low:.4g}, {figure.high:.4g}]"
 
 
 def history_table(records: Sequence[Record]) -> Table:

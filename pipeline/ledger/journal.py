@@ -37,6 +37,7 @@ class Record(BaseModel):
         data: git commit of the data revision it learned from.
         predecessor: version that was champion before; None for the first.
         verdict: the gate's verdict with every figure.
+        test_set: sha256 of the held-out images it was judged on, whose life the gate counts.
         by: who or what decided.
         reason: in words; mandatory for a rollback.
     """
@@ -53,6 +54,7 @@ class Record(BaseModel):
     data: str
     predecessor: int | None
     verdict: dict[str, Any]
+    test_set: str
     by: str
     reason: str
 
@@ -82,6 +84,10 @@ class Journal:
     def verdict_on(self, run_key: str) -> Record | None:
         """The decision on a run, if it was taken."""
         return next((r for r in self.records if r.run_key == run_key), None)
+
+    def looks(self, test_set: str) -> int:
+        """How many comparisons of two models a set of held-out images has served."""
+        return sum(r.test_set == test_set and r.predecessor is not None for r in self.records)
 
     def append(self, **facts: Any) -> Record | None:
         """Add a record; None when somebody else appended since this journal was read."""

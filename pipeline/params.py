@@ -1,0 +1,31 @@
+"""The one typed view of params.yaml: every number of the science, by section."""
+
+from pathlib import Path
+
+from model.config import Section, TrainConfig
+from pipeline.gate import GateConfig
+from pipeline.ingest.config import IngestConfig
+from pipeline.planning import RetrainConfig
+from pipeline.scores import EvaluateConfig
+from pipeline.sections import read_yaml, validate
+from pipeline.stages.preprocess import PreprocessConfig
+
+
+class Params(Section):
+    """All sections. Each is declared beside the code that reads it."""
+
+    ingest: IngestConfig
+    preprocess: PreprocessConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+    gate: GateConfig
+    retrain: RetrainConfig
+
+
+def load_params(file: Path) -> Params:
+    """Read params.yaml whole.
+
+    Raises:
+        BadInputError: naming everything that is wrong with it.
+    """
+    return validate(file, Params, read_yaml(file))
