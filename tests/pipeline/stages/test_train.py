@@ -16,7 +16,7 @@ from model.weights import sha256_of
 from pipeline.errors import BadInputError, TransientError
 from pipeline.processed import SPLITS, Processed, SplitArrays
 from pipeline.stages import harness
-from pipeline.stages.train import MALLOC, train
+from pipeline.stages.train import TUNABLES, train
 
 CLASSES = ("normal", "stone")
 TINY = TrainConfig(
@@ -92,7 +92,7 @@ def test_the_command_reads_params_and_reports_its_progress(processed: Path, tmp_
     section = TINY.model_dump(mode="json")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"train": section}))
     told = tmp_path / "progress.json"
-    quiet = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    quiet = {name: value for name, value in os.environ.items() if name not in TUNABLES}
     environment = quiet | {
         "PYTHONPATH": str(Path(__file__).parents[3]),
         harness.PROGRESS_FILE: str(told),
@@ -112,13 +112,13 @@ def test_the_command_reads_params_and_reports_its_progress(processed: Path, tmp_
     assert (tmp_path / "models/generator.safetensors").exists()
 
 
-def test_glibcs_tunables_are_there_before_anything_is_allocated() -> None:
+def test_tunables_are_there_from_the_start_of_the_same_process() -> None:
     code = (
-        "import os; from pipeline.stages.train import MALLOC, with_malloc_tunables\n"
-        "with_malloc_tunables()\n"
-        "print(MALLOC.items() <= os.environ.items(), os.getpid())"
+        "import os; from pipeline.stages.train import TUNABLES, with_tunables\n"
+        "with_tunables()\n"
+        "print(TUNABLES.items() <= os.environ.items(), os.getpid())"
     )
-    quiet = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    quiet = {name: value for name, value in os.environ.items() if name not in TUNABLES}
     process = subprocess.Popen(
         [sys.executable, "-c", code], env=quiet, stdout=subprocess.PIPE, text=True
     )
