@@ -1,0 +1,143 @@
+"""The pictures of an evaluation, as PNG files with the same bytes for the same content."""
+
+import csv
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+Images = NDArray[np.uint8]
+
+_SHOWN_SIDE = 96  # pixels at which an image is shown, at least
+_GAP, _MIDDLE = 3, 14  # between images, and between the halves of a grid
+_X_COLUMNS = ("images_seen", "kimg")
+_INK, _COLOURS = "#1c2733", ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f")
+
+
+def draw_grids(
+    out: Path,
+    classes: tuple[str, ...],
+    real: tuple[Images, NDArray[np.int64]],
+    fake: tuple[Images, NDArray[np.int64]],
+    columns: int,
+) -> list[Path]:
+    """Write grid-<class>.png for each class: real held-out images left, generated ones right.
+
+    Args:
+        out: folder.
+        classes: names in label order.
+        real, fake: uint8 [N, H, W] and class index [N]; the first images of each are shown, so
+            the choice is nobody's.
+        columns: images a row of each half; a half is `columns` wide and `columns` high.
+    """
+    files = []
+    for label, name in enumerate(classes):
+        halves = [_spread(images[labels == label], columns**2) for images, labels in (real, fake)]
+        if min(len(half) for half in halves):
+            left, right = (_tile(half, columns) for half in halves)
+            gap = np.full((left.shape[0], _MIDDLE), 255, np.uint8)
+            files.append(out / f"grid-{name}.png")
+            Image.fromarray(np.hstack([left, gap, right])).save(files[-1], optimize=True)
+    return files
+
+
+def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.float64]) -> None:
+    """Write pairs (generated above, nearest training image below) with their SSIM underneath.
+
+    Args:
+        file: PNG to write.
+        fakes, train: uint8 [N, H, W], pair by pair.
+        ssim: [N].
+    """
+    columns = [
+        np.vstack([_shown(a), np.full((_GAP, _shown(a).shape[1]), 255, np.uint8), _shown(b)])
+        for a, b in zip(fakes, train, strict=True)
+    ]
+    height, width = columns[0].shape
+    canvas = Image.new("L", ((width + _GAP) * len(columns) - _GAP, height + 18), 255)
+    pen = ImageDraw.Draw(canvas)
+    for place, (column, score) in enumerate(zip(columns, ssim, strict=True)):
+        left = place * (width + _GAP)
+        canvas.paste(Image.fromarray(column), (left, 0))
+        pen.text((left + width // 2, height + 4), f"{score:.3f}", fill=30, anchor="mt")
+    canvas.save(file, optimize=True)
+
+
+def draw_curves(history: Path, file: Path) -> bool:
+    """Write the training curves, one small panel a column of history.csv.
+
+    The x axis is the column `images_seen` or `kimg`; every other column that holds numbers is
+    drawn. Returns False, and writes nothing, when there is no history to draw.
+    """
+    columns = _read_columns(history)
+    x_name = next((name for name in _X_COLUMNS if name in columns), None)
+    if x_name is None or len(columns[x_name]) < 2:
+        return False
+    x = columns.pop(x_name) * (1 if x_name == "kimg" else 1e-3)
+    across = min(3, len(columns))
+    down = -(-len(columns) // across)
+    with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}):
+        figure = Figure(figsize=(2.9 * across, 1.75 * down), dpi=130, layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        for place, (name, y) in enumerate(columns.items()):
+            _panel(panels[place], name, x, y, _COLOURS[place % len(_COLOURS)])
+        for empty in panels[len(columns) :]:
+            empty.set_axis_off()
+        figure.savefig(file, metadata={"Software": None})
+    return True
+
+
+def _panel(
+    axes: Axes, name: str, x: NDArray[np.float64], y: NDArray[np.float64], colour: str
+) -> None:
+    axes.plot(x, y, color=colour, linewidth=1.1)
+    axes.set_title(name.replace("_", " "), loc="left", fontsize=8)
+    axes.set_xlabel("thousand images seen")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5)
+
+
+def _read_columns(history: Path) -> dict[str, NDArray[np.float64]]:
+    """The columns that hold finite numbers throughout."""
+    if not history.exists():
+        return {}
+    with history.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    columns = {}
+    for name in rows[0] if rows else []:
+        try:
+            values = np.array([float(row[name]) for row in rows])
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(values).all():
+            columns[name] = values
+    return columns
+
+
+def _spread(images: Images, count: int) -> Images:
+    """At most `count` images, evenly spaced over the file."""
+    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
+    spread: Images = images[chosen]
+    return spread
+
+
+def _tile(images: Images, columns: int) -> Images:
+    """Images [N, S, S] in rows with white gaps; an incomplete last row stays white."""
+    shown = [_shown(image) for image in images]
+    height, width = shown[0].shape
+    shape = (columns * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP)
+    sheet = np.full(shape, 255, np.uint8)
+    for place, image in enumerate(shown):
+        top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def _shown(image: Images) -> Images:
+    """Small images are enlarged by whole pixels: what is seen is what was made."""
+    factor = max(1, -(-_SHOWN_SIDE // image.shape[0]))
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,0 +1,115 @@
+"""Evaluate: a trained generator against held-out images, with figures and pictures for the report.
+
+Champion and candidate are scored by the same functions (`pipeline.scoring`), so that neither is
+read from an old log.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.sampling import load_generator, sample
+from model.weights import WEIGHTS_FILE
+from pipeline.errors import BadInputError
+from pipeline.processed import Processed
+from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
+from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
+from pipeline.scoring import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
+from pipeline.sections import load_section
+from pipeline.stages.harness import feature_cache, report_progress
+
+PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
+HISTORY_FILE = "history.csv"
+
+
+def evaluate(
+    processed: Path,
+    models: Path,
+    out: Path,
+    config: EvaluateConfig,
+    *,
+    cache: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Score a generator and write evaluation.json, grid-<class>.png, nearest.png, curves.png.
+
+    Args:
+        processed: folder of the processed data set.
+        models: folder that the train stage wrote.
+        out: folder to write, made when missing.
+        config: the `evaluate` section.
+        cache: where features of real images are kept by content.
+        on_progress: told what is being done, how much of it is, and how much there is.
+
+    Raises:
+        BadInputError: the model or the data cannot be evaluated.
+    """
+    data = Processed.load(processed)
+    fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
+    model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
+    try:
+        scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot evaluate {models}: {error}") from error
+    out.mkdir(parents=True, exist_ok=True)
+    scored.evaluation.save(out / EVALUATION_FILE)
+    _write_pictures(out, fakes, data, scored, config)
+    draw_curves(models / HISTORY_FILE, out / "curves.png")
+    return scored.evaluation
+
+
+def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | None) -> Sampler:
+    """The generator in `models`; the number of its draws is what progress is counted in."""
+    try:
+        generator = load_generator(models)
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+    done = 0
+
+    def draw(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        nonlocal done
+        images = sample(generator, labels, seed)
+        done += len(labels)
+        if on_progress:
+            on_progress("sampling", done, len(labels) * len(config.seeds))
+        return images
+
+    return draw
+
+
+def _write_pictures(
+    out: Path, fakes: Fakes, data: Processed, scored: Scored, config: EvaluateConfig
+) -> None:
+    test = data.test
+    draw_grids(
+        out,
+        data.classes,
+        (np.asarray(test.images), test.labels),
+        (fakes.images, fakes.labels),
+        config.grid_columns,
+    )
+    shown = slice(config.nearest_shown)
+    draw_nearest(
+        out / "nearest.png",
+        fakes.images[scored.nearest_fakes[shown]],
+        np.asarray(data.train.images)[scored.nearest_train[shown]],
+        scored.nearest_ssim[shown],
+    )
+
+
+def main() -> None:
+    """Run the stage in the current workspace, by params.yaml."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done % 40 == 0 or done == total:
+            report_progress(done=done, total=total, what=what)
+
+    config = load_section(Path("params.yaml"), "evaluate", EvaluateConfig)
+    evaluate(PROCESSED, MODELS, REPORTS, config, cache=feature_cache(), on_progress=tell)
+
+
+if __name__ == "__main__":
+    main()

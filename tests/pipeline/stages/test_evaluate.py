@@ -1,0 +1,271 @@
+"""The evaluate stage: real images pass, damage and copies show, and bytes repeat."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from model.config import NetworkConfig
+from model.networks import Generator
+from model.weights import save_generator
+from pipeline.errors import BadInputError
+from pipeline.processed import Processed, SplitArrays
+from pipeline.report.figures import draw_grids
+from pipeline.scores import (
+    CLOSE,
+    COPIES,
+    DIVERSITY,
+    FRECHET,
+    KERNEL,
+    NEAREST,
+    EvaluateConfig,
+    Evaluation,
+    require_same_protocol,
+)
+from pipeline.scoring import Scored, draw_fakes, score_images
+from pipeline.stages.evaluate import evaluate
+
+Images = NDArray[np.uint8]
+
+CLASSES = ("cyst", "stone")
+CONFIG = EvaluateConfig(n_fake=60, max_train=100, pairs=30, grid_columns=3, nearest_shown=4)
+SIDE = 32
+
+
+def patient(label: int, number: int, slices: int = 3) -> Images:
+    """A disc with a dark hole (cyst) or bright dots (stone), in slices that resemble each other."""
+    rng = np.random.default_rng([label, number])
+    y, x = np.mgrid[:SIDE, :SIDE]
+    radius, (top, left) = rng.uniform(9, 13), rng.uniform(12, 20, 2)
+    body = np.hypot((y - top) * rng.uniform(0.8, 1.3), x - left) < radius
+    images = []
+    for _ in range(slices):
+        a, b = rng.uniform(-5, 5, 2)
+        spot = np.hypot(y - top - a, x - left - b) < (4.5 if label == 0 else 1.6)
+        image = 110.0 * body + (-70 if label == 0 else 130) * spot * body
+        images.append(gaussian_filter(image, 0.6) + rng.normal(0, 4, image.shape))
+    return np.stack(images).clip(0, 255).round().astype(np.uint8)
+
+
+def split(name: str, numbers: range) -> SplitArrays:
+    keys = [(label, number) for label in range(2) for number in numbers]
+    images = np.concatenate([patient(*key) for key in keys])
+    labels = np.repeat([label for label, _ in keys], 3).astype(np.int64)
+    groups = np.repeat([f"{CLASSES[label]}-{number}" for label, number in keys], 3)
+    ids = np.array([f"{name}{i:04d}" for i in range(len(images))])
+    return SplitArrays(images, labels, ids, groups)
+
+
+@pytest.fixture(scope="module")
+def processed() -> Processed:
+    ranges = {"train": range(20), "val": range(20, 35), "test": range(35, 43)}
+    return Processed(CLASSES, {name: split(name, numbers) for name, numbers in ranges.items()})
+
+
+class Drawer:
+    """A generator that draws from a split, and does something to what it drew."""
+
+    def __init__(self, processed: Processed, source: str, blur: float = 0.0) -> None:
+        self.arrays, self.blur = processed.splits[source], blur
+
+    def __call__(self, labels: Sequence[str], seed: int) -> Images:
+        chosen: list[int] = []
+        for name in CLASSES:
+            (members,) = np.nonzero(self.arrays.labels == CLASSES.index(name))
+            order = np.random.default_rng(seed).permutation(members)
+            chosen += order[: list(labels).count(name)].tolist()
+        images: Images = gaussian_filter(self.arrays.images[chosen], (0, self.blur, self.blur))
+        return images
+
+
+class Bench:
+    """Scores what a drawer draws; features of the real images are computed once."""
+
+    def __init__(self, processed: Processed, cache: Path) -> None:
+        self.processed, self.cache = processed, cache
+
+    def __call__(self, drawer: Drawer, config: EvaluateConfig = CONFIG) -> Scored:
+        fakes = draw_fakes(drawer, self.processed, config)
+        return score_images(fakes, self.processed, config, "m" * 64, cache=self.cache)
+
+
+@pytest.fixture(scope="module")
+def score(processed: Processed, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(processed, tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture(scope="module")
+def good(score: Bench, processed: Processed) -> Scored:
+    """Real images of patients in neither reference split: what a perfect generator draws."""
+    return score(Drawer(processed, "val"))
+
+
+@pytest.fixture(scope="module")
+def blurred(score: Bench, processed: Processed) -> Evaluation:
+    return score(Drawer(processed, "val", blur=1.2)).evaluation
+
+
+@pytest.fixture(scope="module")
+def copied(score: Bench, processed: Processed) -> Scored:
+    return score(Drawer(processed, "train"))
+
+
+def test_a_perfect_generator_reaches_the_floor(good: Scored, blurred: Evaluation) -> None:
+    kernel = good.evaluation.figure(KERNEL)
+    assert kernel.floor is not None
+    assert kernel.low is not None
+    assert kernel.high is not None
+    assert kernel.low <= kernel.floor <= kernel.high
+    worse = blurred.figure(KERNEL)
+    assert worse.low is not None
+    assert worse.low > kernel.high
+    assert blurred.figure(FRECHET).value > 1.5 * good.evaluation.figure(FRECHET).value
+
+
+def test_every_metric_has_its_floor_overall_and_by_class(good: Scored) -> None:
+    evaluation = good.evaluation
+    for metric in (KERNEL, FRECHET, DIVERSITY):
+        for label in (None, *CLASSES):
+            assert evaluation.figure(metric, label).floor is not None
+    for metric in (NEAREST, CLOSE, COPIES):
+        assert evaluation.figure(metric).floor is not None
+    assert evaluation.figure(KERNEL).protocol == "kd_efflite0_n60"
+    flat = evaluation.flat()
+    assert flat["kd_efflite0_n30_cyst"] == evaluation.figure(KERNEL, "cyst").value
+    assert flat["kd_efflite0_n60_floor"] == evaluation.figure(KERNEL).floor
+
+
+def test_copies_of_training_images_show(copied: Scored, good: Scored) -> None:
+    share = copied.evaluation.figure(COPIES)
+    assert share.value == 1
+    assert good.evaluation.figure(COPIES).value < 0.2
+    assert copied.evaluation.figure(NEAREST).value == pytest.approx(1)
+    assert copied.nearest_ssim[0] == pytest.approx(1)
+    assert (np.diff(good.nearest_ssim) <= 0).all(), "the closest pairs come first"
+
+
+def test_nearest_pairs_point_at_the_image_that_was_copied(
+    processed: Processed, copied: Scored
+) -> None:
+    fakes = draw_fakes(Drawer(processed, "train"), processed, CONFIG)
+    np.testing.assert_array_equal(
+        fakes.images[copied.nearest_fakes[:5]], processed.train.images[copied.nearest_train[:5]]
+    )
+
+
+def test_group_scores_are_what_the_gate_needs(
+    processed: Processed, good: Scored, blurred: Evaluation
+) -> None:
+    first, second = good.evaluation.group_scores, blurred.group_scores
+    assert set(first) == set(processed.test.groups)
+    assert {len(scores) for scores in first.values()} == {3}
+    better = [np.mean(first[group]) < np.mean(second[group]) for group in first]
+    assert all(better), "the undamaged images are nearer to every patient"
+    assert good.evaluation.fake_variance > 0
+
+
+def test_fakes_follow_the_class_mix_of_the_test_split(processed: Processed) -> None:
+    test = processed.test
+    rows = np.concatenate([np.nonzero(test.labels == 0)[0], np.nonzero(test.labels == 1)[0][:8]])
+    fewer = SplitArrays(test.images[rows], test.labels[rows], test.ids[rows], test.groups[rows])
+    uneven = Processed(CLASSES, processed.splits | {"test": fewer})
+    fakes = draw_fakes(Drawer(processed, "val"), uneven, CONFIG)
+    assert np.bincount(fakes.labels).tolist() == [45, 15]
+    assert np.bincount(fakes.seeds).tolist() == [20, 20, 20]
+
+
+def test_protocols_that_differ_are_refused(
+    score: Bench, processed: Processed, good: Scored
+) -> None:
+    other = score(Drawer(processed, "val"), CONFIG.model_copy(update={"pairs": 31}))
+    with pytest.raises(BadInputError, match="pairs: candidate 31, champion 30"):
+        require_same_protocol(other.evaluation, good.evaluation)
+    require_same_protocol(good.evaluation, good.evaluation)
+
+
+def test_a_test_split_of_one_group_cannot_judge(processed: Processed) -> None:
+    one = processed.test
+    alone = SplitArrays(one.images, one.labels, one.ids, np.full(len(one.labels), "g"))
+    lonely = Processed(CLASSES, processed.splits | {"test": alone})
+    draw = draw_fakes(Drawer(processed, "val"), lonely, CONFIG)
+    with pytest.raises(BadInputError, match="2 groups"):
+        score_images(draw, lonely, CONFIG, "m" * 64)
+
+
+# -- the stage itself, with an untrained generator -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workspace(processed: Processed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workspace")
+    processed.save(folder / "processed")
+    network = NetworkConfig(image_size=SIDE, classes=CLASSES, widths=(8, 8, 8), latent=8)
+    torch.manual_seed(0)
+    save_generator(folder / "models", Generator(network).state_dict(), network)
+    rows = "\n".join(f"{i * 1000}.0,{1 / i},{2 - i / 9}" for i in range(1, 9))
+    (folder / "models" / "history.csv").write_text(f"images_seen,loss_g,loss_d\n{rows}\n")
+    return folder
+
+
+def run(workspace: Path, out: Path) -> tuple[Evaluation, list[tuple[str, int, int]]]:
+    told: list[tuple[str, int, int]] = []
+    evaluation = evaluate(
+        workspace / "processed",
+        workspace / "models",
+        out,
+        CONFIG,
+        cache=workspace / "cache",
+        on_progress=lambda *facts: told.append(facts),
+    )
+    return evaluation, told
+
+
+def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> None:
+    first, told = run(workspace, tmp_path / "a")
+    run(workspace, tmp_path / "b")
+    names = sorted(file.name for file in (tmp_path / "a").iterdir())
+    assert names == [
+        "curves.png",
+        "evaluation.json",
+        "grid-cyst.png",
+        "grid-stone.png",
+        "nearest.png",
+    ]
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    assert Evaluation.load(tmp_path / "a" / "evaluation.json") == first
+    assert {what for what, _, _ in told} >= {"sampling", "generated features", "metrics"}
+    assert all(0 <= done <= total for _, done, total in told)
+    assert [str(part) for part in told[2]] == ["sampling", "60", "60"]
+
+
+def test_grid_shows_held_out_images_left_and_generated_right(
+    tmp_path: Path, processed: Processed
+) -> None:
+    fakes = draw_fakes(Drawer(processed, "val"), processed, CONFIG)
+    test = processed.test
+    shown = (test.images, test.labels), (fakes.images, fakes.labels)
+    _, file = draw_grids(tmp_path, CLASSES, *shown, columns=3)
+    grid = np.asarray(Image.open(file))
+    np.testing.assert_array_equal(grid[:96:3, :96:3], test.images[test.labels == 1][0])
+    right = fakes.images[fakes.labels == 1][0]
+    left = 3 * (96 + 3) - 3 + 14
+    np.testing.assert_array_equal(grid[:96:3, left : left + 96 : 3], right)
+
+
+def test_a_missing_or_damaged_generator_is_bad_input(workspace: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="cannot load the generator"):
+        evaluate(workspace / "processed", tmp_path, tmp_path / "out", CONFIG)
+
+
+def test_an_altered_record_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "evaluation.json").write_text("{}")
+    with pytest.raises(BadInputError, match="no evaluation of this version"):
+        Evaluation.load(tmp_path / "evaluation.json")
+    with pytest.raises(BadInputError, match="run the evaluate stage"):
+        Evaluation.load(tmp_path / "none.json")
