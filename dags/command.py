@@ -8,14 +8,14 @@ from airflow.exceptions import AirflowException, AirflowFailException, AirflowSk
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator
 
-BAD_INPUT, NOTHING_NEW = 65, 99
+BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
 
 
 class MedloomOperator(BaseOperator):  # type: ignore[misc]
     """Run one pipeline command; its last line of output is the task's XCom.
 
-    Exit codes: 0 done; 65 bad input, fails without another try; 99 nothing new, skips what
-    follows; anything else is worth another try.
+    Exit codes: 0 done; 65 bad input and 1 a bug, which fail without another try; 99 nothing new,
+    which skips what follows; anything else, a kill among it, is worth another try.
     """
 
     template_fields = ("arguments",)
@@ -39,8 +39,8 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 "MEDLOOM_TRIGGER": str(getattr(context["dag_run"], "run_type", "manual")),
             },
         )
-        if result.exit_code == BAD_INPUT:
-            raise AirflowFailException(f"bad input, see the log above: {result.output}")
+        if result.exit_code in (BUG, BAD_INPUT):
+            raise AirflowFailException(f"another try would not help: {result.output}")
         if result.exit_code == NOTHING_NEW:
             raise AirflowSkipException(result.output)
         if result.exit_code:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from pipeline.console.tables import bars
-from pipeline.errors import BadInputError, ExitCode, MedloomError, NothingNewError
+from pipeline.errors import BadInputError, ExitCode, run_as_command
 from pipeline.settings import Settings
 
 app = typer.Typer(
@@ -444,14 +442,4 @@ def _report(folder: Any, task: str, **facts: Any) -> None:
 
 def main() -> None:
     """Run the command line; every error that medloom raises on purpose becomes its exit code."""
-    try:
-        app()
-    except NothingNewError as nothing:
-        print(nothing, file=sys.stderr)
-        sys.exit(nothing.exit_code)
-    except MedloomError as error:
-        text = Text.assemble(("medloom: ", "bold red"), str(error))
-        Console(stderr=True).print(text, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_as_command(app)

@@ -5,7 +5,10 @@ fail, retry or skip. A message says what was wrong, what came, what is allowed a
 next.
 """
 
+import sys
+from collections.abc import Callable
 from enum import IntEnum
+from typing import NoReturn
 
 
 class ExitCode(IntEnum):
@@ -39,3 +42,25 @@ class NothingNewError(MedloomError):
     """There is nothing to do, which is a success that skips what would follow."""
 
     exit_code = ExitCode.NOTHING_NEW
+
+
+def run_as_command(work: Callable[[], object]) -> NoReturn:
+    """Run a program and exit with the code that its outcome calls for.
+
+    What medloom raises on purpose is told in one line. A disk or a network that fails is worth
+    another try; anything else is a bug and shows its traceback.
+    """
+    try:
+        work()
+    except NothingNewError as nothing:
+        print(nothing, file=sys.stderr)
+        sys.exit(nothing.exit_code)
+    except MedloomError as error:
+        print(f"medloom: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"medloom: the system said: {error}", file=sys.stderr)
+        sys.exit(ExitCode.TRANSIENT)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(ExitCode.DONE)

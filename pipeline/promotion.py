@@ -1,6 +1,5 @@
 """From a finished run to a version, a verdict and, if it is earned, a champion."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +36,11 @@ def register(settings: Settings, key: str) -> int:
 
 def _candidate(work: Workspace, key: str) -> Candidate:
     evaluation = _evaluation(work)
-    config = json.loads((work.folder / "models" / "config.json").read_text())
     params = yaml.safe_load((work.folder / "params.yaml").read_text())
     return Candidate(
         workspace=work.folder,
-        classes=tuple(config["classes"]),
-        image_size=int(config["image_size"]),
+        classes=evaluation.protocol.classes,
+        image_size=evaluation.protocol.image_size,
         tags=tasks.lineage(work, key),
         params={
             f"{section}.{name}": value

@@ -43,7 +43,7 @@ class Dvc:
         """Run `dvc <arguments>`, passing its output through; returns that output.
 
         Raises:
-            BadInputError: a stage exited with 65.
+            BadInputError: a stage exited with 65, or with 1, a bug: neither is mended by waiting.
             TransientError: anything else went wrong (DVC exits with 255 whatever the reason).
         """
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
@@ -67,7 +67,7 @@ class Dvc:
     def _raise(self, arguments: tuple[str, ...], output: str) -> None:
         message = f"dvc {' '.join(arguments)} failed: {output.strip()[-2000:]}"
         exited = _EXITED.findall(output)
-        if exited and int(exited[-1]) == ExitCode.BAD_INPUT:
+        if exited and int(exited[-1]) in (ExitCode.BAD_INPUT, 1):
             raise BadInputError(message)
         raise TransientError(message)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.sampling import load_generator, sample
 from model.weights import WEIGHTS_FILE
-from pipeline.errors import BadInputError
+from pipeline.errors import BadInputError, run_as_command
 from pipeline.processed import Processed
 from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
@@ -112,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

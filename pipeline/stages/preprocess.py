@@ -23,7 +23,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from model.config import Section
-from pipeline.errors import BadInputError
+from pipeline.errors import BadInputError, run_as_command
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.processed import SPLITS, Processed, SplitArrays
 from pipeline.sections import load_section
@@ -214,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

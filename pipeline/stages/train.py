@@ -15,7 +15,7 @@ from model.checkpoint import Checkpoints, fingerprint
 from model.config import TrainConfig
 from model.training import Progress, Stopped, TrainResult, fit
 from model.weights import save_generator
-from pipeline.errors import BadInputError, TransientError
+from pipeline.errors import BadInputError, TransientError, run_as_command
 from pipeline.processed import Processed
 from pipeline.sections import load_section
 from pipeline.stages import harness
@@ -155,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_as_command(main)

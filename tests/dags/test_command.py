@@ -35,7 +35,7 @@ EXPECTED = {
     "65": "AirflowFailException",
     "75": "AirflowException",
     "99": "AirflowSkipException",
-    "1": "AirflowException",
+    "1": "AirflowFailException",
     "-9": "AirflowException",
 }
 
