@@ -75,7 +75,7 @@ def draw_curves(history: Path, file: Path) -> bool:
     """
     columns = _read_columns(history)
     x_name = next((name for name in _X_COLUMNS if name in columns), None)
-    if x_name is None or len(columns[x_name]) < 2:
+    if x_name is None or len(columns) < 2 or len(columns[x_name]) < 2:
         return False
     x = columns.pop(x_name) * (1 if x_name == "kimg" else 1e-3)
     across = min(3, len(columns))

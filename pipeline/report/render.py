@@ -1,0 +1,241 @@
+"""One self-contained HTML page a run: what was decided, why, on what, and what it does not show."""
+
+import base64
+import io
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from pipeline import scores
+from pipeline.processed import SPLITS
+from pipeline.report.facts import ReportFacts, SplitCount
+from pipeline.report.limits import limits
+from pipeline.scores import Evaluation, Figure
+
+_LARGEST_PNG = 350_000  # bytes; above it a picture is inlined as JPEG, so that the page stays small
+_FEW_QUARANTINED = 60  # rows shown; the rest is counted
+
+_EXPLAINED = {
+    scores.KERNEL: (
+        "Kernel distance",
+        "How far the generated images are from held-out real ones. Unbiased; lower is better.",
+        "training images against test images",
+    ),
+    scores.FRECHET: (
+        "Fréchet distance",
+        "The same question, by mean and covariance. Biased upwards at this N; lower is better.",
+        "training images against test images, same N",
+    ),
+    scores.DIVERSITY: (
+        "MS-SSIM within a class",
+        "How alike two images of a class are. Above real images: the generator repeats itself.",
+        "pairs of training images",
+    ),
+    scores.NEAREST: (
+        "SSIM to the nearest training image",
+        "Median. Well above held-out real images: memorised.",
+        "held-out real images to training images",
+    ),
+    scores.CLOSE: (
+        "Closer than 99 % of held-out images",
+        "Share of generated images nearer to a training image than that. Reported, not gated.",
+        "1 % by construction",
+    ),
+    scores.COPIES: (
+        "Copies of training images",
+        "Share that is a training image but for a small shift, brightness or contrast.",
+        "held-out real images taken for copies",
+    ),
+}
+_SHARES = (scores.CLOSE, scores.COPIES)
+
+
+@dataclass(frozen=True)
+class ReportImages:
+    """The pictures of an evaluation; what is missing is said to be missing."""
+
+    grids: dict[str, Path] = field(default_factory=dict)
+    nearest: Path | None = None
+    curves: Path | None = None
+
+    @classmethod
+    def of(cls, folder: Path) -> "ReportImages":
+        """What the evaluate stage wrote into its output folder, as far as it got."""
+        grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
+        nearest, curves = folder / "nearest.png", folder / "curves.png"
+        return cls(
+            grids, nearest if nearest.exists() else None, curves if curves.exists() else None
+        )
+
+
+def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
+    """Write the page: one HTML file with its pictures and style inside, and no script.
+
+    The same facts and pictures give the same bytes.
+
+    Args:
+        facts: what happened.
+        images: what the evaluate stage drew.
+        out: HTML file to write; its folder is made when missing.
+    """
+    page = _environment().get_template("report.html.j2")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(
+        page.render(
+            facts=facts,
+            banner=_banner(facts),
+            grids={label: _inline(file) for label, file in images.grids.items()},
+            nearest=_inline(images.nearest) if images.nearest else None,
+            curves=_inline(images.curves) if images.curves else None,
+            rows=_overall(facts.evaluation) if facts.evaluation else [],
+            classes=_by_class(facts.evaluation) if facts.evaluation else [],
+            table=_split_table(facts.splits),
+            limits=limits(facts),
+            few=_FEW_QUARANTINED,
+        )
+    )
+    return out
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"number": number, "share": share, "size": size, "duration": duration}
+    return environment
+
+
+def _banner(facts: ReportFacts) -> dict[str, str]:
+    """Kind (a CSS class), headline and reason."""
+    if facts.failure:
+        headline = f"Failed at “{facts.failure.task}”"
+        return {"kind": "failed", "headline": headline, "why": facts.failure.message}
+    if facts.verdict is None:
+        why = "The run ended before a candidate was judged."
+        return {"kind": "open", "headline": "No verdict", "why": why}
+    headline = {
+        "promoted": "Promoted",
+        "inconclusive": "Inconclusive: the champion stays",
+        "rejected": "Rejected: the champion stays",
+    }[facts.verdict.outcome]
+    if facts.verdict.champion is None and facts.verdict.outcome != "promoted":
+        headline = f"{facts.verdict.outcome.capitalize()}: there is no champion yet"
+    why = facts.verdict.reason
+    return {
+        "kind": facts.verdict.outcome,
+        "headline": headline,
+        "why": why[:1].upper() + why[1:] + ".",
+    }
+
+
+def _overall(evaluation: Evaluation) -> list[dict[str, Any]]:
+    return [_row(figure) for figure in evaluation.figures if figure.label is None]
+
+
+def _row(figure: Figure) -> dict[str, Any]:
+    title, meaning, floor_is = _EXPLAINED[figure.metric]
+    show = share if figure.metric in _SHARES else number
+    interval = None
+    if figure.low is not None and figure.high is not None:
+        interval = f"{show(figure.low)} to {show(figure.high)}"
+    return {
+        "title": title,
+        "meaning": meaning,
+        "floor_is": floor_is,
+        "value": show(figure.value),
+        "floor": None if figure.floor is None else show(figure.floor),
+        "halves": None if figure.halves is None else show(figure.halves),
+        "interval": interval,
+        "protocol": figure.protocol,
+        "counts": f"{figure.n_fake} generated, {figure.n_real} real",
+        "strip": _strip(figure),
+    }
+
+
+def _strip(figure: Figure) -> dict[str, float]:
+    """Where value, floor and interval stand on a line from 0, in percent of its length."""
+    named = {"value": figure.value, "floor": figure.floor, "low": figure.low, "high": figure.high}
+    points = {name: max(value, 0.0) for name, value in named.items() if value is not None}
+    most = max(points.values()) * 1.12 or 1.0
+    return {name: round(100 * value / most, 2) for name, value in points.items()}
+
+
+def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """One row a class: number of fakes, and value and floor of each metric that has them."""
+    metrics = (scores.KERNEL, scores.FRECHET, scores.DIVERSITY)
+    found = {(figure.metric, figure.label): figure for figure in evaluation.figures}
+    return [
+        {
+            "label": label,
+            "n_fake": evaluation.protocol.n_fake.get(label, 0),
+            "figures": [found.get((metric, label)) for metric in metrics],
+        }
+        for label in evaluation.protocol.classes
+    ]
+
+
+def _split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:
+    """One row a class and a last one of sums: (images, groups) of each split in order."""
+    counts = {(row.label, row.split): (row.images, row.groups) for row in splits}
+    rows: list[dict[str, Any]] = [
+        {"label": label, "cells": [counts.get((label, split), (0, 0)) for split in SPLITS]}
+        for label in sorted({row.label for row in splits})
+    ]
+    if rows:
+        columns = zip(*(row["cells"] for row in rows), strict=True)
+        sums = [(sum(i for i, _ in column), sum(g for _, g in column)) for column in columns]
+        rows.append({"label": "all", "cells": sums})
+    return rows
+
+
+def _inline(file: Path) -> str:
+    """A picture as a data URI: the file itself, or a JPEG when it is large."""
+    content, kind = file.read_bytes(), "png"
+    if len(content) > _LARGEST_PNG:
+        stream = io.BytesIO()
+        with Image.open(file) as image:
+            image.convert("L" if image.mode == "L" else "RGB").save(stream, "JPEG", quality=86)
+        content, kind = stream.getvalue(), "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+# -- how numbers are written -----------------------------------------------------------------------
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where it can be avoided."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(digits, 5)}f}".replace("-", "−")
+
+
+def share(value: float) -> str:
+    """A share as percent."""
+    return f"{100 * value:.1f} %"
+
+
+def size(value: int) -> str:
+    """Bytes for people."""
+    amount, unit = float(value), "B"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
