@@ -146,6 +146,8 @@ def ingest(
     from pipeline.landing_feed import feed
 
     settings = _settings()
+    if paths:
+        tasks.declare_data(settings, phantom=False)
     with bars(Console(stderr=True)) as bar:
         for path in paths or []:
             feed(path, settings.landing, on_progress=bar(f"copying {path.name}"))

@@ -7,7 +7,6 @@ projection and a copy of the lineage, for people and tools that speak MLflow.
 import hashlib
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
+from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError, TransientError
 from pipeline.settings import PROJECT_ROOT
 
@@ -111,7 +112,7 @@ class Registry:
         for name in ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock"):
             mlflow.log_artifact(str(candidate.workspace / name), "lineage")
         mlflow.log_artifacts(str(candidate.workspace / "data" / "manifest"), "lineage/manifest")
-        mlflow.log_dict(environment(), "lineage/environment.json")
+        mlflow.log_dict(describe_environment(), "lineage/environment.json")
         mlflow.log_artifacts(str(candidate.workspace / "reports"), "evaluation")
         mlflow.log_artifacts(str(candidate.workspace / "models" / "samples"), "samples")
 
@@ -269,26 +270,8 @@ def signature(image_size: int) -> ModelSignature:
     )
 
 
-def environment() -> dict[str, str]:
-    """What the figures were made with, without a word of whose machine it is."""
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cpus": str(os.cpu_count()),
-        "torch": _version("torch"),
-        "mlflow": _version("mlflow"),
-    }
-
-
 def _requirements() -> list[str]:
-    return [f"{name}=={_version(name)}" for name in _CONSUMER_REQUIREMENTS]
-
-
-def _version(name: str) -> str:
-    from importlib.metadata import version
-
-    return version(name)
+    return [f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS]
 
 
 def _sha256(file: Path) -> str:

@@ -32,6 +32,7 @@ from pipeline.stages import harness
 
 STAGES = ("preprocess", "train", "evaluate")
 PARAMS = PROJECT_ROOT / "params.yaml"
+PHANTOM_FILE = "data/PHANTOM"
 
 OnProgress = Callable[[int, int], None]
 
@@ -81,7 +82,8 @@ class RunFolder:
             facts["outcome"] = "done"
         finally:
             facts.setdefault("outcome", "ended from outside")
-            self.save(task, facts | {"started": started, "seconds": time.time() - started})
+            took = {"started": started, "seconds": time.time() - started}
+            self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
 
 
 # -- ingest and plan -------------------------------------------------------------------------------
@@ -100,8 +102,7 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     ledger = Ledger(settings)
     with hold_lease(settings.leases, "ingest"):
         if ledger.head(DATA) is None:
-            about = "Batches of images and the manifest of each, one row an image.\n"
-            ledger.commit_files(DATA, None, {"data/README": about}, "data: begin")
+            begin_data(ledger, phantom=False)
         index = LocalIndex(settings.index_file)
         with ledger.workspace(DATA, settings.workspaces / "ingest") as work:
             _pull_thumbnails(work)
@@ -112,6 +113,37 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
                 _add_batch(work, report)
         index.record(report.entries)
     return report
+
+
+def declare_data(settings: Settings, *, phantom: bool) -> None:
+    """Say, before the first image comes, whether a project holds a phantom or patients.
+
+    Raises:
+        BadInputError: the project holds the other kind; the two never mix.
+    """
+    ledger = Ledger(settings)
+    if ledger.head(DATA) is None:
+        begin_data(ledger, phantom=phantom)
+    elif is_phantom(ledger) != phantom:
+        kinds = ("images of patients", "a phantom")
+        raise BadInputError(
+            f"the project {settings.project} holds {kinds[not phantom]}, and this is "
+            f"{kinds[phantom]}: they never mix; name another project with --project"
+        )
+
+
+def begin_data(ledger: Ledger, *, phantom: bool) -> None:
+    """Make the first, empty data revision."""
+    files = {"data/README": "Batches of images and the manifest of each, one row an image.\n"}
+    if phantom:
+        files[PHANTOM_FILE] = "These images are a computed phantom. No patient was imaged.\n"
+    ledger.commit_files(DATA, None, files, "data: begin")
+
+
+def is_phantom(ledger: Ledger) -> bool:
+    """Whether the project's images are the built-in phantom."""
+    data = ledger.head(DATA)
+    return data is not None and ledger.read(data, PHANTOM_FILE) is not None
 
 
 def _pull_thumbnails(work: Workspace) -> None:
@@ -171,11 +203,12 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             try:
                 work.commit_and_push(f"{stage} of run {key}", "dvc.lock")
             except PushRefusedError:
-                if not _has_result(ledger, key, stage):
+                if not has_result(ledger, key, stage):
                     raise
 
 
-def _has_result(ledger: Ledger, key: str, stage: str) -> bool:
+def has_result(ledger: Ledger, key: str, stage: str) -> bool:
+    """Whether a stage of a run is done: its outputs are in the remote and in dvc.lock."""
     head = ledger.head(f"run/{key}")
     lock = yaml.safe_load(ledger.read(head, "dvc.lock") or "{}") if head else {}
     return stage in lock.get("stages", {})
@@ -185,7 +218,7 @@ def _has_result(ledger: Ledger, key: str, stage: str) -> bool:
 def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iterator[Workspace]:
     """A workspace of a run whose stages are done, with the outputs of `targets` in place."""
     ledger = Ledger(settings)
-    missing = [stage for stage in STAGES if not _has_result(ledger, key, stage)]
+    missing = [stage for stage in STAGES if not has_result(ledger, key, stage)]
     if missing:
         raise BadInputError(
             f"run {key} has no result of {', '.join(missing)} in the ledger yet; "

@@ -16,7 +16,7 @@ from pipeline.datasets.phantom import write_phantom
 from pipeline.errors import ExitCode
 from pipeline.landing_feed import feed
 from pipeline.settings import Settings
-from pipeline.tasks import RunFolder
+from pipeline.tasks import RunFolder, declare_data
 
 PHANTOM_SEED = 0
 
@@ -52,6 +52,7 @@ def run_demo(settings: Settings, data: Path | None, patients: int, console: Cons
 
 
 def _feed(settings: Settings, data: Path | None, patients: int, console: Console) -> None:
+    declare_data(settings, phantom=data is None)
     with bars(console) as bar:
         if data is None:
             show = bar("drawing phantom patients")

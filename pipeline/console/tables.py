@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.quarantine import record_of
 from pipeline.ingest.run import IngestReport
 from pipeline.ledger.journal import Record
 from pipeline.processed import SPLITS
@@ -78,7 +79,7 @@ def quarantined_files(settings: Settings) -> list[dict[str, str]]:
     entries = LocalIndex(settings.index_file).entries().values()
     return [
         {
-            "record": entry.source_sha256[:12],
+            "record": record_of(entry, set()).record,
             "file": entry.path,
             "reason": entry.reason,
             "detail": entry.detail,

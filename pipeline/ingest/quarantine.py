@@ -39,7 +39,7 @@ def quarantine_records(entries: Iterable[Entry], classes: Iterable[str]) -> list
     """Records of the quarantined entries, sorted; folders outside `classes` are not named."""
     allowed = set(classes)
     return sorted(
-        _record(entry, allowed)
+        record_of(entry, allowed)
         for entry in entries
         if entry.outcome == "quarantined" and entry.reason not in TRANSIENT
     )
@@ -69,7 +69,8 @@ def read_quarantine(workspace: Path) -> list[QuarantineRecord]:
         ]
 
 
-def _record(entry: Entry, allowed: set[str]) -> QuarantineRecord:
+def record_of(entry: Entry, allowed: set[str]) -> QuarantineRecord:
+    """One entry's record; a class outside `allowed` is not named."""
     path = os.fsencode(entry.path)
     extension = PurePosixPath(entry.path).suffix.lower()
     return QuarantineRecord(
