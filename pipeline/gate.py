@@ -268,7 +268,7 @@ def _tell(result: Comparison) -> str:
         f"{result.standard_error:.2g}, {result.groups} test groups); t is {result.t:.2f} against "
         f"a margin of {result.margin:g}, and {result.t_needed:.2f} is needed"
     )
-    if result.t > result.t_needed:
+    if abs(result.t) > result.t_needed:
         return says
     if result.groups_needed is None:
         return f"{says}; more test groups alone would not decide it"
@@ -282,8 +282,8 @@ def _change(result: Comparison, champion: Evaluation, rules: GateConfig) -> Rule
     limit = max(rules.kernel_distance_min_absolute_change, relative)
     gain = result.improvement
     says = (
-        f"kernel distance improves by {gain:.4g} on the champion's {base:.4g}; at least "
-        f"{limit:.4g} is asked"
+        f"kernel distance changes by {-gain:+.4g} on the champion's {base:.4g}; it must fall by "
+        f"at least {limit:.4g}"
     )
     return _rule("primary:change", True if gain >= limit else None, gain, limit, says)
 

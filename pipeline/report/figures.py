@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 Images = NDArray[np.uint8]
 
 _SHOWN_SIDE = 96  # pixels at which an image is shown, at least
 _GAP, _MIDDLE = 3, 14  # between images, and between the halves of a grid
+_LINES = 4  # of a grid, at most
 _X_COLUMNS = ("images_seen", "kimg")
 _INK, _COLOURS = "#1c2733", ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f")
 
@@ -30,15 +31,16 @@ def draw_grids(
     Args:
         out: folder.
         classes: names in label order.
-        real, fake: uint8 [N, H, W] and class index [N]; the first images of each are shown, so
-            the choice is nobody's.
-        columns: images a row of each half; a half is `columns` wide and `columns` high.
+        real, fake: uint8 [N, H, W] and class index [N]; shown are as many of each, evenly spaced
+            over the arrays, so the choice is nobody's.
+        columns: images a row of each half; a half has at most four rows.
     """
     files = []
     for label, name in enumerate(classes):
-        halves = [_spread(images[labels == label], columns**2) for images, labels in (real, fake)]
-        if min(len(half) for half in halves):
-            left, right = (_tile(half, columns) for half in halves)
+        sides = [images[labels == label] for images, labels in (real, fake)]
+        fewest = min(len(side) for side in sides)
+        if fewest:
+            left, right = (_tile(_spread(s, min(fewest, columns * _LINES)), columns) for s in sides)
             gap = np.full((left.shape[0], _MIDDLE), 255, np.uint8)
             files.append(out / f"grid-{name}.png")
             Image.fromarray(np.hstack([left, gap, right])).save(files[-1], optimize=True)
@@ -58,12 +60,12 @@ def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.floa
         for a, b in zip(fakes, train, strict=True)
     ]
     height, width = columns[0].shape
-    canvas = Image.new("L", ((width + _GAP) * len(columns) - _GAP, height + 18), 255)
-    pen = ImageDraw.Draw(canvas)
+    canvas = Image.new("L", ((width + _GAP) * len(columns) - _GAP, height + 24), 255)
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(16)
     for place, (column, score) in enumerate(zip(columns, ssim, strict=True)):
         left = place * (width + _GAP)
         canvas.paste(Image.fromarray(column), (left, 0))
-        pen.text((left + width // 2, height + 4), f"{score:.3f}", fill=30, anchor="mt")
+        pen.text((left + width // 2, height + 5), f"{score:.3f}", fill=30, font=font, anchor="mt")
     canvas.save(file, optimize=True)
 
 
@@ -129,7 +131,8 @@ def _tile(images: Images, columns: int) -> Images:
     """Images [N, S, S] in rows with white gaps; an incomplete last row stays white."""
     shown = [_shown(image) for image in images]
     height, width = shown[0].shape
-    shape = (columns * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP)
+    lines = -(-len(shown) // columns)
+    shape = (lines * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP)
     sheet = np.full(shape, 255, np.uint8)
     for place, image in enumerate(shown):
         top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)

@@ -11,6 +11,7 @@ import jinja2
 from PIL import Image
 
 from pipeline import scores
+from pipeline.gate import Verdict
 from pipeline.processed import SPLITS
 from pipeline.report.facts import ReportFacts, SplitCount
 from pipeline.report.limits import limits
@@ -113,27 +114,34 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _banner(facts: ReportFacts) -> dict[str, str]:
-    """Kind (a CSS class), headline and reason."""
+def _banner(facts: ReportFacts) -> dict[str, Any]:
+    """Kind (a CSS class), headline and reasons, a sentence each."""
     if facts.failure:
         headline = f"Failed at “{facts.failure.task}”"
-        return {"kind": "failed", "headline": headline, "why": facts.failure.message}
+        return {"kind": "failed", "headline": headline, "whys": [facts.failure.message]}
     if facts.verdict is None:
         why = "The run ended before a candidate was judged."
-        return {"kind": "open", "headline": "No verdict", "why": why}
-    headline = {
-        "promoted": "Promoted",
-        "inconclusive": "Inconclusive: the champion stays",
-        "rejected": "Rejected: the champion stays",
-    }[facts.verdict.outcome]
-    if facts.verdict.champion is None and facts.verdict.outcome != "promoted":
-        headline = f"{facts.verdict.outcome.capitalize()}: there is no champion yet"
-    why = facts.verdict.reason
+        return {"kind": "open", "headline": "No verdict", "whys": [why]}
     return {
         "kind": facts.verdict.outcome,
-        "headline": headline,
-        "why": why[:1].upper() + why[1:] + ".",
+        "headline": _headline(facts.verdict),
+        "whys": [f"{why[:1].upper()}{why[1:]}." for why in _whys(facts.verdict)],
     }
+
+
+def _headline(verdict: Verdict) -> str:
+    if verdict.outcome == "promoted":
+        return "Promoted"
+    stays = "the champion stays" if verdict.champion else "there is no champion yet"
+    return f"{verdict.outcome.capitalize()}: {stays}"
+
+
+def _whys(verdict: Verdict) -> list[str]:
+    """What decided: the rules that fail, else those that are open, else the whole reason."""
+    for state in (False, None):
+        if deciding := [rule.says for rule in verdict.rules if rule.passed is state]:
+            return deciding
+    return [verdict.reason]
 
 
 def _overall(evaluation: Evaluation) -> list[dict[str, Any]]:
