@@ -14,9 +14,6 @@ from .losses import discriminator_loss, generator_loss, gradient_penalty
 from .networks import Discriminator, Generator
 from .runtime import Runtime
 
-LARGEST_MARGIN = 30.0
-"""Of D(x) - D(G(z)) in the exponential below; past it the gradient of D is all but gone."""
-
 
 @dataclass(frozen=True)
 class Players:
@@ -73,12 +70,10 @@ def train_step(
     images_seen: int,
     batch: tuple[Tensor, Tensor],
 ) -> dict[str, float]:
-    """Update D and G once, simultaneously, and the average after them.
+    """Update D, then G against the new D, then the average.
 
-    A single pass of D over reals and fakes serves both players. D treats images one by one, so
-    the gradient of G's loss at a fake image is that of D's loss times a number: with
-    u = D(x) - D(G(z)), dL_G / dD(G(z)) = -sigmoid(u) and dL_D / dD(G(z)) = sigmoid(-u), whose
-    quotient is -exp(u). Alternating updates pay for three passes more.
+    Both updates use the same fakes: G runs once. D and G must take turns: updating both from one
+    pass of D is a third faster and left half of the diversity (docs/lab-notes.md).
 
     Args:
         players: changed in place.
@@ -92,49 +87,49 @@ def train_step(
     """
     real, labels = batch
     done = images_seen / config.images_total
+    rate = cosine(config.learning_rate, config.learning_rate_end, done)
     both = torch.cat([labels, labels])
-    players.optimizer_d.zero_grad()
-    players.optimizer_g.zero_grad()
-
-    # D's loss, and with it the gradient at the images that D sees.
     z = torch.randn(len(real), config.latent, generator=players.rng)
     with runtime.autocast():
         fake = players.generator(z, labels)
+    shown_real = augment(real, config, players.rng)
     shown_fake = augment(fake, config, players.rng)
-    shown = torch.cat([augment(real, config, players.rng), shown_fake.detach()]).requires_grad_()
+    shown = torch.cat([shown_real, shown_fake.detach()])
+
+    # D.
     with runtime.autocast():
         logit_real, logit_fake = players.critic(shown, both).chunk(2)
     loss_d = discriminator_loss(logit_real, logit_fake).mean()
-    torch.autograd.backward(loss_d)
-
-    # G's loss, by way of the same gradient.
-    margin = (logit_real - logit_fake).detach().clamp(max=LARGEST_MARGIN)
-    assert shown.grad is not None  # noqa: S101 - for the type checker: backward() filled it
-    torch.autograd.backward(shown_fake, shown.grad[len(real) :] * -margin.exp().view(-1, 1, 1, 1))
-
-    report = {
-        "loss_d": loss_d.item(),
-        "loss_g": generator_loss(logit_real, logit_fake).mean().item(),
-        "logit_real": logit_real.mean().item(),
-        "logit_fake": logit_fake.mean().item(),
-    }
+    report = {"logit_real": logit_real.mean().item(), "logit_fake": logit_fake.mean().item()}
+    objective = loss_d
     # R1 + R2, every k-th step with k times the weight, so that gamma means the same for any k.
     if config.gamma and images_seen // len(real) % config.penalty_every == 0:
         gamma = cosine(config.gamma, config.gamma_end, done)
         with runtime.autocast():
             squares = gradient_penalty(players.critic, shown, both)
         penalty = squares.sum() / len(real)
-        torch.autograd.backward(penalty * (gamma / 2 * config.penalty_every))
+        objective = loss_d + penalty * (gamma / 2 * config.penalty_every)
         report["penalty"] = penalty.item()
+    _descend(objective, players.optimizer_d, rate)
 
-    for optimizer in (players.optimizer_d, players.optimizer_g):
-        optimizer.param_groups[0]["lr"] = cosine(
-            config.learning_rate, config.learning_rate_end, done
-        )
-        optimizer.step()
+    # G. The gradient stops at the images: D's weights take none.
+    players.critic.requires_grad_(requires_grad=False)
+    with runtime.autocast():
+        logit_real, logit_fake = players.critic(torch.cat([shown_real, shown_fake]), both).chunk(2)
+    players.critic.requires_grad_(requires_grad=True)
+    loss_g = generator_loss(logit_real, logit_fake).mean()
+    _descend(loss_g, players.optimizer_g, rate)
+
     decay = ema_decay(len(real), images_seen + len(real), config.ema_fraction)
     update_ema(players.average, players.generator, decay)
-    return report
+    return report | {"loss_d": loss_d.item(), "loss_g": loss_g.item()}
+
+
+def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    optimizer.param_groups[0]["lr"] = rate
+    optimizer.step()
 
 
 def cosine(start: float, end: float, done: float) -> float:

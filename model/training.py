@@ -1,8 +1,8 @@
 """Train a generator on the images of a few classes: `fit`, from arrays to weights.
 
 Relativistic pairing GAN with R1 and R2 (R3GAN, arXiv 2501.05441), sized for CPU cores: small
-batches, so that a short budget is many steps; one pass through D serves both players; everything
-D sees is augmented, since medical sets are small.
+batches, so that a short budget is many steps; one set of fakes serves both players; everything D
+sees is augmented, since medical sets are small.
 """
 
 import dataclasses

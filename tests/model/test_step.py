@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -39,21 +41,22 @@ def _gradients(module: torch.nn.Module) -> Tensor:
     return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
 
 
-def test_one_pass_gives_both_players_the_gradient_of_their_own_loss() -> None:
-    players, (real, labels) = _players(CONFIG), _batch()
-    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(CONFIG.seed))
-    fake = players.generator(z, labels)
-    logits = players.critic(real, labels), players.critic(fake, labels)
-    of_g = torch.autograd.grad(
-        generator_loss(*logits).mean(), list(players.generator.parameters()), retain_graph=True
-    )
+def test_each_player_descends_its_own_loss_and_g_meets_the_updated_d() -> None:
+    config = CONFIG.model_copy(update={"learning_rate": 0.05})
+    players, (real, labels) = _players(config), _batch()
+    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(config.seed))
+    before = copy.deepcopy(players)
+    fake = before.generator(z, labels)
+    logits = players.critic(real, labels), players.critic(fake.detach(), labels)
     of_d = torch.autograd.grad(
         discriminator_loss(*logits).mean(), list(players.critic.parameters())
     )
 
-    train_step(players, CONFIG, RUNTIME, 0, (real, labels))
+    train_step(players, config, RUNTIME, 0, (real, labels))
 
-    for module, expected in ((players.generator, of_g), (players.critic, of_d)):
+    logits = players.critic(real, labels), players.critic(fake, labels)
+    of_g = torch.autograd.grad(generator_loss(*logits).mean(), list(before.generator.parameters()))
+    for module, expected in ((players.critic, of_d), (players.generator, of_g)):
         flat = torch.cat([gradient.flatten() for gradient in expected])
         torch.testing.assert_close(_gradients(module), flat, rtol=1e-3, atol=1e-5)
 
@@ -71,14 +74,6 @@ def test_the_penalty_comes_every_kth_step_with_k_times_the_weight() -> None:
     alone = share(CONFIG)
     every_step = share(lazy.model_copy(update={"penalty_every": 1})) - alone
     torch.testing.assert_close(share(lazy) - alone, 3 * every_step, rtol=1e-3, atol=1e-4)
-
-
-def test_a_confident_critic_does_not_overflow_the_generators_gradient() -> None:
-    players = _players(CONFIG)
-    players.critic.logit.weight.data *= 1e4
-    report = train_step(players, CONFIG, RUNTIME, 0, _batch())
-    assert abs(report["logit_real"] - report["logit_fake"]) > 100
-    assert _gradients(players.generator).isfinite().all()
 
 
 def test_the_rate_falls_along_a_cosine() -> None:
