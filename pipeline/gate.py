@@ -7,6 +7,7 @@ margin. To the groups' variance is added that of the finite number of fakes. A b
 or of few groups, would promote far too often at no difference at all.
 """
 
+import bisect
 import math
 from statistics import fmean, variance
 from typing import Literal
@@ -238,13 +239,14 @@ def _compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> 
 
 def _groups_needed(lead: float, of_groups: float, of_fakes: float, rules: GateConfig) -> int | None:
     """Test groups at which this lead would be enough, if it and the spread stayed as they are."""
-    if lead <= 0:
-        return None
-    for number in range(rules.min_groups, _MOST_GROUPS + 1):
+
+    def decides(number: int) -> bool:
         error = math.sqrt(of_groups / number + of_fakes)
-        if lead > _t_quantile(rules.level, number) * error:
-            return number
-    return None
+        return lead > _t_quantile(rules.level, number) * error
+
+    numbers = range(rules.min_groups, _MOST_GROUPS + 1)
+    place = bisect.bisect_left(numbers, True, key=decides)  # once true, true for every larger one
+    return numbers[place] if place < len(numbers) else None
 
 
 def _primary(

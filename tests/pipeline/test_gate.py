@@ -114,7 +114,7 @@ def promotion_rate(groups: int, champion_at: float, trials: int) -> float:
 
 @pytest.mark.parametrize("groups", [8, 15, 30])
 def test_an_equal_generator_is_promoted_no_more_often_than_stated(groups: int) -> None:
-    stated, trials = 0.05, 250
+    stated, trials = 0.05, 1000
     rate = promotion_rate(groups, 0.5, trials)
     assert rate <= stated + 2.5 * (stated * (1 - stated) / trials) ** 0.5
 
