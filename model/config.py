@@ -53,34 +53,34 @@ class TrainConfig(Section):
     """The `train` section of params.yaml. Time is counted in thousands of images seen (kimg)."""
 
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=20.0, gt=0, description="thousands of real images shown to D")
-    batch: int = Field(default=16, ge=2, description="real images, and fakes, a step")
+    kimg: float = Field(default=28.0, gt=0, description="thousands of real images shown to D")
+    batch: int = Field(default=8, ge=2, description="real images, and fakes, a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")
     widths: Widths = Field(
-        default=(128, 128, 64, 32),
+        default=(128, 96, 64, 32),
         description="channels from 4 px upward; a finer stage not listed takes half the one below",
     )
     learning_rate: float = Field(default=5e-4, gt=0, description="Adam's, at the start")
-    learning_rate_end: float = Field(default=5e-5, gt=0, description="Adam's, at the end (cosine)")
+    learning_rate_end: float = Field(default=2e-4, gt=0, description="Adam's, at the end (cosine)")
     beta1: float = Field(default=0.0, ge=0, lt=1, description="Adam's first-moment decay")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam's second-moment decay")
-    gamma: float = Field(default=4.0, ge=0, description="weight of R1 + R2, at the start")
-    gamma_end: float = Field(default=0.4, ge=0, description="weight of R1 + R2, at the end")
+    gamma: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the start")
+    gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
     penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")
     ema_fraction: float = Field(
         default=0.05, gt=0, le=1, description="EMA half-life as a share of the images seen so far"
     )
     translate: float = Field(
-        default=0.06, ge=0, le=0.5, description="largest shift D sees, as a share of the side"
+        default=0.1, ge=0, le=0.5, description="largest shift D sees, as a share of the side"
     )
     scale: float = Field(
-        default=0.1, ge=0, lt=1, description="largest enlargement or reduction D sees, log2"
+        default=0.15, ge=0, lt=1, description="largest enlargement or reduction D sees, log2"
     )
     brightness: float = Field(
-        default=0.1, ge=0, le=1, description="largest shift of grey D sees, images in [-1, 1]"
+        default=0.2, ge=0, le=1, description="largest shift of grey D sees, images in [-1, 1]"
     )
     contrast: float = Field(
-        default=0.1, ge=0, lt=1, description="largest relative change of contrast D sees"
+        default=0.2, ge=0, lt=1, description="largest relative change of contrast D sees"
     )
     cutout: float = Field(
         default=0.0, ge=0, lt=1, description="side of the square hidden from D, share of the side"

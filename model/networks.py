@@ -40,16 +40,16 @@ def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), an identity at the start.
+    """x + conv(act(conv(act(x)))), close to an identity at the start.
 
-    Fixup (arXiv 1901.09321): in a network of L blocks with m convolutions each, the last
-    convolution starts at zero and the others are scaled by L^(-1 / (2m - 2)); here m = 2.
+    The branch starts at a tenth rather than at zero (Fixup, arXiv 1901.09321): a few thousand
+    steps are all there is, and at zero both networks spend the first of them being linear.
     """
 
-    def __init__(self, width: int, blocks: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _conv(width, width, 3, GAIN * blocks**-0.5)
-        self.second = _conv(width, width, 3, 0.0)
+        self.first = _conv(width, width, 3, GAIN)
+        self.second = _conv(width, width, 3, 0.1 * GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> the same shape."""
@@ -69,12 +69,12 @@ class Generator(nn.Module):
         self.config = config
         widths = config.widths
         self.embedding = nn.Embedding(len(config.classes), config.latent)
-        self.input = _linear(2 * config.latent, widths[0] * BASE_SIZE**2, 1.0)
-        self.blocks = nn.ModuleList(ResidualBlock(width, len(widths)) for width in widths)
+        self.input = _linear(2 * config.latent, widths[0] * BASE_SIZE**2, 3**-0.5)
+        self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
         )
-        self.head = _conv(widths[-1], 4, 3, 1.0)
+        self.head = _conv(widths[-1], 4, 3, 0.5 * GAIN)
         _equal_phases(self.head)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -97,13 +97,13 @@ class Discriminator(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths[::-1]
-        self.stem = _conv(4, widths[0], 3, 1.0)
-        self.blocks = nn.ModuleList(ResidualBlock(width, len(widths)) for width in widths)
+        self.stem = _conv(4, widths[0], 3, GAIN)
+        self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
         )
-        self.features = _linear(widths[-1] * BASE_SIZE**2, widths[-1], GAIN)
-        self.logit = _linear(widths[-1], 1, 1.0)
+        self.features = _linear(widths[-1] * BASE_SIZE**2, widths[-1], 3**-0.5)
+        self.logit = _linear(widths[-1], 1, 3**-0.5)
         self.embedding = nn.Embedding(len(config.classes), widths[-1])
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:

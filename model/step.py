@@ -112,7 +112,11 @@ def train_step(
         report["penalty"] = penalty.item()
     _descend(objective, players.optimizer_d, rate)
 
-    # G. The gradient stops at the images: D's weights take none.
+    # G, by fakes that D has not just learned from. D's weights take no gradient here.
+    z = torch.randn(len(real), config.latent, generator=players.rng)
+    with runtime.autocast():
+        fake = players.generator(z, labels)
+    shown_fake = augment(fake, config, players.rng)
     players.critic.requires_grad_(requires_grad=False)
     with runtime.autocast():
         logit_real, logit_fake = players.critic(torch.cat([shown_real, shown_fake]), both).chunk(2)

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,7 +25,6 @@ import requests
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
@@ -72,6 +71,7 @@ class Registry:
         self.uri, self.model = uri, model
         # Fewer and shorter retries than MLflow's own minutes: the task is retried as a whole.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         mlflow.set_tracking_uri(uri)
         self._client = MlflowClient(uri)
 
@@ -97,10 +97,10 @@ class Registry:
         tags = {**candidate.tags, WEIGHTS_TAG: sha256, "medloom.synthetic": "YES"}
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
-            with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags) as run:
+            with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags):
                 self._log_facts(candidate)
                 source = self._log_model(candidate, sha256)
-            return self._create_version(source, run, tags)
+            return int(mlflow.register_model(source, self.model, tags=tags).version)
 
     def _log_facts(self, candidate: Candidate) -> None:
         mlflow.log_params(candidate.params)
@@ -129,19 +129,6 @@ class Registry:
                 metadata={"synthetic": "YES", "weights_sha256": sha256},
             )
         return str(logged.model_uri)
-
-    def _create_version(self, source: str, run: Run, tags: Mapping[str, str]) -> int:
-        try:
-            self._client.create_registered_model(
-                self.model, description="Synthetic images by medloom; never for diagnosis."
-            )
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        version = self._client.create_model_version(
-            self.model, source, run.info.run_id, tags=dict(tags)
-        )
-        return int(version.version)
 
     def resolve(self, version: str) -> int:
         """The number of a version given as a number or an alias.

@@ -43,12 +43,8 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._sampling = _import_package(bundle / "medloom_model", name, "sampling")
         self._generator = self._sampling.load_generator(bundle / "generator")
 
-    def predict(
-        self,
-        context: Any,  # noqa: ARG002 - MLflow passes it
-        model_input: Any,
-        params: dict[str, Any] | None = None,
-    ) -> NDArray[np.uint8]:
+    # MLflow reads annotations as a schema of its own, which would refuse arrays and data frames.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
         """Draw one image a class name.
 
         Args:

@@ -122,14 +122,15 @@ def _where(settings: Settings, folder: RunFolder, results: dict[str, dict[str, A
     return facts_table(facts)
 
 
-def _next(settings: Settings) -> Table:
+def _next(settings: Settings) -> Text:
     project = "" if settings.project == "phantom" else f" --project {settings.project}"
     medloom = f".venv/bin/medloom{project}"
-    return facts_table(
-        {
-            f"{medloom} champion show": "the champion and its verdict, rule by rule",
-            f"{medloom} generate --label stone -n 16 --seed 7 -o out": "16 images of it",
-            f"{medloom} up": "Airflow and MLflow to look around in; `down` ends them",
-        },
-        "try next",
-    )
+    commands = {
+        "champion show": "the champion and its verdict, rule by rule",
+        "generate --label stone -n 16 --seed 7 -o out": "16 synthetic images of it",
+        "up": "Airflow and MLflow to look around in; `down` ends them",
+    }
+    lines = [Text("\ntry next")]
+    for command, what in commands.items():
+        lines.append(Text.assemble(f"  {medloom} {command}", (f"   {what}", "dim")))
+    return Text("\n").join(lines)

@@ -32,7 +32,7 @@ CODE, DATA = "code", "data"
 
 # What a run needs of the project. A folder of images that happens to lie inside the project's
 # folder must never end up in git, hence names and not "everything".
-_SNAPSHOT = (
+SNAPSHOT = (
     "dags", "pipeline", "model", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock", "Makefile",
     "scripts", "LICENSE", "README.md",
@@ -132,7 +132,7 @@ class Ledger:
         Nothing is recorded again when nothing changed.
         """
         head = self.head(CODE)
-        names = [name for name in _SNAPSHOT if (project / name).exists()]
+        names = [name for name in SNAPSHOT if (project / name).exists()]
         with self._private_index() as index:
             where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(project)}
             Git(project).run("add", "--force", "--", *_files_of(project, names), env=where)

@@ -1,0 +1,228 @@
+"""One story through the real scheduler: first model, a kill, new images, nothing new.
+
+It runs `medloom` as a user does, from a copy of the project with tiny numbers, so that nothing of
+the checkout or of other runs reaches it.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from pipeline.ledger.ledger import SNAPSHOT
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = {
+    "size": 32, "kimg": 0.4, "batch": 8, "widths": [16, 16, 8], "checkpoint_kimg": 0.04,
+    "n_fake": 48, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
+    "precision": "float32", "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
+}  # fmt: skip
+
+CONSUMER = """
+import sys
+import mlflow, numpy
+assert not any("{project}" in place for place in sys.path), sys.path
+import model, pipeline  # the consumer's own
+assert (model.MINE, pipeline.MINE) == (1, 1)
+mlflow.set_tracking_uri("{uri}")
+champion = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
+draw = lambda labels, **params: champion.predict(labels, params=params)
+labels = ["stone", "cyst", "stone"]
+one = draw(labels, seed=7)
+assert one.dtype == numpy.uint8 and one.shape == (3, 32, 32), (one.dtype, one.shape)
+assert (one == draw(labels, seed=7)).all()
+assert (one != draw(labels, seed=8)).any()
+assert (one[:1] == draw(["stone"], seed=7)).all()
+assert (one[2:] == draw(["stone"], seed=7, start=2)).all()
+assert (one == draw(numpy.array(labels), seed=7)).all()
+print("the consumer is content")
+"""
+
+
+class Project:
+    """A copy of the project in a folder of its own, and `medloom` run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state" / "phantom"
+        for name in SNAPSHOT:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, folder / name)
+            elif (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, folder / name)
+        params = (folder / "params.yaml").read_text()
+        for key, value in TINY.items():
+            params, found = re.subn(rf"(?m)^(  {key}:) [^#\n]*", rf"\1 {value} ", params)
+            assert found == 1, key
+        (folder / "params.yaml").write_text(params)
+        self.env = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pipeline", *arguments]
+
+    def medloom(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder, env=self.env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.medloom("status", "--json")))
+
+    def history(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.medloom("champion", "history", "--json")))
+
+    def last_run(self) -> Path:
+        return max(self.state.glob("runs/manual*"), key=lambda folder: folder.name)
+
+    def result(self, task: str) -> dict[str, Any]:
+        return dict(json.loads((self.last_run() / f"{task}.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("story") / "medloom")
+    made.medloom("up")
+    try:
+        yield made
+    finally:
+        made.medloom("down")
+        left = [p.pid for p in psutil.process_iter() if _runs_in(p, made.folder)]
+        assert left == [], "every process that medloom starts ends with it"
+
+
+def _runs_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.environ().get("PYTHONPATH") == str(folder)
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.timeout(900)
+def test_first_run_promotes_although_its_training_is_killed(project: Project) -> None:
+    landing = project.folder / "landing" / "phantom" / "stone"
+    landing.mkdir(parents=True)
+    (landing / "holiday.png").write_text("not an image")
+    (landing / "empty.jpg").touch()
+    running = subprocess.Popen(
+        project.command("demo", "--patients", "4"),
+        cwd=project.folder, env=project.env, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    kill_training(project, images_seen=100)
+    said, _ = running.communicate()
+    assert running.returncode == 0, said
+    assert project.result("train")["tries"] == 2
+    assert "promoted" in said
+    assert project.status()["champion"]["version"] == 1
+    assert (landing / "holiday.png").read_text() == "not an image"
+    assert_report_is_whole(project)
+    assert weights_without_a_kill(project) == project.history()[0]["weights_sha256"]
+
+
+def kill_training(project: Project, images_seen: int) -> None:
+    """SIGKILL the training process once it has seen so many images."""
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline:
+        for file in project.state.glob("runs/*/train.progress.json"):
+            if json.loads(file.read_text()).get("images_seen", 0) >= images_seen:
+                for process in psutil.process_iter(["cmdline"]):
+                    if (process.info["cmdline"] or [])[-1:] == ["pipeline.stages.train"]:
+                        process.send_signal(signal.SIGKILL)
+                        return
+        time.sleep(0.05)
+    raise AssertionError("the training never got so far")
+
+
+def weights_without_a_kill(project: Project) -> str:
+    """The same run by hand, without services, in a checkout: `dvc repro`."""
+    folder = project.folder.parent / "checkout"
+    project.medloom("checkout", str(folder), "--branch", f"run/{project.history()[0]['run_key']}")
+    (folder / "dvc.lock").unlink()
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    env["HOME"] = str(folder)  # its own checkpoints
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "--no-run-cache", "train"],
+        cwd=folder, env=env, check=True, capture_output=True,
+    )  # fmt: skip
+    return str(json.loads((folder / "models" / "training.json").read_text())["sha256"])
+
+
+def assert_report_is_whole(project: Project) -> None:
+    page = (project.last_run() / "report.html").read_text()
+    assert "phantom" in page
+    assert "holiday" not in page, "a source name may name a patient"
+    for expected in ("Promoted", "empty", "data:image/png;base64", "kd_efflite0"):
+        assert expected in page
+    listed = json.loads(project.medloom("quarantine", "--json"))
+    assert {row["file"] for row in listed} == {"stone/holiday.png", "stone/empty.jpg"}
+    assert all(row["record"] in page for row in listed)
+
+
+@pytest.mark.timeout(300)
+def test_a_consumer_needs_nothing_of_this_repository(project: Project, tmp_path: Path) -> None:
+    for name in ("model.py", "pipeline.py"):
+        (tmp_path / name).write_text("MINE = 1\n")
+    uri = project.status()["services"]["mlflow"]
+    code = CONSUMER.format(uri=uri, project=project.folder)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "content" in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_generated_files_say_what_they_are_and_are_refused_as_input(project: Project) -> None:
+    out = project.folder / "made"
+    project.medloom("generate", "--label", "cyst", "-n", "2", "--seed", "3", "-o", str(out))
+    images = sorted(out.glob("*.png"))
+    assert len(images) == 2
+    with Image.open(images[0]) as image:
+        assert image.info["SyntheticData"] == "YES"
+        assert json.loads(image.info["medloom"])["version"] == 1
+    said = json.loads(Path(f"{images[1]}.synthetic.json").read_text())
+    assert (said["label"], said["seed"], said["index"]) == ("cyst", 3, 1)
+
+
+@pytest.mark.timeout(900)
+def test_added_images_make_a_revision_and_a_verdict(project: Project) -> None:
+    before = project.status()["data"]
+    for file in (project.folder / "made").glob("*.png"):
+        shutil.copy(file, project.folder / "landing" / "phantom" / "cyst")
+    said = project.medloom("demo", "--patients", "6")
+    after = project.status()["data"]
+    assert after["revision"] != before["revision"]
+    assert after["images"] > before["images"]
+    history = project.history()
+    assert [record["sequence"] for record in history] == [1, 2]
+    assert history[1]["predecessor"] == 1
+    assert history[1]["verdict"]["comparison"]["groups"] >= 3
+    assert history[1]["action"] in said
+    reasons = [row["reason"] for row in json.loads(project.medloom("quarantine", "--json"))]
+    assert reasons.count("synthetic") == 2
+
+
+@pytest.mark.timeout(300)
+def test_nothing_new_ends_early_and_changes_nothing(project: Project) -> None:
+    before = (project.status()["data"], project.history())
+    said = project.medloom("demo", "--patients", "6")
+    assert "nothing to do" in said
+    assert project.result("plan")["outcome"] == "skipped"
+    assert not (project.last_run() / "train.json").exists()
+    assert (project.status()["data"], project.history()) == before
