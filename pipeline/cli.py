@@ -45,6 +45,18 @@ def _settings() -> Settings:
     return Settings.load(project=_Choice.project)
 
 
+def _project() -> Settings:
+    """The settings of a project that exists, for commands that only look."""
+    settings = _settings()
+    if not settings.state.is_dir():
+        others = sorted(f.name for f in settings.state.parent.glob("*") if f.is_dir())
+        known = f"; projects here: {', '.join(others)}" if others else ""
+        raise BadInputError(
+            f"there is no project {settings.state}{known}; `medloom demo` makes one"
+        )
+    return settings
+
+
 @app.callback()
 def choose_project(
     project: Annotated[
@@ -169,7 +181,7 @@ def quarantine(as_json: Json = False) -> None:
     """
     from pipeline.console.tables import quarantine_table, quarantined_files
 
-    rows = quarantined_files(_settings())
+    rows = quarantined_files(_project())
     console.print_json(data=rows) if as_json else console.print(quarantine_table(rows))
 
 
@@ -183,7 +195,7 @@ def run(
     from pipeline.console.follow import DAG, follow
     from pipeline.tasks import RunFolder
 
-    settings = _settings()
+    settings = _project()
     running = services.find(settings)
     if running is None:
         raise BadInputError("the services are not up: type `medloom up` first")
@@ -211,7 +223,7 @@ def checkout(
     """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
     from pipeline import tasks
 
-    made = tasks.checkout(_settings(), to, branch)
+    made = tasks.checkout(_project(), to, branch)
     console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
 
 
@@ -225,7 +237,7 @@ def champion_show(as_json: Json = False) -> None:
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
-    settings = _settings()
+    settings = _project()
     record = Journal(Ledger(settings)).champion
     if record is None:
         raise BadInputError(f"{settings.model} has no champion yet; `medloom demo` makes one")
@@ -242,7 +254,7 @@ def champion_history(as_json: Json = False) -> None:
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
-    records = Journal(Ledger(_settings())).records
+    records = Journal(Ledger(_project())).records
     if as_json:
         console.print_json(data=[record.model_dump() for record in records])
     else:
@@ -266,7 +278,7 @@ def generate(
     from pipeline.generating import generate_images
 
     with console.status("loading the generator"):
-        files = generate_images(_settings(), version, label, count, seed, out)
+        files = generate_images(_project(), version, label, count, seed, out)
     if as_json:
         console.print_json(data={"files": [str(file) for file in files]})
     else:
@@ -285,7 +297,7 @@ def clean(
     """
     from pipeline.console.cleaning import clean_table, remove, what_lies_around
 
-    found = what_lies_around(_settings())
+    found = what_lies_around(_project())
     if not dry_run:
         remove(found)
     if as_json:

@@ -173,6 +173,17 @@ def assert_report_is_whole(project: Project) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_registering_again_finds_the_same_version(project: Project) -> None:
+    key = project.history()[0]["run_key"]
+    uri = project.status()["services"]["mlflow"]
+    project.env["MEDLOOM_MLFLOW_URI"] = uri
+    try:
+        assert project.medloom("task", "register", "--key", key).split()[-1] == "1"
+    finally:
+        del project.env["MEDLOOM_MLFLOW_URI"]
+
+
+@pytest.mark.timeout(300)
 def test_a_consumer_needs_nothing_of_this_repository(project: Project, tmp_path: Path) -> None:
     for name in ("model.py", "pipeline.py"):
         (tmp_path / name).write_text("MINE = 1\n")

@@ -13,7 +13,8 @@ from pipeline.settings import Settings
 def facts(action: str = "promoted", version: int = 1, **more: Any) -> dict[str, Any]:
     return {
         "action": action, "version": version, "weights_sha256": "ab", "run_key": f"k{version}",
-        "data": "d", "predecessor": None, "verdict": {}, "test_set": "t", "by": "gate", "reason": "why", **more,
+        "data": "d", "predecessor": None, "verdict": {}, "test_set": "t", "by": "gate",
+        "reason": "why", **more,
     }  # fmt: skip
 
 
