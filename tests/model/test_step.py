@@ -44,9 +44,10 @@ def _gradients(module: torch.nn.Module) -> Tensor:
 def test_each_player_descends_its_own_loss_and_g_meets_the_updated_d() -> None:
     config = CONFIG.model_copy(update={"learning_rate": 0.05})
     players, (real, labels) = _players(config), _batch()
-    z = torch.randn(4, 8, generator=torch.Generator().manual_seed(config.seed))
+    rng = torch.Generator().manual_seed(config.seed)
+    for_d, for_g = (torch.randn(4, 8, generator=rng) for _ in range(2))
     before = copy.deepcopy(players)
-    fake = before.generator(z, labels)
+    fake = before.generator(for_d, labels)
     logits = players.critic(real, labels), players.critic(fake.detach(), labels)
     of_d = torch.autograd.grad(
         discriminator_loss(*logits).mean(), list(players.critic.parameters())
@@ -54,7 +55,8 @@ def test_each_player_descends_its_own_loss_and_g_meets_the_updated_d() -> None:
 
     train_step(players, config, RUNTIME, 0, (real, labels))
 
-    logits = players.critic(real, labels), players.critic(fake, labels)
+    fresh = before.generator(for_g, labels)
+    logits = players.critic(real, labels), players.critic(fresh, labels)
     of_g = torch.autograd.grad(generator_loss(*logits).mean(), list(before.generator.parameters()))
     for module, expected in ((players.critic, of_d), (players.generator, of_g)):
         flat = torch.cat([gradient.flatten() for gradient in expected])
