@@ -53,7 +53,7 @@ class TrainConfig(Section):
     """The `train` section of params.yaml. Time is counted in thousands of images seen (kimg)."""
 
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=28.0, gt=0, description="thousands of real images shown to D")
+    kimg: float = Field(default=22.0, gt=0, description="thousands of real images shown to D")
     batch: int = Field(default=8, ge=2, description="real images, and fakes, a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")
     widths: Widths = Field(

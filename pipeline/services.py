@@ -239,15 +239,15 @@ class Supervisor:
             time.sleep(0.5)
 
     def _stop(self) -> None:
-        # The scheduler first: it hands no more work out and ends the workers it has.
+        # The scheduler first, so that it starts nothing new; it would wait for running tasks.
         if scheduler := self.children.get("scheduler"):
             scheduler.terminate()
             with suppress(subprocess.TimeoutExpired):
-                scheduler.wait(timeout=10)
+                scheduler.wait(timeout=3)
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 child.terminate()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 8
         while (left := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
             psutil.wait_procs(left, timeout=0.5)
         for child in left:
