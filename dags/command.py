@@ -29,6 +29,7 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         """Run the command in the project's environment."""
         self._hook = SubprocessHook()
         run = context["ti"]
+        run_type = context["dag_run"].run_type
         result = self._hook.run_command(
             [sys.executable, "-m", "pipeline", "task", self.task_id, *self.arguments],
             env={
@@ -36,7 +37,8 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 "MEDLOOM_RUN_ID": run.run_id,
                 "MEDLOOM_DAG_ID": run.dag_id,
                 "MEDLOOM_TRY": str(run.try_number),
-                "MEDLOOM_TRIGGER": str(getattr(context["dag_run"], "run_type", "manual")),
+                # An enumeration or its text, by where Airflow made the context.
+                "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),
             },
         )
         if result.exit_code in (BUG, BAD_INPUT):

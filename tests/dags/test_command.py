@@ -11,7 +11,9 @@ import json, types
 from unittest import mock
 from airflow.exceptions import AirflowException
 from airflow.providers.standard.hooks.subprocess import SubprocessResult
+from airflow.utils.types import DagRunType
 from dags import command
+MANUAL = DagRunType.MANUAL
 
 def run(exit_code):
     task = command.MedloomOperator(task_id="plan", arguments=["--key", "k"])
@@ -19,12 +21,13 @@ def run(exit_code):
     result = SubprocessResult(exit_code, "last line")
     with mock.patch.object(command.SubprocessHook, "run_command", return_value=result) as ran:
         try:
-            said = task.execute({"ti": ti, "dag_run": types.SimpleNamespace(run_type="manual")})
+            said = task.execute({"ti": ti, "dag_run": types.SimpleNamespace(run_type=MANUAL)})
         except AirflowException as error:
             said = type(error).__name__
     arguments, environment = ran.call_args.args[0], ran.call_args.kwargs["env"]
     assert arguments[1:] == ["-m", "pipeline", "task", "plan", "--key", "k"], arguments
     assert (environment["MEDLOOM_RUN_ID"], environment["MEDLOOM_TRY"]) == ("r", "2")
+    assert environment["MEDLOOM_TRIGGER"] == "manual"
     return said
 
 print(json.dumps({code: run(code) for code in (0, 65, 75, 99, 1, -9)}))

@@ -11,6 +11,8 @@ from pipeline.errors import BadInputError
 from pipeline.gate import GateConfig, Verdict, decide
 from pipeline.scores import COPIES, DIVERSITY, KERNEL, Evaluation, Figure, Protocol
 
+STRICT = GateConfig(kernel_distance_threshold=0.5, diversity_margin=0.15)
+
 Features = NDArray[np.float64]
 
 SEEDS = 3
@@ -157,7 +159,7 @@ def test_a_guard_rejects_even_what_beats_the_champion(
     fault: dict[str, float], rule: str, has_champion: bool
 ) -> None:
     champion = evaluation(flat(1.0), model="b" * 64) if has_champion else None
-    verdict = decide(evaluation(flat(0.0, spread=0.01), **fault), champion, GateConfig())  # type: ignore[arg-type]
+    verdict = decide(evaluation(flat(0.0, spread=0.01), **fault), champion, STRICT)  # type: ignore[arg-type]
     assert verdict.outcome == "rejected"
     assert [r.name for r in verdict.rules if r.passed is False] == [rule]
     assert rule in verdict.reason

@@ -277,7 +277,7 @@ def test_other_verdicts(
 
 def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_path: Path) -> None:
     candidate = evaluation("a1" * 32, 0.9)
-    verdict = decide(candidate, None, GateConfig())
+    verdict = decide(candidate, None, GateConfig(kernel_distance_threshold=0.5))
     seen = page(facts(verdict=verdict, evaluation=candidate), images, tmp_path).text
     assert "Rejected: there is no champion yet" in seen
     assert "absolute guards alone" in seen
