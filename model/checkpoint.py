@@ -38,7 +38,7 @@ def fingerprint(
         digest.update(np.ascontiguousarray(part).data)
     digest.update(repr((list(classes), str(torch.__version__))).encode())
     digest.update(config.model_dump_json().encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from .section import Section
 
 BASE_SIZE = 4
 """Height and width, in pixels, of the coarsest stage of both networks."""
@@ -12,19 +20,10 @@ Width = Annotated[int, Field(ge=4, le=1024)]
 Widths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
 
 
-class Section(BaseModel):
-    """One section of params.yaml: frozen, strict, no unknown keys, all errors at once.
-
-    Strict matters: PyYAML reads `2e-4` as a string where DVC reads a float, and a lenient model
-    would let the two disagree about what was trained.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
 class NetworkConfig(Section):
     """What the weights need to become a network again; it travels beside them."""
 
+    family: str = Field(description="the kind of generator, a folder of families/")
     image_size: int = Field(ge=32, le=1024, description="height and width of an image, in pixels")
     classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
         description="class names, in label order"
@@ -49,12 +48,10 @@ def stages(image_size: int) -> int:
     return (image_size // 2 // BASE_SIZE).bit_length()
 
 
-class TrainConfig(Section):
-    """The `train` section of params.yaml. Time is counted in thousands of images seen (kimg)."""
+class Recipe(Section):
+    """What every family's settings hold; a family gives its own defaults and adds its own keys."""
 
-    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=22.0, gt=0, description="thousands of real images shown to D")
-    batch: int = Field(default=8, ge=2, description="real images, and fakes, a step")
+    batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")
     widths: Widths = Field(
         default=(128, 96, 64, 32),
@@ -64,47 +61,78 @@ class TrainConfig(Section):
     learning_rate_end: float = Field(default=2e-4, gt=0, description="Adam's, at the end (cosine)")
     beta1: float = Field(default=0.0, ge=0, lt=1, description="Adam's first-moment decay")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam's second-moment decay")
-    gamma: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the start")
-    gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
-    penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")
     ema_fraction: float = Field(
         default=0.05, gt=0, le=1, description="EMA half-life as a share of the images seen so far"
     )
-    translate: float = Field(
-        default=0.1, ge=0, le=0.5, description="largest shift D sees, as a share of the side"
+
+
+class TrainConfig(Section):
+    """The `train` section of params.yaml: what holds for any family of generators."""
+
+    family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
+    kimg: float = Field(default=22.0, gt=0, description="thousands of real images shown in all")
+    budget_minutes: float = Field(
+        default=0.0,
+        ge=0,
+        description="length by the clock instead of kimg, which is not repeatable; 0: kimg",
     )
-    scale: float = Field(
-        default=0.15, ge=0, lt=1, description="largest enlargement or reduction D sees, log2"
+    snapshots: int = Field(
+        default=5, ge=1, description="sample grids and validations over the run, last included"
     )
-    brightness: float = Field(
-        default=0.2, ge=0, le=1, description="largest shift of grey D sees, images in [-1, 1]"
+    validation_images: int = Field(
+        default=256,
+        ge=0,
+        description="generated images a validation, which chooses the weights; 0: the last weights",
     )
-    contrast: float = Field(
-        default=0.2, ge=0, lt=1, description="largest relative change of contrast D sees"
-    )
-    cutout: float = Field(
-        default=0.0, ge=0, lt=1, description="side of the square hidden from D, share of the side"
+    patience: int = Field(
+        default=0, ge=0, description="validations without a better one that end the run; 0: never"
     )
     checkpoint_kimg: float = Field(default=2.0, gt=0, description="kimg between two checkpoints")
-    snapshots: int = Field(default=5, ge=1, description="sample grids over the run, last included")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="of convolutions; auto measures both at the start"
     )
     threads: int = Field(default=0, ge=0, description="torch threads; 0 takes every core allowed")
+    recipe: SerializeAsAny[Recipe] = Field(
+        default_factory=dict, validate_default=True, description="the family's own settings"
+    )
+
+    @field_validator("recipe", mode="plain")
+    @classmethod
+    def _recipe_of_the_family(cls, given: object, info: ValidationInfo) -> Recipe:
+        if "family" not in info.data:  # it was wrong itself, and is told already
+            return Recipe()
+        from .families import recipe_class
+
+        kind = recipe_class(info.data["family"])
+        if isinstance(given, Recipe) and not isinstance(given, kind):
+            raise ValueError(f"is not a recipe of {info.data['family']}")  # noqa: TRY004 - pydantic's
+        return kind.model_validate(given)
+
+    @field_validator("family")
+    @classmethod
+    def _a_family_that_is_there(cls, name: str) -> str:
+        from .families import names
+
+        if name not in names():
+            raise ValueError(f"is not one of {', '.join(names())}")
+        return name
 
     @property
     def images_total(self) -> int:
         """Real images shown over the whole run: `kimg` rounded up to whole batches."""
-        return -(-round(self.kimg * 1000) // self.batch) * self.batch
+        batch = self.recipe.batch
+        return -(-round(self.kimg * 1000) // batch) * batch
 
     def network(self, image_size: int, classes: tuple[str, ...]) -> NetworkConfig:
         """The networks for this data: `widths` cut or continued to the size of the images."""
-        widths = list(self.widths)
+        widths = list(self.recipe.widths)
         while len(widths) < stages(image_size):
             widths.append(max(widths[-1] // 2, 4))
         return NetworkConfig(
+            family=self.family,
             image_size=image_size,
             classes=classes,
-            latent=self.latent,
+            latent=self.recipe.latent,
             widths=tuple(widths[: stages(image_size)]),
         )

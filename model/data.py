@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .sampling import to_float
-
 Batch = tuple[Tensor, Tensor]
 Draw = Callable[[torch.Generator], Batch]
 
@@ -41,10 +39,11 @@ def balanced_draw(
 
     Whatever their number of images: the generator is asked for each class by name and judged on
     each, and with natural shares the rarest one would get a tenth of the steps. The price is that
-    a rare class is repeated more often, which is what the augmentation is for.
+    a rare class is repeated more often, which is what the augmentation is for. Neighbours, 0 and 1,
+    2 and 3 and so on, share their class.
 
     Returns:
-        rng -> (float32 [batch, 1, H, W] in [-1, 1], int64 [batch]).
+        rng -> (uint8 [batch, H, W], int64 [batch]).
     """
     data = torch.from_numpy(np.array(images))
     by_class = torch.from_numpy(np.argsort(labels, kind="stable"))
@@ -54,8 +53,8 @@ def balanced_draw(
     def draw(rng: torch.Generator) -> Batch:
         # Every class in turn, from a random one on: no batch lacks a class by chance.
         turn = torch.randint(classes, (1,), generator=rng)
-        chosen = (torch.arange(batch) + turn) % classes
+        chosen = ((torch.arange(batch // 2) + turn) % classes).repeat_interleave(2)
         within = (torch.rand(batch, generator=rng) * counts[chosen]).long()
-        return to_float(data[by_class[first[chosen] + within]]), chosen
+        return data[by_class[first[chosen] + within]], chosen
 
     return draw

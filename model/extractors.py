@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .config import Section
+from .section import Section
 
 EFFLITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 

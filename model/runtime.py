@@ -5,20 +5,18 @@ bfloat16 on a CPU is twice as fast as float32 or sixteen times slower, by chip a
 against float32, and recorded. A resumed training keeps what the first start chose.
 """
 
-import copy
 import os
 import platform
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from .config import TrainConfig
-from .losses import discriminator_loss
-from .networks import Discriminator
 
 AGREEMENT = 0.98
 """Least cosine between a candidate's gradient and that of float32 (bfloat16 gives 0.999)."""
@@ -27,72 +25,120 @@ WORTH_IT = 1.15
 REPEATS = 3
 
 
+class Measurable(Protocol):
+    """What can be timed: a learner of any family."""
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Every network that computes."""
+        ...
+
+    def trial(self, images: Tensor, labels: Tensor) -> Tensor:
+        """A loss that is typical of a step."""
+        ...
+
+
 @dataclass(frozen=True)
 class Runtime:
-    """What a training ran with: part of its checkpoint and of its record.
+    """What a training runs with: part of its checkpoint and of its record.
 
     Attributes:
+        device: cpu or cuda:N.
         precision: of the convolutions, float32 or bfloat16.
         channels_last: memory format of the convolutions.
         threads: torch's.
-        cpu: name of the processor.
+        processor: name of the CPU or the GPU.
         torch: version.
         speed: of each candidate that agreed with float32, as a multiple of float32 channels
             last; empty when the config gave the precision.
     """
 
+    device: str
     precision: str
     channels_last: bool
     threads: int
-    cpu: str
+    processor: str
     torch: str
     speed: dict[str, float]
 
     def autocast(self) -> AbstractContextManager[object]:
         """Convolutions in the chosen precision; losses and logits stay in float32."""
-        return _autocast(self.precision)
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def place(self, network: nn.Module) -> None:
-        """Lay the weights of a network out in the chosen memory format, in place."""
-        _place(network, self.channels_last)
+        """Move a network to the device, its weights laid out in the memory format, in place."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        network.to(self.device).to(memory_format=layout)
 
     def activate(self) -> None:
-        """Set torch's threads; results are bit-identical for the same number only."""
+        """Set torch's threads (results are bit-identical for the same number only), and TF32."""
         torch.set_num_threads(self.threads)
+        torch.set_float32_matmul_precision("high")  # GPUs only; CPUs ignore it
+
+    def differs(self, config: TrainConfig) -> str:
+        """Why this machine cannot go on bit for bit with a training that ran so; "" if it can."""
+        device, threads = default_device(), config.threads or cores()
+        now = {
+            "device": torch.device(device).type,
+            "processor": processor_name(device),
+            "threads": str(threads),
+            "torch": str(torch.__version__),
+        }
+        then = {
+            "device": torch.device(self.device).type,
+            "processor": self.processor,
+            "threads": str(self.threads),
+            "torch": self.torch,
+        }
+        return "; ".join(
+            f"{key} was {then[key]} and is {now[key]}" for key in now if now[key] != then[key]
+        )
 
 
 def choose_runtime(
-    config: TrainConfig, critic: Discriminator, images: Tensor, labels: Tensor
+    config: TrainConfig, learner: Measurable, images: Tensor, labels: Tensor
 ) -> Runtime:
-    """Take the fastest precision and memory format that agree with float32 on this D.
+    """Take the fastest precision and memory format that agree with float32 on this learner.
 
     With `precision: auto` the choice hangs on clocks: two machines, or one machine near the
     margin, may choose differently. Naming the precision makes a run repeatable without reserve.
 
     Args:
         config: `precision` other than auto, and `threads` other than 0, are taken as given.
-        critic: a discriminator; its weights are left alone.
+        learner: its networks are moved to the device; their weights are left alone.
         images: float32 [N, 1, H, W], a batch as training uses it.
         labels: int64 [N].
     """
-    threads = config.threads or cores()
+    device, threads = default_device(), config.threads or cores()
     torch.set_num_threads(threads)
     chosen: tuple[str, bool, dict[str, float]] = (config.precision, True, {})
     if config.precision == "auto":
-        chosen = _fastest(critic, images, labels)
-    return Runtime(*chosen[:2], threads, cpu_name(), str(torch.__version__), chosen[2])
+        chosen = _fastest(device, threads, learner, images, labels)
+    precision, channels_last, speed = chosen
+    return _runtime(device, precision, channels_last, threads, speed)
+
+
+def _runtime(
+    device: str, precision: str, channels_last: bool, threads: int, speed: dict[str, float]
+) -> Runtime:
+    processor, version = processor_name(device), str(torch.__version__)
+    return Runtime(device, precision, channels_last, threads, processor, version, speed)
 
 
 def _fastest(
-    critic: Discriminator, images: Tensor, labels: Tensor
+    device: str, threads: int, learner: Measurable, images: Tensor, labels: Tensor
 ) -> tuple[str, bool, dict[str, float]]:
+    def measure(precision: str, channels_last: bool) -> tuple[Tensor, float]:
+        candidate = _runtime(device, precision, channels_last, threads, {})
+        return _measure(candidate, learner, images, labels)
+
     safe = ("float32", True)
-    reference, baseline = _measure(*safe, critic, images, labels)
+    reference, baseline = measure(*safe)
     speed = {safe: 1.0}
-    for candidate in (("bfloat16", True), ("bfloat16", False), ("float32", False)):
-        gradient, seconds = _measure(*candidate, critic, images, labels)
+    for way in (("bfloat16", True), ("bfloat16", False), ("float32", False)):
+        gradient, seconds = measure(*way)
         if torch.cosine_similarity(gradient, reference, dim=0) >= AGREEMENT:
-            speed[candidate] = baseline / seconds
+            speed[way] = baseline / seconds
     best = max(speed, key=speed.__getitem__)
     chosen = best if speed[best] >= WORTH_IT else safe
     return *chosen, {_name(*way): round(ratio, 2) for way, ratio in speed.items()}
@@ -103,30 +149,36 @@ def _name(precision: str, channels_last: bool) -> str:
 
 
 def _measure(
-    precision: str, channels_last: bool, critic: Discriminator, images: Tensor, labels: Tensor
+    candidate: Runtime, learner: Measurable, images: Tensor, labels: Tensor
 ) -> tuple[Tensor, float]:
-    """D's gradient, flat, and the best time of a forward and backward pass, in seconds."""
-    critic = copy.deepcopy(critic)
-    _place(critic, channels_last)
+    """The trial's gradient, flat, and the best time of a forward and backward pass, in seconds."""
+    networks = list(learner.networks().values())
+    weights = [weight for network in networks for weight in network.parameters()]
+    for network in networks:
+        candidate.place(network)
+    images, labels = images.to(candidate.device), labels.to(candidate.device)
     best = float("inf")
     for _ in range(1 + REPEATS):  # the first run also chooses and packs kernels
-        critic.zero_grad()
+        for weight in weights:
+            weight.grad = None
         started = time.perf_counter()
-        with _autocast(precision):
-            logits = critic(images, labels)
-        torch.autograd.backward(discriminator_loss(*logits.chunk(2)).mean())
+        with candidate.autocast():
+            loss = learner.trial(images, labels)
+        torch.autograd.backward(loss)
+        if candidate.device != "cpu":
+            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - started)
-    gradients = [p.grad.flatten() for p in critic.parameters() if p.grad is not None]
+    gradients = [weight.grad.flatten() for weight in weights if weight.grad is not None]
+    for weight in weights:
+        weight.grad = None
     return torch.cat(gradients), best
 
 
-def _autocast(precision: str) -> AbstractContextManager[object]:
-    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def _place(network: nn.Module, channels_last: bool) -> None:
-    if channels_last:
-        network.to(memory_format=torch.channels_last)
+def default_device() -> str:
+    """The GPU that torchrun gave this process, the first one, or the CPU."""
+    if torch.cuda.is_available():
+        return f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
+    return "cpu"
 
 
 def cores() -> int:
@@ -136,8 +188,10 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def cpu_name() -> str:
-    """The processor's name, as the kernel or the platform tells it."""
+def processor_name(device: str) -> str:
+    """The name of the GPU, or of the CPU as the kernel or the platform tells it."""
+    if device != "cpu":
+        return str(torch.cuda.get_device_name(device))
     described = Path("/proc/cpuinfo")
     if described.exists():
         for line in described.read_text().splitlines():

@@ -3,7 +3,7 @@
 Needs torch, numpy and pydantic alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .config import NetworkConfig
-from .networks import Generator
+from .families import make_generator
+from .families.base import Generator
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
+
+Label = str | Mapping[str, float]
 
 
 def load_generator(folder: Path, sha256: str | None = None) -> Generator:
@@ -41,12 +44,12 @@ def load_generator(folder: Path, sha256: str | None = None) -> Generator:
 
 
 def build_generator(network: NetworkConfig, weights: dict[str, Tensor]) -> Generator:
-    """A generator in float32, ready to draw from.
+    """A generator in float32 on the CPU, ready to draw from.
 
     Raises:
-        ValueError: a weight is missing, left over or of another shape.
+        ValueError: the family is unknown; a weight is missing, left over or of another shape.
     """
-    generator = Generator(network)
+    generator = make_generator(network)
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
@@ -55,18 +58,27 @@ def build_generator(network: NetworkConfig, weights: dict[str, Tensor]) -> Gener
 
 
 def sample(
-    generator: Generator, labels: Sequence[str], seed: int, *, start: int = 0
+    generator: Generator,
+    labels: Sequence[Label],
+    seed: int,
+    *,
+    start: int = 0,
+    truncation: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Draw one image a label.
 
-    Image i is a function of the seed, of `start + i` and of its label alone: bit for bit the same
-    alone as in any batch, on one machine. So each goes through the network by itself, in float32.
+    Image i is a function of the seed, of `start + i`, of its label and of the truncation alone:
+    bit for bit the same alone as in any batch, on one machine. So each goes through the network
+    by itself, in float32.
 
     Args:
         generator: from `load_generator`.
-        labels: class names.
+        labels: class names, or mixtures of classes such as {"cyst": 0.5, "stone": 0.5}; a
+            mixture's weights are divided by their sum.
         seed: 0 to 2^64 - 1.
         start: index of the first image; 0 to 2^64 - 1.
+        truncation: factor of z: under 1, images are more typical and less varied (Brock et al.
+            2018, arXiv 1809.11096, by scaling); 0 gives every image of a class alike.
 
     Returns:
         uint8 [N, H, W], 0 black to 255 white.
@@ -74,16 +86,91 @@ def sample(
     Raises:
         ValueError: a label is not one of the generator's classes, or a number is out of range.
     """
+    mixtures = class_weights(generator, labels)
+    length = generator.config.latent
+    z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
+    return _draw(generator, z, mixtures)
+
+
+def interpolate(
+    generator: Generator,
+    labels: Sequence[Label],
+    seed: int,
+    frames: int,
+    *,
+    start: int = 0,
+    truncation: float = 1.0,
+) -> NDArray[np.uint8]:
+    """Walk from each image of `sample` to the next: z along a great circle, classes in a line.
+
+    Args:
+        generator, labels, seed, start, truncation: as in `sample`; at least two labels.
+        frames: images from one stop to the next, the first stop included.
+
+    Returns:
+        uint8 [(len(labels) - 1) * frames + 1, H, W]; every `frames`-th one is `sample`'s own.
+
+    Raises:
+        ValueError: as `sample`, or there is nowhere to go.
+    """
+    if len(labels) < 2 or frames < 1:
+        raise ValueError(f"{len(labels)} labels and {frames} frames: needs two labels, one frame")
+    mixtures = class_weights(generator, labels)
+    stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
+    z, classes = [], []
+    for index in range(len(labels) - 1):
+        for share in (frame / frames for frame in range(frames)):
+            z.append(truncation * _slerp(stops[index], stops[index + 1], share))
+            classes.append((1 - share) * mixtures[index] + share * mixtures[index + 1])
+    return _draw(generator, [*z, truncation * stops[-1]], torch.stack([*classes, mixtures[-1]]))
+
+
+def class_weights(generator: Generator, labels: Sequence[Label]) -> Tensor:
+    """float32 [N, classes], rows that sum to 1.
+
+    Raises:
+        ValueError: a class is unknown, or a mixture's weights are negative or all zero.
+    """
     known = {name: index for index, name in enumerate(generator.config.classes)}
-    if unknown := sorted(set(labels) - set(known)):
+    mixtures = [{label: 1.0} if isinstance(label, str) else dict(label) for label in labels]
+    if unknown := sorted({name for mixture in mixtures for name in mixture} - set(known)):
         raise ValueError(f"unknown class {', '.join(unknown)}; this generator knows {list(known)}")
+    weights = torch.zeros(len(labels), len(known))
+    for row, mixture in zip(weights, mixtures, strict=True):
+        if min(mixture.values(), default=0) < 0 or not sum(mixture.values()):
+            raise ValueError(f"the weights of {mixture} must be at least 0, one of them above")
+        for name, share in mixture.items():
+            row[known[name]] = share / sum(mixture.values())
+    return weights
+
+
+def _draw(generator: Generator, z: Sequence[Tensor], classes: Tensor) -> NDArray[np.uint8]:
     size = generator.config.image_size
-    images = np.empty((len(labels), size, size), np.uint8)
+    device = next(generator.parameters()).device
+    images = np.empty((len(z), size, size), np.uint8)
+    was_training = generator.training
+    generator.eval()
     with torch.inference_mode():
-        for index, label in enumerate(labels):
-            z = latent(seed, start + index, generator.config.latent)
-            images[index] = to_uint8(generator(z[None], torch.tensor([known[label]])))[0]
+        for index, one in enumerate(z):
+            drawn = generator(one[None].to(device), classes[index, None].to(device))
+            images[index] = to_uint8(drawn)[0]
+    generator.train(was_training)
     return images
+
+
+def _slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Between two latents along the great circle, lengths in a line (Shoemake 1985)."""
+    cosine = torch.dot(start, end) / (start.norm() * end.norm())
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    if angle < 1e-4:
+        return torch.lerp(start, end, share)
+    parts = (
+        torch.sin((1 - share) * angle) * start / start.norm(),
+        torch.sin(share * angle) * end / end.norm(),
+    )
+    length = (1 - share) * start.norm() + share * end.norm()
+    walked: Tensor = length * (parts[0] + parts[1]) / torch.sin(angle)
+    return walked
 
 
 def latent(seed: int, index: int, length: int) -> Tensor:
@@ -102,7 +189,7 @@ def latent(seed: int, index: int, length: int) -> Tensor:
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """float [N, 1, H, W], -1 black to 1 white, clipped -> uint8 [N, H, W]."""
     pixels = (images.squeeze(1).float() * 127.5 + 127.5).round().clamp(0, 255)
-    return pixels.to(torch.uint8).numpy()
+    return pixels.to(torch.uint8).cpu().numpy()
 
 
 def to_float(images: Tensor) -> Tensor:

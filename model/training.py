@@ -1,8 +1,7 @@
 """Train a generator on the images of a few classes: `fit`, from arrays to weights.
 
-Relativistic pairing GAN with R1 and R2 (R3GAN, arXiv 2501.05441), sized for CPU cores: small
-batches, so that a short budget is many steps; one set of fakes serves both players; everything D
-sees is augmented, since medical sets are small.
+What happens in a step is the family's (families/); here is what is the same for all: batches,
+checkpoints, history, sample grids, validation, the end.
 """
 
 import dataclasses
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +18,17 @@ from torch import Tensor
 
 from .checkpoint import Checkpoints, fingerprint
 from .config import NetworkConfig, TrainConfig
-from .data import balanced_draw, check
-from .networks import Generator
+from .data import Draw, balanced_draw, check
+from .families import make_learner
+from .families.base import Generator, Learner, Row, Step
+from .judge import Judge
+from .parallel import Shard, this_shard
 from .runtime import Runtime, choose_runtime
-from .sampling import sample
-from .step import make_players, train_step
+from .sampling import sample, to_float
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
 PROGRESS_SECONDS = 1.0
-
-Row = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,7 @@ class Progress:
 
     images_seen: int
     images_total: int
-    loss_g: float
-    loss_d: float
-    penalty: float
+    loss: dict[str, float]
     images_per_second: float
     eta_seconds: float
 
@@ -51,20 +47,31 @@ class TrainResult:
     """What a training leaves behind; no clock is in it.
 
     Attributes:
-        weights: of the averaged generator, float32 by name.
+        weights: of the averaged generator, float32 by name: those that were best on the held-out
+            images, or the last ones when there was no judge.
         network: what the weights need to become a network again.
         history: a row each hundredth of the run: `images_seen`, and means since the row before.
+        validations: a row each snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
+            and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
         grids: images seen -> uint8 [classes * H, 8 * W], one row a class, always the same latents.
-        runtime: precision, memory format, threads, processor.
-        images_seen: real images shown to D.
+        runtime: device, precision, memory format, threads, processor.
+        images_seen: real images shown, to the end of the run.
+        best_images_seen: and until the weights that were kept.
+        ended: finished, or patience: the run ended early.
+        repeatable: a function of its arguments on this machine: not by the clock, not resumed
+            elsewhere.
     """
 
     weights: dict[str, Tensor]
     network: NetworkConfig
     history: list[Row]
+    validations: list[Row]
     grids: dict[int, NDArray[np.uint8]]
     runtime: Runtime
     images_seen: int
+    best_images_seen: int
+    ended: str
+    repeatable: bool
 
 
 class Stopped(Exception):  # noqa: N818 - an order that was followed, not an error
@@ -75,24 +82,49 @@ class Stopped(Exception):  # noqa: N818 - an order that was followed, not an err
 class _Record:
     """What has happened so far; a part of the checkpoint."""
 
+    steps: int = 0
     images_seen: int = 0
+    seconds: float = 0.0
+    done: float = 0.0
     window: list[Row] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     grids: dict[int, Tensor] = field(default_factory=dict)
+    validations: list[Row] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_validation: int = 0
+    inexact: bool = False
 
     def add(self, report: Row, batch: int) -> None:
-        """Count a step; the penalty is that of the last step that took it."""
-        last = self.window[-1] if self.window else {"penalty": 0.0}
+        """Count a step; a key that a step did not report keeps the value of the last that did."""
+        last = self.window[-1] if self.window else {}
+        self.steps += 1
         self.images_seen += batch
-        self.window.append({"penalty": last["penalty"]} | report)
+        self.window.append(last | report)
 
     def close_window(self) -> None:
         """Turn the steps since the last row into a row; the last step opens the next window."""
         row = {"images_seen": float(self.images_seen)}
         for key in self.window[-1]:
-            row[key] = math.fsum(step[key] for step in self.window) / len(self.window)
+            values = [step[key] for step in self.window if key in step]
+            row[key] = math.fsum(values) / len(values)
         self.history.append(row)
         self.window = self.window[-1:]
+
+    def validate(self, average: Generator, judge: Judge) -> None:
+        """Judge the average, and keep its weights if it is the best so far.
+
+        A generator that has not collapsed is better than one that has, whatever its distance.
+        """
+        judgement = judge(average)
+        row = {"images_seen": float(self.images_seen)} | dataclasses.asdict(judgement)
+        self.validations.append(row | {"collapsed": float(judgement.collapsed)})
+
+        def merit(index: int) -> tuple[float, float]:
+            return self.validations[index]["collapsed"], self.validations[index]["kernel_distance"]
+
+        latest = len(self.validations) - 1
+        if not self.best or merit(latest) < merit(self.best_validation):
+            self.best_validation, self.best = latest, _copy(average)
 
 
 def fit(
@@ -101,130 +133,209 @@ def fit(
     classes: Sequence[str],
     config: TrainConfig,
     *,
+    judge: Judge | None = None,
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    allow_inexact: bool = False,
 ) -> TrainResult:
     """Train a generator, or go on with a training that was killed.
 
-    Classes are drawn in equal shares (`balanced_draw` says why), and a fake takes the label of
-    the real image it is paired with.
+    Classes are drawn in equal shares (`balanced_draw` says why). Under torchrun every process
+    calls this alike, takes its share of each batch, and returns the same weights.
 
     Args:
         images: uint8 [N, H, W], square, a power of two from 32 px; 0 black to 255 white.
         labels: int64 [N], an index into `classes`.
         classes: names, in label order.
-        config: the recipe.
+        config: the family, its recipe, and how long.
+        judge: asked at each snapshot (`make_judge`); chooses the weights that are kept.
         checkpoint_folder: where the state is kept; None trains without a net.
         on_progress: told about once a second.
         should_stop: asked about once a second, before each checkpoint and at the end.
+        allow_inexact: go on with a checkpoint of another processor, thread count or torch; the
+            result is then not the one an undisturbed run would have given.
 
     Returns:
         A function of the arguments alone on one machine, interrupted or not, as long as the
-        precision chosen is the same (see `choose_runtime`).
+        precision chosen is the same (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is another training's.
+        ValueError: the arrays do not fit each other, or the checkpoint is another training's or
+            another machine's.
         FloatingPointError: a loss became NaN or infinite.
         Stopped: `should_stop` said so.
     """
-    # Initialise.
     check(images, labels, classes)
-    network = config.network(images.shape[1], tuple(classes))
-    total, batch = config.images_total, config.batch
-    every_row, every_grid = total / HISTORY_ROWS, total / config.snapshots
-    every_checkpoint = config.checkpoint_kimg * 1000
+    run = _start(images, labels, classes, config, checkpoint_folder, allow_inexact=allow_inexact)
+    run.judge = judge
+    run.watch = _Watch(config, run.record, on_progress if run.shard.leads else None, should_stop)
+    while not run.over():
+        run.step()
+    run.watch.stop_if_told()
+    return run.result()
 
-    # Load.
-    draw = balanced_draw(images, labels, len(classes), batch)
+
+@dataclass
+class _Run:
+    """A training under way."""
+
+    config: TrainConfig
+    draw: Draw
+    learner: Learner
+    runtime: Runtime
+    shard: Shard
+    record: _Record
+    checkpoints: Checkpoints | None
+    judge: Judge | None = None
+    watch: "_Watch" = field(init=False)
+
+    def over(self) -> bool:
+        """Whether the run has its length, or went without a better validation for too long."""
+        return self.record.done >= 1 or self._out_of_patience()
+
+    def _out_of_patience(self) -> bool:
+        since_best = len(self.record.validations) - 1 - self.record.best_validation
+        return 0 < self.config.patience <= since_best
+
+    def step(self) -> None:
+        """Learn from one batch, then do what falls due at round shares of the run."""
+        record, shard = self.record, self.shard
+        images, labels = (shard.take(part) for part in self.draw(self.learner.rng))
+        batch = to_float(images.to(self.runtime.device)), labels.to(self.runtime.device)
+        before = Step(record.steps, record.images_seen, record.done)
+        report = self.learner.step(batch, before, self.runtime, shard)
+        record.add(report, self.config.recipe.batch)
+        _refuse_nan(report, record.images_seen)
+        done = self.watch.share_done()
+        record.done = shard.same(done) if self.config.budget_minutes else done
+        self.watch.look()
+        self._maintain(before)
+
+    def _maintain(self, before: Step) -> None:
+        record, average = self.record, self.learner.average
+        if _passed(before.done, record.done, HISTORY_ROWS):
+            record.close_window()
+        if _passed(before.done, record.done, self.config.snapshots):
+            record.grids[record.images_seen] = _grid(average, self.config.seed)
+            if self.judge is not None:
+                record.validate(average, self.judge)
+        every = 1 / (self.config.checkpoint_kimg * 1000)
+        if self.checkpoints and _passed(before.images_seen, record.images_seen, every):
+            self.watch.stop_if_told()
+            self._save(self.checkpoints)
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        self.record.seconds = self.watch.seconds()
+        if self.shard.leads:
+            state = {
+                "learner": self.learner.state(),
+                "record": vars(self.record),
+                "runtime": dataclasses.asdict(self.runtime),
+            }
+            checkpoints.save(self.record.images_seen, state)
+
+    def result(self) -> TrainResult:
+        record = self.record
+        best = float(record.images_seen)
+        if record.best:
+            best = record.validations[record.best_validation]["images_seen"]
+        return TrainResult(
+            weights=record.best or _copy(self.learner.average),
+            network=self.learner.average.config,
+            history=record.history,
+            validations=record.validations,
+            grids={seen: grid.numpy() for seen, grid in sorted(record.grids.items())},
+            runtime=self.runtime,
+            images_seen=record.images_seen,
+            best_images_seen=int(best),
+            ended="finished" if record.done >= 1 else "patience",
+            repeatable=not self.config.budget_minutes and not record.inexact,
+        )
+
+
+def _start(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    config: TrainConfig,
+    checkpoint_folder: Path | None,
+    *,
+    allow_inexact: bool,
+) -> _Run:
+    """Make a learner and choose how this machine computes, or take both from a checkpoint."""
+    shard = this_shard()
+    shard.check_batch(config.recipe.batch)
+    draw = balanced_draw(images, labels, len(classes), config.recipe.batch)
     checkpoints = None
     if checkpoint_folder is not None:
         checkpoints = Checkpoints(checkpoint_folder, fingerprint(images, labels, classes, config))
-
-    # Construct.
-    players = make_players(network, config)
+    learner = make_learner(config.network(images.shape[1], tuple(classes)), config)
     record = _Record()
-
-    # Resume, or choose how this machine computes.
     state = checkpoints.load() if checkpoints else None
+    difference = ""
     if state is not None:
-        runtime = Runtime(**state["runtime"])
-    else:
-        runtime = choose_runtime(config, players.critic, *_trial_batch(draw, config))
-    runtime.activate()
-    for module in (players.generator, players.critic, players.average):
-        runtime.place(module)
-    if state is not None:
-        players.restore(state["players"])
-        record = _Record(**state["record"])
-
-    # Train.
-    watch = _Watch(record.images_seen, total, on_progress, should_stop)
-    while record.images_seen < total:
-        report = train_step(players, config, runtime, record.images_seen, draw(players.rng))
-        record.add(report, batch)
-        _refuse_nan(report, record.images_seen)
-        watch.look(record)
-
-        # Maintenance: what happens at round numbers of images.
-        if _passed(record.images_seen, batch, every_row):
-            record.close_window()
-        if _passed(record.images_seen, batch, every_grid):
-            record.grids[record.images_seen] = _grid(players.average, config.seed)
-        if checkpoints and _passed(record.images_seen, batch, every_checkpoint):
-            watch.stop_if_told()
-            checkpoints.save(
-                record.images_seen,
-                {
-                    "players": players.state(),
-                    "record": vars(record),
-                    "runtime": dataclasses.asdict(runtime),
-                },
+        runtime, record = Runtime(**state["runtime"]), _Record(**state["record"])
+        difference = runtime.differs(config)
+        if difference and not allow_inexact:
+            raise ValueError(
+                f"the checkpoint in {checkpoint_folder} cannot go on bit for bit here: "
+                f"{difference}; resume with --allow-inexact, or remove it to start over"
             )
-
-    watch.stop_if_told()
-    return TrainResult(
-        weights={name: value.contiguous() for name, value in players.average.state_dict().items()},
-        network=network,
-        history=record.history,
-        grids={seen: grid.numpy() for seen, grid in sorted(record.grids.items())},
-        runtime=runtime,
-        images_seen=record.images_seen,
-    )
+        record.inexact |= bool(difference)
+    if state is None or difference:
+        trial_images, trial_labels = draw(torch.Generator().manual_seed(config.seed))
+        runtime = choose_runtime(config, learner, to_float(trial_images), trial_labels)
+        runtime = dataclasses.replace(shard.same(runtime), device=runtime.device)
+    runtime.activate()
+    learner.place(runtime)
+    if state is not None:
+        learner.restore(state["learner"])
+    return _Run(config, draw, learner, runtime, shard, record, checkpoints)
 
 
 class _Watch:
-    """Tells and asks the caller, about once a second."""
+    """The clock: how far the run is; whom to tell and to ask, about once a second."""
 
     def __init__(
         self,
-        seen: int,
-        total: int,
+        config: TrainConfig,
+        record: _Record,
         on_progress: Callable[[Progress], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> None:
-        self.seen_at_start, self.total = seen, total
+        self.config, self.record = config, record
         self.on_progress, self.should_stop = on_progress, should_stop
+        self.seen_at_start, self.seconds_before = record.images_seen, record.seconds
         self.started = self.told = time.monotonic()
 
-    def look(self, record: _Record) -> None:
-        now = time.monotonic()
-        if now - self.told < PROGRESS_SECONDS and record.images_seen < self.total:
+    def seconds(self) -> float:
+        """Of training, those before a resume included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def share_done(self) -> float:
+        """0 to 1: in images, or in minutes where the config gives a budget."""
+        if self.config.budget_minutes:
+            return min(self.seconds() / (60 * self.config.budget_minutes), 1.0)
+        return self.record.images_seen / self.config.images_total
+
+    def look(self) -> None:
+        now, record = time.monotonic(), self.record
+        if now - self.told < PROGRESS_SECONDS and record.done < 1:
             return
         self.told = now
         self.stop_if_told()
         if self.on_progress:
             speed = (record.images_seen - self.seen_at_start) / (now - self.started)
+            total = round(record.images_seen / record.done)
             last = record.window[-1]
             self.on_progress(
                 Progress(
                     images_seen=record.images_seen,
-                    images_total=self.total,
-                    loss_g=last["loss_g"],
-                    loss_d=last["loss_d"],
-                    penalty=last["penalty"],
+                    images_total=total,
+                    loss={key: value for key, value in last.items() if key.startswith("loss")},
                     images_per_second=speed,
-                    eta_seconds=(self.total - record.images_seen) / speed,
+                    eta_seconds=(total - record.images_seen) / speed,
                 )
             )
 
@@ -233,16 +344,16 @@ class _Watch:
             raise Stopped("training was told to stop")
 
 
-def _passed(images_seen: int, batch: int, every: float) -> bool:
-    """Whether this step reached or passed a multiple of `every` images (rounding allowed for)."""
-    return math.floor(images_seen / every + 1e-9) > math.floor((images_seen - batch) / every + 1e-9)
+def _passed(before: float, after: float, times: float) -> bool:
+    """Whether a share of the run reached or passed a multiple of 1 / times (but for rounding)."""
+    return math.floor(after * times + 1e-9) > math.floor(before * times + 1e-9)
 
 
-def _trial_batch(draw: Any, config: TrainConfig) -> tuple[Tensor, Tensor]:
-    """As many images as D sees in a step, drawn apart from training's own random state."""
-    rng = torch.Generator().manual_seed(config.seed)
-    first, second = draw(rng), draw(rng)
-    return torch.cat([first[0], second[0]]), torch.cat([first[1], second[1]])
+def _copy(generator: Generator) -> dict[str, Tensor]:
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in generator.state_dict().items()
+    }
 
 
 def _grid(generator: Generator, seed: int) -> Tensor:
@@ -256,5 +367,5 @@ def _refuse_nan(report: Row, images_seen: int) -> None:
     if bad := sorted(name for name, value in report.items() if not math.isfinite(value)):
         raise FloatingPointError(
             f"{', '.join(bad)} became NaN or infinite after {images_seen} images: training has "
-            "diverged; halve train.learning_rate or double train.gamma"
+            "diverged; halve train.recipe.learning_rate or double train.recipe.gamma"
         )

@@ -19,7 +19,6 @@ from .config import NetworkConfig
 WEIGHTS_FILE = "generator.safetensors"
 CONFIG_FILE = "config.json"
 FORMAT_VERSION = 1
-FAMILY = "gan"
 
 _LENGTH_BYTES = 8
 _DTYPES = {
@@ -98,7 +97,6 @@ def save_generator(folder: Path, weights: dict[str, Tensor], network: NetworkCon
     identity = sha256_of(file)
     described = {
         "format_version": FORMAT_VERSION,
-        "family": FAMILY,
         "sha256": identity,
         "network": network.model_dump(mode="json"),
     }
@@ -114,11 +112,10 @@ def read_config(folder: Path) -> tuple[NetworkConfig, str]:
     """
     file = folder / CONFIG_FILE
     described = json.loads(file.read_text())
-    found = (described.get("format_version"), described.get("family"))
-    if found != (FORMAT_VERSION, FAMILY):
+    found = described.get("format_version")
+    if found != FORMAT_VERSION:
         raise ValueError(
-            f"{file}: format_version, family are {found}; this version of medloom reads "
-            f"{(FORMAT_VERSION, FAMILY)}"
+            f"{file}: format_version is {found}; this version of medloom reads {FORMAT_VERSION}"
         )
     network = NetworkConfig.model_validate_json(json.dumps(described["network"]))
     return network, str(described["sha256"])

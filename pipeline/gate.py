@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import BadInputError
 from pipeline.scores import COPIES, DIVERSITY, KERNEL, Evaluation, require_same_protocol
 

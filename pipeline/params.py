@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from model.config import Section, TrainConfig
+from model.config import TrainConfig
+from model.section import Section
 from pipeline.gate import GateConfig
 from pipeline.ingest.config import IngestConfig
 from pipeline.planning import RetrainConfig

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import NothingNewError
 from pipeline.ingest.index import PendingFiles
 from pipeline.ingest.manifest import MANIFEST_FOLDER

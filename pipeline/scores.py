@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from model.config import Section
 from model.extractors import ExtractorConfig
+from model.section import Section
 from pipeline.errors import BadInputError
 
 EVALUATION_FILE = "evaluation.json"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import yaml
 from pydantic import ValidationError
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import BadInputError
 
 S = TypeVar("S", bound=Section)

@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "size": 32, "kimg": 0.4, "batch": 8, "widths": [16, 16, 8], "checkpoint_kimg": 0.04,
     "n_fake": 48, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
-    "precision": "float32", "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
+    "snapshots": 2, "validation_images": 16, "precision": "float32",
+    "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
 }  # fmt: skip
 
 CONSUMER = """
@@ -64,7 +65,7 @@ class Project:
                 shutil.copyfile(ROOT / name, folder / name)
         params = (folder / "params.yaml").read_text()
         for key, value in TINY.items():
-            params, found = re.subn(rf"(?m)^(  {key}:) [^#\n]*", rf"\1 {value} ", params)
+            params, found = re.subn(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", params)
             assert found == 1, key
         (folder / "params.yaml").write_text(params)
         self.env = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}

@@ -1,0 +1,51 @@
+"""The kinds of generators, one folder each; a new one is found by being there.
+
+A family is a package here with three modules:
+
+    recipe.py    `Recipe`, its settings. No torch: the CLI reads it in milliseconds.
+    networks.py  `Generator(NetworkConfig)`: (z, labels) -> images, what is kept and sampled from.
+    learner.py   `Learner(NetworkConfig, TrainConfig)`: what happens in a step (base.py).
+"""
+
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..config import NetworkConfig, Recipe, TrainConfig
+
+if TYPE_CHECKING:
+    from .base import Generator, Learner
+
+
+def names() -> tuple[str, ...]:
+    """The families there are, in alphabetical order."""
+    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__) if found.ispkg))
+
+
+def recipe_class(family: str) -> type[Recipe]:
+    """The class of a family's settings."""
+    kind: type[Recipe] = import_module(f"{__name__}.{family}.recipe").Recipe
+    return kind
+
+
+def make_generator(network: NetworkConfig) -> "Generator":
+    """A generator at weights drawn from torch's own random state.
+
+    Raises:
+        ValueError: the family is not one of `names()`.
+    """
+    if network.family not in names():
+        raise ValueError(f"unknown family {network.family!r}; known here: {', '.join(names())}")
+    generator: Generator = import_module(f"{__name__}.{network.family}.networks").Generator(network)
+    return generator
+
+
+def make_learner(network: NetworkConfig, config: TrainConfig) -> "Learner":
+    """The start of a training, a function of the seed alone; torch's own random state is kept."""
+    import torch
+
+    kind = import_module(f"{__name__}.{network.family}.learner").Learner
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        learner: Learner = kind(network, config)
+    return learner

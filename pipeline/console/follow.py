@@ -95,10 +95,15 @@ def describe(task: str, folder: RunFolder) -> str:
     facts = folder.progress(task)
     if "images_seen" in facts:
         eta = int(facts.get("eta_seconds") or 0)
+        losses = "  ".join(
+            f"{name.removeprefix('loss_')} {value:.2f}"
+            for name, value in sorted(facts.items())
+            if name.startswith("loss")
+        )
         return (
             f"{facts['images_seen'] / 1000:.1f} of {facts['images_total'] / 1000:.1f} kimg  "
             f"{facts.get('images_per_second') or 0:.0f} img/s  "
-            f"G {facts.get('loss_g') or 0:.2f}  D {facts.get('loss_d') or 0:.2f}  "
+            f"{losses}  "
             f"ETA {eta // 60}:{eta % 60:02d}"
         )
     if "done" in facts:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import BadInputError
 
 from . import phantom_body as body_parts

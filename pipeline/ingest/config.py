@@ -5,7 +5,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from model.config import Section
+from model.section import Section
 
 
 class IngestConfig(Section):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from model.config import Section
+from model.section import Section
 from pipeline.gate import Verdict
 from pipeline.scores import Evaluation
 

@@ -1,6 +1,7 @@
 """The pictures of an evaluation, as PNG files with the same bytes for the same content."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +16,6 @@ Images = NDArray[np.uint8]
 _SHOWN_SIDE = 96  # pixels at which an image is shown, at least
 _GAP, _MIDDLE = 3, 14  # between images, and between the halves of a grid
 _LINES = 4  # of a grid, at most
-_X_COLUMNS = ("images_seen", "kimg")
 _INK, _COLOURS = "#1c2733", ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f")
 
 
@@ -69,25 +69,23 @@ def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.floa
     canvas.save(file, optimize=True)
 
 
-def draw_curves(history: Path, file: Path) -> bool:
-    """Write the training curves, one small panel a column of history.csv.
+def draw_curves(tables: Sequence[Path], file: Path) -> bool:
+    """Write the training curves, one small panel a column of the tables (CSV).
 
-    The x axis is the column `images_seen` or `kimg`; every other column that holds numbers is
-    drawn. Returns False, and writes nothing, when there is no history to draw.
+    The x axis is the column `images_seen`; every other column that holds numbers is drawn.
+    Returns False, and writes nothing, when there is nothing to draw.
     """
-    columns = _read_columns(history)
-    x_name = next((name for name in _X_COLUMNS if name in columns), None)
-    if x_name is None or len(columns) < 2 or len(columns[x_name]) < 2:
+    curves = [curve for table in tables for curve in _curves(table)]
+    if not curves:
         return False
-    x = columns.pop(x_name) * (1 if x_name == "kimg" else 1e-3)
-    across = min(3, len(columns))
-    down = -(-len(columns) // across)
+    across = min(3, len(curves))
+    down = -(-len(curves) // across)
     with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}):
         figure = Figure(figsize=(2.9 * across, 1.75 * down), dpi=130, layout="constrained")
         panels = figure.subplots(down, across, squeeze=False).ravel()
-        for place, (name, y) in enumerate(columns.items()):
+        for place, (name, x, y) in enumerate(curves):
             _panel(panels[place], name, x, y, _COLOURS[place % len(_COLOURS)])
-        for empty in panels[len(columns) :]:
+        for empty in panels[len(curves) :]:
             empty.set_axis_off()
         figure.savefig(file, metadata={"Software": None})
     return True
@@ -96,11 +94,18 @@ def draw_curves(history: Path, file: Path) -> bool:
 def _panel(
     axes: Axes, name: str, x: NDArray[np.float64], y: NDArray[np.float64], colour: str
 ) -> None:
-    axes.plot(x, y, color=colour, linewidth=1.1)
+    axes.plot(x, y, color=colour, linewidth=1.1, marker="o" if len(x) < 20 else "", markersize=3)
     axes.set_title(name.replace("_", " "), loc="left", fontsize=8)
     axes.set_xlabel("thousand images seen")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.5)
+
+
+def _curves(table: Path) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Name, thousands of images seen, and values of each curve with at least two points."""
+    columns = _read_columns(table)
+    seen = columns.pop("images_seen", np.zeros(0))
+    return [(name, seen / 1000, values) for name, values in columns.items() if len(seen) > 1]
 
 
 def _read_columns(history: Path) -> dict[str, NDArray[np.float64]]:

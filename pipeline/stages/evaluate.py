@@ -22,7 +22,7 @@ from pipeline.sections import load_section
 from pipeline.stages.harness import feature_cache, report_progress
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
-HISTORY_FILE = "history.csv"
+CURVES = ("history.csv", "validation.csv")
 
 
 def evaluate(
@@ -57,7 +57,7 @@ def evaluate(
     out.mkdir(parents=True, exist_ok=True)
     scored.evaluation.save(out / EVALUATION_FILE)
     _write_pictures(out, fakes, data, scored, config)
-    draw_curves(models / HISTORY_FILE, out / "curves.png")
+    draw_curves([models / name for name in CURVES], out / "curves.png")
     return scored.evaluation
 
 

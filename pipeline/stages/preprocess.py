@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field, field_validator
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import BadInputError, run_as_command
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.processed import SPLITS, Processed, SplitArrays

@@ -1,5 +1,6 @@
 """The train stage: processed images in, a generator with its history and sample grids out."""
 
+import argparse
 import csv
 import dataclasses
 import json
@@ -13,6 +14,8 @@ from PIL import Image
 
 from model.checkpoint import Checkpoints, fingerprint
 from model.config import TrainConfig
+from model.judge import make_judge
+from model.parallel import joined, this_shard
 from model.training import Progress, Stopped, TrainResult, fit
 from model.weights import save_generator
 from pipeline.errors import BadInputError, TransientError, run_as_command
@@ -23,6 +26,7 @@ from pipeline.stages import harness
 PROCESSED = Path("data/processed")
 MODELS = Path("models")
 HISTORY_FILE = "history.csv"
+VALIDATION_FILE = "validation.csv"
 RECORD_FILE = "training.json"
 SAMPLES_FOLDER = "samples"
 
@@ -44,7 +48,10 @@ DEFAULT_CHECKPOINTS = Path("~/.cache/medloom/checkpoints")
 
 @dataclass(frozen=True)
 class TrainStageResult:
-    """What the stage wrote: the model's identity, and how many images it has seen."""
+    """What the stage wrote: the model's identity, and how many images it has seen.
+
+    Of several processes the leader alone writes; to the others the identity is "".
+    """
 
     sha256: str
     images_seen: int
@@ -58,18 +65,20 @@ def train(
     checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    allow_inexact: bool = False,
 ) -> TrainStageResult:
     """Train on the training split and write the generator, its history and its sample grids.
 
     Args:
         processed: folder that preprocess wrote.
         out: folder to write (made when missing): generator.safetensors, config.json,
-            history.csv, training.json, samples/*.png.
+            history.csv, validation.csv, training.json, samples/*.png.
         config: the `train` section.
         checkpoints: where checkpoints of any training may lie; each takes a folder of its own,
             named by its data, recipe and code, and leaves nothing when it is done.
         on_progress: told about once a second.
         should_stop: asked about once a second and before anything is written.
+        allow_inexact: resume another machine's checkpoint, at the price of repeatability.
 
     Raises:
         BadInputError: the data or the recipe cannot be trained on.
@@ -82,14 +91,20 @@ def train(
         key = fingerprint(arrays.images, arrays.labels, data.classes, config)
         folder = checkpoints.expanduser() / key[:16]
     try:
+        judge = None
+        if config.validation_images:
+            val = data.val
+            judge = make_judge(val.images, val.labels, config.seed, config.validation_images)
         result = fit(
             arrays.images,
             arrays.labels,
             data.classes,
             config,
+            judge=judge,
             checkpoint_folder=folder,
             on_progress=on_progress,
             should_stop=should_stop,
+            allow_inexact=allow_inexact,
         )
     except Stopped as stopped:
         raise TransientError(
@@ -98,6 +113,8 @@ def train(
         ) from stopped
     except (ValueError, FloatingPointError) as error:
         raise BadInputError(f"cannot train on {processed}: {error}") from error
+    if not this_shard().leads:
+        return TrainStageResult("", result.images_seen)
     sha256 = _write(out, result, config)
     if folder is not None:
         Checkpoints(folder, "").clear()
@@ -107,22 +124,33 @@ def train(
 
 def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
     sha256: str = save_generator(out, result.weights, result.network)
-    with (out / HISTORY_FILE).open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(result.history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(result.history)
+    _write_rows(out / HISTORY_FILE, result.history)
+    if result.validations:
+        _write_rows(out / VALIDATION_FILE, result.validations)
     samples = out / SAMPLES_FOLDER
     samples.mkdir(exist_ok=True)
     for seen, grid in result.grids.items():
         Image.fromarray(grid).save(samples / f"{seen:09d}.png")
     record = {
         "sha256": sha256,
+        "family": config.family,
         "seed": config.seed,
         "images_seen": result.images_seen,
+        "best_images_seen": result.best_images_seen,
+        "ended": result.ended,
+        "repeatable": result.repeatable,
+        "collapsed": [row["images_seen"] for row in result.validations if row["collapsed"]],
         "runtime": dataclasses.asdict(result.runtime),
     }
     (out / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n")
     return sha256
+
+
+def _write_rows(file: Path, rows: list[dict[str, float]]) -> None:
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def with_tunables() -> None:
@@ -133,6 +161,7 @@ def with_tunables() -> None:
 
 def _report(progress: Progress) -> None:
     facts = dataclasses.asdict(progress)
+    facts |= facts.pop("loss")
     harness.report_progress(
         **{
             key: round(value, 3) if isinstance(value, float) else value
@@ -143,15 +172,29 @@ def _report(progress: Progress) -> None:
 
 def main() -> None:
     """`python -m pipeline.stages.train`, in a workspace."""
-    with_tunables()
-    train(
-        PROCESSED,
-        MODELS,
-        load_section(Path("params.yaml"), "train", TrainConfig),
-        checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
-        on_progress=_report,
-        should_stop=lambda: not harness.lease_is_ours(),
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.stages.train",
+        description="Train on data/processed by params.yaml; write models/. Under torchrun, every "
+        "process takes its share of each batch.",
     )
+    parser.add_argument(
+        "--allow-inexact",
+        action="store_true",
+        help="go on with a checkpoint of another processor, thread count or torch version; the "
+        "result is then marked as not repeatable",
+    )
+    chosen = parser.parse_args()
+    with_tunables()
+    with joined():
+        train(
+            PROCESSED,
+            MODELS,
+            load_section(Path("params.yaml"), "train", TrainConfig),
+            checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
+            on_progress=_report,
+            should_stop=lambda: not harness.lease_is_ours(),
+            allow_inexact=chosen.allow_inexact,
+        )
 
 
 if __name__ == "__main__":

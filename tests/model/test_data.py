@@ -14,7 +14,7 @@ def test_classes_come_in_equal_shares_whatever_their_number() -> None:
     labels = torch.cat([draw(rng)[1] for _ in range(60)])
     counts = torch.bincount(labels)
     assert counts.min() > 300
-    assert all(torch.bincount(draw(rng)[1], minlength=3).min() >= 5 for _ in range(20))
+    assert all(torch.bincount(draw(rng)[1], minlength=3).min() >= 4 for _ in range(20))
 
 
 def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
@@ -22,8 +22,9 @@ def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
     seen = set()
     for _ in range(100):
         images, labels = draw(rng)
-        assert images.shape == (30, 1, 4, 4)
-        rows = ((images[:, 0, 0, 0] + 1) * 127.5).round().long()
+        assert images.shape == (30, 4, 4)
+        assert torch.equal(labels[::2], labels[1::2])
+        rows = images[:, 0, 0].long()
         assert torch.equal(torch.from_numpy(LABELS)[rows], labels)
         seen |= set(rows.tolist())
     assert seen == set(range(100))

@@ -1,18 +1,22 @@
+import dataclasses
+
 import pytest
 import torch
 
 from model import runtime
-from model.config import TrainConfig
-from model.networks import Discriminator
+from model.config import Recipe, TrainConfig
+from model.families import make_learner, recipe_class
+from model.families.base import Learner
 from model.runtime import Runtime, choose_runtime
 
 IMAGES, LABELS = torch.randn(8, 1, 32, 32), torch.zeros(8).long()
 
 
 @pytest.fixture
-def critic() -> Discriminator:
-    torch.manual_seed(0)
-    return Discriminator(TrainConfig(widths=(16, 16, 16)).network(32, ("a",)))
+def learner() -> Learner:
+    recipe: Recipe = recipe_class("rpgan")(widths=(16, 16, 16))
+    config = TrainConfig(recipe=recipe)
+    return make_learner(config.network(32, ("a",)), config)
 
 
 @pytest.fixture(autouse=True)
@@ -25,56 +29,74 @@ def _threads_as_before() -> object:
 def _pretend(monkeypatch: pytest.MonkeyPatch, seconds: dict[tuple[str, bool], float]) -> None:
     real = runtime._measure
 
-    def measure(precision: str, channels_last: bool, *rest: object) -> tuple[torch.Tensor, float]:
-        gradient, _ = real(precision, channels_last, *rest)  # type: ignore[arg-type]
-        return gradient, seconds[precision, channels_last]
+    def measure(candidate: Runtime, *rest: object) -> tuple[torch.Tensor, float]:
+        gradient, _ = real(candidate, *rest)  # type: ignore[arg-type]
+        return gradient, seconds[candidate.precision, candidate.channels_last]
 
     monkeypatch.setattr(runtime, "_measure", measure)
+
+
+def _runtime(precision: str) -> Runtime:
+    return Runtime("cpu", precision, True, 1, "", "", {})
 
 
 SLOW = {("float32", True): 1.0, ("float32", False): 1.0, ("bfloat16", False): 1.0}
 
 
 def test_a_faster_bfloat16_is_taken_when_it_agrees(
-    critic: Discriminator, monkeypatch: pytest.MonkeyPatch
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pretend(monkeypatch, SLOW | {("bfloat16", True): 0.5})
-    chosen = choose_runtime(TrainConfig(), critic, IMAGES, LABELS)
+    chosen = choose_runtime(TrainConfig(), learner, IMAGES, LABELS)
     assert (chosen.precision, chosen.channels_last) == ("bfloat16", True)
     assert chosen.speed["bfloat16 channels_last"] == 2.0
 
 
 def test_a_faster_one_that_computes_something_else_is_not(
-    critic: Discriminator, monkeypatch: pytest.MonkeyPatch
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "AGREEMENT", 1.1)
     _pretend(monkeypatch, SLOW | {("bfloat16", True): 0.1})
-    chosen = choose_runtime(TrainConfig(), critic, IMAGES, LABELS)
+    chosen = choose_runtime(TrainConfig(), learner, IMAGES, LABELS)
     assert chosen.precision == "float32"
     assert "bfloat16 channels_last" not in chosen.speed
 
 
 def test_a_gain_within_the_noise_is_not_taken(
-    critic: Discriminator, monkeypatch: pytest.MonkeyPatch
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _pretend(monkeypatch, SLOW | {("bfloat16", True): 0.95})
-    assert choose_runtime(TrainConfig(), critic, IMAGES, LABELS).precision == "float32"
+    assert choose_runtime(TrainConfig(), learner, IMAGES, LABELS).precision == "float32"
 
 
-def test_bfloat16_agrees_with_float32_on_this_machine(critic: Discriminator) -> None:
-    exact, _ = runtime._measure("float32", True, critic, IMAGES, LABELS)
-    rounded, _ = runtime._measure("bfloat16", True, critic, IMAGES, LABELS)
+def test_bfloat16_agrees_with_float32_on_this_machine(learner: Learner) -> None:
+    before = learner.state()
+    exact, _ = runtime._measure(_runtime("float32"), learner, IMAGES, LABELS)
+    rounded, _ = runtime._measure(_runtime("bfloat16"), learner, IMAGES, LABELS)
     assert torch.cosine_similarity(exact, rounded, dim=0) > runtime.AGREEMENT
-    assert all(weight.grad is None for weight in critic.parameters())
+    after = learner.state()
+    for name, network in learner.networks().items():
+        assert all(weight.grad is None for weight in network.parameters())
+        assert all(torch.equal(before[name][key], after[name][key]) for key in before[name])
 
 
-def test_what_the_config_names_is_taken_unmeasured(critic: Discriminator) -> None:
-    chosen = choose_runtime(TrainConfig(precision="float32", threads=1), critic, IMAGES, LABELS)
+def test_what_the_config_names_is_taken_unmeasured(learner: Learner) -> None:
+    chosen = choose_runtime(TrainConfig(precision="float32", threads=1), learner, IMAGES, LABELS)
     assert (chosen.precision, chosen.threads, chosen.speed) == ("float32", 1, {})
     assert torch.get_num_threads() == 1
-    assert chosen.cpu
+    assert (chosen.processor, chosen.device) == (runtime.processor_name("cpu"), "cpu")
 
 
 def test_activate_sets_the_recorded_threads() -> None:
-    Runtime("float32", True, 1, "", "", {}).activate()
+    _runtime("float32").activate()
     assert torch.get_num_threads() == 1
+
+
+def test_another_thread_count_or_processor_differs_and_this_one_does_not() -> None:
+    here = Runtime(
+        "cpu", "float32", True, 2, runtime.processor_name("cpu"), str(torch.__version__), {}
+    )
+    assert here.differs(TrainConfig(threads=2)) == ""
+    assert here.differs(TrainConfig(threads=1)) == "threads was 2 and is 1"
+    other = dataclasses.replace(here, processor="Z80")
+    assert "processor was Z80" in other.differs(TrainConfig(threads=2))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import TrainConfig
-from model.networks import Generator
-from model.sampling import latent, load_generator, sample, to_float, to_uint8
+from model.config import Recipe, TrainConfig
+from model.families import make_generator, recipe_class
+from model.sampling import interpolate, latent, load_generator, sample, to_float, to_uint8
 from model.weights import save_generator
 
 CLASSES = ("cyst", "normal", "stone")
@@ -14,9 +14,10 @@ CLASSES = ("cyst", "normal", "stone")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    network = TrainConfig(latent=16, widths=(32, 24, 16)).network(32, CLASSES)
+    recipe: Recipe = recipe_class("rpgan")(latent=16, widths=(32, 24, 16))
+    network = TrainConfig(recipe=recipe).network(32, CLASSES)
     torch.manual_seed(0)
-    save_generator(tmp_path, Generator(network).state_dict(), network)
+    save_generator(tmp_path, make_generator(network).state_dict(), network)
     return tmp_path
 
 
@@ -43,7 +44,7 @@ def test_what_was_saved_is_what_is_drawn_from(folder: Path) -> None:
     loaded = load_generator(folder)
     drawn = sample(loaded, ["stone"] * 2, 3)
     torch.manual_seed(0)  # the fixture's: after loading, which draws starting weights of its own
-    original = Generator(loaded.config)
+    original = make_generator(loaded.config)
     assert np.array_equal(sample(original, ["stone"] * 2, 3), drawn)
 
 
@@ -60,6 +61,41 @@ def test_numbers_out_of_range_are_refused(folder: Path, seed: int, start: int) -
 
 def test_nothing_asked_nothing_drawn(folder: Path) -> None:
     assert sample(load_generator(folder), [], 0).shape == (0, 32, 32)
+
+
+def test_truncation_draws_images_of_a_class_together(folder: Path) -> None:
+    generator = load_generator(folder)
+    full = sample(generator, ["cyst"] * 8, 7)
+    half = sample(generator, ["cyst"] * 8, 7, truncation=0.5)
+    none = sample(generator, ["cyst"] * 8, 7, truncation=0.0)
+    spread = [images.astype(float).std(0).mean() for images in (full, half, none)]
+    assert spread[0] > spread[1] > spread[2] == 0
+
+
+def test_a_mixture_is_between_classes_and_its_scale_is_free(folder: Path) -> None:
+    generator = load_generator(folder)
+    mixed = sample(generator, [{"cyst": 1, "stone": 1}], 7)
+    assert np.array_equal(mixed, sample(generator, [{"cyst": 0.5, "stone": 0.5}], 7))
+    assert np.array_equal(sample(generator, [{"cyst": 2}], 7), sample(generator, ["cyst"], 7))
+    assert not np.array_equal(mixed, sample(generator, ["cyst"], 7))
+    with pytest.raises(ValueError, match="at least 0"):
+        sample(generator, [{"cyst": -1, "stone": 2}], 7)
+    with pytest.raises(ValueError, match="tumour"):
+        sample(generator, [{"cyst": 1, "tumour": 2}], 7)
+
+
+def test_a_walk_passes_through_the_images_themselves(folder: Path) -> None:
+    generator = load_generator(folder)
+    labels = ["cyst", "stone", "stone"]
+    walk = interpolate(generator, labels, 7, frames=4)
+    assert walk.shape == (9, 32, 32)
+    stops = sample(generator, labels, 7)
+    assert np.abs(walk[::4].astype(int) - stops).max() <= 1
+    # It walks: a step is shorter than the way.
+    steps = np.abs(np.diff(walk.astype(float), axis=0)).mean((1, 2))
+    assert steps[:4].max() < np.abs(stops[1].astype(float) - stops[0]).mean()
+    with pytest.raises(ValueError, match="two labels"):
+        interpolate(generator, ["cyst"], 7, frames=4)
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +11,35 @@ import torch
 from numpy.typing import NDArray
 
 from model import training
+from model.checkpoint import Checkpoints
 from model.config import TrainConfig
+from model.families.base import Generator
+from model.families.rpgan.recipe import Recipe
+from model.judge import Judge, Judgement
 from model.training import Progress, Stopped, TrainResult, fit
 
 CLASSES = ("disc", "ring")
 TINY = TrainConfig(
     kimg=0.32,
-    batch=8,
-    latent=8,
-    widths=(16, 12, 8),
-    gamma=1.0,
-    gamma_end=0.1,
-    translate=0.125,
-    brightness=0.2,
-    contrast=0.2,
-    cutout=0.25,
     snapshots=2,
     checkpoint_kimg=0.04,
     precision="float32",
     threads=1,
+    recipe=Recipe(
+        batch=8,
+        latent=8,
+        widths=(16, 12, 8),
+        learning_rate=5e-4,
+        learning_rate_end=2e-4,
+        gamma=1.0,
+        gamma_end=0.1,
+        mode_seeking=0.1,
+        translate=0.125,
+        scale=0.15,
+        brightness=0.2,
+        contrast=0.2,
+        cutout=0.25,
+    ),
 )
 
 
@@ -148,7 +157,7 @@ def test_a_training_told_to_stop_stops_and_goes_on_from_its_checkpoint(
     assert kept
     seen: list[Progress] = []
     resumed = fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path, on_progress=seen.append)
-    assert seen[0].images_seen == int(kept[-1].stem.split("-")[1]) + TINY.batch
+    assert seen[0].images_seen == int(kept[-1].stem.split("-")[1]) + TINY.recipe.batch
     _same(fit(*shapes(), CLASSES, TINY), resumed)
 
 
@@ -164,14 +173,128 @@ def test_progress_tells_how_far_and_how_long(monkeypatch: pytest.MonkeyPatch) ->
     fit(*shapes(), CLASSES, TINY, on_progress=seen.append)
     assert [progress.images_seen for progress in seen] == list(range(8, 328, 8))
     assert all(progress.images_total == 320 for progress in seen)
-    assert all(np.isfinite(list(asdict(progress).values())).all() for progress in seen)
+    assert all(progress.loss.keys() == {"loss_d", "loss_g"} for progress in seen)
+    assert all(np.isfinite(list(progress.loss.values())).all() for progress in seen)
+    assert all(progress.images_per_second > 0 for progress in seen)
     assert seen[-1].eta_seconds == 0
 
 
 def test_a_training_that_diverges_says_so_and_what_to_try() -> None:
-    config = TINY.model_copy(update={"learning_rate": 1e9, "learning_rate_end": 1e9})
+    wild = TINY.recipe.model_copy(update={"learning_rate": 1e9, "learning_rate_end": 1e9})
+    config = TINY.model_copy(update={"recipe": wild})
     with pytest.raises(FloatingPointError, match=r"after \d+ images.*learning_rate"):
         fit(*shapes(), CLASSES, config)
+
+
+def _judge_that_says(*said: tuple[float, float]) -> Judge:
+    """Kernel distance and MS-SSIM of each judgement; MS-SSIM of real images is 0.3."""
+    waiting = iter(said)
+
+    def judge(generator: Generator) -> Judgement:
+        assert isinstance(generator, Generator)
+        distance, ms_ssim = next(waiting)
+        return Judgement(distance, ms_ssim, 0.3)
+
+    return judge
+
+
+def test_the_weights_that_were_best_on_held_out_images_are_kept() -> None:
+    config = TINY.model_copy(update={"snapshots": 4})
+    judged = fit(*shapes(), CLASSES, config, judge=_judge_that_says((3, 0), (1, 0), (2, 0), (4, 0)))
+    assert [row["kernel_distance"] for row in judged.validations] == [3, 1, 2, 4]
+    assert (judged.images_seen, judged.best_images_seen) == (320, 160)
+    # They are those of the second snapshot, and judging changed nothing of the training.
+    seen = []
+    last = fit(*shapes(), CLASSES, config, judge=_judge_that_says(*[(4 - i, 0) for i in range(4)]))
+    unjudged = fit(*shapes(), CLASSES, config)
+    for name, weight in last.weights.items():
+        assert torch.equal(weight, unjudged.weights[name])
+        seen.append(torch.equal(weight, judged.weights[name]))
+    assert not all(seen)
+
+
+def test_a_collapsed_generator_is_never_better_than_one_that_is_not() -> None:
+    config = TINY.model_copy(update={"snapshots": 4})
+    judge = _judge_that_says((2, 0.9), (3, 0.4), (1, 0.9), (4, 0.4))
+    judged = fit(*shapes(), CLASSES, config, judge=judge)
+    assert judged.best_images_seen == 160
+    assert [row["collapsed"] for row in judged.validations] == [1, 0, 1, 0]
+
+
+def test_patience_ends_a_run_that_no_longer_improves() -> None:
+    config = TINY.model_copy(update={"snapshots": 8, "patience": 2})
+    judge = _judge_that_says((3, 0), (2, 0), (2.5, 0), (2.1, 0))
+    judged = fit(*shapes(), CLASSES, config, judge=judge)
+    assert (judged.ended, judged.images_seen, judged.best_images_seen) == ("patience", 160, 80)
+
+
+def test_what_was_judged_survives_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    config = TINY.model_copy(update={"snapshots": 4})
+    says = ((3, 0), (1, 0), (2, 0), (4, 0))
+    whole = fit(*shapes(), CLASSES, config, judge=_judge_that_says(*says))
+    asked = iter(range(1000))
+    with pytest.raises(Stopped):
+        fit(
+            *shapes(),
+            CLASSES,
+            config,
+            judge=_judge_that_says(*says),
+            checkpoint_folder=tmp_path,
+            should_stop=lambda: next(asked) > 25,
+        )
+    resumed = fit(
+        *shapes(),
+        CLASSES,
+        config,
+        judge=_judge_that_says(*says[2:]),
+        checkpoint_folder=tmp_path,
+    )
+    _same(whole, resumed)
+    assert resumed.best_images_seen == 160
+
+
+def test_a_budget_in_minutes_ends_the_run_and_says_it_is_not_repeatable() -> None:
+    config = TINY.model_copy(update={"budget_minutes": 1 / 60, "kimg": 1000.0})
+    started = time.monotonic()
+    result = fit(*shapes(), CLASSES, config)
+    assert 1 < time.monotonic() - started < 30
+    assert not result.repeatable
+    assert len(result.grids) == 2
+    assert fit(*shapes(), CLASSES, TINY).repeatable
+
+
+def test_another_machines_checkpoint_is_refused_unless_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    asked = iter(range(1000))
+    with pytest.raises(Stopped):
+        fit(
+            *shapes(),
+            CLASSES,
+            TINY,
+            checkpoint_folder=tmp_path,
+            should_stop=lambda: next(asked) > 20,
+        )
+    monkeypatch.setattr("model.runtime.processor_name", lambda _: "Z80")
+    with pytest.raises(ValueError, match=r"processor was .* and is Z80.*--allow-inexact"):
+        fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path)
+    result = fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path, allow_inexact=True)
+    assert not result.repeatable
+    assert result.runtime.processor == "Z80"
+    assert Checkpoints(tmp_path, "").files()
+
+
+@pytest.mark.parametrize("family", ["dcgan", "vae"])
+def test_every_family_trains_by_the_same_loop(family: str) -> None:
+    recipe = {"batch": 8, "latent": 8, "widths": (16, 12, 8)}
+    config = TrainConfig.model_validate(
+        TINY.model_dump(exclude={"recipe", "family"}) | {"family": family, "recipe": recipe}
+    )
+    result = fit(*shapes(), CLASSES, config)
+    assert result.grids[320].std() > 0
+    assert result.network.family == family
 
 
 GOLDEN: dict[str, list[float]] = {

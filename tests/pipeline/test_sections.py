@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from model.config import Section
+from model.section import Section
 from pipeline.errors import BadInputError
 from pipeline.sections import load_section
 

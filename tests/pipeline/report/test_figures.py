@@ -11,10 +11,10 @@ from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
 
 def test_pictures_have_the_same_bytes_and_no_metadata(tmp_path: Path) -> None:
     history = tmp_path / "history.csv"
-    history.write_text("kimg,a,b,c,d\n0,1,2,3,4\n1,2,3,4,5\n2,3,5,6,7\n")
+    history.write_text("images_seen,a,b,c,d\n0,1,2,3,4\n1,2,3,4,5\n2,3,5,6,7\n")
     pixels = np.random.default_rng(0).integers(0, 255, (6, 64, 64), dtype=np.uint8)
     for name in ("a", "b"):
-        draw_curves(history, tmp_path / f"curves-{name}.png")
+        draw_curves([history], tmp_path / f"curves-{name}.png")
         draw_nearest(tmp_path / f"near-{name}.png", pixels[:3], pixels[3:], np.array([0.9, 0.8, 0]))
     for kind in ("curves", "near"):
         first, second = (tmp_path / f"{kind}-{name}.png" for name in ("a", "b"))
@@ -28,13 +28,13 @@ def test_pictures_have_the_same_bytes_and_no_metadata(tmp_path: Path) -> None:
 )
 def test_no_history_no_curves(text: str, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text(text)
-    assert not draw_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+    assert not draw_curves([tmp_path / "history.csv"], tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
 
 
 def test_a_history_of_the_axis_alone_draws_nothing(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("kimg,note\n1,x\n2,y\n")
-    assert not draw_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+    assert not draw_curves([tmp_path / "history.csv"], tmp_path / "curves.png")
 
 
 def test_a_class_without_images_has_no_grid(tmp_path: Path) -> None:

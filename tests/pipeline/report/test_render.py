@@ -133,7 +133,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> ReportImages:
     draw_nearest(folder / "nearest.png", pixels[:4], pixels[4:8], np.linspace(0.9, 0.6, 4))
     history = folder / "history.csv"
     history.write_text("images_seen,loss_g,note\n" + "".join(f"{i},{i**0.5},x\n" for i in range(9)))
-    assert draw_curves(history, folder / "curves.png")
+    assert draw_curves([history], folder / "curves.png")
     return ReportImages.of(folder)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from model.config import NetworkConfig
-from model.networks import Generator
+from model.families import make_generator
 from model.weights import save_generator
 from pipeline.errors import BadInputError
 from pipeline.processed import Processed, SplitArrays
@@ -204,9 +204,11 @@ def test_a_test_split_of_one_group_cannot_judge(processed: Processed) -> None:
 def workspace(processed: Processed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workspace")
     processed.save(folder / "processed")
-    network = NetworkConfig(image_size=SIDE, classes=CLASSES, widths=(8, 8, 8), latent=8)
+    network = NetworkConfig(
+        family="rpgan", image_size=SIDE, classes=CLASSES, widths=(8, 8, 8), latent=8
+    )
     torch.manual_seed(0)
-    save_generator(folder / "models", Generator(network).state_dict(), network)
+    save_generator(folder / "models", make_generator(network).state_dict(), network)
     rows = "\n".join(f"{i * 1000}.0,{1 / i},{2 - i / 9}" for i in range(1, 9))
     (folder / "models" / "history.csv").write_text(f"images_seen,loss_g,loss_d\n{rows}\n")
     return folder

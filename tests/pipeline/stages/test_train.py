@@ -11,6 +11,7 @@ import yaml
 from PIL import Image
 
 from model.config import TrainConfig
+from model.families.rpgan.recipe import Recipe
 from model.sampling import load_generator, sample
 from model.weights import sha256_of
 from pipeline.errors import BadInputError, TransientError
@@ -21,13 +22,12 @@ from pipeline.stages.train import TUNABLES, train
 CLASSES = ("normal", "stone")
 TINY = TrainConfig(
     kimg=0.08,
-    batch=8,
-    latent=8,
-    widths=(12, 8, 8),
     snapshots=2,
+    validation_images=8,
     checkpoint_kimg=0.02,
     precision="float32",
     threads=1,
+    recipe=Recipe(batch=8, latent=8, widths=(12, 8, 8)),
 )
 
 
@@ -61,6 +61,11 @@ def test_it_writes_the_generator_its_history_its_samples_and_its_record(
     record = json.loads((out / "training.json").read_text())
     assert record["runtime"]["precision"] == "float32"
     assert (record["seed"], record["images_seen"]) == (0, 80)
+    assert (record["family"], record["ended"], record["repeatable"]) == ("rpgan", "finished", True)
+    with (out / "validation.csv").open() as lines:
+        validated = list(csv.DictReader(lines))
+    best = min(validated, key=lambda row: (row["collapsed"], float(row["kernel_distance"])))
+    assert record["best_images_seen"] == float(best["images_seen"])
     # A finished training needs no checkpoint, and the next must not resume from it.
     assert not list((tmp_path / "checkpoints").iterdir())
 
@@ -69,7 +74,7 @@ def test_the_same_input_gives_the_same_bytes(processed: Path, tmp_path: Path) ->
     for name in ("a", "b"):
         train(processed, tmp_path / name, TINY)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 

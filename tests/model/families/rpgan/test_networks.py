@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from model.config import NetworkConfig, TrainConfig
-from model.networks import Discriminator, Generator
+from model.families.rpgan.networks import Discriminator, Generator
+from model.families.rpgan.recipe import Recipe
 
 CLASSES = ("cyst", "normal", "stone")
 
 
 def _network(size: int) -> NetworkConfig:
-    return TrainConfig(widths=(16, 16, 8, 8), latent=8).network(size, CLASSES)
+    return TrainConfig(recipe=Recipe(widths=(16, 16, 8, 8), latent=8)).network(size, CLASSES)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
@@ -57,4 +58,4 @@ def test_signals_keep_their_size_at_the_start() -> None:
 @pytest.mark.parametrize("size", [16, 48, 100])
 def test_a_size_that_does_not_halve_down_to_4_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="image_size"):
-        NetworkConfig(image_size=size, classes=CLASSES, latent=8, widths=(8, 8))
+        NetworkConfig(family="rpgan", image_size=size, classes=CLASSES, latent=8, widths=(8, 8))

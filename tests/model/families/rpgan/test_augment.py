@@ -1,14 +1,19 @@
 import pytest
 import torch
 
-from model.augment import augment
-from model.config import TrainConfig
+from model.families.rpgan.augment import augment
+from model.families.rpgan.recipe import Recipe
+from model.parallel import Draws, Shard
 
-NOTHING = TrainConfig(translate=0, scale=0, brightness=0, contrast=0, cutout=0)
+NOTHING = Recipe(translate=0, scale=0, brightness=0, contrast=0, cutout=0)
 
 
 def _rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+def _draws(shard: Shard | None = None) -> Draws:
+    return Draws(_rng(), shard or Shard(), torch.device("cpu"))
 
 
 def _images(count: int = 64) -> torch.Tensor:
@@ -17,15 +22,15 @@ def _images(count: int = 64) -> torch.Tensor:
 
 def test_without_strength_nothing_happens() -> None:
     images = _images()
-    assert augment(images, NOTHING, _rng()) is images
+    assert augment(images, NOTHING, _draws()) is images
 
 
 def test_the_centre_of_mass_moves_with_the_shift_and_sides_stay_sides() -> None:
     # A bright spot far to the left must never come out on the right: no flips.
     images = torch.full((256, 1, 32, 32), -1.0)
     images[:, :, 14:18, 4:8] = 1.0
-    config = TrainConfig(translate=0.125, scale=0.2, brightness=0, contrast=0, cutout=0)
-    seen = augment(images, config, _rng()) + 1
+    config = Recipe(translate=0.125, scale=0.2, brightness=0, contrast=0, cutout=0)
+    seen = augment(images, config, _draws()) + 1
     assert seen[..., :16].sum() > 0.999 * seen.sum()
     columns = (seen * torch.arange(32.0)).sum((1, 2, 3)) / seen.sum((1, 2, 3))
     assert columns.min() < 3
@@ -34,24 +39,24 @@ def test_the_centre_of_mass_moves_with_the_shift_and_sides_stay_sides() -> None:
 
 def test_what_moves_in_is_black() -> None:
     config = NOTHING.model_copy(update={"translate": 0.5})
-    seen = augment(torch.ones(64, 1, 32, 32), config, _rng())
+    seen = augment(torch.ones(64, 1, 32, 32), config, _draws())
     assert seen.min() == -1.0
     assert seen.max() <= 1.0 + 1e-6
 
 
 def test_brightness_and_contrast_stay_within_their_strength() -> None:
     images = _images()
-    bright = augment(images, NOTHING.model_copy(update={"brightness": 0.3}), _rng()) - images
+    bright = augment(images, NOTHING.model_copy(update={"brightness": 0.3}), _draws()) - images
     assert 0.2 < bright.abs().max() <= 0.3 + 1e-6
     assert bright.flatten(1).std(1).max() < 1e-6
-    contrast = augment(images, NOTHING.model_copy(update={"contrast": 0.3}), _rng())
+    contrast = augment(images, NOTHING.model_copy(update={"contrast": 0.3}), _draws())
     ratio = contrast.flatten(1).std(1) / images.flatten(1).std(1)
     assert 0.7 - 1e-5 <= ratio.min() < 0.8
     assert 1.2 < ratio.max() <= 1.3 + 1e-5
 
 
 def test_cutout_hides_one_square_in_mid_grey() -> None:
-    seen = augment(torch.ones(64, 1, 32, 32), NOTHING.model_copy(update={"cutout": 0.5}), _rng())
+    seen = augment(torch.ones(64, 1, 32, 32), NOTHING.model_copy(update={"cutout": 0.5}), _draws())
     hidden = (seen == 0).flatten(1).sum(1)
     assert hidden.max() <= 16 * 16
     assert hidden.float().mean() > 100
@@ -59,7 +64,7 @@ def test_cutout_hides_one_square_in_mid_grey() -> None:
 
 def test_the_gradient_reaches_the_images() -> None:
     images = _images(4).requires_grad_()
-    torch.autograd.backward(augment(images, TrainConfig(), _rng()).sum())
+    torch.autograd.backward(augment(images, Recipe(), _draws()).sum())
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
 
@@ -67,4 +72,12 @@ def test_the_gradient_reaches_the_images() -> None:
 @pytest.mark.parametrize("key", ["translate", "scale", "brightness", "contrast", "cutout"])
 def test_every_strength_does_something(key: str) -> None:
     images = _images()
-    assert not torch.equal(augment(images, NOTHING.model_copy(update={key: 0.2}), _rng()), images)
+    assert not torch.equal(augment(images, NOTHING.model_copy(update={key: 0.2}), _draws()), images)
+
+
+def test_two_processes_do_to_their_halves_what_one_does_to_the_whole() -> None:
+    images, recipe = _images(), Recipe(cutout=0.3)
+    halves = [
+        augment(half, recipe, _draws(Shard(rank, 2))) for rank, half in enumerate(images.chunk(2))
+    ]
+    torch.testing.assert_close(torch.cat(halves), augment(images, recipe, _draws()))

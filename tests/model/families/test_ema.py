@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.ema import ema_decay, update_ema
+from model.families.ema import ema_decay, update_ema
 
 
 def test_half_is_left_after_one_half_life() -> None:

@@ -15,6 +15,10 @@ def ema_decay(batch: int, images_seen: int, fraction: float) -> float:
 
 @torch.no_grad()
 def update_ema(average: nn.Module, source: nn.Module, decay: float) -> None:
-    """average <- decay average + (1 - decay) source, in place, in the weights' own float32."""
-    for kept, new in zip(average.parameters(), source.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
+    """average <- decay average + (1 - decay) source, in place, in the weights' own float32.
+
+    Buffers (running statistics, which are averages already) are copied.
+    """
+    torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1 - decay)
+    for kept, new in zip(average.buffers(), source.buffers(), strict=True):
+        kept.copy_(new)

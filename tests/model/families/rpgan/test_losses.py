@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.losses import discriminator_loss, generator_loss, gradient_penalty
+from model.families.rpgan.losses import (
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    mode_seeking_loss,
+)
 
 
 def test_losses_equal_numbers_worked_by_hand() -> None:
@@ -43,3 +48,22 @@ def test_the_penalty_of_a_quadratic_critic_is_summed_over_pixels_not_averaged() 
 
     penalty = gradient_penalty(critic, images.requires_grad_(), torch.zeros(1))
     assert penalty.tolist() == [16 * 9.0]
+
+
+def test_mode_seeking_is_large_for_equal_images_and_counts_pairs_of_one_class_only() -> None:
+    z = torch.tensor([[0.0], [2.0], [0.0], [1.0]])
+    images = torch.zeros(4, 1, 4, 4)
+    images[1] = 0.5
+    # Pair 0, 1: latents 2 apart, images 0.5 apart. Pair 2, 3: images equal, 1 / epsilon.
+    first = 2 / (0.5 + 0.01 * 2)
+    same = torch.tensor([0, 0, 1, 1])
+    assert mode_seeking_loss(images, z, same).item() == pytest.approx((first + 100) / 2)
+    assert mode_seeking_loss(images, z, torch.tensor([0, 0, 1, 2])).item() == pytest.approx(first)
+    assert mode_seeking_loss(images, z, torch.tensor([0, 1, 1, 2])).item() == 0
+
+
+def test_mode_seeking_pushes_the_images_of_a_pair_apart() -> None:
+    images = torch.tensor([0.1, 0.3]).view(2, 1, 1, 1).requires_grad_()
+    loss = mode_seeking_loss(images, torch.tensor([[0.0], [1.0]]), torch.tensor([0, 0]))
+    (slope,) = torch.autograd.grad(loss, images)
+    assert slope[0] > 0 > slope[1]

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+MODE_SEEKING_EPSILON = 0.01
+
 Critic = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -37,3 +39,26 @@ def gradient_penalty(critic: Critic, images: Tensor, labels: Tensor) -> Tensor:
     logits = critic(images, labels)
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.float().square().sum((1, 2, 3))
+
+
+def mode_seeking_loss(images: Tensor, z: Tensor, labels: Tensor) -> Tensor:
+    """mean over pairs of 1 / (d(G(z1), G(z2)) / d(z1, z2) + eps), with d the mean |difference|.
+
+    Large while two latents of one class give the same image, and next to nothing once they do
+    not: it keeps a class from collapsing during the first thousands of steps, when D does not yet
+    hold it open (Mao et al. 2019, arXiv 1903.05628, eq. 4, in the reciprocal form of its code).
+
+    Args:
+        images: G's, before augmentation, float [N, 1, H, W].
+        z: their latents, float [N, latent].
+        labels: their classes, int64 [N]. Pairs are neighbours of one class: 0 and 1, 2 and 3, ...
+
+    Returns:
+        float32 []; 0 when no pair shares its class.
+    """
+    one, two = slice(0, None, 2), slice(1, None, 2)
+    paired = labels[one] == labels[two]
+    apart = (images[one] - images[two]).abs().mean((1, 2, 3))
+    moved = (z[one] - z[two]).abs().mean(1)
+    terms = moved / (apart + MODE_SEEKING_EPSILON * moved)
+    return (terms * paired).sum() / paired.sum().clamp(min=1)

@@ -1,4 +1,4 @@
-"""The generator and the discriminator: dense residual stages, resampled two-fold between them.
+"""Dense residual stages, resampled two-fold between them: a generator, and a trunk that reads.
 
 From R3GAN (Huang et al. 2024, arXiv 2501.05441) come the absence of normalisation, of noise and
 of style, the initialisation, and the bilinear resampling; its grouped convolutions are twice as
@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import BASE_SIZE, NetworkConfig
+from ..config import BASE_SIZE, NetworkConfig
+from .base import ClassEmbedding, Generator
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
@@ -32,7 +33,8 @@ def _conv(inputs: int, outputs: int, kernel: int, gain: float) -> nn.Conv2d:
     return conv
 
 
-def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+def linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    """A layer whose outputs have `gain` times the deviation of its inputs, biases zero."""
     linear = nn.Linear(inputs, outputs)
     nn.init.normal_(linear.weight, std=gain / math.sqrt(inputs))
     nn.init.zeros_(linear.bias)
@@ -57,7 +59,7 @@ class ResidualBlock(nn.Module):
         return x + branch
 
 
-class Generator(nn.Module):
+class ResidualGenerator(Generator):
     """z and a class -> an image.
 
     Without a final tanh, as in StyleGAN2 and R3GAN: values are roughly in [-1, 1] and are
@@ -68,8 +70,8 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         widths = config.widths
-        self.embedding = nn.Embedding(len(config.classes), config.latent)
-        self.input = _linear(2 * config.latent, widths[0] * BASE_SIZE**2, 3**-0.5)
+        self.embedding = ClassEmbedding(len(config.classes), config.latent)
+        self.input = linear(2 * config.latent, widths[0] * BASE_SIZE**2, 3**-0.5)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
@@ -77,9 +79,9 @@ class Generator(nn.Module):
         self.head = _conv(widths[-1], 4, 3, 0.5 * GAIN)
         _equal_phases(self.head)
 
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        """float [N, latent] and int64 [N] -> float [N, 1, H, W]."""
-        x = self.input(torch.cat([z, self.embedding(labels)], dim=1))
+    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
+        """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
+        x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
         for index, block in enumerate(self.blocks):
             if index:
@@ -90,34 +92,29 @@ class Generator(nn.Module):
         return F.pixel_shuffle(self.head(_leaky(x)), 2).float()
 
 
-class Discriminator(nn.Module):
-    """An image and its class -> a logit, high when it looks real (projection, 1802.05637)."""
+class ResidualTrunk(nn.Module):
+    """An image -> features, from half its size down to 4 px and then a vector."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.config = config
         widths = config.widths[::-1]
+        self.length = widths[-1]
         self.stem = _conv(4, widths[0], 3, GAIN)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
         )
-        self.features = _linear(widths[-1] * BASE_SIZE**2, widths[-1], 3**-0.5)
-        self.logit = _linear(widths[-1], 1, 3**-0.5)
-        self.embedding = nn.Embedding(len(config.classes), widths[-1])
+        self.features = linear(widths[-1] * BASE_SIZE**2, widths[-1], 3**-0.5)
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """float [N, 1, H, W] about [-1, 1] and int64 [N] -> float32 logits [N]."""
+    def forward(self, images: Tensor) -> Tensor:
+        """float [N, 1, H, W] about [-1, 1] -> float32 [N, length], whatever the autocast."""
         x = self.stem(F.pixel_unshuffle(images, 2))
         for index, block in enumerate(self.blocks):
             if index:
                 x = self.transitions[index - 1](F.avg_pool2d(x, 2))
             x = block(x)
         with torch.autocast(images.device.type, enabled=False):
-            x = _leaky(self.features(_leaky(x).float().flatten(1)))
-            projection = (x * self.embedding(labels)).sum(1) / math.sqrt(x.shape[1])
-            logits: Tensor = self.logit(x).squeeze(1) + projection
-            return logits
+            return _leaky(self.features(_leaky(x).float().flatten(1)))
 
 
 def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:

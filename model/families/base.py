@@ -1,0 +1,129 @@
+"""What a family of generators must offer, and what they share."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import NetworkConfig, Recipe
+from ..parallel import Shard
+from ..runtime import Runtime
+
+Row = dict[str, float]
+
+
+class Generator(nn.Module, ABC):
+    """What turns z and a class into an image."""
+
+    config: NetworkConfig
+
+    @abstractmethod
+    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
+        """float [N, latent], classes as `ClassEmbedding` takes them -> float [N, 1, H, W]."""
+
+
+class ClassEmbedding(nn.Embedding):
+    """A vector a class, or a weighted mean of several classes' vectors."""
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """int64 [N], class indices, or float [N, classes], weights -> float [N, length]."""
+        return classes @ self.weight if classes.is_floating_point() else super().forward(classes)
+
+
+class Learner(ABC):
+    """One training: networks, optimisers, random state, and what happens in a step.
+
+    Attributes:
+        average: the moving average of the generator's weights; what is kept and sampled from.
+        rng: where every draw of the training comes from, the batches included.
+    """
+
+    average: Generator
+    rng: torch.Generator
+
+    @abstractmethod
+    def step(
+        self, batch: tuple[Tensor, Tensor], progress: "Step", runtime: Runtime, shard: Shard
+    ) -> Row:
+        """Learn from a batch.
+
+        Args:
+            batch: this process's share: images float32 [N, 1, H, W] in [-1, 1], labels int64 [N].
+            progress: how far the training is, before this step.
+            runtime: device and precision.
+            shard: which share this is.
+
+        Returns:
+            Losses and what else is worth a curve, the same keys or fewer in each step.
+        """
+
+    @abstractmethod
+    def trial(self, images: Tensor, labels: Tensor) -> Tensor:
+        """A loss whose cost and gradient are typical of a step; nothing is changed.
+
+        `choose_runtime` times it and compares its gradient. Same arguments as `step`'s batch.
+        """
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """Every network that computes, by name."""
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Every optimiser, by name."""
+
+    def state(self) -> dict[str, Any]:
+        """All that a step changes, as tensors, numbers, strings, lists and dicts."""
+        parts = self.networks() | self.optimizers()
+        return {name: part.state_dict() for name, part in parts.items()} | {
+            "rng": self.rng.get_state()
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to what `state` returned."""
+        for name, part in (self.networks() | self.optimizers()).items():
+            part.load_state_dict(state[name])
+        self.rng.set_state(state["rng"])
+
+    def place(self, runtime: Runtime) -> None:
+        """Move every network to the runtime's device and memory format, in place."""
+        for network in self.networks().values():
+            runtime.place(network)
+
+
+class Step:
+    """How far a training is, before a step.
+
+    Attributes:
+        index: steps taken.
+        images_seen: real images shown, over all processes.
+        done: share of the run, in kimg or in minutes, 0 to 1.
+    """
+
+    __slots__ = ("done", "images_seen", "index")
+
+    def __init__(self, index: int, images_seen: int, done: float) -> None:
+        self.index, self.images_seen, self.done = index, images_seen, done
+
+
+def adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam as the recipe says, fused: it works on CPU and is a fifth of the calls."""
+    betas = (recipe.beta1, recipe.beta2)
+    return torch.optim.Adam(module.parameters(), recipe.learning_rate, betas, fused=True)
+
+
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, shard: Shard) -> None:
+    """One update of the optimiser's weights, the gradient averaged over all processes."""
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    group = optimizer.param_groups[0]
+    shard.average_gradients(group["params"])
+    group["lr"] = rate
+    optimizer.step()
+
+
+def cosine(start: float, end: float, done: float) -> float:
+    """From `start` at done = 0 to `end` at done = 1, along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

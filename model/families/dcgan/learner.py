@@ -1,0 +1,68 @@
+"""One step: D on a real and on a fake batch, then G by the non-saturating loss."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...config import NetworkConfig, TrainConfig
+from ...parallel import Draws, Shard
+from ...runtime import Runtime
+from ..base import Learner as BaseLearner
+from ..base import Row, Step, adam, cosine, descend
+from .networks import Discriminator, Generator
+
+
+class Learner(BaseLearner):
+    """Generator, discriminator, an optimiser for each."""
+
+    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+        """Start from weights drawn from torch's own random state."""
+        self.recipe = config.recipe
+        self.average = self.generator = Generator(network)
+        self.critic = Discriminator(network)
+        self.optimizer_g = adam(self.generator, self.recipe)
+        self.optimizer_d = adam(self.critic, self.recipe)
+        self.rng = torch.Generator().manual_seed(config.seed)
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The two players; the average is the generator itself."""
+        return {"generator": self.generator, "critic": self.critic}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One a player."""
+        return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
+
+    def trial(self, images: Tensor, labels: Tensor) -> Tensor:
+        """D's loss on real images; its running statistics are not wanted and are started anew."""
+        loss = F.softplus(-self.critic(images, labels)).mean()
+        for module in self.critic.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+        return loss
+
+    def step(
+        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
+    ) -> Row:
+        """Update D, then G."""
+        real, labels = batch
+        draws = Draws(self.rng, shard, real.device)
+        rate = cosine(self.recipe.learning_rate, self.recipe.learning_rate_end, progress.done)
+        self.generator.train()
+        with runtime.autocast():
+            fake = self.generator(draws.normal(len(real), self.recipe.latent), labels)
+            logit_real = self.critic(real, labels)
+            logit_fake = self.critic(fake.detach(), labels)
+        loss_d = F.softplus(-logit_real).mean() + F.softplus(logit_fake).mean()
+        descend(loss_d, self.optimizer_d, rate, shard)
+
+        self.critic.requires_grad_(requires_grad=False)
+        with runtime.autocast():
+            loss_g = F.softplus(-self.critic(fake, labels)).mean()
+        self.critic.requires_grad_(requires_grad=True)
+        descend(loss_g, self.optimizer_g, rate, shard)
+        return {
+            "loss_d": loss_d.item(),
+            "loss_g": loss_g.item(),
+            "logit_real": logit_real.mean().item(),
+            "logit_fake": logit_fake.mean().item(),
+        }

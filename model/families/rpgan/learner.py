@@ -1,0 +1,100 @@
+"""One step of training: D, then G against it, then the average."""
+
+import torch
+from torch import Tensor, nn
+
+from ...config import NetworkConfig, TrainConfig
+from ...parallel import Draws, Shard
+from ...runtime import Runtime
+from ..base import Learner as BaseLearner
+from ..base import Row, Step, adam, cosine, descend
+from ..ema import ema_decay, update_ema
+from .augment import augment
+from .losses import discriminator_loss, generator_loss, gradient_penalty, mode_seeking_loss
+from .networks import Discriminator, Generator
+from .recipe import Recipe
+
+
+class Learner(BaseLearner):
+    """Generator, discriminator, average, an optimiser for each player, and random state."""
+
+    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+        """Start from weights drawn from torch's own random state."""
+        self.recipe = Recipe.model_validate(config.recipe)
+        self.generator, self.critic = Generator(network), Discriminator(network)
+        self.average = Generator(network)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.average.requires_grad_(requires_grad=False)
+        self.optimizer_g = adam(self.generator, self.recipe)
+        self.optimizer_d = adam(self.critic, self.recipe)
+        self.rng = torch.Generator().manual_seed(config.seed)
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The two players and the average."""
+        return {"generator": self.generator, "critic": self.critic, "average": self.average}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One a player."""
+        return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
+
+    def trial(self, images: Tensor, labels: Tensor) -> Tensor:
+        """D's loss where the batch's second half plays the fakes."""
+        logits = self.critic(torch.cat([images, images.flip(0)]), torch.cat([labels, labels]))
+        return discriminator_loss(*logits.chunk(2)).mean()
+
+    def step(
+        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
+    ) -> Row:
+        """Update D, then G against the new D, then the average.
+
+        D and G must take turns: updating both from one pass of D is a third faster and left half
+        of the diversity (docs/lab-notes.md).
+
+        Returns:
+            Losses and mean logits; `penalty` (R1 + R2) only in the steps that take it.
+        """
+        real, labels = batch
+        recipe, count = self.recipe, len(real)
+        draws = Draws(self.rng, shard, real.device)
+        rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
+
+        # D.
+        with torch.no_grad(), runtime.autocast():
+            fake = self.generator(draws.normal(count, recipe.latent), labels)
+            shown = torch.cat([augment(real, recipe, draws), augment(fake, recipe, draws)])
+        both = torch.cat([labels, labels])
+        with runtime.autocast():
+            logit_real, logit_fake = self.critic(shown, both).chunk(2)
+        loss_d = discriminator_loss(logit_real, logit_fake).mean()
+        report = {"logit_real": logit_real.mean().item(), "logit_fake": logit_fake.mean().item()}
+        objective = loss_d
+        # R1 + R2, every k-th step with k times the weight: gamma means the same for any k.
+        if recipe.gamma and progress.index % recipe.penalty_every == 0:
+            gamma = cosine(recipe.gamma, recipe.gamma_end, progress.done)
+            with runtime.autocast():
+                penalty = gradient_penalty(self.critic, shown, both).sum() / count
+            objective = loss_d + penalty * (gamma / 2 * recipe.penalty_every)
+            report["penalty"] = penalty.item()
+        descend(objective, self.optimizer_d, rate, shard)
+
+        # G, by fakes that D has not just learned from; the real images' logits are those of D
+        # before its update, a pass saved. D's weights take no gradient here.
+        z = draws.normal(count, recipe.latent)
+        self.critic.requires_grad_(requires_grad=False)
+        with runtime.autocast():
+            fake = self.generator(z, labels)
+            logit_fake = self.critic(augment(fake, recipe, draws), labels)
+        self.critic.requires_grad_(requires_grad=True)
+        loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
+        apart = mode_seeking_loss(fake, z, labels)
+        descend(loss_g + recipe.mode_seeking * apart, self.optimizer_g, rate, shard)
+
+        seen = progress.images_seen + count * shard.world
+        update_ema(
+            self.average, self.generator, ema_decay(count * shard.world, seen, recipe.ema_fraction)
+        )
+        return report | {
+            "loss_d": loss_d.item(),
+            "loss_g": loss_g.item(),
+            "mode_seeking": apart.item(),
+        }

@@ -1,0 +1,31 @@
+"""The settings of this family."""
+
+from pydantic import Field
+
+from ...config import Recipe as CommonRecipe
+
+
+class Recipe(CommonRecipe):
+    """Chosen by the ablation in docs/lab-notes.md."""
+
+    gamma: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the start")
+    gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
+    penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")
+    mode_seeking: float = Field(
+        default=0.1, ge=0, description="weight of the term that keeps a class's images apart"
+    )
+    translate: float = Field(
+        default=0.1, ge=0, le=0.5, description="largest shift D sees, as a share of the side"
+    )
+    scale: float = Field(
+        default=0.15, ge=0, lt=1, description="largest enlargement or reduction D sees, log2"
+    )
+    brightness: float = Field(
+        default=0.2, ge=0, le=1, description="largest shift of grey D sees, images in [-1, 1]"
+    )
+    contrast: float = Field(
+        default=0.2, ge=0, lt=1, description="largest relative change of contrast D sees"
+    )
+    cutout: float = Field(
+        default=0.0, ge=0, lt=1, description="side of the square hidden from D, share of the side"
+    )

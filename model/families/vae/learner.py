@@ -1,0 +1,72 @@
+"""One step: encode, draw, decode, and pay for the difference and for the information."""
+
+import torch
+from torch import Tensor, nn
+
+from ...config import NetworkConfig, TrainConfig
+from ...parallel import Draws, Shard
+from ...runtime import Runtime
+from ..base import Learner as BaseLearner
+from ..base import Row, Step, adam, cosine, descend
+from ..ema import ema_decay, update_ema
+from .losses import charbonnier, kl_to_standard_normal, ms_ssim
+from .networks import Encoder, Generator
+from .recipe import Recipe
+
+
+class Learner(BaseLearner):
+    """Encoder, decoder (the generator), its average, one optimiser."""
+
+    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+        """Start from weights drawn from torch's own random state."""
+        self.recipe = Recipe.model_validate(config.recipe)
+        self.encoder, self.decoder = Encoder(network), Generator(network)
+        self.average = Generator(network)
+        self.average.load_state_dict(self.decoder.state_dict())
+        self.average.requires_grad_(requires_grad=False)
+        self.optimizer = adam(nn.ModuleList([self.encoder, self.decoder]), self.recipe)
+        self.rng = torch.Generator().manual_seed(config.seed)
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Both halves and the average."""
+        return {"encoder": self.encoder, "decoder": self.decoder, "average": self.average}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """One for both halves."""
+        return {"optimizer": self.optimizer}
+
+    def trial(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The difference of a reconstruction at the posterior's mean."""
+        mean, _ = self.encoder(images, labels)
+        return charbonnier(self.decoder(mean, labels), images).mean()
+
+    def step(
+        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
+    ) -> Row:
+        """Minimise Charbonnier + structure (1 - MS-SSIM) + beta KL / pixels."""
+        real, labels = batch
+        recipe = self.recipe
+        draws = Draws(self.rng, shard, real.device)
+        rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
+        with runtime.autocast():
+            mean, log_variance = self.encoder(real, labels)
+            noise = draws.normal(len(real), recipe.latent)
+            z = mean + (log_variance / 2).exp() * noise
+            drawn = self.decoder(z, labels)
+        difference = charbonnier(drawn, real).mean()
+        dissimilarity = (1 - ms_ssim(drawn, real)).mean()
+        kl = kl_to_standard_normal(mean, log_variance).mean()
+        warmth = min(progress.done / recipe.warm_up, 1.0) if recipe.warm_up else 1.0
+        pixels = real[0].numel()
+        loss = difference + recipe.structure * dissimilarity + warmth * recipe.beta * kl / pixels
+        descend(loss, self.optimizer, rate, shard)
+
+        share = len(real) * shard.world
+        decay = ema_decay(share, progress.images_seen + share, recipe.ema_fraction)
+        update_ema(self.average, self.decoder, decay)
+        return {
+            "loss": loss.item(),
+            "charbonnier": difference.item(),
+            "dissimilarity": dissimilarity.item(),
+            "kl": kl.item(),
+        }

@@ -1,0 +1,80 @@
+"""Two processes that torchrun starts compute what one does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.parallel import Draws, Shard, this_shard
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import torch
+from test_training import CLASSES, TINY, shapes
+from model.parallel import joined
+from model.training import fit
+config = TINY.model_copy(update={{"kimg": 0.16}})
+with joined() as shard:
+    result = fit(*shapes(), CLASSES, config)
+    name = f"rank{{shard.rank}}-of-{{shard.world}}.pt"
+    torch.save((result.weights, result.history), f"{folder}/{{name}}")
+"""
+
+
+def _run(folder: Path, *launcher: str) -> None:
+    script = folder / "train.py"
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), folder=folder))
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script)],
+        cwd=root,
+        env={"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    _run(tmp_path)
+    _run(tmp_path, *torchrun)
+    alone, history = torch.load(tmp_path / "rank0-of-1.pt")
+    first, first_history = torch.load(tmp_path / "rank0-of-2.pt")
+    second, _ = torch.load(tmp_path / "rank1-of-2.pt")
+    for name, weight in alone.items():
+        # Both processes hold the very same weights, and those of one process but for rounding,
+        # which Adam's first steps, of the size of the rate, make visible.
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], weight, rtol=0, atol=2e-3)
+    assert len(history) == len(first_history)
+    # The leader's losses are those of its half of the batch.
+    assert first_history[-1]["images_seen"] == history[-1]["images_seen"] == 160
+
+
+def test_a_batch_that_cannot_be_shared_in_pairs_is_refused() -> None:
+    Shard(0, 2).check_batch(8)
+    with pytest.raises(ValueError, match="multiple of 4"):
+        Shard(0, 2).check_batch(6)
+
+
+def test_alone_there_is_nothing_to_share() -> None:
+    shard = this_shard()
+    assert (shard.rank, shard.world, shard.leads) == (0, 1, True)
+    everything = torch.arange(4)
+    assert shard.take(everything) is everything
+    assert shard.same("this") == "this"
+
+
+def test_shares_of_a_draw_make_up_the_draw() -> None:
+    def draws(shard: Shard) -> Draws:
+        return Draws(torch.Generator().manual_seed(0), shard, torch.device("cpu"))
+
+    whole = draws(Shard()).normal(6, 3)
+    parts = [draws(Shard(rank, 2)).normal(3, 3) for rank in range(2)]
+    assert torch.equal(torch.cat(parts), whole)
