@@ -57,8 +57,10 @@ class Recipe(Section):
         default=(128, 96, 64, 32),
         description="channels from 4 px upward; a finer stage not listed takes half the one below",
     )
-    learning_rate: float = Field(default=5e-4, gt=0, description="Adam's, at the start")
-    learning_rate_end: float = Field(default=2e-4, gt=0, description="Adam's, at the end (cosine)")
+    learning_rate: float = Field(default=8e-4, gt=0, description="Adam's, at the start")
+    learning_rate_end: float = Field(
+        default=3.2e-4, gt=0, description="Adam's, at the end (cosine)"
+    )
     beta1: float = Field(default=0.0, ge=0, lt=1, description="Adam's first-moment decay")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam's second-moment decay")
     ema_fraction: float = Field(
@@ -91,6 +93,10 @@ class TrainConfig(Section):
     checkpoint_kimg: float = Field(default=2.0, gt=0, description="kimg between two checkpoints")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="of convolutions; auto measures both at the start"
+    )
+    memory_format: Literal["auto", "channels_last", "contiguous"] = Field(
+        default="auto",
+        description="of convolutions; auto goes with precision, channels_last if that is named",
     )
     threads: int = Field(default=0, ge=0, description="torch threads; 0 takes every core allowed")
     recipe: SerializeAsAny[Recipe] = Field(

@@ -111,7 +111,8 @@ def choose_runtime(
     """
     device, threads = default_device(), config.threads or cores()
     torch.set_num_threads(threads)
-    chosen: tuple[str, bool, dict[str, float]] = (config.precision, True, {})
+    layout = config.memory_format != "contiguous"
+    chosen: tuple[str, bool, dict[str, float]] = (config.precision, layout, {})
     if config.precision == "auto":
         chosen = _fastest(device, threads, learner, images, labels)
     precision, channels_last, speed = chosen

@@ -3,7 +3,7 @@
 Needs torch, numpy and pydantic alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,6 @@ from .config import NetworkConfig
 from .families import make_generator
 from .families.base import Generator
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
-
-Label = str | Mapping[str, float]
 
 
 def load_generator(folder: Path, sha256: str | None = None) -> Generator:
@@ -59,7 +57,7 @@ def build_generator(network: NetworkConfig, weights: dict[str, Tensor]) -> Gener
 
 def sample(
     generator: Generator,
-    labels: Sequence[Label],
+    labels: Sequence[str],
     seed: int,
     *,
     start: int = 0,
@@ -73,7 +71,7 @@ def sample(
 
     Args:
         generator: from `load_generator`.
-        labels: class names, or mixtures of classes such as {"cyst": 0.5, "stone": 0.5}; a
+        labels: class names, or mixtures of classes such as "cyst+stone" or "3*cyst+stone"; a
             mixture's weights are divided by their sum.
         seed: 0 to 2^64 - 1.
         start: index of the first image; 0 to 2^64 - 1.
@@ -94,7 +92,7 @@ def sample(
 
 def interpolate(
     generator: Generator,
-    labels: Sequence[Label],
+    labels: Sequence[str],
     seed: int,
     frames: int,
     *,
@@ -125,23 +123,39 @@ def interpolate(
     return _draw(generator, [*z, truncation * stops[-1]], torch.stack([*classes, mixtures[-1]]))
 
 
-def class_weights(generator: Generator, labels: Sequence[Label]) -> Tensor:
+def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
     """float32 [N, classes], rows that sum to 1.
 
     Raises:
         ValueError: a class is unknown, or a mixture's weights are negative or all zero.
     """
     known = {name: index for index, name in enumerate(generator.config.classes)}
-    mixtures = [{label: 1.0} if isinstance(label, str) else dict(label) for label in labels]
-    if unknown := sorted({name for mixture in mixtures for name in mixture} - set(known)):
+    mixtures = {label: _parse(label, known) for label in set(labels)}
+    if unknown := sorted({name for terms in mixtures.values() for name in terms} - set(known)):
         raise ValueError(f"unknown class {', '.join(unknown)}; this generator knows {list(known)}")
     weights = torch.zeros(len(labels), len(known))
-    for row, mixture in zip(weights, mixtures, strict=True):
-        if min(mixture.values(), default=0) < 0 or not sum(mixture.values()):
-            raise ValueError(f"the weights of {mixture} must be at least 0, one of them above")
-        for name, share in mixture.items():
-            row[known[name]] = share / sum(mixture.values())
+    for row, label in zip(weights, labels, strict=True):
+        total = sum(mixtures[label].values())
+        for name, share in mixtures[label].items():
+            row[known[name]] = share / total
     return weights
+
+
+def _parse(label: str, known: Container[str]) -> dict[str, float]:
+    """`3*cyst+stone` -> {"cyst": 3, "stone": 1}; a class of just that name comes first."""
+    if label in known:
+        return {label: 1.0}
+    terms: dict[str, float] = {}
+    for term in label.split("+"):
+        share, name = term.split("*", 1) if "*" in term else ("1", term)
+        try:
+            weight = float(share)
+        except ValueError:
+            weight = -1.0
+        if not 0 < weight < float("inf"):
+            raise ValueError(f"{share!r} of {label!r} is no weight; write for example 3*cyst+stone")
+        terms[name.strip()] = terms.get(name.strip(), 0.0) + weight
+    return terms
 
 
 def _draw(generator: Generator, z: Sequence[Tensor], classes: Tensor) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pipeline.bench.cli import bench_app
 from pipeline.console.tables import bars
 from pipeline.errors import BadInputError, ExitCode, run_as_command
 from pipeline.settings import Settings
@@ -29,6 +30,7 @@ champion_app = typer.Typer(
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
+app.add_typer(bench_app, name="bench")
 
 console = Console()
 
@@ -263,11 +265,19 @@ def champion_history(as_json: Json = False) -> None:
 
 @app.command()
 def generate(
-    label: Annotated[str, typer.Option(help="Class of the images, e.g. stone.")],
+    label: Annotated[
+        str, typer.Option(help="Class of the images, e.g. stone; or a mixture, 3*cyst+stone.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
     count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
     version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
+    truncation: Annotated[
+        float, typer.Option(min=0, max=2, help="Under 1: more typical, less varied images.")
+    ] = 1.0,
+    interpolate: Annotated[
+        int, typer.Option(min=0, help="Write one strip: so many steps from each image to the next.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the registry's champion.
@@ -278,11 +288,14 @@ def generate(
     from pipeline.generating import generate_images
 
     with console.status("loading the generator"):
-        files = generate_images(_project(), version, label, count, seed, out)
+        files = generate_images(
+            _project(), version, label, count, seed, out, truncation=truncation, frames=interpolate
+        )
     if as_json:
         console.print_json(data={"files": [str(file) for file in files]})
     else:
-        console.print(f"{len(files)} synthetic {label} images in {out}", highlight=False)
+        what = f"a walk through {count}" if interpolate else f"{len(files)}"
+        console.print(f"{what} synthetic {label} images in {out}", highlight=False)
 
 
 @app.command()

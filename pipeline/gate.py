@@ -31,7 +31,7 @@ class GateConfig(Section):
     """
 
     kernel_distance_threshold: float = Field(
-        default=1.0, gt=0, description="most kernel distance above the floor, for any model"
+        default=0.5, gt=0, description="most kernel distance above the floor, for any model"
     )
     kernel_distance_margin: float = Field(
         default=0.0, ge=0, description="improvement that must be exceeded with confidence"
@@ -43,7 +43,7 @@ class GateConfig(Section):
         default=0.0, ge=0, lt=1, description="least estimated improvement, as a share"
     )
     diversity_margin: float = Field(
-        default=0.6, ge=0, lt=1, description="most MS-SSIM within a class above real images"
+        default=0.15, ge=0, lt=1, description="most MS-SSIM within a class above real images"
     )
     copy_share_threshold: float = Field(
         default=0.02, gt=0, lt=1, description="upper bound of the share of copies, above real"

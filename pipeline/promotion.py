@@ -42,14 +42,19 @@ def _candidate(work: Workspace, key: str) -> Candidate:
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
         tags=tasks.lineage(work, key),
-        params={
-            f"{section}.{name}": value
-            for section in tasks.STAGES
-            for name, value in params[section].items()
-        },
+        params=_flat({section: params[section] for section in tasks.STAGES}),
         metrics=evaluation.flat(),
         dataset_digest=tasks.data_listing((work.folder / "dvc.lock").read_text()),
     )
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names: train.recipe.batch."""
+    flat: dict[str, Any] = {}
+    for name, value in section.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        flat |= {prefix + name: value} if inner is None else inner
+    return flat
 
 
 def _evaluation(work: Workspace) -> Evaluation:

@@ -182,13 +182,21 @@ class Registry:
 
     # -- images ----------------------------------------------------------------------------------
 
-    def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+    def draw(
+        self,
+        version: int,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        truncation: float = 1.0,
+        frames: int = 0,
+    ) -> NDArray[np.uint8]:
         """Ask a version for images, as any consumer would.
 
         It runs in a process of its own, in an empty folder, to which this repository's packages
         are hidden: what works here works for the consumer.
 
-        Returns uint8 [N, H, W], N = len(labels).
+        Returns uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
 
         Raises:
             BadInputError: the version cannot be loaded or does not answer as its signature says.
@@ -198,7 +206,7 @@ class Registry:
                 "uri": self.uri,
                 "model": f"models:/{self.model}/{version}",
                 "labels": list(labels),
-                "seed": seed,
+                "params": {"seed": seed, "truncation": truncation, "frames": frames},
             }
             done = subprocess.run(
                 [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
@@ -211,10 +219,11 @@ class Registry:
                 why = done.stderr.strip().splitlines()[-1:] or ["no message"]
                 raise BadInputError(f"{request['model']} does not load and answer: {why[0]}")
             images: NDArray[np.uint8] = np.load(Path(folder) / "images.npy")
-        if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
+        count = (len(labels) - 1) * frames + 1 if frames else len(labels)
+        if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
             raise BadInputError(
                 f"{request['model']} answered {images.dtype} {images.shape}; "
-                f"allowed is uint8 [{len(labels)}, H, W]"
+                f"allowed is uint8 [{count}, H, W]"
             )
         return images
 
@@ -226,7 +235,7 @@ import mlflow, numpy
 request = json.loads(sys.argv[1])
 mlflow.set_tracking_uri(request["uri"])
 model = mlflow.pyfunc.load_model(request["model"])
-numpy.save("images.npy", model.predict(request["labels"], params={"seed": request["seed"]}))
+numpy.save("images.npy", model.predict(request["labels"], params=request["params"]))
 """
 
 
@@ -249,11 +258,18 @@ def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
 
 
 def signature(image_size: int) -> ModelSignature:
-    """Class names in (an unnamed string column), uint8 [N, H, W] out, `seed` and `start` beside."""
+    """Class names in (an unnamed string column), uint8 [N, H, W] out; params as in serving.py."""
     return ModelSignature(
         inputs=Schema([ColSpec("string")]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
-        params=ParamSchema([ParamSpec("seed", "long", 0), ParamSpec("start", "long", 0)]),
+        params=ParamSchema(
+            [
+                ParamSpec("seed", "long", 0),
+                ParamSpec("start", "long", 0),
+                ParamSpec("truncation", "double", 1.0),
+                ParamSpec("frames", "long", 0),
+            ]
+        ),
     )
 
 

@@ -37,6 +37,10 @@ class EvaluateConfig(Section):
     copy_correlation: float = Field(
         default=0.97, gt=0.5, lt=1, description="above it a generated image is a training image"
     )
+    baseline: str = Field(
+        default="",
+        description="family to train for the same length and show beside the generator: vae; '': no",
+    )
     grid_columns: int = Field(default=6, ge=2, le=12, description="of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
     extractor: ExtractorConfig = Field(
@@ -106,6 +110,8 @@ class Evaluation(Section):
             the same for every model under this protocol (`model.metrics.kernel_distance_by_group`).
         fake_variance: what the finite number of fakes adds to the variance of their mean.
         classes_drawn: classes that the generator could draw.
+        baseline_family: what stands beside it, trained for the same length; None: nothing.
+        baseline: the figures of that one, under the same protocol.
     """
 
     model: str
@@ -114,6 +120,8 @@ class Evaluation(Section):
     group_scores: dict[str, tuple[float, ...]]
     fake_variance: float = Field(ge=0)
     classes_drawn: tuple[str, ...]
+    baseline_family: str | None = None
+    baseline: "Evaluation | None" = None
 
     def figure(self, metric: str, label: str | None = None) -> Figure:
         """The figure of a metric, overall or of a class.
@@ -137,6 +145,9 @@ class Evaluation(Section):
             values = {"": figure.value, "_floor": figure.floor, "_low": figure.low}
             values["_high"] = figure.high
             flat |= {name + end: value for end, value in values.items() if value is not None}
+        if self.baseline:
+            beside = self.baseline.flat()
+            flat |= {f"baseline_{self.baseline_family}_{name}": beside[name] for name in beside}
         return flat
 
     def save(self, file: Path) -> None:

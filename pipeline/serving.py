@@ -48,12 +48,16 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Draw one image a class name.
 
         Args:
-            model_input: class names, N of them.
+            model_input: class names, N of them, or mixtures of classes such as `3*cyst+stone`.
             params: `seed` (default 0): images are a function of seed, position and class alone;
-                `start` (default 0): position of the first, to continue an earlier request.
+                `start` (default 0): position of the first, to continue an earlier request;
+                `truncation` (default 1): under it, images are more typical and less varied;
+                `frames` (default 0): if positive, walk from each image to the next in so many
+                steps.
 
         Returns:
-            uint8 [N, H, W], 0 black to 255 white. Every one is synthetic.
+            uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] of a walk. Every one
+            is synthetic.
 
         Raises:
             ValueError: a class that the generator does not know.
@@ -61,9 +65,16 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         params = params or {}
         labels = [str(label) for label in np.asarray(model_input).reshape(-1)]
         seed, start = int(params.get("seed", 0)), int(params.get("start", 0))
-        images: NDArray[np.uint8] = self._sampling.sample(
-            self._generator, labels, seed, start=start
-        )
+        truncation, frames = float(params.get("truncation", 1.0)), int(params.get("frames", 0))
+        images: NDArray[np.uint8]
+        if frames:
+            images = self._sampling.interpolate(
+                self._generator, labels, seed, frames, start=start, truncation=truncation
+            )
+        else:
+            images = self._sampling.sample(
+                self._generator, labels, seed, start=start, truncation=truncation
+            )
         return images
 
 

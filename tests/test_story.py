@@ -210,6 +210,14 @@ def test_generated_files_say_what_they_are_and_are_refused_as_input(project: Pro
         assert json.loads(image.info["medloom"])["version"] == 1
     said = json.loads(Path(f"{images[1]}.synthetic.json").read_text())
     assert (said["label"], said["seed"], said["index"]) == ("cyst", 3, 1)
+    walk = project.folder / "walk"
+    project.medloom(
+        "generate", "--label", "cyst+stone", "-n", "2", "--interpolate", "3", "-o", str(walk)
+    )
+    (strip,) = walk.glob("*-walk.png")
+    with Image.open(strip) as image:
+        assert image.size == (4 * 32, 32)
+        assert image.info["SyntheticData"] == "YES"
 
 
 @pytest.mark.timeout(900)

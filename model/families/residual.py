@@ -91,6 +91,20 @@ class ResidualGenerator(Generator):
             x = block(x)
         return F.pixel_shuffle(self.head(_leaky(x)), 2).float()
 
+    @torch.no_grad()
+    def even_phases(self) -> None:
+        """Project the head onto those whose four phases answer a constant input alike, in place.
+
+        A flat feature map then gives a flat image: the checkerboard of sub-pixel convolutions
+        (Odena et al. 2016, "Deconvolution and checkerboard artifacts") has no constant part left.
+        All else about the four phases stays free, so edges are as sharp as before.
+        """
+        weight, bias = self.head.weight, self.head.bias
+        response = weight.mean((2, 3), keepdim=True)
+        weight += response.mean(0, keepdim=True) - response
+        if bias is not None:
+            bias.fill_(bias.mean())
+
 
 class ResidualTrunk(nn.Module):
     """An image -> features, from half its size down to 4 px and then a vector."""

@@ -62,14 +62,19 @@ class ReportImages:
     grids: dict[str, Path] = field(default_factory=dict)
     nearest: Path | None = None
     curves: Path | None = None
+    baseline: Path | None = None
 
     @classmethod
     def of(cls, folder: Path) -> "ReportImages":
         """What the evaluate stage wrote into its output folder, as far as it got."""
         grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
         nearest, curves = folder / "nearest.png", folder / "curves.png"
+        samples = sorted(folder.glob("baseline/samples/*.png"))
         return cls(
-            grids, nearest if nearest.exists() else None, curves if curves.exists() else None
+            grids,
+            nearest if nearest.exists() else None,
+            curves if curves.exists() else None,
+            samples[-1] if samples else None,
         )
 
 
@@ -92,6 +97,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             grids={label: _inline(file) for label, file in images.grids.items()},
             nearest=_inline(images.nearest) if images.nearest else None,
             curves=_inline(images.curves) if images.curves else None,
+            baseline=_inline(images.baseline) if images.baseline else None,
             rows=_overall(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             table=_split_table(facts.splits),
@@ -145,7 +151,23 @@ def _whys(verdict: Verdict) -> list[str]:
 
 
 def _overall(evaluation: Evaluation) -> list[dict[str, Any]]:
-    return [_row(figure) for figure in evaluation.figures if figure.label is None]
+    rows = []
+    for figure in evaluation.figures:
+        if figure.label is None:
+            beside = evaluation.baseline.figure(figure.metric) if evaluation.baseline else None
+            rows.append(_row(figure) | {"baseline": _beside(beside, evaluation.baseline_family)})
+    return rows
+
+
+def _beside(figure: Figure | None, family: str | None) -> str | None:
+    """The baseline's figure in a few words."""
+    if figure is None:
+        return None
+    show = share if figure.metric in _SHARES else number
+    interval = ""
+    if figure.low is not None and figure.high is not None:
+        interval = f" ({show(figure.low)} to {show(figure.high)})"
+    return f"{family}: {show(figure.value)}{interval}"
 
 
 def _row(figure: Figure) -> dict[str, Any]:

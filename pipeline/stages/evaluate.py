@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from model.config import TrainConfig
 from model.sampling import load_generator, sample
+from model.training import Progress
 from model.weights import WEIGHTS_FILE
 from pipeline.errors import BadInputError, run_as_command
 from pipeline.processed import Processed
@@ -19,7 +22,8 @@ from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.scoring import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.sections import load_section
-from pipeline.stages.harness import feature_cache, report_progress
+from pipeline.stages.harness import checkpoint_folder, feature_cache, report_progress
+from pipeline.stages.train import DEFAULT_CHECKPOINTS, train, with_tunables
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")
@@ -31,6 +35,7 @@ def evaluate(
     out: Path,
     config: EvaluateConfig,
     *,
+    baseline: Path | None = None,
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
@@ -41,6 +46,7 @@ def evaluate(
         models: folder that the train stage wrote.
         out: folder to write, made when missing.
         config: the `evaluate` section.
+        baseline: folder of a generator of `config.baseline`'s family, to score beside this one.
         cache: where features of real images are kept by content.
         on_progress: told what is being done, how much of it is, and how much there is.
 
@@ -48,17 +54,57 @@ def evaluate(
         BadInputError: the model or the data cannot be evaluated.
     """
     data = Processed.load(processed)
+    fakes, scored = _score(models, data, config, cache, on_progress)
+    evaluation = scored.evaluation
+    if baseline is not None:
+        _, beside = _score(baseline, data, config, cache, on_progress)
+        update = {"baseline_family": config.baseline, "baseline": beside.evaluation}
+        evaluation = evaluation.model_copy(update=update)
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation.save(out / EVALUATION_FILE)
+    _write_pictures(out, fakes, data, scored, config)
+    draw_curves([models / name for name in CURVES], out / "curves.png")
+    return evaluation
+
+
+def train_baseline(
+    processed: Path, out: Path, config: TrainConfig, family: str, checkpoints: Path | None
+) -> Path:
+    """Train `family` by its own recipe, as long and by the same seed as the generator was.
+
+    Returns:
+        `out`, the folder written.
+
+    Raises:
+        BadInputError: there is no such family, or it cannot be trained on the data.
+    """
+    given = config.model_dump(exclude={"family", "recipe"})
+    try:
+        same_length = TrainConfig.model_validate(given | {"family": family})
+    except ValidationError as error:
+        raise BadInputError(f"evaluate.baseline: {error.errors()[0]['msg']}") from None
+
+    def tell(progress: Progress) -> None:
+        report_progress(done=progress.images_seen, total=progress.images_total, what=family)
+
+    train(processed, out, same_length, checkpoints=checkpoints, on_progress=tell)
+    return out
+
+
+def _score(
+    models: Path,
+    data: Processed,
+    config: EvaluateConfig,
+    cache: Path | None,
+    on_progress: OnProgress | None,
+) -> tuple[Fakes, Scored]:
     fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:
         scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot evaluate {models}: {error}") from error
-    out.mkdir(parents=True, exist_ok=True)
-    scored.evaluation.save(out / EVALUATION_FILE)
-    _write_pictures(out, fakes, data, scored, config)
-    draw_curves([models / name for name in CURVES], out / "curves.png")
-    return scored.evaluation
+    return fakes, scored
 
 
 def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | None) -> Sampler:
@@ -107,8 +153,27 @@ def main() -> None:
         if done % 40 == 0 or done == total:
             report_progress(done=done, total=total, what=what)
 
-    config = load_section(Path("params.yaml"), "evaluate", EvaluateConfig)
-    evaluate(PROCESSED, MODELS, REPORTS, config, cache=feature_cache(), on_progress=tell)
+    params = Path("params.yaml")
+    config = load_section(params, "evaluate", EvaluateConfig)
+    baseline = None
+    if config.baseline:
+        with_tunables()
+        baseline = train_baseline(
+            PROCESSED,
+            REPORTS / "baseline",
+            load_section(params, "train", TrainConfig),
+            config.baseline,
+            checkpoint_folder(DEFAULT_CHECKPOINTS),
+        )
+    evaluate(
+        PROCESSED,
+        MODELS,
+        REPORTS,
+        config,
+        baseline=baseline,
+        cache=feature_cache(),
+        on_progress=tell,
+    )
 
 
 if __name__ == "__main__":

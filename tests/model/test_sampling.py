@@ -74,14 +74,15 @@ def test_truncation_draws_images_of_a_class_together(folder: Path) -> None:
 
 def test_a_mixture_is_between_classes_and_its_scale_is_free(folder: Path) -> None:
     generator = load_generator(folder)
-    mixed = sample(generator, [{"cyst": 1, "stone": 1}], 7)
-    assert np.array_equal(mixed, sample(generator, [{"cyst": 0.5, "stone": 0.5}], 7))
-    assert np.array_equal(sample(generator, [{"cyst": 2}], 7), sample(generator, ["cyst"], 7))
+    mixed = sample(generator, ["cyst+stone"], 7)
+    assert np.array_equal(mixed, sample(generator, ["0.5*cyst + 0.5*stone"], 7))
+    assert np.array_equal(sample(generator, ["2*cyst"], 7), sample(generator, ["cyst"], 7))
     assert not np.array_equal(mixed, sample(generator, ["cyst"], 7))
-    with pytest.raises(ValueError, match="at least 0"):
-        sample(generator, [{"cyst": -1, "stone": 2}], 7)
+    for wrong in ("-1*cyst+stone", "a*cyst", "0*cyst"):
+        with pytest.raises(ValueError, match="no weight"):
+            sample(generator, [wrong], 7)
     with pytest.raises(ValueError, match="tumour"):
-        sample(generator, [{"cyst": 1, "tumour": 2}], 7)
+        sample(generator, ["cyst+2*tumour"], 7)
 
 
 def test_a_walk_passes_through_the_images_themselves(folder: Path) -> None:

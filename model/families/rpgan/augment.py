@@ -1,6 +1,7 @@
 """What D sees of real and fake images alike (DiffAugment, arXiv 2006.10738).
 
-No flips: kidneys have sides, and laterality is anatomy. No hue: there is one channel.
+No flips unless asked for: kidneys have sides, and laterality is anatomy. No hue: there is one
+channel.
 """
 
 import torch
@@ -14,7 +15,7 @@ BLACK = -1.0
 
 
 def augment(images: Tensor, recipe: Recipe, draws: Draws) -> Tensor:
-    """Shift, scale, brightness, contrast and cutout, drawn anew for each image.
+    """Flip, shift, scale, brightness, contrast and cutout, drawn anew for each image.
 
     Args:
         images: float32 [N, 1, H, W], -1 black to 1 white.
@@ -26,6 +27,9 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws) -> Tensor:
         the gradient penalty is taken at the augmented image).
     """
     count = len(images)
+    if recipe.flip:
+        turned = draws.uniform(count, 1, 1, 1) < recipe.flip
+        images = torch.where(turned, images.flip(3), images)
     if recipe.translate or recipe.scale:
         images = _move(images, recipe.translate, recipe.scale, draws)
     if recipe.contrast:

@@ -22,6 +22,8 @@ class Learner(BaseLearner):
         """Start from weights drawn from torch's own random state."""
         self.recipe = Recipe.model_validate(config.recipe)
         self.generator, self.critic = Generator(network), Discriminator(network)
+        with torch.no_grad():
+            self.generator.embedding.weight *= self.recipe.class_scale
         self.average = Generator(network)
         self.average.load_state_dict(self.generator.state_dict())
         self.average.requires_grad_(requires_grad=False)
@@ -57,6 +59,9 @@ class Learner(BaseLearner):
         recipe, count = self.recipe, len(real)
         draws = Draws(self.rng, shard, real.device)
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
+        seen = progress.images_seen + count * shard.world
+        if seen < recipe.warm_up_kimg * 1000:
+            rate *= seen / (recipe.warm_up_kimg * 1000)
 
         # D.
         with torch.no_grad(), runtime.autocast():
@@ -88,8 +93,9 @@ class Learner(BaseLearner):
         loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)
         descend(loss_g + recipe.mode_seeking * apart, self.optimizer_g, rate, shard)
+        if recipe.even_phases:
+            self.generator.even_phases()
 
-        seen = progress.images_seen + count * shard.world
         update_ema(
             self.average, self.generator, ema_decay(count * shard.world, seen, recipe.ema_fraction)
         )

@@ -8,11 +8,26 @@ from ...config import Recipe as CommonRecipe
 class Recipe(CommonRecipe):
     """Chosen by the ablation in docs/lab-notes.md."""
 
-    gamma: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the start")
+    warm_up_kimg: float = Field(
+        default=4.0, ge=0, description="thousands of images over which the rate rises from 0"
+    )
+    gamma: float = Field(default=0.5, ge=0, description="weight of R1 + R2, at the start")
     gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
     penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")
     mode_seeking: float = Field(
         default=0.1, ge=0, description="weight of the term that keeps a class's images apart"
+    )
+    class_scale: float = Field(
+        default=0.25, gt=0, description="size of a class's vector beside z, at the start"
+    )
+    even_phases: bool = Field(
+        default=True, description="hold G's head to one answer on flat ground: no checkerboard"
+    )
+    flip: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="chance that D sees left and right exchanged; 0: laterality is anatomy",
     )
     translate: float = Field(
         default=0.1, ge=0, le=0.5, description="largest shift D sees, as a share of the side"

@@ -70,6 +70,19 @@ def test_the_gradient_reaches_the_images() -> None:
 
 
 @pytest.mark.parametrize("key", ["translate", "scale", "brightness", "contrast", "cutout"])
+def test_flips_are_asked_for_and_are_whole() -> None:
+    images = _images()
+    assert torch.equal(
+        augment(images, NOTHING.model_copy(update={"flip": 1.0}), _draws()), images.flip(3)
+    )
+    half = augment(images, NOTHING.model_copy(update={"flip": 0.5}), _draws())
+    turned = (half == images.flip(3)).flatten(1).all(1)
+    same = (half == images).flatten(1).all(1)
+    assert (turned | same).all()
+    assert turned.any()
+    assert same.any()
+
+
 def test_every_strength_does_something(key: str) -> None:
     images = _images()
     assert not torch.equal(augment(images, NOTHING.model_copy(update={key: 0.2}), _draws()), images)

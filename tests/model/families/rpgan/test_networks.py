@@ -48,6 +48,26 @@ def test_generated_images_start_without_a_checkerboard() -> None:
     assert torch.equal(phases[:, :1].expand_as(phases), phases)
 
 
+def test_even_phases_turn_flat_features_into_a_flat_image_and_keep_the_rest_free() -> None:
+    torch.manual_seed(0)
+    generator = Generator(_network(32))
+    head = generator.head
+    torch.nn.init.normal_(head.weight)
+    assert head.bias is not None
+    torch.nn.init.normal_(head.bias)
+    before = head.weight.clone()
+    generator.even_phases()
+    flat = torch.nn.functional.pixel_shuffle(head(torch.ones(1, head.in_channels, 8, 8)), 2)
+    inside = flat[..., 4:-4, 4:-4]
+    assert inside.std() < 1e-5 * flat.std()
+    # A projection: it changes a kernel by a constant only, and doing it twice is doing it once.
+    change = head.weight - before
+    assert (change - change.mean((2, 3), keepdim=True)).abs().max() < 1e-6
+    again = head.weight.clone()
+    generator.even_phases()
+    torch.testing.assert_close(head.weight, again)
+
+
 def test_signals_keep_their_size_at_the_start() -> None:
     torch.manual_seed(0)
     network = TrainConfig().network(64, CLASSES)

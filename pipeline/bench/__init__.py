@@ -1,0 +1,1 @@
+"""Measuring medloom itself: what a recipe, a rival or a shortcut is worth, by one command."""

@@ -1,0 +1,139 @@
+"""An ablation: one training a row, one factor changed, ranked by the validation split."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from model.config import TrainConfig
+from model.families import recipe_class
+from model.training import Progress
+from pipeline.bench.trial import Outcome, Trial, run_trial
+from pipeline.errors import BadInputError
+
+ROWS = (
+    "default",
+    "mode_seeking=0",
+    "class_scale=1",
+    "even_phases=false",
+    "batch=16",
+    "batch=32",
+    "gamma=0.25",
+    "gamma=1,gamma_end=1",
+    "warm_up_kimg=0",
+    "penalty_every=1",
+    "penalty_every=16",
+    "learning_rate=0.0004,learning_rate_end=0.00016",
+    "learning_rate_end=0.0008",
+    "widths=[128,128,96,64]",
+    "scale=0,translate=0,brightness=0,contrast=0",
+    "flip=0.5",
+)
+"""One factor at a time from the default recipe."""
+
+
+def configure(row: str, minutes: float, seed: int, snapshots: int = 4) -> TrainConfig:
+    """The training that a row such as `gamma=1,batch=16` asks for; `default` changes nothing.
+
+    Keys are those of `train.recipe`, or of `train` itself (family, precision, ...).
+
+    Raises:
+        BadInputError: a key is unknown or a value is not allowed.
+    """
+    section: dict[str, object] = {
+        "budget_minutes": float(minutes), "seed": seed, "snapshots": snapshots,
+    }  # fmt: skip
+    recipe: dict[str, object] = {}
+    for key, value in _pairs(row):
+        (section if key in TrainConfig.model_fields else recipe)[key] = value
+    family = str(section.get("family", TrainConfig().family))
+    try:
+        kind = recipe_class(family) if "family" not in section else None
+        known = kind.model_fields if kind else recipe
+        for key, value in recipe.items():
+            if key in known and isinstance(value, int) and not isinstance(value, bool):
+                recipe[key] = _as_declared(family, key, value)
+        return TrainConfig.model_validate(section | {"recipe": recipe})
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadInputError(f"row {row!r} cannot be trained: {told}") from None
+
+
+def _pairs(row: str) -> Iterator[tuple[str, object]]:
+    if row == "default":
+        return
+    try:
+        # A row is a YAML flow mapping written with `=`.
+        given = yaml.safe_load("{" + row.replace("=", ": ") + "}")
+    except yaml.YAMLError as error:
+        raise BadInputError(f"row {row!r} is not KEY=VALUE,KEY=VALUE: {error}") from None
+    for key, value in given.items():
+        if value is None:
+            raise BadInputError(f"row {row!r}: {key} has no value; write {key}=VALUE")
+        yield str(key), value
+
+
+def _as_declared(family: str, key: str, value: int) -> object:
+    """`gamma=1` means 1.0, as a person writes it."""
+    declared = recipe_class(family).model_fields[key].annotation
+    return float(value) if declared is float else value
+
+
+def ablate(
+    processed: Path,
+    rows: Sequence[str],
+    minutes: float,
+    seeds: Sequence[int],
+    file: Path,
+    on_progress: Callable[[str, Progress], None] | None = None,
+) -> list[Outcome]:
+    """Train each row with each seed, append what came of it to a file, and rank all of them.
+
+    Rows that the file has already are not trained again: a run that was ended goes on.
+
+    Args:
+        processed: folder that preprocess wrote.
+        rows: as `configure` takes them.
+        minutes: of wall-clock time each, validations included.
+        seeds: of training.
+        file: JSON lines, one an outcome; made when missing.
+        on_progress: told about once a second, with the row's name.
+
+    Returns:
+        Every outcome asked for, best (lowest kernel distance to the validation split) first.
+    """
+    trials = {f"{row} seed {seed}": configure(row, minutes, seed) for row in rows for seed in seeds}
+    done = {(outcome.name, outcome.config): outcome for outcome in _read(file)}
+    for name, config in trials.items():
+        if (name, config) in done:
+            continue
+        tell = None if on_progress is None else _named(name, on_progress)
+        folder = file.with_suffix("") / name.replace("/", "_").replace(" ", "-")
+        outcome = run_trial(processed, Trial(name=name, config=config), folder, tell)
+        with file.open("a") as stream:
+            stream.write(outcome.model_dump_json() + "\n")
+        done[name, config] = outcome
+    chosen = [done[name, config] for name, config in trials.items()]
+    return sorted(chosen, key=lambda outcome: outcome.validation or 0.0)
+
+
+def _named(name: str, on_progress: Callable[[str, Progress], None]) -> Callable[[Progress], None]:
+    return lambda progress: on_progress(name, progress)
+
+
+def _read(file: Path) -> list[Outcome]:
+    if not file.exists():
+        return []
+    # A line that a kill cut short is not JSON, and its row is trained again.
+    lines = [line for line in file.read_text().splitlines() if _is_whole(line)]
+    return [Outcome.model_validate_json(line) for line in lines]
+
+
+def _is_whole(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True

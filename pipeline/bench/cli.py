@@ -1,0 +1,103 @@
+"""`medloom bench …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.errors import BadInputError
+
+bench_app = typer.Typer(
+    help="Measure medloom itself. Leave the machine idle: timings are part of the result.",
+    no_args_is_help=True,
+)
+console = Console(stderr=True)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
+Size = Annotated[int, typer.Option(help="Height and width to train at, in pixels.")]
+Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock time of each training.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each, with seeds 0, 1, ...")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@bench_app.command("train")
+def train(
+    data: Data,
+    against: Annotated[
+        str, typer.Option(help="Rivals, by commas: dcgan, vae, prototype, plain.")
+    ] = "dcgan,vae,prototype,plain",
+    minutes: Minutes = 10.0,
+    seeds: Seeds = 2,
+    size: Size = 64,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights and grids.")] = Path(
+        "state/bench/train"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Train the default recipe and its rivals for the same minutes and compare them.
+
+    Prints images a second, the kernel distance to held-out test patients with its interval, what
+    is left of it over its floor, and the ratios. Each seed trains all of them in turn.
+    """
+    from model.runtime import cores, processor_name
+    from pipeline.bench.contest import RIVALS, contest
+    from pipeline.bench.data import prepare
+    from pipeline.console.bench import contest_table, training_bars
+
+    rivals = [name.strip() for name in against.split(",") if name.strip()]
+    if unknown := sorted(set(rivals) - set(RIVALS)):
+        raise BadInputError(f"no rival {', '.join(unknown)}; known: {', '.join(RIVALS)}")
+    processed = prepare(data, size)
+    with training_bars(console) as tell:
+        standings, outcomes = contest(processed, rivals, minutes, range(seeds), out, tell)
+    if as_json:
+        Console().print_json(
+            data={
+                "cpu": processor_name("cpu"),
+                "cores": cores(),
+                "minutes": minutes,
+                "standings": [one.model_dump() for one in standings],
+                "trials": [one.model_dump(mode="json") for one in outcomes],
+            }
+        )
+    else:
+        Console().print(f"{processor_name('cpu')}, {cores()} cores, {minutes:g} minutes each")
+        Console().print(contest_table(standings))
+
+
+@bench_app.command("ablate")
+def ablate_recipe(
+    data: Data,
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Rows such as batch=16 or gamma=1,gamma_end=1; 'default' changes nothing. "
+            "Without any: one factor at a time."
+        ),
+    ] = None,
+    minutes: Minutes = 4.0,
+    seeds: Seeds = 1,
+    size: Size = 64,
+    file: Annotated[
+        Path, typer.Option("-o", "--out", help="JSON lines; a row that is there is not repeated.")
+    ] = Path("state/bench/ablation.jsonl"),
+    as_json: Json = False,
+) -> None:
+    """Train each row for the same minutes and rank them by the validation split.
+
+    A row is the default recipe with the keys of params.yaml's `train` and `train.recipe` that it
+    names. Outcomes are appended to a file, so a run that was ended goes on where it was.
+    """
+    from pipeline.bench.ablation import ROWS, ablate
+    from pipeline.bench.data import prepare
+    from pipeline.console.bench import ablation_table, training_bars
+
+    processed = prepare(data, size)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with training_bars(console) as tell:
+        outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, tell)
+    if as_json:
+        Console().print_json(data=[one.model_dump(mode="json") for one in outcomes])
+    else:
+        Console().print(ablation_table(outcomes))

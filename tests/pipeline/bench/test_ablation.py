@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.config import TrainConfig
+from model.families import recipe_class
+from pipeline.bench import ablation
+from pipeline.bench.ablation import ROWS, ablate, configure
+from pipeline.bench.trial import Outcome, Trial
+from pipeline.errors import BadInputError
+from pipeline.processed import SPLITS, Processed, SplitArrays
+
+QUICK = "widths=[8,8,8],latent=4,batch=4,validation_images=0,precision=float32,threads=1"
+
+
+@pytest.fixture
+def processed(tmp_path: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32), dtype=np.uint8)
+    names = np.array([f"i{i}" for i in range(12)])
+    split = SplitArrays(images, np.arange(12) % 2, names, names)
+    folder = tmp_path / "processed"
+    Processed(("normal", "stone"), dict.fromkeys(SPLITS, split)).save(folder)
+    return folder
+
+
+def test_a_row_changes_what_it_names_and_nothing_else() -> None:
+    plain, changed = configure("default", 4, 0), configure("gamma=1,batch=16,seed=3", 4, 0)
+    assert plain.recipe == TrainConfig().recipe
+    assert plain.budget_minutes == 4
+    assert changed.seed == 3
+    assert changed.recipe == plain.recipe.model_copy(update={"gamma": 1.0, "batch": 16})
+    other = configure("family=vae,beta=2", 4, 0)
+    assert other.recipe == recipe_class("vae")(beta=2.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_the_ablation_can_be_trained_and_is_one_factor(row: str) -> None:
+    default, config = configure("default", 4, 0), configure(row, 4, 0)
+    assert (config == default) == (row == "default")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("gama=1", "gama"), ("batch=3", "batch"), ("batch", "batch has no value"), ("a=[", "KEY=")],
+)
+def test_a_row_that_cannot_be_is_refused(row: str, message: str) -> None:
+    with pytest.raises(BadInputError, match=message):
+        configure(row, 4, 0)
+
+
+def _outcome(trial: Trial, validation: float) -> Outcome:
+    return Outcome(
+        name=trial.name, config=trial.config, images_seen=8, seconds=1.0, precision="float32",
+        memory_format="channels_last", threads=1, processor="Z80", moments=(),
+        validation=validation,
+    )  # fmt: skip
+
+
+def test_rows_are_ranked_appended_and_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def run(_processed: Path, trial: Trial, _out: Path, _tell: object) -> Outcome:
+        trained.append(trial.name)
+        return _outcome(trial, {"batch=16 seed 0": 0.1}.get(trial.name, 0.5))
+
+    monkeypatch.setattr(ablation, "run_trial", run)
+    file = tmp_path / "rows.jsonl"
+    first = ablate(tmp_path, ["default", "batch=16"], 4, [0], file)
+    assert [one.name for one in first] == ["batch=16 seed 0", "default seed 0"]
+    # A kill cut the last line short: its row is trained again, the other is not.
+    file.write_text(file.read_text()[:-20])
+    again = ablate(tmp_path, ["default", "batch=16"], 4, [0], file)
+    assert again == first
+    assert trained == ["default seed 0", "batch=16 seed 0", "batch=16 seed 0"]
+    # Other minutes are another trial.
+    ablate(tmp_path, ["default"], 5, [0], file)
+    assert trained[-1] == "default seed 0"
+    assert len(trained) == 4
+
+
+def test_a_trial_is_a_training_in_a_process_of_its_own(processed: Path, tmp_path: Path) -> None:
+    (outcome,) = ablate(processed, [QUICK], 0.05, [0], tmp_path / "rows.jsonl")
+    assert outcome.images_seen > 0
+    assert 2 < outcome.seconds < 30
+    assert (outcome.precision, outcome.threads) == ("float32", 1)
+    assert list(tmp_path.glob("rows/*/grid.png"))
+    assert list(tmp_path.glob("rows/*/generator.safetensors"))
