@@ -73,14 +73,14 @@ class TrainConfig(Section):
 
     family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=22.0, gt=0, description="thousands of real images shown in all")
+    kimg: float = Field(default=17.0, gt=0, description="thousands of real images shown in all")
     budget_minutes: float = Field(
         default=0.0,
         ge=0,
         description="length by the clock instead of kimg, which is not repeatable; 0: kimg",
     )
     snapshots: int = Field(
-        default=5, ge=1, description="sample grids and validations over the run, last included"
+        default=4, ge=1, description="sample grids and validations over the run, last included"
     )
     validation_images: int = Field(
         default=256,

@@ -17,7 +17,7 @@ from .families.base import Generator
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
 
-def load_generator(folder: Path, sha256: str | None = None) -> Generator:
+def load_generator(folder: Path | str, sha256: str | None = None) -> Generator:
     """Read what `save_generator` wrote; the classes are in `.config.classes`.
 
     Args:

@@ -83,7 +83,7 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def save_generator(folder: Path, weights: dict[str, Tensor], network: NetworkConfig) -> str:
+def save_generator(folder: Path | str, weights: dict[str, Tensor], network: NetworkConfig) -> str:
     """Write weights and config; the same weights give the same bytes.
 
     Returns:
@@ -91,6 +91,7 @@ def save_generator(folder: Path, weights: dict[str, Tensor], network: NetworkCon
     """
     from safetensors.torch import save_file
 
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / WEIGHTS_FILE
     save_file({name: weights[name].detach().contiguous() for name in sorted(weights)}, file)

@@ -39,7 +39,7 @@ class EvaluateConfig(Section):
     )
     baseline: str = Field(
         default="",
-        description="family to train for the same length and show beside the generator: vae; '': no",
+        description="family trained as long and shown beside the generator, such as vae; '': none",
     )
     grid_columns: int = Field(default=6, ge=2, le=12, description="of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")

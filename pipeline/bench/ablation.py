@@ -24,6 +24,7 @@ ROWS = (
     "gamma=1,gamma_end=1",
     "warm_up_kimg=0",
     "penalty_every=1",
+    "penalty=difference,penalty_every=1",
     "penalty_every=16",
     "learning_rate=0.0004,learning_rate_end=0.00016",
     "learning_rate_end=0.0008",

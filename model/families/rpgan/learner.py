@@ -10,7 +10,13 @@ from ..base import Learner as BaseLearner
 from ..base import Row, Step, adam, cosine, descend
 from ..ema import ema_decay, update_ema
 from .augment import augment
-from .losses import discriminator_loss, generator_loss, gradient_penalty, mode_seeking_loss
+from .losses import (
+    difference_penalty,
+    discriminator_loss,
+    generator_loss,
+    gradient_penalty,
+    mode_seeking_loss,
+)
 from .networks import Discriminator, Generator
 from .recipe import Recipe
 
@@ -77,7 +83,14 @@ class Learner(BaseLearner):
         if recipe.gamma and progress.index % recipe.penalty_every == 0:
             gamma = cosine(recipe.gamma, recipe.gamma_end, progress.done)
             with runtime.autocast():
-                penalty = gradient_penalty(self.critic, shown, both).sum() / count
+                if recipe.penalty == "gradient":
+                    squares = gradient_penalty(self.critic, shown, both)
+                else:
+                    halves = [draws.normal(count, *shown.shape[1:]) for _ in range(2)]
+                    noise = recipe.penalty_step * torch.cat(halves)
+                    logits = torch.cat([logit_real, logit_fake])
+                    squares = difference_penalty(self.critic, shown, both, logits, noise)
+            penalty = squares.sum() / count
             objective = loss_d + penalty * (gamma / 2 * recipe.penalty_every)
             report["penalty"] = penalty.item()
         descend(objective, self.optimizer_d, rate, shard)

@@ -41,6 +41,26 @@ def gradient_penalty(critic: Critic, images: Tensor, labels: Tensor) -> Tensor:
     return gradient.float().square().sum((1, 2, 3))
 
 
+def difference_penalty(
+    critic: Critic, images: Tensor, labels: Tensor, logits: Tensor, noise: Tensor
+) -> Tensor:
+    """|D(x + e) - D(x)|^2 / sigma^2, which is about |grad_x D(x)|^2, without second derivatives.
+
+    Lin et al. 2025, arXiv 2501.08316, section 3.3. For small sigma its mean over the noise is the
+    square of the gradient; one draw of noise an image is a noisy estimate of it.
+
+    Args:
+        critic, images, labels: as in `gradient_penalty`.
+        logits: D(x), float32 [N].
+        noise: e, float [N, 1, H, W], mean 0 and deviation sigma.
+
+    Returns:
+        float32 [N].
+    """
+    variance = noise.square().mean((1, 2, 3))
+    return (critic(images + noise, labels) - logits).square() / variance
+
+
 def mode_seeking_loss(images: Tensor, z: Tensor, labels: Tensor) -> Tensor:
     """mean over pairs of 1 / (d(G(z1), G(z2)) / d(z1, z2) + eps), with d the mean |difference|.
 

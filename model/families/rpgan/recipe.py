@@ -1,5 +1,7 @@
 """The settings of this family."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from ...config import Recipe as CommonRecipe
@@ -14,6 +16,12 @@ class Recipe(CommonRecipe):
     gamma: float = Field(default=0.5, ge=0, description="weight of R1 + R2, at the start")
     gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
     penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")
+    penalty: Literal["gradient", "difference"] = Field(
+        default="gradient", description="R1 + R2 by D's exact gradient, or by a small step of noise"
+    )
+    penalty_step: float = Field(
+        default=0.05, gt=0, description="deviation of that noise, images in [-1, 1]"
+    )
     mode_seeking: float = Field(
         default=0.1, ge=0, description="weight of the term that keeps a class's images apart"
     )

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from model.config import NetworkConfig
+from model.config import NetworkConfig, TrainConfig
 from model.families import make_generator
-from model.weights import save_generator
+from model.weights import save_generator, sha256_of
 from pipeline.errors import BadInputError
 from pipeline.processed import Processed, SplitArrays
 from pipeline.report.figures import draw_grids
+from pipeline.report.render import ReportImages
 from pipeline.scores import (
     CLOSE,
     COPIES,
@@ -28,7 +29,7 @@ from pipeline.scores import (
     require_same_protocol,
 )
 from pipeline.scoring import Scored, draw_fakes, score_images
-from pipeline.stages.evaluate import evaluate
+from pipeline.stages.evaluate import evaluate, train_baseline
 
 Images = NDArray[np.uint8]
 
@@ -244,6 +245,30 @@ def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> N
     assert {what for what, _, _ in told} >= {"sampling", "generated features", "metrics"}
     assert all(0 <= done <= total for _, done, total in told)
     assert [str(part) for part in told[2]] == ["sampling", "60", "60"]
+
+
+def test_a_baseline_stands_beside_the_generator(workspace: Path, tmp_path: Path) -> None:
+    length = TrainConfig(kimg=0.06, validation_images=0, snapshots=1, threads=1)
+    out = tmp_path / "reports"
+    beside = train_baseline(workspace / "processed", out / "baseline", length, "vae", None)
+    config = CONFIG.model_copy(update={"baseline": "vae"})
+    both = evaluate(
+        workspace / "processed",
+        workspace / "models",
+        out,
+        config,
+        baseline=beside,
+        cache=workspace / "cache",
+    )
+    assert both.baseline is not None
+    assert both.baseline.protocol == both.protocol
+    assert both.baseline.model == sha256_of(beside / "generator.safetensors") != both.model
+    name = both.figure(KERNEL).protocol
+    assert both.flat()[f"baseline_vae_{name}"] == both.baseline.figure(KERNEL).value
+    assert ReportImages.of(out).baseline is not None
+    assert Evaluation.load(out / "evaluation.json") == both
+    with pytest.raises(BadInputError, match=r"evaluate.baseline.*dcgan, rpgan, vae"):
+        train_baseline(workspace / "processed", out, length, "stylegan", None)
 
 
 def test_grid_shows_held_out_images_left_and_generated_right(

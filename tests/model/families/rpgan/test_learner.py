@@ -93,6 +93,15 @@ def test_the_penalty_comes_every_kth_step_with_k_times_the_weight() -> None:
     torch.testing.assert_close(share(**lazy) - alone, 3 * every_step, rtol=1e-3, atol=1e-4)
 
 
+def test_the_difference_penalty_holds_d_back_as_the_gradient_does() -> None:
+    reports = [
+        _step(_learner(gamma=1.0, gamma_end=1.0, penalty=kind, penalty_step=0.01))
+        for kind in ("gradient", "difference")
+    ]
+    # One draw of noise an image: the same size, not the same number.
+    assert 0.1 < reports[1]["penalty"] / reports[0]["penalty"] < 10
+
+
 def test_the_rate_falls_along_a_cosine() -> None:
     assert cosine(4.0, 2.0, 0.0) == 4.0
     assert cosine(4.0, 2.0, 0.5) == pytest.approx(3.0)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from model.families.rpgan.losses import (
+    difference_penalty,
     discriminator_loss,
     generator_loss,
     gradient_penalty,
@@ -48,6 +49,19 @@ def test_the_penalty_of_a_quadratic_critic_is_summed_over_pixels_not_averaged() 
 
     penalty = gradient_penalty(critic, images.requires_grad_(), torch.zeros(1))
     assert penalty.tolist() == [16 * 9.0]
+
+
+def test_the_difference_is_about_the_gradient_for_a_small_step() -> None:
+    weight = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def critic(images: Tensor, labels: Tensor) -> Tensor:
+        return (images * weight).sum((1, 2, 3)) + labels
+
+    images, labels = torch.zeros(4000, 1, 8, 8), torch.zeros(4000)
+    noise = 0.01 * torch.randn(images.shape, generator=torch.Generator().manual_seed(1))
+    estimated = difference_penalty(critic, images, labels, critic(images, labels), noise)
+    exact = gradient_penalty(critic, images[:1], labels[:1])
+    assert estimated.mean().item() == pytest.approx(exact.item(), rel=0.1)
 
 
 def test_mode_seeking_is_large_for_equal_images_and_counts_pairs_of_one_class_only() -> None:

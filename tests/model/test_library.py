@@ -1,0 +1,30 @@
+"""The README's ten lines run, in a folder of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (example,) = (block for block in blocks if "fit(" in block)
+    assert len(example.strip().splitlines()) <= 10
+    short, found = re.subn(r"budget_minutes=\d+", "budget_minutes=0.03", example)
+    assert found == 1
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "images.npy", rng.integers(0, 256, (40, 64, 64), dtype=np.uint8))
+    np.save(tmp_path / "labels.npy", np.arange(40) % 2)
+    code = short + "\nassert stones.shape == (16, 64, 64), stones.shape\n"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=120,
+    )
