@@ -20,7 +20,7 @@ from .checkpoint import Checkpoints, fingerprint
 from .config import NetworkConfig, TrainConfig
 from .data import Draw, balanced_draw, check
 from .families import make_learner
-from .families.base import Generator, Learner, Row, Step
+from .families.base import Batch, Generator, Learner, Row, Step
 from .judge import Judge
 from .parallel import Shard, this_shard
 from .runtime import Runtime, choose_runtime
@@ -29,6 +29,8 @@ from .sampling import sample, to_float
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
 PROGRESS_SECONDS = 1.0
+WATCH_EVERY = 8
+"""Steps from one look at held-out images to the next."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def fit(
     config: TrainConfig,
     *,
     judge: Judge | None = None,
+    held_out: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -150,6 +153,8 @@ def fit(
         classes: names, in label order.
         config: the family, its recipe, and how long.
         judge: asked at each snapshot (`make_judge`); chooses the weights that are kept.
+        held_out: images and labels that are not learned from, with every class: a learner may
+            look at them to see overfitting.
         checkpoint_folder: where the state is kept; None trains without a net.
         on_progress: told about once a second.
         should_stop: asked about once a second, before each checkpoint and at the end.
@@ -169,6 +174,10 @@ def fit(
     check(images, labels, classes)
     run = _start(images, labels, classes, config, checkpoint_folder, allow_inexact=allow_inexact)
     run.judge = judge
+    if run.learner.watches and held_out is None:
+        raise ValueError("recipe.adapt_to needs held-out images of every class: add some, or set 0")
+    if held_out is not None:
+        run.draw_held_out = balanced_draw(*held_out, len(classes), config.recipe.batch)
     run.watch = _Watch(config, run.record, on_progress if run.shard.leads else None, should_stop)
     while not run.over():
         run.step()
@@ -188,6 +197,7 @@ class _Run:
     record: _Record
     checkpoints: Checkpoints | None
     judge: Judge | None = None
+    draw_held_out: Draw | None = None
     watch: "_Watch" = field(init=False)
 
     def over(self) -> bool:
@@ -201,16 +211,23 @@ class _Run:
     def step(self) -> None:
         """Learn from one batch, then do what falls due at round shares of the run."""
         record, shard = self.record, self.shard
-        images, labels = (shard.take(part) for part in self.draw(self.learner.rng))
-        batch = to_float(images.to(self.runtime.device)), labels.to(self.runtime.device)
+        batch = self._batch(self.draw)
         before = Step(record.steps, record.images_seen, record.done)
         report = self.learner.step(batch, before, self.runtime, shard)
+        if self.learner.watches and self.draw_held_out and before.index % WATCH_EVERY == 0:
+            unseen = self._batch(self.draw_held_out)
+            report |= self.learner.watch(batch, unseen, self.runtime, shard)
         record.add(report, self.config.recipe.batch)
         _refuse_nan(report, record.images_seen)
         done = self.watch.share_done()
         record.done = shard.same(done) if self.config.budget_minutes else done
         self.watch.look()
         self._maintain(before)
+
+    def _batch(self, draw: Draw) -> Batch:
+        """This process's share of a batch, on its device."""
+        images, labels = (self.shard.take(part) for part in draw(self.learner.rng))
+        return to_float(images.to(self.runtime.device)), labels.to(self.runtime.device)
 
     def _maintain(self, before: Step) -> None:
         record, average = self.record, self.learner.average

@@ -12,6 +12,7 @@ from ..parallel import Shard
 from ..runtime import Runtime
 
 Row = dict[str, float]
+Batch = tuple[Tensor, Tensor]
 
 
 class Generator(nn.Module, ABC):
@@ -38,15 +39,17 @@ class Learner(ABC):
     Attributes:
         average: the moving average of the generator's weights; what is kept and sampled from.
         rng: where every draw of the training comes from, the batches included.
+        numbers: what else a step changes, by name.
+        watches: whether `watch` is to be called.
     """
 
     average: Generator
     rng: torch.Generator
+    numbers: dict[str, float]
+    watches: bool = False
 
     @abstractmethod
-    def step(
-        self, batch: tuple[Tensor, Tensor], progress: "Step", runtime: Runtime, shard: Shard
-    ) -> Row:
+    def step(self, batch: Batch, progress: "Step", runtime: Runtime, shard: Shard) -> Row:
         """Learn from a batch.
 
         Args:
@@ -58,6 +61,18 @@ class Learner(ABC):
         Returns:
             Losses and what else is worth a curve, the same keys or fewer in each step.
         """
+
+    def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:
+        """Compare training with held-out images, now and then, and draw conclusions.
+
+        Args:
+            seen, held_out: as `step`'s batch; the first from the images that are learned from.
+            runtime, shard: as in `step`.
+
+        Returns:
+            What is worth a curve.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -78,7 +93,8 @@ class Learner(ABC):
         """All that a step changes, as tensors, numbers, strings, lists and dicts."""
         parts = self.networks() | self.optimizers()
         return {name: part.state_dict() for name, part in parts.items()} | {
-            "rng": self.rng.get_state()
+            "rng": self.rng.get_state(),
+            "numbers": dict(self.numbers),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -86,6 +102,7 @@ class Learner(ABC):
         for name, part in (self.networks() | self.optimizers()).items():
             part.load_state_dict(state[name])
         self.rng.set_state(state["rng"])
+        self.numbers = dict(state["numbers"])
 
     def place(self, runtime: Runtime) -> None:
         """Move every network to the runtime's device and memory format, in place."""

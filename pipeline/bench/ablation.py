@@ -31,6 +31,7 @@ ROWS = (
     "widths=[128,128,96,64]",
     "scale=0,translate=0,brightness=0,contrast=0",
     "flip=0.5",
+    "adapt_to=0.4",
 )
 """One factor at a time from the default recipe."""
 

@@ -168,7 +168,13 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
 
     started = time.monotonic()
     result = fit(
-        data.train.images, data.train.labels, data.classes, config, judge=ask, on_progress=tell
+        data.train.images,
+        data.train.labels,
+        data.classes,
+        config,
+        judge=ask,
+        held_out=(np.asarray(val.images), val.labels),
+        on_progress=tell,
     )
     took = time.monotonic() - started - judging
     save_generator(out, result.weights, result.network)

@@ -91,9 +91,11 @@ def train(
         key = fingerprint(arrays.images, arrays.labels, data.classes, config)
         folder = checkpoints.expanduser() / key[:16]
     try:
-        judge = None
+        val = data.val
+        judge, held_out = None, None
+        if set(val.labels) == set(range(len(data.classes))):
+            held_out = (val.images, val.labels)
         if config.validation_images:
-            val = data.val
             judge = make_judge(val.images, val.labels, config.seed, config.validation_images)
         result = fit(
             arrays.images,
@@ -101,6 +103,7 @@ def train(
             data.classes,
             config,
             judge=judge,
+            held_out=held_out,
             checkpoint_folder=folder,
             on_progress=on_progress,
             should_stop=should_stop,

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from ...config import NetworkConfig, TrainConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
+from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
-from ..base import Row, Step, adam, cosine, descend
 from .networks import Discriminator, Generator
 
 
@@ -23,6 +23,7 @@ class Learner(BaseLearner):
         self.optimizer_g = adam(self.generator, self.recipe)
         self.optimizer_d = adam(self.critic, self.recipe)
         self.rng = torch.Generator().manual_seed(config.seed)
+        self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:
         """The two players; the average is the generator itself."""
@@ -40,9 +41,7 @@ class Learner(BaseLearner):
                 module.reset_running_stats()
         return loss
 
-    def step(
-        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
-    ) -> Row:
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Update D, then G."""
         real, labels = batch
         draws = Draws(self.rng, shard, real.device)

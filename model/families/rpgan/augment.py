@@ -14,13 +14,14 @@ from .recipe import Recipe
 BLACK = -1.0
 
 
-def augment(images: Tensor, recipe: Recipe, draws: Draws) -> Tensor:
+def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
     """Flip, shift, scale, brightness, contrast and cutout, drawn anew for each image.
 
     Args:
         images: float32 [N, 1, H, W], -1 black to 1 white.
         recipe: the strengths; an operation of strength zero leaves the images untouched.
         draws: where the random numbers come from.
+        strength: factor of all of them, 0 to 1.
 
     Returns:
         The same shape; differentiable in `images`, once (grid_sample has no second derivative:
@@ -28,18 +29,18 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws) -> Tensor:
     """
     count = len(images)
     if recipe.flip:
-        turned = draws.uniform(count, 1, 1, 1) < recipe.flip
+        turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
         images = torch.where(turned, images.flip(3), images)
     if recipe.translate or recipe.scale:
-        images = _move(images, recipe.translate, recipe.scale, draws)
+        images = _move(images, strength * recipe.translate, strength * recipe.scale, draws)
     if recipe.contrast:
-        factor = 1 + recipe.contrast * draws.signed(count, 1, 1, 1)
+        factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
         images = (images - mean) * factor + mean
     if recipe.brightness:
-        images = images + recipe.brightness * draws.signed(count, 1, 1, 1)
+        images = images + strength * recipe.brightness * draws.signed(count, 1, 1, 1)
     if recipe.cutout:
-        images = images * _cutout_mask(images, recipe.cutout, draws)
+        images = images * _cutout_mask(images, strength * recipe.cutout, draws)
     return images
 
 

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from ...config import NetworkConfig, TrainConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
+from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
-from ..base import Row, Step, adam, cosine, descend
 from ..ema import ema_decay, update_ema
 from .augment import augment
 from .losses import (
@@ -19,6 +19,11 @@ from .losses import (
 )
 from .networks import Discriminator, Generator
 from .recipe import Recipe
+
+OVERFITTING_KEPT = 0.9
+"""Of the average of r_v, from one look to the next."""
+STRENGTH_STEP = 0.02
+"""Change of the augmentation's strength a look: at least 50 looks from none to all."""
 
 
 class Learner(BaseLearner):
@@ -36,6 +41,8 @@ class Learner(BaseLearner):
         self.optimizer_g = adam(self.generator, self.recipe)
         self.optimizer_d = adam(self.critic, self.recipe)
         self.rng = torch.Generator().manual_seed(config.seed)
+        self.watches = self.recipe.adapt_to > 0
+        self.numbers = {"strength": 0.0 if self.recipe.adapt_to else 1.0, "overfitting": 0.0}
 
     def networks(self) -> dict[str, nn.Module]:
         """The two players and the average."""
@@ -50,9 +57,32 @@ class Learner(BaseLearner):
         logits = self.critic(torch.cat([images, images.flip(0)]), torch.cat([labels, labels]))
         return discriminator_loss(*logits.chunk(2)).mean()
 
-    def step(
-        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
-    ) -> Row:
+    def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:
+        """Augment more while D tells training images from held-out ones, less while it does not.
+
+        r_v = (E D(train) - E D(held out)) / (E D(train) - E D(fake)), of StyleGAN2-ADA (Karras et
+        al. 2020, arXiv 2006.06676, section 3): 0 without overfitting, 1 when held-out images look
+        like fakes. The strength of all augmentation rises from 0 while its average is above
+        `adapt_to`, and falls while it is below.
+        """
+        (real, labels), (other, other_labels) = seen, held_out
+        draws = Draws(self.rng, shard, real.device)
+        strength = self.numbers["strength"]
+        with torch.no_grad(), runtime.autocast():
+            fake = self.generator(draws.normal(len(real), self.recipe.latent), labels)
+            trained, unseen, made = (
+                self.critic(augment(images, self.recipe, draws, strength), which).mean().item()
+                for images, which in ((real, labels), (other, other_labels), (fake, labels))
+            )
+        margin = trained - made
+        now = min(max((trained - unseen) / margin, 0.0), 1.0) if margin > 0 else 0.0
+        now = shard.same(now)
+        average = OVERFITTING_KEPT * self.numbers["overfitting"] + (1 - OVERFITTING_KEPT) * now
+        change = STRENGTH_STEP if average > self.recipe.adapt_to else -STRENGTH_STEP
+        self.numbers = {"strength": min(max(strength + change, 0.0), 1.0), "overfitting": average}
+        return dict(self.numbers)
+
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Update D, then G against the new D, then the average.
 
         D and G must take turns: updating both from one pass of D is a third faster and left half
@@ -64,6 +94,7 @@ class Learner(BaseLearner):
         real, labels = batch
         recipe, count = self.recipe, len(real)
         draws = Draws(self.rng, shard, real.device)
+        strength = self.numbers["strength"]
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
         seen = progress.images_seen + count * shard.world
         if seen < recipe.warm_up_kimg * 1000:
@@ -72,7 +103,7 @@ class Learner(BaseLearner):
         # D.
         with torch.no_grad(), runtime.autocast():
             fake = self.generator(draws.normal(count, recipe.latent), labels)
-            shown = torch.cat([augment(real, recipe, draws), augment(fake, recipe, draws)])
+            shown = torch.cat([augment(images, recipe, draws, strength) for images in (real, fake)])
         both = torch.cat([labels, labels])
         with runtime.autocast():
             logit_real, logit_fake = self.critic(shown, both).chunk(2)
@@ -101,7 +132,7 @@ class Learner(BaseLearner):
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():
             fake = self.generator(z, labels)
-            logit_fake = self.critic(augment(fake, recipe, draws), labels)
+            logit_fake = self.critic(augment(fake, recipe, draws, strength), labels)
         self.critic.requires_grad_(requires_grad=True)
         loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)

@@ -31,6 +31,12 @@ class Recipe(CommonRecipe):
     even_phases: bool = Field(
         default=True, description="hold G's head to one answer on flat ground: no checkerboard"
     )
+    adapt_to: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="overfitting r_v that steers the augmentation's strength; 0: full strength",
+    )
     flip: float = Field(
         default=0.0,
         ge=0,

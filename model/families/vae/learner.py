@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from ...config import NetworkConfig, TrainConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
+from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
-from ..base import Row, Step, adam, cosine, descend
 from ..ema import ema_decay, update_ema
 from .losses import charbonnier, kl_to_standard_normal, ms_ssim
 from .networks import Encoder, Generator
@@ -26,6 +26,7 @@ class Learner(BaseLearner):
         self.average.requires_grad_(requires_grad=False)
         self.optimizer = adam(nn.ModuleList([self.encoder, self.decoder]), self.recipe)
         self.rng = torch.Generator().manual_seed(config.seed)
+        self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:
         """Both halves and the average."""
@@ -40,9 +41,7 @@ class Learner(BaseLearner):
         mean, _ = self.encoder(images, labels)
         return charbonnier(self.decoder(mean, labels), images).mean()
 
-    def step(
-        self, batch: tuple[Tensor, Tensor], progress: Step, runtime: Runtime, shard: Shard
-    ) -> Row:
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Minimise Charbonnier + structure (1 - MS-SSIM) + beta KL / pixels."""
         real, labels = batch
         recipe = self.recipe

@@ -102,6 +102,33 @@ def test_the_difference_penalty_holds_d_back_as_the_gradient_does() -> None:
     assert 0.1 < reports[1]["penalty"] / reports[0]["penalty"] < 10
 
 
+def test_augmentation_rises_while_d_overfits_and_falls_when_it_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner = _learner(adapt_to=0.4, translate=0.1)
+    assert learner.numbers["strength"] == 0
+    said = iter([2.0, -1.0, -1.0] * 30 + [2.0, 2.0, -1.0] * 30)
+
+    def critic(images: Tensor, labels: Tensor) -> Tensor:
+        assert images.shape[1:] == (1, 32, 32)
+        return torch.full(labels.shape, next(said))
+
+    monkeypatch.setattr(learner, "critic", critic)
+    looks = [learner.watch(_batch(), _batch(), RUNTIME, Shard()) for _ in range(60)]
+    strengths = [look["strength"] for look in looks]
+    assert strengths[0] == 0  # one look is no overfitting yet
+    assert max(strengths) == pytest.approx(strengths[35], abs=0.15)
+    assert strengths[29] > 0.3
+    assert strengths[59] < strengths[40]
+    assert all(0 <= strength <= 1 for strength in strengths)
+
+
+def test_fixed_augmentation_draws_no_conclusions() -> None:
+    learner = _learner()
+    assert not learner.watches
+    assert learner.numbers["strength"] == 1
+
+
 def test_the_rate_falls_along_a_cosine() -> None:
     assert cosine(4.0, 2.0, 0.0) == 4.0
     assert cosine(4.0, 2.0, 0.5) == pytest.approx(3.0)
