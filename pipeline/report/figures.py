@@ -72,7 +72,7 @@ def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.floa
 def draw_curves(tables: Sequence[Path], file: Path) -> bool:
     """Write the training curves, one small panel a column of the tables (CSV).
 
-    The x axis is the column `images_seen`; every other column that holds numbers is drawn.
+    The x axis is the column `images_seen`; every other column of numbers that changes is drawn.
     Returns False, and writes nothing, when there is nothing to draw.
     """
     curves = [curve for table in tables for curve in _curves(table)]
@@ -102,10 +102,15 @@ def _panel(
 
 
 def _curves(table: Path) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Name, thousands of images seen, and values of each curve with at least two points."""
+    """Name, thousands of images seen, and values of each curve that has points and moves."""
     columns = _read_columns(table)
     seen = columns.pop("images_seen", np.zeros(0))
-    return [(name, seen / 1000, values) for name, values in columns.items() if len(seen) > 1]
+    what = "held out: " if table.stem == "validation" else ""
+    return [
+        (what + name, seen / 1000, values)
+        for name, values in columns.items()
+        if len(seen) > 1 and np.ptp(values) > 0
+    ]
 
 
 def _read_columns(history: Path) -> dict[str, NDArray[np.float64]]:
