@@ -34,11 +34,13 @@ class Learner(BaseLearner):
         return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
 
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
-        """D's loss on real images; its running statistics are not wanted and are started anew."""
+        """D's loss on real images, which leaves no trace in its running statistics."""
+        norms = [module for module in self.critic.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.track_running_stats = False
         loss = F.softplus(-self.critic(images, labels)).mean()
-        for module in self.critic.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
+        for norm in norms:
+            norm.track_running_stats = True
         return loss
 
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:

@@ -9,7 +9,7 @@ from model.config import NetworkConfig, Recipe, TrainConfig
 from model.families import make_generator, make_learner, names, recipe_class
 from model.families.base import ClassEmbedding, Generator, Learner, Step
 from model.parallel import Shard
-from model.runtime import Runtime
+from model.runtime import Runtime, choose_runtime
 
 RUNTIME = Runtime("cpu", "float32", True, 1, "", "", {})
 SMALL = {"latent": 8, "widths": (12, 8, 8), "batch": 8}
@@ -71,10 +71,21 @@ def test_the_trial_is_a_loss_and_changes_nothing(family: str) -> None:
     loss = learner.trial(torch.zeros(4, 1, 32, 32), torch.tensor([0, 0, 1, 1]))
     assert loss.ndim == 0
     assert loss.requires_grad
+    torch.autograd.backward(loss)
     after = learner.state()
     for part in learner.networks():
         for name, value in before[part].items():
             assert torch.equal(value, after[part][name]), (part, name)
+
+
+@pytest.mark.parametrize("family", names())
+def test_a_runtime_can_be_chosen_by_every_family(family: str) -> None:
+    threads = torch.get_num_threads()
+    config = _config(family).model_copy(update={"threads": 1})
+    images, labels = torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2
+    runtime = choose_runtime(config, _learner(family), images, labels)
+    torch.set_num_threads(threads)
+    assert runtime.speed["float32 channels_last"] == 1.0
 
 
 @pytest.mark.parametrize("family", names())
