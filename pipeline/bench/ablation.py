@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -111,7 +112,7 @@ def ablate(
     for name, config in trials.items():
         if (name, config) in done:
             continue
-        tell = None if on_progress is None else _named(name, on_progress)
+        tell = None if on_progress is None else partial(on_progress, name)
         folder = file.with_suffix("") / name.replace("/", "_").replace(" ", "-")
         outcome = run_trial(processed, Trial(name=name, config=config), folder, tell)
         with file.open("a") as stream:
@@ -119,10 +120,6 @@ def ablate(
         done[name, config] = outcome
     chosen = [done[name, config] for name, config in trials.items()]
     return sorted(chosen, key=lambda outcome: outcome.validation or 0.0)
-
-
-def _named(name: str, on_progress: Callable[[str, Progress], None]) -> Callable[[Progress], None]:
-    return lambda progress: on_progress(name, progress)
 
 
 def _read(file: Path) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """The default recipe against its rivals: the same data, the same minutes, one after the other."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -135,7 +136,7 @@ def contest(
     trials = [(name, configure(name, minutes, seed)) for seed in seeds for name in names]
     outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
     for name, trial in trials:
-        tell = None if on_progress is None else _named(trial.name, on_progress)
+        tell = None if on_progress is None else partial(on_progress, trial.name)
         folder = out / trial.name.replace(" ", "-")
         outcomes[name].append(run_trial(processed, trial, folder, tell))
     return standings(outcomes), [one for name in names for one in outcomes[name]]
@@ -205,7 +206,3 @@ def _overtaken(mine: Sequence[Outcome], theirs: Sequence[Outcome]) -> float | No
             return None
         times.append(passed[0] / 60)
     return fmean(times)
-
-
-def _named(name: str, on_progress: Callable[[str, Progress], None]) -> Callable[[Progress], None]:
-    return lambda progress: on_progress(name, progress)

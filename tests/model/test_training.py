@@ -141,19 +141,24 @@ def _wait_for(folder: Path, pattern: str, process: "subprocess.Popen[bytes]") ->
         time.sleep(0.002)
 
 
-def test_a_training_told_to_stop_stops_and_goes_on_from_its_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+def _stop_midway(folder: Path) -> None:
+    """Leave a checkpoint of TINY: told to stop at the 21st time of asking."""
     asked = iter(range(1000))
     with pytest.raises(Stopped):
         fit(
             *shapes(),
             CLASSES,
             TINY,
-            checkpoint_folder=tmp_path,
+            checkpoint_folder=folder,
             should_stop=lambda: next(asked) > 20,
         )
+
+
+def test_a_training_told_to_stop_stops_and_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    _stop_midway(tmp_path)
     kept = sorted(tmp_path.glob("checkpoint-*.pt"))
     assert kept
     seen: list[Progress] = []
@@ -293,15 +298,7 @@ def test_another_machines_checkpoint_is_refused_unless_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
-    asked = iter(range(1000))
-    with pytest.raises(Stopped):
-        fit(
-            *shapes(),
-            CLASSES,
-            TINY,
-            checkpoint_folder=tmp_path,
-            should_stop=lambda: next(asked) > 20,
-        )
+    _stop_midway(tmp_path)
     monkeypatch.setattr("model.runtime.processor_name", lambda _: "Z80")
     with pytest.raises(ValueError, match=r"processor was .* and is Z80.*--allow-inexact"):
         fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path)

@@ -58,13 +58,6 @@ def test_a_learner_goes_on_from_its_state(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", names())
-def test_learning_makes_the_loss_of_a_single_picture_smaller_or_moves_it(family: str) -> None:
-    learner = _learner(family)
-    reports = [_step(learner, index) for index in range(12)]
-    assert reports[-1] != reports[0]
-
-
-@pytest.mark.parametrize("family", names())
 def test_the_trial_is_a_loss_and_changes_nothing(family: str) -> None:
     learner = _learner(family)
     before = copy.deepcopy(learner.state())
