@@ -1,7 +1,13 @@
-"""An ablation: one training a row, one factor changed, ranked by the validation split."""
+"""An ablation: one training a row, one factor changed, ranked by the validation split.
+
+Rows have the same minutes, so that a change pays for what it costs. But they are not trained by
+the clock: a machine's slow minute would decide the ranking. Every row's speed is measured first,
+briefly and one after the other, and says how many images its minutes are worth.
+"""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +16,7 @@ from pydantic import ValidationError
 
 from model.config import TrainConfig
 from model.families import recipe_class
+from model.runtime import cores
 from model.training import Progress
 from pipeline.bench.trial import Outcome, Trial, run_trial
 from pipeline.errors import BadInputError
@@ -36,18 +43,22 @@ ROWS = (
 )
 """One factor at a time from the default recipe."""
 
+PACE_MINUTES = 0.2
+"""Of training, to know a row's speed."""
 
-def configure(row: str, minutes: float, seed: int, snapshots: int = 4) -> TrainConfig:
+OnProgress = Callable[[str, Progress], None]
+
+
+def configure(row: str, seed: int, **given: object) -> TrainConfig:
     """The training that a row such as `gamma=1,batch=16` asks for; `default` changes nothing.
 
-    Keys are those of `train.recipe`, or of `train` itself (family, precision, ...).
+    Keys are those of `train.recipe`, or of `train` itself (family, precision, ...); `given` are
+    keys of `train` that hold unless the row says otherwise.
 
     Raises:
         BadInputError: a key is unknown or a value is not allowed.
     """
-    section: dict[str, object] = {
-        "budget_minutes": float(minutes), "seed": seed, "snapshots": snapshots,
-    }  # fmt: skip
+    section: dict[str, object] = {"seed": seed} | given
     recipe: dict[str, object] = {}
     for key, value in _pairs(row):
         (section if key in TrainConfig.model_fields else recipe)[key] = value
@@ -90,7 +101,8 @@ def ablate(
     minutes: float,
     seeds: Sequence[int],
     file: Path,
-    on_progress: Callable[[str, Progress], None] | None = None,
+    jobs: int = 1,
+    on_progress: OnProgress | None = None,
 ) -> list[Outcome]:
     """Train each row with each seed, append what came of it to a file, and rank all of them.
 
@@ -99,27 +111,62 @@ def ablate(
     Args:
         processed: folder that preprocess wrote.
         rows: as `configure` takes them.
-        minutes: of wall-clock time each, validations included.
+        minutes: of training each, at the speed that the row showed when it was measured.
         seeds: of training.
-        file: JSON lines, one an outcome; made when missing.
+        file: JSON lines, one an outcome; made when missing. The speeds are kept beside it.
+        jobs: trainings side by side, each with its share of the cores.
         on_progress: told about once a second, with the row's name.
 
     Returns:
         Every outcome asked for, best (lowest kernel distance to the validation split) first.
     """
-    trials = {f"{row} seed {seed}": configure(row, minutes, seed) for row in rows for seed in seeds}
+    threads = max(cores() // jobs, 1)
+    images_a_minute = _paces(processed, rows, file.with_suffix(".pace.json"), threads)
+    trials = {
+        f"{row} seed {seed}": configure(
+            row, seed, kimg=round(minutes * images_a_minute[row] / 1000, 3), threads=threads
+        )
+        for row in rows
+        for seed in seeds
+    }
     done = {(outcome.name, outcome.config): outcome for outcome in _read(file)}
-    for name, config in trials.items():
-        if (name, config) in done:
-            continue
-        tell = None if on_progress is None else partial(on_progress, name)
-        folder = file.with_suffix("") / name.replace("/", "_").replace(" ", "-")
-        outcome = run_trial(processed, Trial(name=name, config=config), folder, tell)
-        with file.open("a") as stream:
-            stream.write(outcome.model_dump_json() + "\n")
-        done[name, config] = outcome
+    missing = [(name, config) for name, config in trials.items() if (name, config) not in done]
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [
+            pool.submit(
+                run_trial,
+                processed,
+                Trial(name=name, config=config),
+                file.with_suffix("") / name.replace("/", "_").replace(" ", "-"),
+                None if on_progress is None else partial(on_progress, name),
+            )
+            for name, config in missing
+        ]
+        for finished in as_completed(running):
+            outcome = finished.result()
+            with file.open("a") as stream:
+                stream.write(outcome.model_dump_json() + "\n")
+            done[outcome.name, outcome.config] = outcome
     chosen = [done[name, config] for name, config in trials.items()]
     return sorted(chosen, key=lambda outcome: outcome.validation or 0.0)
+
+
+def _paces(processed: Path, rows: Sequence[str], file: Path, threads: int) -> Mapping[str, float]:
+    """Images a minute of each row, measured where `file` does not say, and kept there."""
+    known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    for row in rows:
+        if row not in known:
+            config = configure(
+                row, 0, budget_minutes=PACE_MINUTES, validation_images=0, threads=threads
+            )
+            folder = file.with_suffix("") / row.replace("/", "_")
+            told: list[Progress] = []
+            run_trial(processed, Trial(name=row, config=config), folder, told.append)
+            known[row] = 60 * told[-1].images_per_second
+            whole = file.with_suffix(".part")
+            whole.write_text(json.dumps(known, indent=1) + "\n")
+            whole.replace(file)
+    return known
 
 
 def _read(file: Path) -> list[Outcome]:

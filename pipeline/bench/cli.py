@@ -82,12 +82,17 @@ def ablate_recipe(
     file: Annotated[
         Path, typer.Option("-o", "--out", help="JSON lines; a row that is there is not repeated.")
     ] = Path("state/bench/ablation.jsonl"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings side by side, each with its share of the cores.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Train each row for the same minutes and rank them by the validation split.
 
     A row is the default recipe with the keys of params.yaml's `train` and `train.recipe` that it
-    names. Outcomes are appended to a file, so a run that was ended goes on where it was.
+    names. Its speed is measured first, which takes seconds and wants an idle machine; then it is
+    shown as many images as its minutes are worth at that speed, so what else runs does not count.
+    Outcomes are appended to a file, so a run that was ended goes on where it was.
     """
     from pipeline.bench.ablation import ROWS, ablate
     from pipeline.bench.data import prepare
@@ -96,7 +101,7 @@ def ablate_recipe(
     processed = prepare(data, size)
     file.parent.mkdir(parents=True, exist_ok=True)
     with training_bars(console) as tell:
-        outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, tell)
+        outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, jobs, tell)
     if as_json:
         Console().print_json(data=[one.model_dump(mode="json") for one in outcomes])
     else:

@@ -1,3 +1,5 @@
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 
 from model.config import TrainConfig
 from model.families import recipe_class
+from model.training import Progress
 from pipeline.bench import ablation
 from pipeline.bench.ablation import ROWS, ablate, configure
 from pipeline.bench.trial import Outcome, Trial
@@ -25,18 +28,21 @@ def processed(tmp_path: Path) -> Path:
 
 
 def test_a_row_changes_what_it_names_and_nothing_else() -> None:
-    plain, changed = configure("default", 4, 0), configure("gamma=1,batch=16,seed=3", 4, 0)
+    plain, changed = (
+        configure("default", 0, kimg=4.0),
+        configure("gamma=1,batch=16,seed=3", 0, kimg=4.0),
+    )
     assert plain.recipe == TrainConfig().recipe
-    assert plain.budget_minutes == 4
+    assert plain.kimg == 4
     assert changed.seed == 3
     assert changed.recipe == plain.recipe.model_copy(update={"gamma": 1.0, "batch": 16})
-    other = configure("family=vae,beta=2", 4, 0)
+    other = configure("family=vae,beta=2", 0)
     assert other.recipe == recipe_class("vae")(beta=2.0)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_of_the_ablation_can_be_trained_and_is_one_factor(row: str) -> None:
-    default, config = configure("default", 4, 0), configure(row, 4, 0)
+    default, config = configure("default", 0), configure(row, 0)
     assert (config == default) == (row == "default")
 
 
@@ -46,7 +52,7 @@ def test_every_row_of_the_ablation_can_be_trained_and_is_one_factor(row: str) ->
 )
 def test_a_row_that_cannot_be_is_refused(row: str, message: str) -> None:
     with pytest.raises(BadInputError, match=message):
-        configure(row, 4, 0)
+        configure(row, 0)
 
 
 def _outcome(trial: Trial, validation: float) -> Outcome:
@@ -62,23 +68,51 @@ def test_rows_are_ranked_appended_and_not_repeated(
 ) -> None:
     trained: list[str] = []
 
-    def run(_processed: Path, trial: Trial, _out: Path, _tell: object) -> Outcome:
+    def run(
+        _processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
+    ) -> Outcome:
         trained.append(trial.name)
+        if tell:
+            # batch=16 is twice as fast: it is shown twice the images.
+            speed = 200.0 if trial.config.recipe.batch == 16 else 100.0
+            tell(Progress(8, 8, {}, images_per_second=speed, eta_seconds=0.0))
         return _outcome(trial, {"batch=16 seed 0": 0.1}.get(trial.name, 0.5))
 
     monkeypatch.setattr(ablation, "run_trial", run)
     file = tmp_path / "rows.jsonl"
-    first = ablate(tmp_path, ["default", "batch=16"], 4, [0], file)
+    rows = ["default", "batch=16"]
+    first = ablate(tmp_path, rows, 4, [0], file)
     assert [one.name for one in first] == ["batch=16 seed 0", "default seed 0"]
-    # A kill cut the last line short: its row is trained again, the other is not.
+    assert [one.config.kimg for one in first] == [48.0, 24.0]
+    # A kill cut the last line short: its row is trained again, the other is not, and no speed is
+    # measured again.
     file.write_text(file.read_text()[:-20])
-    again = ablate(tmp_path, ["default", "batch=16"], 4, [0], file)
+    again = ablate(tmp_path, rows, 4, [0], file)
     assert again == first
-    assert trained == ["default seed 0", "batch=16 seed 0", "batch=16 seed 0"]
+    assert trained == ["default", "batch=16", "default seed 0", "batch=16 seed 0", trained[-1]]
     # Other minutes are another trial.
     ablate(tmp_path, ["default"], 5, [0], file)
-    assert trained[-1] == "default seed 0"
-    assert len(trained) == 4
+    assert trained[5:] == ["default seed 0"]
+
+
+def test_trainings_side_by_side_share_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def run(
+        _processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
+    ) -> Outcome:
+        if tell:
+            tell(Progress(8, 8, {}, images_per_second=100.0, eta_seconds=0.0))
+        else:
+            together.wait()  # passes only when both trainings run at once
+        return _outcome(trial, 0.5)
+
+    monkeypatch.setattr(ablation, "run_trial", run)
+    monkeypatch.setattr(ablation, "cores", lambda: 6)
+    outcomes = ablate(tmp_path, ["default"], 4, [0, 1], tmp_path / "rows.jsonl", jobs=2)
+    assert [one.config.threads for one in outcomes] == [3, 3]
 
 
 def test_a_trial_is_a_training_in_a_process_of_its_own(processed: Path, tmp_path: Path) -> None:
