@@ -31,6 +31,8 @@ HISTORY_ROWS = 100
 PROGRESS_SECONDS = 1.0
 WATCH_EVERY = 8
 """Steps from one look at held-out images to the next."""
+MEMBERS, MEMBERS_AT_ONCE = 1000, 50
+"""Images a side of the membership scores, at most."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class TrainResult:
         ended: finished, or patience: the run ended early.
         repeatable: a function of its arguments on this machine: not by the clock, not resumed
             elsewhere.
+        membership: what the training's networks say of up to `MEMBERS` images learned from and
+            as many held-out ones (`Learner.familiarity`), float64 [N] by `train` and `held_out`;
+            empty without held-out images.
     """
 
     weights: dict[str, Tensor]
@@ -74,6 +79,7 @@ class TrainResult:
     best_images_seen: int
     ended: str
     repeatable: bool
+    membership: dict[str, NDArray[np.float64]]
 
 
 class Stopped(Exception):  # noqa: N818 - an order that was followed, not an error
@@ -182,7 +188,8 @@ def fit(
     while not run.over():
         run.step()
     run.watch.stop_if_told()
-    return run.result()
+    sides = {} if held_out is None else {"train": (images, labels), "held_out": held_out}
+    return run.result({side: run.familiarity(*arrays) for side, arrays in sides.items()})
 
 
 @dataclass
@@ -252,7 +259,21 @@ class _Run:
             }
             checkpoints.save(self.record.images_seen, state)
 
-    def result(self) -> TrainResult:
+    def familiarity(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The learner's scores of at most `MEMBERS` images, evenly spaced over the arrays."""
+        rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), MEMBERS)).astype(int))
+        device, scores = self.runtime.device, []
+        for start in range(0, len(rows), MEMBERS_AT_ONCE):
+            chosen = rows[start : start + MEMBERS_AT_ONCE]
+            batch = to_float(torch.from_numpy(np.array(images[chosen])).to(device))
+            which = torch.from_numpy(np.array(labels[chosen])).to(device)
+            with torch.no_grad():
+                scores.append(self.learner.familiarity(batch, which).double().cpu().numpy())
+        return np.concatenate(scores)
+
+    def result(self, membership: dict[str, NDArray[np.float64]]) -> TrainResult:
         record = self.record
         best = float(record.images_seen)
         if record.best:
@@ -268,6 +289,7 @@ class _Run:
             best_images_seen=int(best),
             ended="finished" if record.done >= 1 else "patience",
             repeatable=not self.config.budget_minutes and not record.inexact,
+            membership=membership,
         )
 
 

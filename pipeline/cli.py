@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline.bench.cli import bench_app
 from pipeline.console.tables import bars
+from pipeline.datasets.cli import data_app
 from pipeline.errors import BadInputError, ExitCode, run_as_command
 from pipeline.settings import Settings
 
@@ -31,6 +32,7 @@ task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_hel
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
 
 console = Console()
 
@@ -296,6 +298,82 @@ def generate(
     else:
         what = f"a walk through {count}" if interpolate else f"{len(files)}"
         console.print(f"{what} synthetic {label} images in {out}", highlight=False)
+
+
+Judging = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of class folders; its test part, split by patients as ingest does, judges. "
+        "Default: the images that judged the version's own run.",
+    ),
+]
+
+
+@app.command()
+def evaluate(
+    version: Annotated[str | None, typer.Option(help="Version number or alias.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Instead: folder of generator.safetensors and config.json.")
+    ] = None,
+    data: Judging = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for evaluation.json and the pictures.")
+    ] = Path("evaluation"),
+    as_json: Json = False,
+) -> None:
+    """Score a generator on held-out images, outside any run; nothing is decided by it.
+
+    It is scored as params.yaml's `evaluate` says. Figures compare only within one protocol: to
+    set two versions side by side, use `medloom compare`.
+    """
+    from pipeline.console.tables import bars_of_steps, evaluation_table
+    from pipeline.evaluating import evaluate_folder, evaluate_version
+
+    if (version is None) == (weights is None):
+        raise BadInputError("give either --version or --weights, such as --version champion")
+    with bars_of_steps(Console(stderr=True)) as tell:
+        if version is not None:
+            number, found = evaluate_version(_project(), version, data, out, tell)
+            title = f"version {number}"
+        else:
+            if data is None:
+                raise BadInputError("--weights needs --data, a folder of class folders of images")
+            cache = _settings().cache / "features"
+            found, title = (
+                evaluate_folder(Path(weights or ""), data, out, cache, tell),
+                str(weights),
+            )
+    if as_json:
+        console.print_json(data=found.model_dump(mode="json"))
+    else:
+        console.print(evaluation_table(found, title))
+        console.print(f"evaluation.json and pictures in {out}", highlight=False)
+
+
+@app.command("compare")
+def compare_two(
+    first: Annotated[str, typer.Argument(help="Version number or alias.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    data: Judging = None,
+    as_json: Json = False,
+) -> None:
+    """Score two versions by the same images and seeds, and test the difference group by group.
+
+    Nothing is promoted and no look at the test split is booked, but whoever compares often and
+    keeps what looks best wears the test split all the same. An older version may have learned
+    from images that are test images today; --data with patients that neither knows is fair.
+    """
+    from pipeline.console.tables import bars_of_steps, compared_table
+    from pipeline.evaluating import compare_versions
+
+    with bars_of_steps(Console(stderr=True)) as tell:
+        found = compare_versions(_project(), first, second, data, tell)
+    if as_json:
+        parts = found._asdict().items()
+        console.print_json(data={name: part.model_dump(mode="json") for name, part in parts})
+    else:
+        console.print(compared_table(found, first, second))
 
 
 @app.command()

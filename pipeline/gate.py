@@ -10,7 +10,7 @@ or of few groups, would promote far too often at no difference at all.
 import bisect
 import math
 from statistics import fmean, variance
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -91,6 +91,19 @@ class Comparison(Section):
     by_seed: tuple[float, ...]
     groups_needed: int | None
 
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Two-sided interval of the improvement, over new groups and new fakes."""
+        half = _t_quantile((1 - confidence) / 2, self.groups) * self.standard_error
+        return self.improvement - half, self.improvement + half
+
+
+class Compared(NamedTuple):
+    """Two versions under one protocol; the comparison's positive side is the second one's."""
+
+    first: Evaluation
+    second: Evaluation
+    comparison: Comparison
+
 
 class Verdict(Section):
     """What was decided and everything it was decided by."""
@@ -126,7 +139,7 @@ def decide(
     comparison = None
     if champion is not None:
         require_same_protocol(candidate, champion)
-        comparison = _compare(candidate, champion, rules)
+        comparison = compare(candidate, champion, rules)
         checks += _primary(comparison, champion, rules, looks_used)
     outcome, reason = _conclude(checks, champion)
     return Verdict(
@@ -211,8 +224,12 @@ def _rule(name: str, passed: bool | None, value: float, limit: float, says: str)
 # -- the comparison with the champion --------------------------------------------------------------
 
 
-def _compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> Comparison:
-    """Champion's minus candidate's score a group; more is better for the candidate."""
+def compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> Comparison:
+    """Champion's minus candidate's score a group; more is better for the candidate.
+
+    Raises:
+        BadInputError: there are fewer than two groups.
+    """
     groups = sorted(candidate.group_scores)
     if len(groups) < 2:
         raise BadInputError("the test split has fewer than two groups: ingest more patients")

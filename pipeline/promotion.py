@@ -1,23 +1,21 @@
 """From a finished run to a version, a verdict and, if it is earned, a champion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline import services, tasks
 from pipeline.errors import BadInputError
+from pipeline.evaluating import fakes_of_version
 from pipeline.gate import GateConfig, decide
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
 from pipeline.processed import Processed
 from pipeline.registry import Candidate, Registry
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
-from pipeline.scoring import draw_fakes, score_images
+from pipeline.scoring import score_images
 from pipeline.sections import load_section
 from pipeline.settings import Settings
 
@@ -150,19 +148,17 @@ class _Judge:
         """The champion under the candidate's protocol: same real images, numbers and seeds."""
         config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
         processed = Processed.load(self.work.folder / "data" / "processed")
-        size = int(processed.test.images.shape[1])
 
-        def sample(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
-            self.say(what=f"images of version {champion.version}", done=seed, total=0)
-            return _resized(self.registry.draw(champion.version, labels, seed), size)
+        def tell(what: str, done: int, total: int) -> None:
+            self.say(what=what, done=done, total=total)
 
         return score_images(
-            draw_fakes(sample, processed, config),
+            fakes_of_version(self.registry, champion.version, processed, config, tell),
             processed,
             config,
             champion.weights_sha256,
             cache=self.settings.cache / "features",
-            on_progress=lambda what, done, total: self.say(what=what, done=done, total=total),
+            on_progress=tell,
         ).evaluation
 
     def _try_out(self, version: int, candidate: Evaluation) -> None:
@@ -176,11 +172,3 @@ class _Judge:
                 f"version {version} answers with {images.shape} and {images.std():.1f} grey "
                 f"levels of deviation; expected are {size} x {size} images that are not blank"
             )
-
-
-def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A champion of another size is brought to the candidate's, as preprocess does."""
-    if images.shape[1] == size:
-        return images
-    bicubic = Image.Resampling.BICUBIC
-    return np.stack([np.asarray(Image.fromarray(i).resize((size, size), bicubic)) for i in images])

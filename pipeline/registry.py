@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import mlflow.pyfunc
@@ -35,10 +35,18 @@ from pipeline.errors import BadInputError, TransientError
 from pipeline.settings import PROJECT_ROOT
 
 WEIGHTS_TAG = "medloom.weights_sha256"
+CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
 CHAMPION, PREVIOUS = "champion", "previous"
 
 # What a consumer needs besides this version's own files; pins follow what trained it.
 _CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
+
+
+class Draws(NamedTuple):
+    """What a version draws: class names in label order, and pixels a side."""
+
+    classes: tuple[str, ...]
+    image_size: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,13 @@ class Registry:
         sha256 = _sha256(weights)
         if (version := self.find_by_weights(sha256)) is not None:
             return version
-        tags = {**candidate.tags, WEIGHTS_TAG: sha256, "medloom.synthetic": "YES"}
+        tags = {
+            **candidate.tags,
+            WEIGHTS_TAG: sha256,
+            CLASSES_TAG: ",".join(candidate.classes),
+            SIZE_TAG: str(candidate.image_size),
+            "medloom.synthetic": "YES",
+        }
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
             with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags):
@@ -179,6 +193,21 @@ class Registry:
         """The lineage tags of a version."""
         with _as_transient(self.uri):
             return dict(self._client.get_model_version(self.model, str(version)).tags)
+
+    def draws(self, version: int) -> Draws:
+        """What a version draws.
+
+        Raises:
+            BadInputError: it was registered before versions said so.
+        """
+        tags = self.tags(version)
+        try:
+            return Draws(tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG]))
+        except KeyError as missing:
+            raise BadInputError(
+                f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
+                "from the config.json among its artifacts"
+            ) from None
 
     # -- images ----------------------------------------------------------------------------------
 

@@ -24,16 +24,16 @@ from pipeline.report.facts import (
     SplitCount,
     TaskFacts,
 )
-from pipeline.report.render import ReportImages, render_report
+from pipeline.report.render import ReportImages, render_report, write_facts
 from pipeline.scores import EVALUATION_FILE, Evaluation
 from pipeline.settings import Settings
 
 ORDER = ("ingest", "plan", "preprocess", "train", "evaluate", "register", "promote")
-PAGE, SAMPLES = "report.html", "samples.png"
+PAGE, FACTS, SAMPLES = "report.html", "report.json", "samples.png"
 
 
 def write_report(settings: Settings, run: tasks.RunFolder) -> Path:
-    """Write the run's page from whatever the run came to; returns the file.
+    """Write the run's page, and its facts as JSON, from whatever the run came to; returns the page.
 
     Nothing in it names a source file: the local index's names stay on this machine.
     """
@@ -48,11 +48,14 @@ def write_report(settings: Settings, run: tasks.RunFolder) -> Path:
                 shutil.copyfile(grids[-1], run.folder / SAMPLES)
         facts = gather(settings, ledger, results, work)
         page = render_report(facts, ReportImages.of(reports), run.folder / PAGE)
+        write_facts(facts, run.folder / FACTS)
     if facts.model and facts.model.version:
         from pipeline.registry import Registry
 
         with services.mlflow(settings) as uri:
-            Registry(uri, settings.model).attach_report(facts.model.version, page)
+            registry = Registry(uri, settings.model)
+            for file in (page, run.folder / FACTS):
+                registry.attach_report(facts.model.version, file)
     return page
 
 
@@ -172,5 +175,6 @@ def _task(name: str, result: dict[str, Any]) -> TaskFacts:
         name=name,
         outcome=str(result.get("outcome", "not run")),
         seconds=result.get("seconds"),
+        joules=result.get("joules"),
         tries=int(result.get("tries", 1)),
     )

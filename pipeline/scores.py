@@ -16,7 +16,13 @@ from pipeline.errors import BadInputError
 EVALUATION_FILE = "evaluation.json"
 
 KERNEL, FRECHET, DIVERSITY = "kernel_distance", "frechet_distance", "ms_ssim_within_class"
+FRECHET_INFINITY = "frechet_distance_infinity"
+PRECISION, RECALL, DENSITY, COVERAGE = "precision", "recall", "density", "coverage"
 NEAREST, CLOSE, COPIES = "nearest_ssim", "close_share", "copy_share"
+NNDR, AUTHENTIC, C_T = "nndr", "authentic_share", "c_t"
+MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
+HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
+AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
 class EvaluateConfig(Section):
@@ -34,6 +40,9 @@ class EvaluateConfig(Section):
     seed: int = Field(default=0, ge=0, description="of every other draw: pairs, subsets, halves")
     pairs: int = Field(default=200, ge=10, description="random pairs a class for MS-SSIM")
     neighbours: int = Field(default=10, ge=1, description="by feature, compared exactly by SSIM")
+    prdc_k: int = Field(
+        default=5, ge=1, le=50, description="neighbours of precision, recall, density, coverage"
+    )
     copy_correlation: float = Field(
         default=0.97, gt=0.5, lt=1, description="above it a generated image is a training image"
     )
@@ -54,6 +63,7 @@ class Protocol(Section):
     extractor: str
     weights_sha256: str
     resize: str
+    fast_path: str
     image_size: int
     classes: tuple[str, ...]
     real_sha256: str
@@ -65,9 +75,10 @@ class Protocol(Section):
     seed: int
     pairs: int
     neighbours: int
+    prdc_k: int
     copy_correlation: float
     ms_ssim_betas: tuple[float, ...]
-    version: int = 1
+    version: int = 2
 
 
 class Figure(Section):
@@ -99,6 +110,26 @@ class Figure(Section):
     n_fake: int
 
 
+class Statistic(Section):
+    """A statistic of single images: do its distributions over real and generated ones agree?
+
+    Attributes:
+        name: mean, psd_slope, object_count, … (`model.metrics.canonical_statistics`).
+        ks: largest distance of the two distribution functions, generated against test images.
+        floor: the same of training against test images.
+        p_holm: of `ks`, corrected over all the statistics.
+        outside: share of generated images outside the 1-99 % range of the test images.
+        outside_floor: the same of training images.
+    """
+
+    name: str
+    ks: float
+    floor: float
+    p_holm: float
+    outside: float
+    outside_floor: float
+
+
 class Evaluation(Section):
     """Everything measured of one generator.
 
@@ -110,6 +141,7 @@ class Evaluation(Section):
             the same for every model under this protocol (`model.metrics.kernel_distance_by_group`).
         fake_variance: what the finite number of fakes adds to the variance of their mean.
         classes_drawn: classes that the generator could draw.
+        statistics: of single images, one by one.
         baseline_family: what stands beside it, trained for the same length; None: nothing.
         baseline: the figures of that one, under the same protocol.
     """
@@ -120,6 +152,7 @@ class Evaluation(Section):
     group_scores: dict[str, tuple[float, ...]]
     fake_variance: float = Field(ge=0)
     classes_drawn: tuple[str, ...]
+    statistics: tuple[Statistic, ...] = ()
     baseline_family: str | None = None
     baseline: "Evaluation | None" = None
 
@@ -145,6 +178,8 @@ class Evaluation(Section):
             values = {"": figure.value, "_floor": figure.floor, "_low": figure.low}
             values["_high"] = figure.high
             flat |= {name + end: value for end, value in values.items() if value is not None}
+        for one in self.statistics:
+            flat |= {f"ks_{one.name}": one.ks, f"ks_{one.name}_floor": one.floor}
         if self.baseline:
             beside = self.baseline.flat()
             flat |= {f"baseline_{self.baseline_family}_{name}": beside[name] for name in beside}

@@ -12,7 +12,19 @@ from model import metrics
 from model.features import extract, extractor_protocol
 from model.metrics.ms_ssim import betas_for
 from pipeline.errors import BadInputError
-from pipeline.measures import LEAST_IMAGES, Side, copies, distances, diversity, nearness
+from pipeline.measures import (
+    LEAST_IMAGES,
+    Canonical,
+    Side,
+    canonical,
+    copies,
+    coverage,
+    distances,
+    diversity,
+    matched,
+    nearness,
+    nearness_of_features,
+)
 from pipeline.processed import Processed, SplitArrays
 from pipeline.scores import EvaluateConfig, Evaluation, Protocol
 
@@ -34,9 +46,10 @@ class Fakes:
 
 @dataclass(frozen=True)
 class Scored:
-    """An evaluation, and the pairs that the report shows: most similar first."""
+    """An evaluation, and what the report's pictures show: pairs, most similar first; statistics."""
 
     evaluation: Evaluation
+    canonical: Canonical
     nearest_fakes: NDArray[np.int64]
     nearest_train: NDArray[np.int64]
     nearest_ssim: NDArray[np.float64]
@@ -86,18 +99,26 @@ def score_images(
     test = _real_side(processed.test, slice(None), config, cache, tell, "test features")
     train = _real_side(processed.train, chosen, config, cache, tell, "train features")
     fake = _features_of(fakes, config, tell)
-    tell("metrics", 0, 4)
-    figures = distances(test, train, fake, config, processed.classes)
-    tell("metrics", 1, 4)
+    control = matched(train, fake, config.seed)
+    parts = iter(range(1, 7))
+    tell("metrics", 0, 6)
+    figures = distances(test, control, fake, config, processed.classes)
+    tell("metrics", next(parts), 6)
+    figures += coverage(test, control, fake, config, processed.classes)
+    figures += nearness_of_features(fake, test, train, config)
+    tell("metrics", next(parts), 6)
     figures += diversity(train, fake, config, processed.classes)
-    tell("metrics", 2, 4)
+    tell("metrics", next(parts), 6)
     near = metrics.nearest_ssim(
         fake.images, train.images, fake.features, train.features, config.neighbours
     )
     figures += nearness(near, test, train, config)
-    tell("metrics", 3, 4)
+    tell("metrics", next(parts), 6)
     figures.append(copies(fake, test, processed.train, config))
-    tell("metrics", 4, 4)
+    tell("metrics", next(parts), 6)
+    statistics = canonical(test, control, fake)
+    figures += statistics.figures
+    tell("metrics", next(parts), 6)
     order = np.argsort(-near.score, kind="stable")
     evaluation = Evaluation(
         model=model,
@@ -108,8 +129,9 @@ def score_images(
             test.features, test.groups, fake.features, fake.labels
         ),
         classes_drawn=tuple(processed.classes[label] for label in np.unique(fakes.labels)),
+        statistics=statistics.statistics,
     )
-    return Scored(evaluation, order, chosen[near.which[order]], near.score[order])
+    return Scored(evaluation, statistics, order, chosen[near.which[order]], near.score[order])
 
 
 def _class_mix(labels: NDArray[np.int64], classes: int, config: EvaluateConfig) -> list[int]:
@@ -185,6 +207,7 @@ def _protocol(fakes: Fakes, processed: Processed, trained: int, config: Evaluate
         extractor=extractor["extractor"],
         weights_sha256=extractor["weights_sha256"],
         resize=extractor["resize"],
+        fast_path=extractor["fast_path"],
         image_size=side,
         classes=processed.classes,
         real_sha256=_hash(processed.test),
@@ -196,6 +219,7 @@ def _protocol(fakes: Fakes, processed: Processed, trained: int, config: Evaluate
         seed=config.seed,
         pairs=config.pairs,
         neighbours=config.neighbours,
+        prdc_k=config.prdc_k,
         copy_correlation=config.copy_correlation,
         ms_ssim_betas=tuple(round(beta, 6) for beta in betas_for(side)),
     )

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.energy import EnergyMeter
 from pipeline.errors import BadInputError, NothingNewError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.index import LocalIndex
@@ -69,7 +70,7 @@ class RunFolder:
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
         """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
         facts: dict[str, Any] = {}
-        started = time.time()
+        started, meter = time.time(), EnergyMeter()
         try:
             yield facts
         except NothingNewError as nothing:
@@ -82,7 +83,11 @@ class RunFolder:
             facts["outcome"] = "done"
         finally:
             facts.setdefault("outcome", "ended from outside")
-            took = {"started": started, "seconds": time.time() - started}
+            took = {
+                "started": started,
+                "seconds": time.time() - started,
+                "joules": meter.joules(),
+            }
             self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
 
 

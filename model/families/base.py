@@ -82,6 +82,21 @@ class Learner(ABC):
         """
 
     @abstractmethod
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """How much images look like those learned from, by this training's own networks.
+
+        What an attacker who holds the checkpoint would tell members of the training set by
+        (`model.metrics.membership_inference`); nothing is changed.
+
+        Args:
+            images: float32 [N, 1, H, W] in [-1, 1].
+            labels: int64 [N].
+
+        Returns:
+            float32 [N], higher for what looks learned from.
+        """
+
+    @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """Every network that computes, by name."""
 

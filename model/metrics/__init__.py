@@ -4,8 +4,16 @@ None of them knows a file, a network or a configuration. What a number may be co
 its protocol, which the caller records beside it.
 """
 
+from .canonical import (
+    CanonicalComparison,
+    CanonicalStatistics,
+    StatisticComparison,
+    canonical_statistics,
+    compare_statistics,
+)
 from .copies import best_correlation
-from .frechet import frechet_distance
+from .copying import Beside, CopyingReport, copying_report
+from .frechet import FrechetInfinity, frechet_distance, frechet_distance_infinity
 from .kernel import (
     Interval,
     fake_term_variance,
@@ -13,20 +21,36 @@ from .kernel import (
     kernel_distance_by_group,
     kernel_distance_interval,
 )
+from .membership import MembershipInference, membership_inference
 from .ms_ssim import WithinClass, ms_ssim, ms_ssim_within_class
 from .nearest import Nearest, nearest_ssim
+from .prdc import PRDC, precision_recall_density_coverage
 
 __all__ = [
+    "PRDC",
+    "Beside",
+    "CanonicalComparison",
+    "CanonicalStatistics",
+    "CopyingReport",
+    "FrechetInfinity",
     "Interval",
+    "MembershipInference",
     "Nearest",
+    "StatisticComparison",
     "WithinClass",
     "best_correlation",
+    "canonical_statistics",
+    "compare_statistics",
+    "copying_report",
     "fake_term_variance",
     "frechet_distance",
+    "frechet_distance_infinity",
     "kernel_distance",
     "kernel_distance_by_group",
     "kernel_distance_interval",
+    "membership_inference",
     "ms_ssim",
     "ms_ssim_within_class",
     "nearest_ssim",
+    "precision_recall_density_coverage",
 ]

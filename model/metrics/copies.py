@@ -9,7 +9,7 @@ _ROWS = 256
 
 
 def best_correlation(
-    queries: NDArray[np.uint8], gallery: NDArray[np.uint8], shift: int = 2
+    queries: NDArray[np.uint8], gallery: NDArray[np.uint8], shift: int = 2, cell: int = 1
 ) -> Nearest:
     """Highest correlation of each query with any gallery image, over small shifts.
 
@@ -18,26 +18,29 @@ def best_correlation(
     It is the rule by which ingest joins images to a group, made tolerant, and every pair is
     compared: none is missed by a choice of neighbours.
 
+    Means of `cell` x `cell` pixels are compared, taken after the shift: of images averaged first,
+    a shift of half a cell could not be undone, and it takes a copy from 1.00 to 0.94.
+
     Args:
         queries, gallery: uint8 [Q, H, W] and [K, H, W] of one size.
         shift: in pixels; (2 shift + 1)^2 positions are tried.
+        cell: side of the box means, in pixels.
 
     Returns:
         Best correlation (float64 [Q], -1 to 1) and the gallery index (int64 [Q]).
     """
     if queries.shape[1:] != gallery.shape[1:]:
         raise ValueError(f"image sizes differ: {queries.shape[1:]} and {gallery.shape[1:]}")
-    height, width = gallery.shape[1:]
-    centre = gallery[:, shift : height - shift, shift : width - shift]
-    reference = _standardised(centre)
+    high, wide = ((side - 2 * shift) // cell * cell for side in gallery.shape[1:])
+    reference = _standardised(gallery[:, shift : shift + high, shift : shift + wide], cell)
     best = np.full(len(queries), -np.inf)
     index = np.zeros(len(queries), dtype=np.int64)
     steps = range(2 * shift + 1)
     for top, left in ((top, left) for top in steps for left in steps):
-        window = queries[:, top : top + centre.shape[1], left : left + centre.shape[2]]
+        window = queries[:, top : top + high, left : left + wide]
         for start in range(0, len(queries), _ROWS):
             rows = slice(start, start + _ROWS)
-            correlation = _standardised(window[rows]) @ reference.T
+            correlation = _standardised(window[rows], cell) @ reference.T
             nearest = correlation.argmax(1)
             value = correlation[np.arange(len(nearest)), nearest]
             better = value > best[rows]
@@ -46,9 +49,11 @@ def best_correlation(
     return Nearest(best, index)
 
 
-def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Flattened, mean removed, of unit length; a constant image becomes zeros. float32 [N, P]."""
-    flat = images.reshape(len(images), -1).astype(np.float32)
+def _standardised(images: NDArray[np.uint8], cell: int) -> NDArray[np.float32]:
+    """Box means, flat, mean removed, of unit length; a constant image is zeros. [N, cells]."""
+    number, high, wide = images.shape
+    boxes = images.reshape(number, high // cell, cell, wide // cell, cell)
+    flat: NDArray[np.float32] = boxes.mean((2, 4), dtype=np.float32).reshape(number, -1)
     flat -= flat.mean(1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     flat /= np.maximum(length, 1e-6)

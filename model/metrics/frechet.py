@@ -1,7 +1,30 @@
-"""Frechet distance of two feature sets, each taken as a Gaussian."""
+"""Frechet distance of two feature sets, each taken as a Gaussian, and its limit of many fakes."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Features = NDArray[np.float64]
+
+_POINTS = 12
+
+
+class FrechetInfinity(NamedTuple):
+    """The Frechet distance extrapolated to infinitely many fakes.
+
+    Attributes:
+        value: the intercept; not clipped, so it may be below zero.
+        standard_error: of the intercept, by least squares.
+        sizes: int64 [P], fakes behind each point, ascending.
+        distances: float64 [P], the Frechet distance at each size.
+    """
+
+    value: float
+    standard_error: float
+    sizes: NDArray[np.int64]
+    distances: Features
 
 
 def frechet_distance(real: ArrayLike, fake: ArrayLike) -> float:
@@ -18,19 +41,60 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike) -> float:
         real: [N, d], N >= 2.
         fake: [M, d], M >= 2.
     """
-    x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
-    if min(len(x), len(y)) < 2:
-        raise ValueError(f"at least two rows a side are needed, got {len(x)} and {len(y)}")
-    shift = x.mean(0) - y.mean(0)
-    a, b = _factor(x), _factor(y)
-    overlap = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    distance = shift @ shift + np.sum(a * a) + np.sum(b * b) - 2 * overlap
+    x, y = _pair(real, fake)
+    return _distance(x.mean(0), _factor(x), y)
+
+
+def frechet_distance_infinity(real: ArrayLike, fake: ArrayLike, seed: int) -> FrechetInfinity:
+    """The intercept of the Frechet distance regressed on 1/N, N the number of fakes.
+
+    Chong and Forsyth 2020 (arXiv 1911.07023): to first order the distance of N fakes is
+    FD_inf + c / N, with c depending on the model. Twelve sizes evenly from M/4 to M; the fakes of
+    each are the head of a permutation of their own, the last are all of them.
+
+    What it does not undo: the real side stays finite, and its bias stays in the intercept, so
+    compare at one set of real images, with the floor beside it. Far below the number of directions
+    that the features fill, the curve bends and the intercept falls too low (by a sixth at 150
+    fakes in 32 even dimensions, by a fiftieth at 600). The points share fakes, so the standard
+    error tells how straight the line is, and is about half the spread over new fakes.
+
+    Args:
+        real: [N, d], N >= 2; factorised once.
+        fake: [M, d], M >= 60, so that the smallest size has 15.
+        seed: of the permutations.
+
+    Raises:
+        ValueError: too few rows to regress on.
+    """
+    x, y = _pair(real, fake)
+    if len(y) < 5 * _POINTS:
+        raise ValueError(f"extrapolation needs at least {5 * _POINTS} fakes, got {len(y)}")
+    rng = np.random.default_rng(seed)
+    mean, factor = x.mean(0), _factor(x)
+    sizes = np.linspace(len(y) / 4, len(y), _POINTS).round().astype(np.int64)
+    distances = np.array([_distance(mean, factor, y[rng.permutation(len(y))[:n]]) for n in sizes])
+    line = stats.linregress(1 / sizes, distances)
+    return FrechetInfinity(float(line.intercept), float(line.intercept_stderr), sizes, distances)
+
+
+def _distance(mean: Features, factor: Features, fake: Features) -> float:
+    """From the mean [d] and `_factor` [r, d] of one side to the rows [M, d] of the other."""
+    shift, other = mean - fake.mean(0), _factor(fake)
+    overlap = np.linalg.svd(factor @ other.T, compute_uv=False).sum()
+    distance = shift @ shift + np.sum(factor * factor) + np.sum(other * other) - 2 * overlap
     return float(max(distance, 0.0))
 
 
-def _factor(features: NDArray[np.float64]) -> NDArray[np.float64]:
+def _factor(features: Features) -> Features:
     """A [min(N, d), d] with A^T A the sample covariance."""
-    centred: NDArray[np.float64] = (features - features.mean(0)) / np.sqrt(len(features) - 1)
+    centred: Features = (features - features.mean(0)) / np.sqrt(len(features) - 1)
     if len(centred) <= centred.shape[1]:
         return centred
     return np.linalg.qr(centred)[1]
+
+
+def _pair(real: ArrayLike, fake: ArrayLike) -> tuple[Features, Features]:
+    x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"at least two rows a side are needed, got {len(x)} and {len(y)}")
+    return x, y

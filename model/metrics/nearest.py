@@ -1,10 +1,13 @@
-"""How close each image comes to its nearest neighbour in another set, by SSIM."""
+"""Nearest neighbours in another set: by feature for all, and by SSIM among those."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skimage.metrics import structural_similarity
+
+Features = NDArray[np.float64]
 
 _ROWS = 512
 
@@ -13,6 +16,13 @@ class Nearest(NamedTuple):
     """Best score of each query (float64 [Q]) and the gallery image that gave it (int64 [Q])."""
 
     score: NDArray[np.float64]
+    which: NDArray[np.int64]
+
+
+class Neighbours(NamedTuple):
+    """Euclidean distances (float64 [N, count], ascending) and the rows they lead to (int64)."""
+
+    distance: Features
     which: NDArray[np.int64]
 
 
@@ -31,9 +41,10 @@ def nearest_ssim(
     Args:
         queries, gallery: uint8 [Q, H, W] and [K, H, W].
         query_features, gallery_features: [Q, d] and [K, d], for the choice of neighbours.
-        neighbours: compared per query.
+        neighbours: compared per query, or all K where there are fewer.
     """
-    candidates = _nearest(np.asarray(query_features), np.asarray(gallery_features), neighbours)
+    x, y = np.asarray(query_features, np.float64), np.asarray(gallery_features, np.float64)
+    candidates = nearest_rows(x, y, min(neighbours, len(y))).which
     score = np.empty(len(queries))
     which = np.empty(len(queries), dtype=np.int64)
     for row, near in enumerate(candidates):
@@ -43,15 +54,48 @@ def nearest_ssim(
     return Nearest(score, which)
 
 
+def nearest_rows(x: Features, y: Features, count: int) -> Neighbours:
+    """The `count` rows of y nearest to each row of x; of equally near ones the earlier first.
+
+    Neighbours are chosen by |x|^2 + |y|^2 - 2 x.y, and their distances are then taken from the
+    differences: a copy is at distance 0, which the expansion would miss by its rounding. Beside
+    the two sets one more copy of each, and 512 rows of distances, are held.
+
+    Args:
+        x, y: [N, d] and [M, d]. When y is x, the first neighbour of a row is itself, or its copy.
+        count: 1 to M.
+
+    Raises:
+        ValueError: y has fewer than `count` rows.
+    """
+    if len(y) < count:
+        raise ValueError(f"{count} neighbours are asked for, there are {len(y)} rows")
+    centre = y.mean(0)  # the smaller the numbers, the less the expansion rounds
+    found = []
+    for rows, squares in squared_distances(x - centre, y - centre):
+        near = np.sort(np.argpartition(squares, count - 1, axis=1)[:, :count], axis=1)
+        distance = np.linalg.norm(x[rows, None] - y[near], axis=2)
+        order = np.argsort(distance, axis=1, kind="stable")
+        found.append([np.take_along_axis(table, order, axis=1) for table in (distance, near)])
+    distances, indices = zip(*found, strict=True)
+    return Neighbours(np.concatenate(distances), np.concatenate(indices))
+
+
+def squared_distances(x: Features, y: Features) -> Iterator[tuple[slice, Features]]:
+    """|x_i - y_j|^2 of every pair, 512 rows of x at a time, each with the rows it is of.
+
+    Rounded to about 1e-13 of the squared norms; a distance of zero may come out negative.
+    """
+    square = np.einsum("ij,ij->i", y, y)
+    for start in range(0, len(x), _ROWS):
+        part = x[start : start + _ROWS]
+        block = part @ y.T
+        block *= -2
+        block += square
+        block += np.einsum("ij,ij->i", part, part)[:, None]
+        yield slice(start, start + _ROWS), block
+
+
 def _ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(a, b, data_range=255, **settings))
-
-
-def _nearest(x: NDArray[np.float64], y: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Indices of the `count` rows of y nearest to each row of x, nearest first; [Q, count]."""
-    x, y = x.astype(np.float64), y.astype(np.float64)
-    square = np.einsum("ij,ij->i", y, y)
-    chunks = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
-    order = [np.argsort(square - 2 * part @ y.T, axis=1, kind="stable") for part in chunks]
-    return np.concatenate(order)[:, :count]

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.gate import Compared
 from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.quarantine import record_of
 from pipeline.ingest.run import IngestReport
@@ -29,6 +30,20 @@ def bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None
             return lambda done, total: progress.update(bar, completed=done, total=total)
 
         yield add
+
+
+@contextmanager
+def bars_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each step of something long, by name: yields `(what, done, total)`."""
+    with bars(console) as add:
+        known: dict[str, Callable[[int, int], None]] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = add(what)
+            known[what](done, total)
+
+        yield tell
 
 
 def facts_table(facts: dict[str, Any], title: str = "") -> Table:
@@ -141,6 +156,32 @@ def _interval(figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return ""
     return f"  [{figure.low:.4g}, {figure.high:.4g}]"
+
+
+def evaluation_table(evaluation: Evaluation, title: str) -> Table:
+    """The figures over all classes, each with interval, floor and protocol."""
+    table = Table("metric", "value", "floor", "protocol", title=title, title_justify="left")
+    for row in overall_figures(evaluation):
+        table.add_row(row["metric"], row["value"], row["floor"], row["protocol"])
+    return table
+
+
+def compared_table(compared: Compared, first: str, second: str) -> Group:
+    """Figures of two versions side by side, and what the groups say of the difference."""
+    table = Table("metric", first, second, "floor", "protocol")
+    rows = zip(*map(overall_figures, (compared.first, compared.second)), strict=True)
+    for one, two in rows:
+        table.add_row(one["metric"], one["value"], two["value"], one["floor"], one["protocol"])
+    test = compared.comparison
+    low, high = test.interval()
+    better = second if low > 0 else first if high < 0 else "neither, as far as these groups tell"
+    facts = {
+        "better": better,
+        f"kernel distance, {first} minus {second}": f"{test.improvement:.4g}",
+        "95 % interval": f"{low:.4g} to {high:.4g}, over {test.groups} groups and new images",
+        "by sampling seed": ", ".join(f"{value:.4g}" for value in test.by_seed),
+    }
+    return Group(table, facts_table(facts))
 
 
 def history_table(records: Sequence[Record]) -> Table:

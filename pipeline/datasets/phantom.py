@@ -7,22 +7,15 @@ generator gets counts and places right where image scores cannot (stochastic ima
 et al., Medical Physics 2023). It is a test object, not anatomy: every file says so.
 """
 
-import json
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
-
-from pipeline.errors import BadInputError
-
+from .files import PNG_KEY, write_patients
 from .phantom_study import CLASSES, DEFAULT, PhantomConfig, make_patient
 
-__all__ = ["CLASSES", "PhantomConfig", "make_patient", "write_phantom"]
+__all__ = ["CLASSES", "PNG_KEY", "PNG_TEXT", "PhantomConfig", "make_patient", "write_phantom"]
 
-PNG_KEY, PNG_TEXT = "Phantom", "medloom kidney phantom"
+PNG_TEXT = "medloom kidney phantom"
 
 
 def write_phantom(
@@ -36,11 +29,6 @@ def write_phantom(
 ) -> int:
     """Write a phantom data set: `folder/<class>/phantom-<number>-slice-<k>.png` and its truth.
 
-    Patient numbers are unique across classes and do not depend on how many are made: the nth
-    patient (`first_patient` + 0, 1, …) of the cth class is number 4 n + c. So a later call with
-    `first_patient` where the last one ended adds new patients to a folder, and a repeated call
-    changes nothing: a file that already holds the same bytes is left alone.
-
     Args:
         folder: made when missing.
         patients_per_class: how many patients each class gets, 1 or more.
@@ -50,46 +38,18 @@ def write_phantom(
         on_progress: told (images done, images in all) after each patient.
 
     Returns:
-        How many images were written, new or changed.
+        How many images were written, new or changed; see `write_patients`.
 
     Raises:
         BadInputError: when there is nothing to make, or on a negative seed or first patient.
     """
-    if patients_per_class < 1 or first_patient < 0:
-        raise BadInputError(
-            f"{patients_per_class} patients a class from patient {first_patient}: "
-            "ask for 1 or more, from 0 or later"
-        )
-    written, total = 0, patients_per_class * len(CLASSES) * config.slices
-    for done in range(patients_per_class * len(CLASSES)):
-        number = first_patient * len(CLASSES) + done
-        label = CLASSES[number % len(CLASSES)]
-        for image, truth in make_patient(label, number, seed, config):
-            stem = f"phantom-{number:05d}-slice-{truth['slice']}"
-            text = json.dumps(truth, indent=1, sort_keys=True) + "\n"
-            _write(folder / label / f"{stem}.truth.json", text.encode())
-            written += _write(folder / label / f"{stem}.png", encode(image))
-        if on_progress is not None:
-            on_progress((done + 1) * config.slices, total)
-    return written
-
-
-def encode(image: NDArray[np.uint8]) -> bytes:
-    """PNG bytes that say what they are, so that a phantom never passes for a patient."""
-    info = PngImagePlugin.PngInfo()
-    info.add_text(PNG_KEY, PNG_TEXT)
-    buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
-
-
-def _write(file: Path, content: bytes) -> bool:
-    """Write a file whole or not at all; False where it already holds this content."""
-    if file.is_file() and file.read_bytes() == content:
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # The dot keeps a half-written file out of every listing.
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(file)
-    return True
+    return write_patients(
+        folder,
+        CLASSES,
+        patients_per_class,
+        lambda label, number: make_patient(label, number, seed, config),
+        word="slice",
+        text=PNG_TEXT,
+        first_patient=first_patient,
+        on_progress=on_progress,
+    )

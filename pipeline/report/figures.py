@@ -3,19 +3,26 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from model.metrics import CanonicalStatistics
+from pipeline.scores import Statistic
+
 Images = NDArray[np.uint8]
+Curve = NDArray[Any]
 
 _SHOWN_SIDE = 96  # pixels at which an image is shown, at least
 _GAP, _MIDDLE = 3, 14  # between images, and between the halves of a grid
 _LINES = 4  # of a grid, at most
+_LEAST_POWER = 1e-8  # of the largest; below it is rounding, or rank beyond the number of images
 _INK, _COLOURS = "#1c2733", ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f")
 
 
@@ -89,6 +96,72 @@ def draw_curves(tables: Sequence[Path], file: Path) -> bool:
             empty.set_axis_off()
         figure.savefig(file, metadata={"Software": None})
     return True
+
+
+def draw_statistics(
+    file: Path,
+    real: CanonicalStatistics,
+    fake: CanonicalStatistics,
+    singles: Sequence[Statistic],
+) -> None:
+    """Write the canonical statistics: four curves of the ensemble, and each image's own as dots.
+
+    Args:
+        file: PNG to write.
+        real, fake: of the test split and of the generated images.
+        singles: statistics of single images, each with its floor.
+    """
+    lags = np.arange(len(real.autocovariance))
+    ranks = np.arange(1, len(real.eigenvalues) + 1)
+    curves = (
+        ("grey levels", "grey level", np.arange(256), real.histogram, fake.histogram, "symlog"),
+        ("power spectrum", "cycles a pixel", real.frequency, real.spectrum, fake.spectrum, "log"),
+        ("autocovariance", "lag, pixels", lags, real.autocovariance, fake.autocovariance, ""),
+        ("eigenvalues", "rank", ranks, real.eigenvalues, fake.eigenvalues, "log"),
+    )
+    with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}):
+        figure = Figure(figsize=(9.2, 4.6), dpi=130, layout="constrained")
+        grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 1.25))
+        for place, (title, unit, x, left, right, scale) in enumerate(curves):
+            axes = figure.add_subplot(grid[place // 2, place % 2])
+            _beside(axes, x, left, right, scale)
+            axes.set_title(title, loc="left", fontsize=8)
+            axes.set_xlabel(unit)
+        _dots(figure.add_subplot(grid[:, 2]), singles)
+        figure.savefig(file, metadata={"Software": None})
+
+
+def _beside(axes: Axes, x: Curve, real: Curve, fake: Curve, scale: str) -> None:
+    axes.plot(x, real, color=_COLOURS[0], linewidth=1.3, label="held out")
+    axes.plot(x, fake, color=_COLOURS[1], linewidth=1.3, label="generated")
+    if scale == "symlog":  # grey levels: black is most of an image, and shares may be zero
+        axes.set_yscale("symlog", linthresh=1e-3)
+    elif scale:
+        axes.set_yscale("log")
+    if scale == "log":
+        axes.set_ylim(bottom=max(real.max(), fake.max()) * _LEAST_POWER)
+    if x[0] > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _dots(axes: Axes, singles: Sequence[Statistic]) -> None:
+    rows = sorted(singles, key=lambda one: one.ks)
+    places = np.arange(len(rows))
+    axes.hlines(places, [one.floor for one in rows], [one.ks for one in rows], "#c3ccd4", zorder=1)
+    axes.scatter(
+        [one.floor for one in rows], places, 22, _COLOURS[0], marker="|", label="training images"
+    )
+    axes.scatter([one.ks for one in rows], places, 18, _COLOURS[1], label="generated")
+    axes.set_yticks(places, [one.name.replace("_", " ") for one in rows])
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_title("single images: distance to the test images (KS)", loc="left", fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5, axis="x")
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
 
 
 def _panel(

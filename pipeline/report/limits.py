@@ -3,6 +3,18 @@
 from pipeline.report.facts import ReportFacts
 from pipeline.scores import Evaluation
 
+USES = (
+    "For: research and development of methods, more training images where there are few, "
+    "teaching, and tests of software without a patient's image.",
+    "By: people who know these images. Train on real and synthetic images together, and judge on "
+    "real ones of other patients alone.",
+)
+MISUSES = (
+    "Never for diagnosis, nor as evidence of a finding: no image here is of anyone.",
+    "Never as test data of a medical device, and never passed on without its synthetic mark.",
+    "Not as anonymisation: the figures on copies and membership are diagnostics, no proof.",
+)
+
 _FEW_GROUPS, _FEW_FAKES = 30, 100
 
 

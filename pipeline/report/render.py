@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,45 +15,12 @@ from pipeline import scores
 from pipeline.gate import Verdict
 from pipeline.processed import SPLITS
 from pipeline.report.facts import ReportFacts, SplitCount
-from pipeline.report.limits import limits
+from pipeline.report.limits import MISUSES, USES, limits
+from pipeline.report.words import CHAPTERS, SHARES, Words
 from pipeline.scores import Evaluation, Figure
 
 _LARGEST_PNG = 350_000  # bytes; above it a picture is inlined as JPEG, so that the page stays small
 _FEW_QUARANTINED = 60  # rows shown; the rest is counted
-
-_EXPLAINED = {
-    scores.KERNEL: (
-        "Kernel distance",
-        "How far the generated images are from held-out real ones. Unbiased; lower is better.",
-        "training images against test images",
-    ),
-    scores.FRECHET: (
-        "Fréchet distance",
-        "The same question, by mean and covariance. Biased upwards at this N; lower is better.",
-        "training images against test images, same N",
-    ),
-    scores.DIVERSITY: (
-        "MS-SSIM within a class",
-        "How alike two images of a class are. Above real images: the generator repeats itself.",
-        "pairs of training images",
-    ),
-    scores.NEAREST: (
-        "SSIM to the nearest training image",
-        "Median. Well above held-out real images: memorised.",
-        "held-out real images to training images",
-    ),
-    scores.CLOSE: (
-        "Closer than 99 % of held-out images",
-        "Share of generated images nearer to a training image than that. Reported, not gated.",
-        "1 % by construction",
-    ),
-    scores.COPIES: (
-        "Copies of training images",
-        "Share that is a training image but for a small shift, brightness or contrast.",
-        "held-out real images taken for copies",
-    ),
-}
-_SHARES = (scores.CLOSE, scores.COPIES)
 
 
 @dataclass(frozen=True)
@@ -62,20 +30,17 @@ class ReportImages:
     grids: dict[str, Path] = field(default_factory=dict)
     nearest: Path | None = None
     curves: Path | None = None
+    statistics: Path | None = None
     baseline: Path | None = None
 
     @classmethod
     def of(cls, folder: Path) -> "ReportImages":
         """What the evaluate stage wrote into its output folder, as far as it got."""
         grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
-        nearest, curves = folder / "nearest.png", folder / "curves.png"
+        single = {name: folder / f"{name}.png" for name in ("nearest", "curves", "statistics")}
         samples = sorted(folder.glob("baseline/samples/*.png"))
-        return cls(
-            grids,
-            nearest if nearest.exists() else None,
-            curves if curves.exists() else None,
-            samples[-1] if samples else None,
-        )
+        found = {name: file for name, file in single.items() if file.exists()}
+        return cls(grids, **found, baseline=samples[-1] if samples else None)
 
 
 def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
@@ -97,14 +62,28 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             grids={label: _inline(file) for label, file in images.grids.items()},
             nearest=_inline(images.nearest) if images.nearest else None,
             curves=_inline(images.curves) if images.curves else None,
+            statistics=_inline(images.statistics) if images.statistics else None,
             baseline=_inline(images.baseline) if images.baseline else None,
-            rows=_overall(facts.evaluation) if facts.evaluation else [],
+            chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             table=_split_table(facts.splits),
             limits=limits(facts),
+            uses=USES,
+            misuses=MISUSES,
             few=_FEW_QUARANTINED,
         )
     )
+    return out
+
+
+def write_facts(facts: ReportFacts, out: Path) -> Path:
+    """Write what the page says as JSON, for machines: the same facts, uses and limits."""
+    said = facts.model_dump(mode="json") | {
+        "intended_use": USES,
+        "misuse": MISUSES,
+        "limits": limits(facts),
+    }
+    out.write_text(json.dumps(said, indent=1, sort_keys=True) + "\n")
     return out
 
 
@@ -116,7 +95,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": number, "share": share, "size": size, "duration": duration}
+    environment.filters |= {"number": number, "share": share, "size": size}
+    environment.filters |= {"duration": duration, "energy": energy}
     return environment
 
 
@@ -150,57 +130,69 @@ def _whys(verdict: Verdict) -> list[str]:
     return [verdict.reason]
 
 
-def _overall(evaluation: Evaluation) -> list[dict[str, Any]]:
-    rows = []
-    for figure in evaluation.figures:
-        if figure.label is None:
-            beside = evaluation.baseline.figure(figure.metric) if evaluation.baseline else None
-            rows.append(_row(figure) | {"baseline": _beside(beside, evaluation.baseline_family)})
-    return rows
+def _chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The figures over all classes, by the question they answer; the unmeasured are absent."""
+    found = {figure.metric: figure for figure in evaluation.figures if figure.label is None}
+    beside: dict[str, Figure] = {}
+    if evaluation.baseline:
+        beside = {one.metric: one for one in evaluation.baseline.figures if one.label is None}
+    chapters = []
+    for chapter in CHAPTERS:
+        rows = [
+            _row(found[metric], words)
+            | {"baseline": _beside(beside.get(metric), evaluation.baseline_family)}
+            for metric, words in chapter.figures.items()
+            if metric in found
+        ]
+        if rows:
+            chapters.append({"title": chapter.title, "rows": rows})
+    return chapters
 
 
 def _beside(figure: Figure | None, family: str | None) -> str | None:
     """The baseline's figure in a few words."""
     if figure is None:
         return None
-    show = share if figure.metric in _SHARES else number
+    show = share if figure.metric in SHARES else number
     interval = ""
     if figure.low is not None and figure.high is not None:
         interval = f" ({show(figure.low)} to {show(figure.high)})"
     return f"{family}: {show(figure.value)}{interval}"
 
 
-def _row(figure: Figure) -> dict[str, Any]:
-    title, meaning, floor_is = _EXPLAINED[figure.metric]
-    show = share if figure.metric in _SHARES else number
+def _row(figure: Figure, words: Words) -> dict[str, Any]:
+    show = share if figure.metric in SHARES else number
     interval = None
     if figure.low is not None and figure.high is not None:
         interval = f"{show(figure.low)} to {show(figure.high)}"
     return {
-        "title": title,
-        "meaning": meaning,
-        "floor_is": floor_is,
+        "title": words.title,
+        "meaning": words.meaning,
+        "floor_is": words.floor,
         "value": show(figure.value),
         "floor": None if figure.floor is None else show(figure.floor),
         "halves": None if figure.halves is None else show(figure.halves),
         "interval": interval,
         "protocol": figure.protocol,
-        "counts": f"{figure.n_fake} generated, {figure.n_real} real",
+        "counts": f"{figure.n_fake} generated, {figure.n_real} real"
+        if figure.n_fake
+        else f"{figure.n_real} held out",
         "strip": _strip(figure),
     }
 
 
 def _strip(figure: Figure) -> dict[str, float]:
-    """Where value, floor and interval stand on a line from 0, in percent of its length."""
+    """Where value, floor and interval stand on a line that holds 0, in percent of its length."""
     named = {"value": figure.value, "floor": figure.floor, "low": figure.low, "high": figure.high}
-    points = {name: max(value, 0.0) for name, value in named.items() if value is not None}
-    most = max(points.values()) * 1.12 or 1.0
-    return {name: round(100 * value / most, 2) for name, value in points.items()}
+    points = {name: value for name, value in named.items() if value is not None}
+    least = min(*points.values(), 0.0) * 1.12
+    length = max(points.values()) * 1.12 - least or 1.0
+    return {name: round(100 * (value - least) / length, 2) for name, value in points.items()}
 
 
 def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:
     """One row a class: number of fakes, and value and floor of each metric that has them."""
-    metrics = (scores.KERNEL, scores.FRECHET, scores.DIVERSITY)
+    metrics = (scores.KERNEL, scores.FRECHET, scores.COVERAGE, scores.DIVERSITY)
     found = {(figure.metric, figure.label): figure for figure in evaluation.figures}
     return [
         {
@@ -269,3 +261,8 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
+
+
+def energy(joules: float) -> str:
+    """Joules for people, who pay for watt hours."""
+    return f"{number(joules / 3600)} Wh"

@@ -17,13 +17,14 @@ from model.sampling import load_generator, sample
 from model.training import Progress
 from model.weights import WEIGHTS_FILE
 from pipeline.errors import BadInputError, run_as_command
+from pipeline.measures import membership
 from pipeline.processed import Processed
-from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
+from pipeline.report.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.scoring import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.sections import load_section
 from pipeline.stages.harness import checkpoint_folder, feature_cache, report_progress
-from pipeline.stages.train import DEFAULT_CHECKPOINTS, train, with_tunables
+from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")
@@ -39,7 +40,9 @@ def evaluate(
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Score a generator and write evaluation.json, grid-<class>.png, nearest.png, curves.png.
+    """Score a generator and write evaluation.json and the pictures.
+
+    These are grid-<class>.png, nearest.png, statistics.png and curves.png.
 
     Args:
         processed: folder of the processed data set.
@@ -54,15 +57,14 @@ def evaluate(
         BadInputError: the model or the data cannot be evaluated.
     """
     data = Processed.load(processed)
-    fakes, scored = _score(models, data, config, cache, on_progress)
-    evaluation = scored.evaluation
+    fakes, scored = score_weights(models, data, config, cache, on_progress)
+    figures = (*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE))
+    evaluation = scored.evaluation.model_copy(update={"figures": figures})
     if baseline is not None:
-        _, beside = _score(baseline, data, config, cache, on_progress)
+        _, beside = score_weights(baseline, data, config, cache, on_progress)
         update = {"baseline_family": config.baseline, "baseline": beside.evaluation}
         evaluation = evaluation.model_copy(update=update)
-    out.mkdir(parents=True, exist_ok=True)
-    evaluation.save(out / EVALUATION_FILE)
-    _write_pictures(out, fakes, data, scored, config)
+    write_evaluation(out, evaluation, fakes, data, scored, config)
     draw_curves([models / name for name in CURVES], out / "curves.png")
     return evaluation
 
@@ -91,13 +93,18 @@ def train_baseline(
     return out
 
 
-def _score(
+def score_weights(
     models: Path,
     data: Processed,
     config: EvaluateConfig,
     cache: Path | None,
     on_progress: OnProgress | None,
 ) -> tuple[Fakes, Scored]:
+    """Draw from the generator in a folder and score what it draws.
+
+    Raises:
+        BadInputError: the folder holds no generator, or the data cannot judge it.
+    """
     fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:
@@ -126,9 +133,17 @@ def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | Non
     return draw
 
 
-def _write_pictures(
-    out: Path, fakes: Fakes, data: Processed, scored: Scored, config: EvaluateConfig
+def write_evaluation(
+    out: Path,
+    evaluation: Evaluation,
+    fakes: Fakes,
+    data: Processed,
+    scored: Scored,
+    config: EvaluateConfig,
 ) -> None:
+    """Write evaluation.json, grid-<class>.png, statistics.png and nearest.png into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation.save(out / EVALUATION_FILE)
     test = data.test
     draw_grids(
         out,
@@ -137,6 +152,8 @@ def _write_pictures(
         (fakes.images, fakes.labels),
         config.grid_columns,
     )
+    found = scored.canonical
+    draw_statistics(out / "statistics.png", found.real, found.fake, found.statistics)
     shown = slice(config.nearest_shown)
     draw_nearest(
         out / "nearest.png",

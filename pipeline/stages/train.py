@@ -14,19 +14,22 @@ from PIL import Image
 
 from model.checkpoint import Checkpoints, fingerprint
 from model.config import TrainConfig
+from model.extracting.weights import check_extractor
+from model.extractors import ExtractorConfig
 from model.judge import make_judge
 from model.parallel import joined, this_shard
 from model.training import Progress, Stopped, TrainResult, fit
 from model.weights import save_generator
 from pipeline.errors import BadInputError, TransientError, run_as_command
 from pipeline.processed import Processed
-from pipeline.sections import load_section
+from pipeline.sections import load_section, read_yaml, validate
 from pipeline.stages import harness
 
 PROCESSED = Path("data/processed")
 MODELS = Path("models")
 HISTORY_FILE = "history.csv"
 VALIDATION_FILE = "validation.csv"
+MEMBERSHIP_FILE = "membership.csv"
 RECORD_FILE = "training.json"
 SAMPLES_FOLDER = "samples"
 
@@ -72,7 +75,7 @@ def train(
     Args:
         processed: folder that preprocess wrote.
         out: folder to write (made when missing): generator.safetensors, config.json,
-            history.csv, validation.csv, training.json, samples/*.png.
+            history.csv, validation.csv, membership.csv, training.json, samples/*.png.
         config: the `train` section.
         checkpoints: where checkpoints of any training may lie; each takes a folder of its own,
             named by its data, recipe and code, and leaves nothing when it is done.
@@ -130,6 +133,14 @@ def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
     _write_rows(out / HISTORY_FILE, result.history)
     if result.validations:
         _write_rows(out / VALIDATION_FILE, result.validations)
+    if result.membership:
+        scores = result.membership.items()
+        rows = [
+            {"held_out": float(side == "held_out"), "score": float(score)}
+            for side, found in scores
+            for score in found
+        ]
+        _write_rows(out / MEMBERSHIP_FILE, rows)
     samples = out / SAMPLES_FOLDER
     samples.mkdir(exist_ok=True)
     for seen, grid in result.grids.items():
@@ -162,6 +173,23 @@ def with_tunables() -> None:
         os.execve(sys.executable, sys.orig_argv, TUNABLES | os.environ)  # noqa: S606
 
 
+def require_extractor(params: Path) -> None:
+    """Refuse to train what could not be evaluated: its extractor must be there, and the right one.
+
+    It reads one key of another section and changes nothing that training writes.
+
+    Raises:
+        BadInputError: `evaluate.extractor` is wrong, or its weights are missing or altered.
+    """
+    evaluate = read_yaml(params).get("evaluate")
+    given = evaluate.get("extractor", {}) if isinstance(evaluate, dict) else {}
+    config = validate(params, ExtractorConfig, given, prefix="evaluate.extractor.")
+    try:
+        check_extractor(config)
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"nothing is trained: {error}") from error
+
+
 def _report(progress: Progress) -> None:
     facts = dataclasses.asdict(progress)
     facts |= facts.pop("loss")
@@ -188,6 +216,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     with_tunables()
+    require_extractor(Path("params.yaml"))
     with joined():
         train(
             PROCESSED,

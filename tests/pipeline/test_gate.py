@@ -24,6 +24,7 @@ def protocol(**changes: object) -> Protocol:
         "extractor": "efflite0",
         "weights_sha256": "0" * 64,
         "resize": "none",
+        "fast_path": "",
         "image_size": 64,
         "classes": TWO_CLASSES,
         "real_sha256": "1" * 64,
@@ -35,6 +36,7 @@ def protocol(**changes: object) -> Protocol:
         "seed": 0,
         "pairs": 200,
         "neighbours": 10,
+        "prdc_k": 5,
         "copy_correlation": 0.97,
         "ms_ssim_betas": (0.5, 0.5),
     }

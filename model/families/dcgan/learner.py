@@ -43,6 +43,13 @@ class Learner(BaseLearner):
             norm.track_running_stats = True
         return loss
 
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """D's logits, by its running statistics: an image's does not hang on its neighbours."""
+        self.critic.eval()
+        logits: Tensor = self.critic(images, labels)
+        self.critic.train()
+        return logits
+
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Update D, then G."""
         real, labels = batch

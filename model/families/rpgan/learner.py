@@ -57,6 +57,11 @@ class Learner(BaseLearner):
         logits = self.critic(torch.cat([images, images.flip(0)]), torch.cat([labels, labels]))
         return discriminator_loss(*logits.chunk(2)).mean()
 
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """D's logits."""
+        logits: Tensor = self.critic(images, labels)
+        return logits
+
     def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:
         """Augment more while D tells training images from held-out ones, less while it does not.
 

@@ -41,6 +41,11 @@ class Learner(BaseLearner):
         mean, _ = self.encoder(images, labels)
         return charbonnier(self.decoder(mean, labels), images).mean()
 
+    def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Minus the error of the reconstruction at the posterior's mean."""
+        mean, _ = self.encoder(images, labels)
+        return -charbonnier(self.decoder(mean, labels), images)
+
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Minimise Charbonnier + structure (1 - MS-SSIM) + beta KL / pixels."""
         real, labels = batch

@@ -72,6 +72,27 @@ def test_the_trial_is_a_loss_and_changes_nothing(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", names())
+def test_familiarity_is_of_each_image_alone_and_changes_nothing(family: str) -> None:
+    learner = _learner(family)
+    for index in range(3):
+        _step(learner, index)
+    rng = torch.Generator().manual_seed(2)  # the images that were learned from, and others
+    images = torch.rand(24, 1, 32, 32, generator=rng) * 2 - 1
+    labels = torch.arange(2).repeat_interleave(2).repeat(6)
+    before = copy.deepcopy(learner.state())
+    with torch.no_grad():
+        scores = learner.familiarity(images, labels)
+        alone = learner.familiarity(images[3:4], labels[3:4])
+    assert scores.shape == (24,)
+    assert scores.isfinite().all()
+    torch.testing.assert_close(scores[3:4], alone, rtol=1e-4, atol=1e-5)
+    after = learner.state()
+    for part in learner.networks():
+        for name, value in before[part].items():
+            assert torch.equal(value, after[part][name]), (part, name)
+
+
+@pytest.mark.parametrize("family", names())
 def test_a_runtime_can_be_chosen_by_every_family(family: str) -> None:
     threads = torch.get_num_threads()
     config = _config(family).model_copy(update={"threads": 1})

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from model.metrics import best_correlation, nearest_ssim
+from model.metrics.nearest import nearest_rows, squared_distances
 
 
 def blobs(seed: int, number: int, side: int = 48) -> NDArray[np.uint8]:
@@ -36,8 +37,51 @@ def test_best_of_all_neighbours_is_the_exhaustive_best() -> None:
     table = [
         [structural_similarity(q, g, data_range=255, **settings) for g in gallery] for q in queries
     ]
-    np.testing.assert_allclose(result.score, np.max(table, axis=1))
+    np.testing.assert_array_equal(result.score, np.max(table, axis=1))
     assert result.which.tolist() == np.argmax(table, axis=1).tolist()
+
+
+def test_one_pair_is_scikit_image_to_the_last_bit() -> None:
+    """And that in turn is Wang's formula: Gaussian weights, sigma 1.5, biased covariances."""
+    a, b = blobs(11, 1), blobs(12, 1)
+    found = nearest_ssim(a, b, flat(a), flat(b), neighbours=1).score[0]
+    assert found == structural_similarity(
+        a[0], b[0], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert found != structural_similarity(a[0], b[0], data_range=255), "a 7 x 7 box is another SSIM"
+
+
+def test_more_neighbours_than_gallery_images_means_all() -> None:
+    queries, gallery = blobs(13, 2), blobs(14, 3)
+    few, many = (nearest_ssim(queries, gallery, flat(queries), flat(gallery), k) for k in (3, 50))
+    np.testing.assert_array_equal(few.score, many.score)
+
+
+def test_nearest_rows_are_the_sorted_distances() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(600, 9)) + 50, rng.normal(size=(40, 9)) + 50
+    table = np.linalg.norm(x[:, None] - y, axis=2)
+    found = nearest_rows(x, y, 6)
+    np.testing.assert_allclose(found.distance, np.sort(table, axis=1)[:, :6], rtol=1e-12)
+    np.testing.assert_array_equal(found.which, np.argsort(table, axis=1)[:, :6])
+    blocks = [block for _, block in squared_distances(x, y)]
+    assert len(blocks) == 2
+    np.testing.assert_allclose(np.concatenate(blocks), table**2, rtol=1e-8)
+
+
+def test_a_copy_is_at_distance_zero_exactly_and_ties_go_to_the_earlier() -> None:
+    y = np.random.default_rng(1).normal(size=(30, 200)) + 1000
+    y[20] = y[4]
+    found = nearest_rows(y[[4, 7]], y, 2)
+    assert found.distance[0].tolist() == [0, 0]
+    assert found.which[0].tolist() == [4, 20]
+    assert found.distance[1, 0] == 0
+    assert found.which[1, 0] == 7
+
+
+def test_not_more_neighbours_than_rows() -> None:
+    with pytest.raises(ValueError, match="4 neighbours"):
+        nearest_rows(np.zeros((2, 3)), np.zeros((3, 3)), 4)
 
 
 def test_order_of_queries_does_not_matter() -> None:

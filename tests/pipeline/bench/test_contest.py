@@ -7,10 +7,10 @@ from rich.console import Console
 from model.config import TrainConfig
 from pipeline.bench import contest
 from pipeline.bench.contest import MEDLOOM, RIVALS, configure, standings
-from pipeline.bench.data import prepare
 from pipeline.bench.trial import Moment, Outcome
 from pipeline.console.bench import contest_table
 from pipeline.errors import BadInputError
+from pipeline.prepared import prepare
 from pipeline.processed import SPLITS, Processed, SplitArrays
 from pipeline.scores import KERNEL
 

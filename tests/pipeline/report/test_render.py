@@ -1,5 +1,6 @@
 """The page says what happened, leaves out nothing silently, and carries everything inside."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline import scores
 from pipeline.gate import GateConfig, decide
 from pipeline.report.facts import (
     Failure,
@@ -19,8 +21,9 @@ from pipeline.report.facts import (
     TaskFacts,
 )
 from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
-from pipeline.report.render import ReportImages, duration, number, render_report, size
-from pipeline.scores import Evaluation, Figure, Protocol
+from pipeline.report.render import ReportImages, duration, number, render_report, size, write_facts
+from pipeline.report.words import CHAPTERS
+from pipeline.scores import Evaluation, Figure, Protocol, Statistic
 
 CLASSES = ("cyst", "normal", "stone", "tumor")
 
@@ -45,6 +48,9 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
         ("nearest_ssim", "nearest_ssim_k10_n560", 0.455, 0.411, None, None),
         ("close_share", "close_share_k10_n560", 0.035, 0.01, 0.0218, 0.053),
         ("copy_share", "copy_share_r0.97_n560", 0.0, 0.0, 0.0, 0.0061),
+        ("c_t", "c_t_efflite0_n560", -3.1, 0.0, None, None),
+        ("coverage", "coverage_k5_efflite0_n600", 0.42, 0.91, None, None),
+        ("histogram_emd", "histogram_emd_n600", 4.2, 1.1, None, None),
     ]
     figures = [
         Figure(metric=m, label=None, protocol=p, value=v, floor=f, low=a, high=b,
@@ -58,6 +64,7 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
             extractor="efflite0",
             weights_sha256="57" * 32,
             resize="grey x3, antialiased bicubic float32 to 224, clamp, round to uint8",
+            fast_path="",
             image_size=64,
             classes=CLASSES,
             real_sha256="ab" * 32,
@@ -69,6 +76,7 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
             seed=0,
             pairs=200,
             neighbours=10,
+            prdc_k=5,
             copy_correlation=0.97,
             ms_ssim_betas=(0.071, 0.453, 0.476),
         ),
@@ -78,6 +86,11 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
         },
         fake_variance=1e-6,
         classes_drawn=CLASSES,
+        statistics=(
+            Statistic(
+                name="psd_slope", ks=0.87, floor=0.08, p_holm=1e-9, outside=0.6, outside_floor=0.03
+            ),
+        ),
     )
 
 
@@ -112,7 +125,7 @@ def facts(**changes: object) -> ReportFacts:
         "tasks": (
             TaskFacts(name="ingest", outcome="done", seconds=7.2),
             TaskFacts(name="preprocess", outcome="done", seconds=4.1),
-            TaskFacts(name="train", outcome="done", seconds=612.0, tries=2),
+            TaskFacts(name="train", outcome="done", seconds=612.0, tries=2, joules=36_000.0),
             TaskFacts(name="evaluate", outcome="done", seconds=41.7),
             TaskFacts(name="register", outcome="done", seconds=6.0),
             TaskFacts(name="promote", outcome="done", seconds=12.9),
@@ -183,8 +196,14 @@ def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: P
         "0.140 to 0.180",
         "24 test groups",
         "look 2 of 20",
+        "Is all of the variety there?",
+        "0.420",
+        "−3.10",
+        "psd slope",
+        "Never for diagnosis",
         "guard:copy_share",
         "10 min 12 s",
+        "10.0 Wh",
         "torch",
     ):
         assert said in seen.text, said
@@ -212,6 +231,14 @@ def test_large_pictures_are_inlined_smaller(tmp_path: Path) -> None:
 def test_same_facts_same_bytes(images: ReportImages, tmp_path: Path) -> None:
     first, second = (render_report(facts(), images, tmp_path / name) for name in ("a", "b"))
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_same_facts_are_written_for_machines(tmp_path: Path) -> None:
+    said = json.loads(write_facts(facts(), tmp_path / "report.json").read_text())
+    assert said["verdict"]["outcome"] == "promoted"
+    assert said["evaluation"]["figures"][0]["protocol"] == "kd_efflite0_n600"
+    assert any("phantom" in limit for limit in said["limits"])
+    assert any("diagnosis" in misuse for misuse in said["misuse"])
 
 
 def test_a_phantom_is_called_one(images: ReportImages, tmp_path: Path) -> None:
@@ -281,6 +308,18 @@ def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_
     seen = page(facts(verdict=verdict, evaluation=candidate), images, tmp_path).text
     assert "Rejected: there is no champion yet" in seen
     assert "absolute guards alone" in seen
+    unmeasured = facts(tasks=(TaskFacts(name="train", outcome="done", seconds=1.0),))
+    assert "Energy was not measured" in page(unmeasured, images, tmp_path).text
+
+
+def test_every_figure_that_is_measured_has_words() -> None:
+    worded = {metric for chapter in CHAPTERS for metric in chapter.figures}
+    measured = {
+        value
+        for name, value in vars(scores).items()
+        if name.isupper() and isinstance(value, str) and not name.endswith("_FILE")
+    }
+    assert worded == measured
 
 
 def test_numbers_are_written_for_people() -> None:

@@ -1,5 +1,6 @@
 """The evaluate stage: real images pass, damage and copies show, and bytes repeat."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,23 @@ from pipeline.processed import Processed, SplitArrays
 from pipeline.report.figures import draw_grids
 from pipeline.report.render import ReportImages
 from pipeline.scores import (
+    AUTHENTIC,
+    C_T,
     CLOSE,
     COPIES,
+    COVERAGE,
+    DENSITY,
     DIVERSITY,
     FRECHET,
+    FRECHET_INFINITY,
     KERNEL,
+    MEMBERSHIP,
+    MEMBERSHIP_TPR,
     NEAREST,
+    NNDR,
+    PRECISION,
+    RECALL,
+    SPECTRUM,
     EvaluateConfig,
     Evaluation,
     require_same_protocol,
@@ -130,10 +142,10 @@ def test_a_perfect_generator_reaches_the_floor(good: Scored, blurred: Evaluation
 
 def test_every_metric_has_its_floor_overall_and_by_class(good: Scored) -> None:
     evaluation = good.evaluation
-    for metric in (KERNEL, FRECHET, DIVERSITY):
+    for metric in (KERNEL, FRECHET, DIVERSITY, PRECISION, RECALL, DENSITY, COVERAGE):
         for label in (None, *CLASSES):
             assert evaluation.figure(metric, label).floor is not None
-    for metric in (NEAREST, CLOSE, COPIES):
+    for metric in (FRECHET_INFINITY, NEAREST, CLOSE, COPIES, NNDR, AUTHENTIC, C_T, SPECTRUM):
         assert evaluation.figure(metric).floor is not None
     assert evaluation.figure(KERNEL).protocol == "kd_efflite0_n60"
     flat = evaluation.flat()
@@ -148,6 +160,46 @@ def test_copies_of_training_images_show(copied: Scored, good: Scored) -> None:
     assert copied.evaluation.figure(NEAREST).value == pytest.approx(1)
     assert copied.nearest_ssim[0] == pytest.approx(1)
     assert (np.diff(good.nearest_ssim) <= 0).all(), "the closest pairs come first"
+
+    # The same in features, beside held-out images.
+    assert copied.evaluation.figure(NNDR).value == pytest.approx(0)
+    assert (good.evaluation.figure(NNDR).floor or 0) > 0.5
+    assert copied.evaluation.figure(AUTHENTIC).value < 0.2  # a sixth has no features: max_train
+    assert good.evaluation.figure(AUTHENTIC).value > 0.3
+    assert copied.evaluation.figure(C_T).value < -5 < good.evaluation.figure(C_T).value
+
+
+def test_blur_shows_in_coverage_and_in_the_statistics_of_single_images(
+    good: Scored, blurred: Evaluation
+) -> None:
+    assert blurred.figure(COVERAGE).value < 0.5 * good.evaluation.figure(COVERAGE).value
+    assert blurred.figure(SPECTRUM).value < -0.5 < good.evaluation.figure(SPECTRUM).value
+    sharp, soft = (
+        {one.name: one for one in found.statistics} for found in (good.evaluation, blurred)
+    )
+    assert soft["psd_slope"].ks > 0.9
+    assert soft["psd_slope"].p_holm < 0.001
+    assert sharp["psd_slope"].ks < 0.4
+    assert soft["psd_slope"].outside > 0.5 > sharp["psd_slope"].outside
+    assert blurred.flat()["ks_psd_slope"] == soft["psd_slope"].ks
+
+
+def test_the_trainings_own_networks_are_asked_for_membership(
+    workspace: Path, tmp_path: Path
+) -> None:
+    rows = [f"{side}.0,{3 - 2 * side + i / 10}" for side in (0, 1) for i in range(10)]
+    models = tmp_path / "models"
+    shutil.copytree(workspace / "models", models)
+    (models / "membership.csv").write_text("held_out,score\n" + "\n".join(rows) + "\n")
+    config = CONFIG.model_copy(update={"nearest_shown": 2})
+    found = evaluate(
+        workspace / "processed", models, tmp_path / "out", config, cache=workspace / "cache"
+    )
+    assert found.figure(MEMBERSHIP).value == 1.0
+    assert found.figure(MEMBERSHIP).floor == 0.5
+    assert found.figure(MEMBERSHIP_TPR).value == 1.0
+    without, _ = run(workspace, tmp_path / "without")
+    assert MEMBERSHIP not in {figure.metric for figure in without.figures}
 
 
 def test_nearest_pairs_point_at_the_image_that_was_copied(
@@ -238,6 +290,7 @@ def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> N
         "grid-cyst.png",
         "grid-stone.png",
         "nearest.png",
+        "statistics.png",
     ]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name

@@ -14,10 +14,10 @@ from model.config import TrainConfig
 from model.families.rpgan.recipe import Recipe
 from model.sampling import load_generator, sample
 from model.weights import sha256_of
-from pipeline.errors import BadInputError, TransientError
+from pipeline.errors import BadInputError, ExitCode, TransientError
 from pipeline.processed import SPLITS, Processed, SplitArrays
 from pipeline.stages import harness
-from pipeline.stages.train import TUNABLES, train
+from pipeline.stages.train import TUNABLES, require_extractor, train
 
 CLASSES = ("normal", "stone")
 TINY = TrainConfig(
@@ -66,6 +66,10 @@ def test_it_writes_the_generator_its_history_its_samples_and_its_record(
         validated = list(csv.DictReader(lines))
     best = min(validated, key=lambda row: (row["collapsed"], float(row["kernel_distance"])))
     assert record["best_images_seen"] == float(best["images_seen"])
+    with (out / "membership.csv").open() as lines:
+        members = [(row["held_out"], float(row["score"])) for row in csv.DictReader(lines)]
+    assert [side for side, _ in members] == ["0.0"] * 12 + ["1.0"] * 12
+    assert len({score for _, score in members}) > 4
     # A finished training needs no checkpoint, and the next must not resume from it.
     assert not list((tmp_path / "checkpoints").iterdir())
 
@@ -74,7 +78,7 @@ def test_the_same_input_gives_the_same_bytes(processed: Path, tmp_path: Path) ->
     for name in ("a", "b"):
         train(processed, tmp_path / name, TINY)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 7
+    assert len(files) == 8
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
@@ -115,6 +119,43 @@ def test_the_command_reads_params_and_reports_its_progress(processed: Path, tmp_
     assert facts["images_per_second"] > 0
     assert processed.exists()
     assert (tmp_path / "models/generator.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("extractor", "message"),
+    [
+        ({"path": "none.pth"}, "evaluate.extractor.path: no weights at none.pth"),
+        ({"sha256": "0" * 64}, "evaluate.extractor.sha256: .* expected 0000"),
+        ({"name": "vgg"}, "evaluate.extractor.name: Input should be 'efflite0'"),
+        ({"name": "inception"}, "inception needs path"),
+    ],
+)
+def test_nothing_is_trained_that_could_not_be_evaluated(
+    tmp_path: Path, extractor: dict[str, str], message: str
+) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({"evaluate": {"extractor": extractor}}))
+    with pytest.raises(BadInputError, match=message):
+        require_extractor(params)
+    params.write_text(yaml.safe_dump({"evaluate": {}}))
+    require_extractor(params)
+
+
+def test_the_command_checks_the_extractor_before_it_reads_the_images(tmp_path: Path) -> None:
+    """No data set is here at all, and the extractor is what is told, as an error for good."""
+    sections = {"train": {}, "evaluate": {"extractor": {"path": "none.pth"}}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.stages.train"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert "evaluate.extractor.path: no weights at none.pth" in done.stderr
 
 
 def test_tunables_are_there_from_the_start_of_the_same_process() -> None:

@@ -1,4 +1,4 @@
-"""Any folder of class folders as arrays with patient-wise splits, for a benchmark."""
+"""Any folder of class folders as arrays with patient-wise splits, without a project."""
 
 import hashlib
 import shutil
