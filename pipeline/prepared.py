@@ -15,13 +15,14 @@ from pipeline.stages.preprocess import PreprocessConfig, preprocess
 CACHE = Path("~/.cache/medloom/bench")
 
 
-def prepare(data: Path, size: int, cache: Path = CACHE) -> Path:
+def prepare(data: Path, size: int, cache: Path | None = None) -> Path:
     """Ingest and preprocess a folder as the pipeline does, once; later calls find it done.
 
     Args:
         data: `<data>/<class>/**/<file>`, or what preprocess wrote (train, val, test).
         size: height and width of the arrays, in pixels.
-        cache: where the arrays are kept, by names, sizes and times of the files.
+        cache: where the arrays are kept, by names, sizes and times of the files; `CACHE` if not
+            given.
 
     Raises:
         BadInputError: the folder is missing or holds nothing to learn from.
@@ -30,7 +31,7 @@ def prepare(data: Path, size: int, cache: Path = CACHE) -> Path:
         raise BadInputError(f"{data} is no folder; give a folder of class folders of images")
     if all((data / split / "images.npy").exists() for split in SPLITS):
         return _right_size(data, size)
-    out = cache.expanduser() / f"{data.resolve().name}-{size}-{_digest(data)[:12]}"
+    out = (cache or CACHE).expanduser() / f"{data.resolve().name}-{size}-{_digest(data)[:12]}"
     if out.exists():
         return out
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,8 @@ NEAREST, CLOSE, COPIES = "nearest_ssim", "close_share", "copy_share"
 NNDR, AUTHENTIC, C_T = "nndr", "authentic_share", "c_t"
 MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
 HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
+FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_distance"
+"""Of stones and cysts in phantoms, after the kind: `stone_prevalence`."""
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
@@ -29,7 +31,7 @@ class EvaluateConfig(Section):
     """The `evaluate` section of params.yaml."""
 
     n_fake: int = Field(
-        default=600, ge=48, description="generated images in all, in the test split's class mix"
+        default=600, ge=60, description="generated images in all, in the test split's class mix"
     )
     seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=3)] = Field(
         default=(0, 1, 2), description="of sampling; each draws its equal part of n_fake"

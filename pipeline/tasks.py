@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.datasets import PHANTOM_FILE
 from pipeline.energy import EnergyMeter
 from pipeline.errors import BadInputError, NothingNewError
 from pipeline.ingest.config import IngestConfig
@@ -33,7 +34,6 @@ from pipeline.stages import harness
 
 STAGES = ("preprocess", "train", "evaluate")
 PARAMS = PROJECT_ROOT / "params.yaml"
-PHANTOM_FILE = "data/PHANTOM"
 
 OnProgress = Callable[[int, int], None]
 

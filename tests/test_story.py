@@ -25,7 +25,7 @@ from pipeline.ledger.ledger import SNAPSHOT
 ROOT = Path(__file__).resolve().parent.parent
 TINY = {
     "size": 32, "kimg": 0.4, "batch": 8, "widths": [16, 16, 8], "checkpoint_kimg": 0.04,
-    "n_fake": 48, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
+    "n_fake": 60, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
     "snapshots": 2, "validation_images": 16, "precision": "float32",
     "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
 }  # fmt: skip
@@ -236,6 +236,23 @@ def test_added_images_make_a_revision_and_a_verdict(project: Project) -> None:
     assert history[1]["action"] in said
     reasons = [row["reason"] for row in json.loads(project.medloom("quarantine", "--json"))]
     assert reasons.count("synthetic") == 2
+
+
+@pytest.mark.timeout(600)
+def test_versions_are_scored_and_compared_by_hand(project: Project) -> None:
+    before = project.history()
+    found = json.loads(project.medloom("compare", "1", "2", "--json"))
+    assert found["first"]["protocol"] == found["second"]["protocol"]
+    assert found["first"]["model"] != found["second"]["model"]
+    by_gate = before[1]["verdict"]["comparison"]
+    if before[1]["predecessor"] == 1:  # the gate saw the same two versions by the same images
+        assert found["comparison"]["improvement"] == pytest.approx(by_gate["improvement"])
+    out = project.folder / "by-hand"
+    project.medloom("evaluate", "--version", "2", "-o", str(out))
+    written = json.loads((out / "evaluation.json").read_text())
+    assert written == found["second"]
+    assert (out / "statistics.png").exists()
+    assert project.history() == before, "nothing was decided"
 
 
 @pytest.mark.timeout(300)

@@ -9,6 +9,8 @@ from model.config import TrainConfig
 from model.families import recipe_class
 from model.section import Section
 from model.training import Progress
+from pipeline.bench.ablation import PROTOTYPE
+from pipeline.bench.ablation import configure as configure_row
 from pipeline.bench.trial import Outcome, Trial, run_trial
 from pipeline.errors import BadInputError
 from pipeline.scores import DIVERSITY, KERNEL
@@ -17,26 +19,6 @@ MEDLOOM = "medloom"
 SNAPSHOTS = 10
 PLAIN_MINUTES = 2.0
 """Enough for a speed, which is all that is asked of `plain`."""
-
-PROTOTYPE = {
-    "batch": 16,
-    "widths": (128, 128, 96, 64),
-    "learning_rate": 5e-4,
-    "learning_rate_end": 5e-4,
-    "warm_up_kimg": 0.0,
-    "gamma": 0.25,
-    "gamma_end": 0.25,
-    "mode_seeking": 0.0,
-    "class_scale": 1.0,
-    "even_phases": False,
-    "flip": 0.5,
-    "translate": 0.1,
-    "scale": 0.15,
-    "brightness": 0.2,
-    "contrast": 0.2,
-    "cutout": 0.0,
-}
-"""The first recipe that worked: R1 + R2 of weight 1 taken every 4th step (0.25 each step)."""
 
 RIVALS = ("dcgan", "vae", "prototype", "plain")
 
@@ -59,7 +41,7 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
     if name in ("dcgan", "vae"):
         changes = {"family": name, "recipe": recipe_class(name)()}
     elif name == "prototype":
-        changes = {"recipe": recipe_class("rpgan").model_validate(PROTOTYPE)}
+        changes = {"recipe": configure_row(PROTOTYPE, seed).recipe}
     elif name == "plain":
         changes = {
             "recipe": TrainConfig().recipe.model_copy(update={"penalty_every": 1}),

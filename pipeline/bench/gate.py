@@ -80,13 +80,14 @@ def judge_gate(
     rows = compare_all(sources, trials, on_progress)
     config = EvaluateConfig()
     held_out = _joined([sides["val"], sides["test"]])
-    rng = np.random.default_rng(2)
     rows += copying(
-        sides["train"], held_out, config, trials, rng, partial(on_progress, "planted copies")
-    )
+        sides["train"], held_out, config, trials,
+        np.random.default_rng(2), partial(on_progress, "planted copies"),
+    )  # fmt: skip
     rows += collapsing(
         sides["train"], sides["test"], config, processed.classes,
-        max(trials // _TRIALS_PER_COLLAPSE, 1), rng, partial(on_progress, "collapsed generators"),
+        max(trials // _TRIALS_PER_COLLAPSE, 1),
+        np.random.default_rng(3), partial(on_progress, "collapsed generators"),
     )  # fmt: skip
     return GateBench(groups=len(np.unique(everyone.groups)), images=len(everyone), rows=tuple(rows))
 

@@ -153,21 +153,16 @@ def collapsing(
     """Refusals of generators that repeat a few training images or lack a class, and of honest ones.
 
     The copy guard is left out: it would refuse them all, and a generator can collapse without
-    copying. Those that nothing is promised of take a tenth of the trials.
+    copying. Those that nothing is promised of take a fifth of the trials.
     """
     labels = len(classes)
-    few = max(trials // 10, 1)
+    few = max(trials // 5, 1)
     cases: list[tuple[str, Choose, int, Literal["at most", "at least"] | None, float]] = [
-        (
-            "half of the patients",
-            partial(_patients, share=0.5),
-            trials,
-            "at most",
-            FALSE_REFUSALS,
-        ),
+        ("all patients", _patients, trials, "at most", FALSE_REFUSALS),
         (f"{DISTINCT} distinct images", partial(_distinct, number=DISTINCT), trials, "at least", 1),
         ("a class missing", _without_one, trials, "at least", 1),
         *((f"{n} distinct images", partial(_distinct, number=n), few, None, 0) for n in REPEATING),
+        ("half of the patients", partial(_patients, share=0.5), few, None, 0),
         (f"{PATIENTS} patients a class", partial(_patients, most=PATIENTS), few, None, 0),
         ("a class drawn as another", _confused, few, None, 0),
     ]

@@ -27,7 +27,8 @@ def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]
 
         def tell(name: str, training: Training) -> None:
             if name not in known:
-                known[name] = bars.add_task(name, total=1.0, speed=0.0, kimg=0.0)
+                shown = name if len(name) <= 32 else name[:31] + "…"
+                known[name] = bars.add_task(shown, total=1.0, speed=0.0, kimg=0.0)
             bars.update(
                 known[name],
                 completed=training.images_seen / training.images_total,

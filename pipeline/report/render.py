@@ -66,6 +66,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             baseline=_inline(images.baseline) if images.baseline else None,
             chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
+            findings=_findings(facts.evaluation) if facts.evaluation else [],
             table=_split_table(facts.splits),
             limits=limits(facts),
             uses=USES,
@@ -201,6 +202,20 @@ def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:
             "figures": [found.get((metric, label)) for metric in metrics],
         }
         for label in evaluation.protocol.classes
+    ]
+
+
+def _findings(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """One row a class and kind of finding, where findings were counted (phantoms)."""
+    found = {(figure.metric, figure.label): figure for figure in evaluation.figures}
+    return [
+        {"label": label, "kind": metric.removesuffix(f"_{scores.PREVALENCE}"), "share": figure}
+        | {
+            what: found.get((metric.replace(scores.PREVALENCE, what), label))
+            for what in (scores.COUNTS, scores.SIZES)
+        }
+        for (metric, label), figure in found.items()
+        if metric.endswith(f"_{scores.PREVALENCE}")
     ]
 
 

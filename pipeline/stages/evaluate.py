@@ -16,8 +16,10 @@ from model.config import TrainConfig
 from model.sampling import load_generator, sample
 from model.training import Progress
 from model.weights import WEIGHTS_FILE
+from pipeline.datasets import PHANTOM_FILE
 from pipeline.errors import BadInputError, run_as_command
 from pipeline.measures import membership
+from pipeline.measures.findings import findings
 from pipeline.processed import Processed
 from pipeline.report.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
@@ -36,6 +38,7 @@ def evaluate(
     out: Path,
     config: EvaluateConfig,
     *,
+    phantom: bool = False,
     baseline: Path | None = None,
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
@@ -49,6 +52,7 @@ def evaluate(
         models: folder that the train stage wrote.
         out: folder to write, made when missing.
         config: the `evaluate` section.
+        phantom: the images are kidney phantoms: stones and cysts are recovered and counted.
         baseline: folder of a generator of `config.baseline`'s family, to score beside this one.
         cache: where features of real images are kept by content.
         on_progress: told what is being done, how much of it is, and how much there is.
@@ -58,8 +62,10 @@ def evaluate(
     """
     data = Processed.load(processed)
     fakes, scored = score_weights(models, data, config, cache, on_progress)
-    figures = (*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE))
-    evaluation = scored.evaluation.model_copy(update={"figures": figures})
+    figures = [*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE)]
+    if phantom:
+        figures += findings(fakes.images, fakes.labels, data.classes)
+    evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
         _, beside = score_weights(baseline, data, config, cache, on_progress)
         update = {"baseline_family": config.baseline, "baseline": beside.evaluation}
@@ -187,6 +193,7 @@ def main() -> None:
         MODELS,
         REPORTS,
         config,
+        phantom=Path(PHANTOM_FILE).exists(),
         baseline=baseline,
         cache=feature_cache(),
         on_progress=tell,

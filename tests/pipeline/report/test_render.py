@@ -41,6 +41,11 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
                    value=0.5, floor=0.48, n_real=140, n_fake=150),
         )
     ]  # fmt: skip
+    by_class += [
+        Figure(metric=f"stone_{what}", label="stone", protocol=f"stone_{what}_phantom30",
+               value=value, floor=floor, n_real=30, n_fake=150)
+        for what, value, floor in (("prevalence", 0.37, 0.97), ("count_distance", 0.6, 0.03))
+    ]  # fmt: skip
     overall = [
         ("kernel_distance", "kd_efflite0_n600", level, 0.0053, level - 0.02, level + 0.02),
         ("frechet_distance", "fd_efflite0_n600", 94.0, 26.85, None, None),
@@ -200,6 +205,7 @@ def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: P
         "0.420",
         "−3.10",
         "psd slope",
+        "37.0 %",
         "Never for diagnosis",
         "guard:copy_share",
         "10 min 12 s",
@@ -319,7 +325,7 @@ def test_every_figure_that_is_measured_has_words() -> None:
         for name, value in vars(scores).items()
         if name.isupper() and isinstance(value, str) and not name.endswith("_FILE")
     }
-    assert worded == measured
+    assert worded | set(scores.FINDINGS) == measured
 
 
 def test_numbers_are_written_for_people() -> None:

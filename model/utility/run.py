@@ -1,0 +1,290 @@
+"""The run itself: the declared fits one after the other, then the figures.
+
+The generator has seen the whole training split, whatever share of it the classifier is given. So
+the arms at a small share ask whether synthetic images can stand in for real ones that cannot be
+passed on; not how a generator trained on that share alone would do.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import check
+from .classifier import Training, fit_classifier, probabilities, real_and_synthetic
+from .config import BATCH, Arm, Fit, UtilityConfig, arms, contrasts, plan
+from .control import plain_answers
+from .record import ArmScore, Claim, Contrast, Control, UtilityReport
+from .statistics import Resampling, balanced_accuracy, macro_auc, resampling, spread
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Sampler = Callable[[Sequence[str], int], Images]
+OnProgress = Callable[[int, int], None]
+
+SIGNIFICANCE = 0.05
+
+
+class Labelled(NamedTuple):
+    """Real images: uint8 [N, H, W], class index [N], patient or group [N]."""
+
+    images: Images
+    labels: Labels
+    groups: NDArray[np.str_]
+
+
+class _Result(NamedTuple):
+    """What one fit says of the test split, and how many distinct real images it was given."""
+
+    answers: Labels
+    auc: float
+    real_images: int
+
+
+def run_utility(
+    train: Labelled,
+    test: Labelled,
+    classes: Sequence[str],
+    sampler: Sampler,
+    config: UtilityConfig,
+    on_progress: OnProgress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> UtilityReport:
+    """Train the same classifier on real, augmented, synthetic and mixed images, and compare.
+
+    Fits run in the order of `plan`; when one that is as long as the longest so far would pass
+    `config.minutes`, it and all after it are not run, and the record names them. Nothing is
+    shortened. With every fit run, the record is the same by config on one machine with as many
+    threads. The validation split is not needed: no choice is made (`classifier`).
+
+    Args:
+        train: what the generator was trained on, and nothing else.
+        test: of other groups, the same for every fit.
+        classes: names in label order, every one in both splits.
+        sampler: class names and a seed in, uint8 [N, H, W] out.
+        config: the `evaluate.utility` section.
+        on_progress: told how many fits are done, of how many.
+        clock: seconds; what the minutes are measured by.
+
+    Raises:
+        ValueError: arrays and classes do not fit each other, a group is in both splits, there is
+            but one class, the sampler's images are of another size, or `config.minutes` is 0, which means that nothing is to be run.
+    """
+    _hold(train, test, classes, config)
+    results = _run(train, test, classes, sampler, config, on_progress, clock)
+    draws = resampling(test.labels, test.groups, len(classes), config.resamples)
+    control = _control(train, test, len(classes), draws)
+    not_run = tuple(fit.name for fit in plan(config) if fit not in results)
+    return UtilityReport(
+        config=config,
+        classes=tuple(classes),
+        n_train=len(train.labels),
+        n_test=len(test.labels),
+        train_groups=len(np.unique(train.groups)),
+        test_groups=len(np.unique(test.groups)),
+        arms=tuple(
+            _score(arm, seeds, results, test, draws)
+            for arm in arms(config)
+            if (seeds := _seeds(results, config, arm))
+        ),
+        contrasts=tuple(
+            _contrast(pair, seeds, results, draws, len(contrasts(config)))
+            for pair in contrasts(config)
+            if (seeds := _seeds(results, config, *pair))
+        ),
+        control=control,
+        not_run=not_run,
+        repeatable=not not_run,
+        warnings=tuple(_warnings(test, classes, draws, control, config, len(not_run))),
+    )
+
+
+def _hold(train: Labelled, test: Labelled, classes: Sequence[str], config: UtilityConfig) -> None:
+    for split in (train, test):
+        check(split.images, split.labels, classes)
+    if shared := sorted(set(train.groups.tolist()) & set(test.groups.tolist())):
+        raise ValueError(f"{len(shared)} groups are in training and test, such as {shared[0]}")
+    if len(classes) < 2:
+        raise ValueError("utility is measured by telling classes apart, and there is one class")
+    if not config.minutes:
+        raise ValueError("evaluate.utility.minutes is 0, which asks for no fit")
+
+
+# -- the fits --------------------------------------------------------------------------------------
+
+
+def _run(
+    train: Labelled,
+    test: Labelled,
+    classes: Sequence[str],
+    sampler: Sampler,
+    config: UtilityConfig,
+    on_progress: OnProgress | None,
+    clock: Callable[[], float],
+) -> dict[Fit, _Result]:
+    fits, results = plan(config), dict[Fit, _Result]()
+    started, longest = clock(), 0.0
+
+    @lru_cache(maxsize=1)  # the fits of a seed follow one another
+    def pool(seed: int) -> tuple[Images, Labels]:
+        return _draw_pool(sampler, classes, config.synthetic, seed, train.images.shape[1:])
+
+    for place, fit in enumerate(fits):
+        before = clock()
+        if before - started + longest > config.minutes * 60:
+            break
+        synthetic = pool(fit.seed) if fit.arm.synthetic_share else None
+        results[fit] = _fit(fit, train, test, synthetic, len(classes), config)
+        longest = max(longest, clock() - before)
+        if on_progress:
+            on_progress(place + 1, len(fits))
+    return results
+
+
+def _draw_pool(
+    sampler: Sampler, classes: Sequence[str], count: int, seed: int, size: tuple[int, ...]
+) -> tuple[Images, Labels]:
+    """Generated images, classes in equal shares: new ones for each seed, the same for all arms."""
+    labels = np.repeat(np.arange(len(classes)), max(count // len(classes), 1)).astype(np.int64)
+    images = sampler([classes[label] for label in labels.tolist()], seed)
+    check(images, labels, classes)
+    if images.shape[1:] != size:
+        raise ValueError(f"generated images are {images.shape[1:]}, the real ones are {size}")
+    return images, labels
+
+
+def _fit(
+    fit: Fit,
+    train: Labelled,
+    test: Labelled,
+    synthetic: tuple[Images, Labels] | None,
+    classes: int,
+    config: UtilityConfig,
+) -> _Result:
+    rows = real_rows(train.labels, train.groups, fit.arm.share, fit.seed)
+    real = (train.images[rows], train.labels[rows])
+    draw = real_and_synthetic(real, synthetic, fit.arm.synthetic_share, classes, BATCH)
+    training = Training(config.steps, BATCH, config.learning_rate, fit.arm.kind == "classic")
+    found = probabilities(fit_classifier(draw, classes, training, fit.seed), test.images)
+    return _Result(found.argmax(1), macro_auc(found, test.labels), len(rows))
+
+
+def real_rows(labels: Labels, groups: NDArray[np.str_], share: float, seed: int) -> Labels:
+    """The rows of a share of each class's groups, rounded up: whole patients, as they arrive.
+
+    Smaller shares lie inside larger ones of the same seed. A share of images would keep nearly
+    every patient, and say that few images are enough.
+
+    Args:
+        labels, groups: [N].
+        share: 0 (no row) to 1 (all).
+        seed: of the choice.
+
+    Returns:
+        int64, sorted.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        own = labels == label
+        names = rng.permutation(np.unique(groups[own]))
+        # 0.1 * 30 is 3.0000000000000004, and three groups are meant.
+        chosen |= own & np.isin(groups, names[: math.ceil(round(share * len(names), 9))])
+    return np.flatnonzero(chosen)
+
+
+# -- the figures -----------------------------------------------------------------------------------
+
+
+def _seeds(results: dict[Fit, _Result], config: UtilityConfig, *of: Arm) -> tuple[int, ...]:
+    """Those that all of these arms have run."""
+    return tuple(seed for seed in config.seeds if all(Fit(arm, seed) in results for arm in of))
+
+
+def _answers(arm: Arm, seeds: Sequence[int], results: dict[Fit, _Result]) -> Labels:
+    return np.stack([results[Fit(arm, seed)].answers for seed in seeds])
+
+
+def _score(
+    arm: Arm, seeds: tuple[int, ...], results: dict[Fit, _Result], test: Labelled, draws: Resampling
+) -> ArmScore:
+    own, answers = [results[Fit(arm, seed)] for seed in seeds], _answers(arm, seeds, results)
+    return ArmScore(
+        arm=arm,
+        seeds=seeds,
+        real_images=tuple(result.real_images for result in own),
+        by_seed=tuple(balanced_accuracy(one, test.labels) for one in answers),
+        balanced_accuracy=spread(answers, draws).estimate(low=0.0),
+        macro_auc=float(np.mean([result.auc for result in own])),
+    )
+
+
+def _contrast(
+    pair: tuple[Arm, Arm],
+    seeds: tuple[int, ...],
+    results: dict[Fit, _Result],
+    draws: Resampling,
+    declared: int,
+) -> Contrast:
+    treated, reference = (_answers(arm, seeds, results) for arm in pair)
+    difference = spread(treated, draws, reference)
+    p = min(difference.p * declared, 1.0)
+    claim: Claim = "better" if difference.value > 0 else "worse"
+    return Contrast(
+        treated=pair[0],
+        reference=pair[1],
+        seeds=seeds,
+        difference=difference.estimate(),
+        p=p,
+        claim=claim if p < SIGNIFICANCE else "undecided",
+    )
+
+
+def _control(train: Labelled, test: Labelled, classes: int, draws: Resampling) -> Control:
+    answers = plain_answers((train.images, train.labels), test.images, classes)
+    found = spread(answers[None], draws, seeded=False).estimate(low=0.0)
+    bound = found.value if found.low is None else found.low
+    return Control(balanced_accuracy=found, chance=1 / classes, fires=bound > 1 / classes)
+
+
+def _warnings(
+    test: Labelled,
+    classes: Sequence[str],
+    draws: Resampling,
+    control: Control,
+    config: UtilityConfig,
+    not_run: int,
+) -> list[str]:
+    found = []
+    if config.confounded:
+        found.append(
+            "Class and source are confounded in these data, as their owner declares: a classifier "
+            "may tell scanners or repositories apart, not findings. No figure here says otherwise."
+        )
+    if control.fires:
+        found.append(
+            f"Brightness and border alone reach a balanced accuracy of "
+            f"{control.balanced_accuracy.value:.2f}, where guessing reaches {control.chance:.2f}: "
+            "that much of every arm needs no anatomy."
+        )
+    if not draws.freedom:
+        few = [
+            name
+            for label, name in enumerate(classes)
+            if len(np.unique(test.groups[test.labels == label])) < 2
+        ]
+        found.append(
+            f"No interval and no claim: {', '.join(few) or 'a class'} has a single test group, so "
+            "nothing tells how other patients would differ."
+        )
+    if not_run:
+        found.append(
+            f"{not_run} of {len(plan(config))} fits were not run: {config.minutes:g} minutes did "
+            "not suffice. Which ones hangs on the machine's speed, so this record is not "
+            "repeatable; more evaluate.utility.minutes complete it."
+        )
+    return found

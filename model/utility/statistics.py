@@ -1,0 +1,167 @@
+"""From right and wrong answers to intervals: the test groups by bootstrap, the seeds by spread."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from .record import Estimate
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+CONFIDENCE = 0.95
+
+
+class Resampling(NamedTuple):
+    """How the test groups are drawn anew; made once, so that every arm meets the same draws.
+
+    Attributes:
+        weights: float64 [B, G], how often each group is drawn.
+        sizes: float64 [G, C], test images of a group and class.
+        member: int64 [N], the group of each test image.
+        labels: int64 [N].
+        freedom: degrees of freedom of the spread, groups minus classes; 0 where a class has a
+            single group.
+    """
+
+    weights: Array
+    sizes: Array
+    member: Labels
+    labels: Labels
+    freedom: int
+
+
+class Spread(NamedTuple):
+    """A mean, its standard error over groups and seeds, and the degrees of freedom of that."""
+
+    value: float
+    error: float
+    freedom: float
+
+    def estimate(self, low: float = -1.0, high: float = 1.0) -> Estimate:
+        """With the 95 % interval by Student's t, cut to what the figure can be."""
+        if not self.error:
+            return Estimate(value=self.value)
+        half = float(stats.t.isf((1 - CONFIDENCE) / 2, self.freedom)) * self.error
+        return Estimate(
+            value=self.value, low=max(self.value - half, low), high=min(self.value + half, high)
+        )
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of no difference; 1 where nothing tells how far the value may be off."""
+        return (
+            float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom)) if self.error else 1
+        )
+
+
+def resampling(
+    labels: Labels, groups: NDArray[np.str_], classes: int, count: int, seed: int = 0
+) -> Resampling:
+    """Draw the groups of each class with replacement, one fewer than there are.
+
+    One fewer, because as many as there are would give a spread too small by (n - 1) / n: by half
+    where a class has two groups (the rescaling bootstrap, Rao and Wu 1988, with n - 1 draws; the
+    rescaling itself cancels in a share). A group of several classes counts with the one it has
+    most images of.
+
+    Args:
+        labels: int64 [N], of the test images; every class among them.
+        groups: [N], patient or group of each.
+        classes: C.
+        count: B.
+        seed: of the draws.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    sizes = np.zeros((len(names), classes))
+    np.add.at(sizes, (member, labels), 1)
+    home = sizes.argmax(1)
+    weights = np.ones((count, len(names)))
+    rng = np.random.default_rng(seed)
+    smallest, free = len(names), 0
+    for label in np.unique(home):
+        own = np.flatnonzero(home == label)
+        smallest, free = min(smallest, len(own)), free + len(own) - 1
+        if len(own) > 1:
+            drawn = rng.multinomial(len(own) - 1, np.full(len(own), 1 / len(own)), count)
+            weights[:, own] = drawn * len(own) / (len(own) - 1)
+    return Resampling(weights, sizes, member, labels, free if smallest > 1 else 0)
+
+
+def balanced_accuracy(answers: Labels, labels: Labels) -> float:
+    """Mean over the classes present of the share of a class's images that are named rightly.
+
+    Args:
+        answers, labels: int64 [N].
+    """
+    return float(np.mean([(answers[labels == c] == c).mean() for c in np.unique(labels)]))
+
+
+def macro_auc(probabilities: Array, labels: Labels) -> float:
+    """Mean over classes of the chance that an image of the class is given more of it than another.
+
+    Ties count half. One class against all others together, whatever their numbers.
+
+    Args:
+        probabilities: [N, C].
+        labels: int64 [N], at least two classes.
+    """
+    areas = []
+    for label in np.unique(labels):
+        own, others = probabilities[labels == label, label], probabilities[labels != label, label]
+        u = stats.mannwhitneyu(own, others, method="asymptotic").statistic
+        areas.append(u / (len(own) * len(others)))
+    return float(np.mean(areas))
+
+
+def spread(
+    answers: Labels, draws: Resampling, reference: Labels | None = None, *, seeded: bool = True
+) -> Spread:
+    """Balanced accuracy, or its difference to a reference, averaged over seeds.
+
+    error^2 = variance over draws of the groups, of the mean over seeds
+            + variance over seeds / their number,
+
+    for another patient and another training would each give another figure. The degrees of
+    freedom follow Satterthwaite. What the two share is counted twice, which errs to the wide side.
+
+    Args:
+        answers: int64 [S, N], the class named for each test image by the classifier of each seed.
+        draws: of the test groups.
+        reference: the same of what is subtracted, seed by seed.
+        seeded: False for what no seed moves; else a single seed has no error to tell.
+
+    Returns:
+        Error 0 where nothing tells how far the value may be off.
+    """
+    whole = _balanced(answers, draws, np.ones((1, draws.weights.shape[1])))
+    drawn = _balanced(answers, draws, draws.weights)
+    if reference is not None:
+        whole -= _balanced(reference, draws, np.ones((1, draws.weights.shape[1])))
+        drawn -= _balanced(reference, draws, draws.weights)
+    value, seeds = float(whole.mean()), len(answers)
+    if not draws.freedom or (seeded and seeds < 2):
+        return Spread(value, 0.0, 1.0)
+    of_groups = float(drawn.mean(1).var(ddof=1))
+    of_seeds = float(whole[0].var(ddof=1)) / seeds if seeded else 0.0
+    total = of_groups + of_seeds
+    if total < 1e-20:  # rounding: every group and every seed gives the same
+        return Spread(value, 0.0, 1.0)
+    parts = of_groups**2 / draws.freedom + of_seeds**2 / max(seeds - 1, 1)
+    return Spread(value, math.sqrt(total), total**2 / parts)
+
+
+def _balanced(answers: Labels, draws: Resampling, weights: Array) -> Array:
+    """Balanced accuracy by draw and seed: float64 [B, S]; a class that a draw lacks is left out."""
+    groups, classes = draws.sizes.shape
+    size = weights @ draws.sizes
+    found = np.empty((len(weights), len(answers)))
+    for place, named in enumerate(answers):
+        hits = np.zeros((groups, classes))
+        np.add.at(hits, (draws.member, draws.labels), named == draws.labels)
+        recall = np.divide(weights @ hits, size, out=np.zeros_like(size), where=size > 0)
+        found[:, place] = recall.sum(1) / (size > 0).sum(1)
+    return found
