@@ -62,16 +62,35 @@ def _of_evaluation(evaluation: Evaluation) -> list[str]:
             "The kernel distance is more than ten times its floor: anyone can tell these images "
             "from real ones."
         )
-    return found
+    return [*found, *_OF_EXTRACTOR.get(evaluation.protocol.extractor, ())]
 
+
+_OF_EXTRACTOR = {
+    "efflite0": (
+        "Distances are taken in the features of a network trained on photographs. They follow "
+        "human ranking of medical images better than medical networks do (arXiv 2311.13717), and "
+        "are still no reader study: they do not say that anatomy or findings are right.",
+        "They are named after their extractor and are not FID; they compare only with figures of "
+        "the same protocol.",
+    ),
+    "inception": (
+        "Distances are taken in the features of a network trained on photographs. They are no "
+        "reader study: they do not say that anatomy or findings are right.",
+        "They compare only with figures of the same protocol: published FID is mostly of 50,000 "
+        "images, and biased otherwise.",
+    ),
+    "radiomics": (
+        "Distances are taken in statistics of grey levels and texture. They do not see anatomy: "
+        "what is nearer by them need not look more real.",
+        "They are named after their extractor and are not FID; they compare only with figures of "
+        "the same protocol.",
+    ),
+}
 
 _ALWAYS = (
-    "Distances are taken in the features of a network trained on photographs. They follow human "
-    "ranking of medical images better than medical networks do (arXiv 2311.13717), and are still "
-    "no reader study: they do not say that anatomy or findings are right.",
-    "They are named after their extractor and are not FID; they compare only with figures of the "
-    "same protocol.",
     "Tests for copying miss some near-duplicates (arXiv 2510.01793). No privacy guarantee follows "
     "from them.",
+    "p-values, and intervals of membership, take images as independent; slices of one patient "
+    "are not, and all of these are too sure.",
     "Generated images are for research and development, never for diagnosis.",
 )

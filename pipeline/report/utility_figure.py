@@ -1,4 +1,4 @@
-"""The picture of a utility run: what each kind of training images reaches, by share of real ones."""
+"""The picture of a utility run: what each kind of training images reaches."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,6 @@ _INK = "#1c2733"
 _COLOURS = {"real": "#0b6e63", "classic": "#3c5a99", "synthetic": "#b3541e"}
 _MIXED = ("#8a3b6e", "#c07aa6", "#5b6b2f", "#a8895c")
 _GREY = "#7b8794"
-_STYLE = {"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}
 _STEP = 0.006  # between arms at one share, of the axis, so that intervals do not hide each other
 
 
@@ -21,13 +20,13 @@ def draw_utility(report: UtilityReport, file: Path) -> None:
     """Write balanced accuracy against the share of real groups: an arm a line, 95 % as bands.
 
     Synthetic images alone, which have no share, are a line across, as are guessing and what
-    brightness and border reach. The same bytes for the same report.
+    grey levels and border reach. The same bytes for the same report.
 
     Args:
         report: with at least one arm.
         file: PNG to write.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}):
         figure = Figure(figsize=(7.2, 3.9), dpi=130, layout="constrained")
         axes = figure.subplots()
         for place, (kind, ratio) in enumerate(_lines(report)):
@@ -43,8 +42,8 @@ def draw_utility(report: UtilityReport, file: Path) -> None:
             [f"{100 * share:g} %" for share in sorted(report.config.shares)],
         )
         axes.set_xlabel("share of the real training groups")
-        axes.set_title(f"balanced accuracy on {report.n_test} test images of {report.test_groups} "
-                       "groups", loc="left", fontsize=8)  # fmt: skip
+        tested = f"{report.n_test} test images of {report.test_groups} groups"
+        axes.set_title(f"balanced accuracy on {tested}", loc="left", fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.5, axis="y")
         figure.legend(loc="outside right upper", frameon=False, fontsize=7)
@@ -105,6 +104,6 @@ def _grounds(axes: Axes, report: UtilityReport) -> None:
         color=_GREY,
         linewidth=1,
         linestyle="-.",
-        label="brightness and border alone",
+        label="grey levels and border alone",
     )
     axes.axhline(control.chance, color=_GREY, linewidth=0.8, linestyle=":", label="guessing")
