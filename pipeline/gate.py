@@ -16,7 +16,7 @@ from pydantic import Field
 
 from model.section import Section
 from pipeline.errors import BadInputError
-from pipeline.scores import COPIES, DIVERSITY, KERNEL, Evaluation, require_same_protocol
+from pipeline.scores import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation, require_same_protocol
 
 Outcome = Literal["promoted", "inconclusive", "rejected"]
 
@@ -44,6 +44,12 @@ class GateConfig(Section):
     )
     diversity_margin: float = Field(
         default=0.15, ge=0, lt=1, description="most MS-SSIM within a class above real images"
+    )
+    repeat_margin: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="of the way from training images' repeat share to 1 that is allowed",
     )
     copy_share_threshold: float = Field(
         default=0.02, gt=0, lt=1, description="upper bound of the share of copies, above real"
@@ -172,6 +178,7 @@ def _guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
         _every_class(candidate),
         _fidelity(candidate, rules.kernel_distance_threshold),
         _diversity(candidate, rules.diversity_margin),
+        _repeats(candidate, rules.repeat_margin),
         _copies(candidate, rules.copy_share_threshold),
     ]
 
@@ -203,6 +210,18 @@ def _diversity(candidate: Evaluation, margin: float) -> Rule:
         f"{worst.floor or 0.0:.3f} and {limit:.3f} is allowed"
     )
     return _rule(f"guard:{DIVERSITY}", worst.value <= limit, worst.value, limit, says)
+
+
+def _repeats(candidate: Evaluation, margin: float) -> Rule:
+    """Slices of a series are alike: only what lies far beyond training images is repetition."""
+    figure = candidate.figure(REPEATS)
+    floor = figure.floor or 0.0
+    limit = floor + margin * (1 - floor)
+    says = (
+        f"another seed draws {figure.value:.1%} of the images again, training images have "
+        f"{floor:.1%} and {limit:.1%} is allowed"
+    )
+    return _rule(f"guard:{REPEATS}", figure.value <= limit, figure.value, limit, says)
 
 
 def _copies(candidate: Evaluation, threshold: float) -> Rule:

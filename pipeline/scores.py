@@ -16,6 +16,7 @@ from pipeline.errors import BadInputError
 EVALUATION_FILE = "evaluation.json"
 
 KERNEL, FRECHET, DIVERSITY = "kernel_distance", "frechet_distance", "ms_ssim_within_class"
+REPEATS = "repeat_share"
 FRECHET_INFINITY = "frechet_distance_infinity"
 PRECISION, RECALL, DENSITY, COVERAGE = "precision", "recall", "density", "coverage"
 NEAREST, CLOSE, COPIES = "nearest_ssim", "close_share", "copy_share"

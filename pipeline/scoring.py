@@ -24,6 +24,7 @@ from pipeline.measures import (
     matched,
     nearness,
     nearness_of_features,
+    repeats,
 )
 from pipeline.processed import Processed, SplitArrays
 from pipeline.scores import EvaluateConfig, Evaluation, Protocol
@@ -108,6 +109,7 @@ def score_images(
     figures += nearness_of_features(fake, test, train, config)
     tell("metrics", next(parts), 6)
     figures += diversity(train, fake, config, processed.classes)
+    figures.append(repeats(control, fake, fakes.seeds, config))
     tell("metrics", next(parts), 6)
     near = metrics.nearest_ssim(
         fake.images, train.images, fake.features, train.features, config.neighbours

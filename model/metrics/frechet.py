@@ -9,6 +9,8 @@ from scipy import stats
 Features = NDArray[np.float64]
 
 _POINTS = 12
+LEAST_FAKES = 5 * _POINTS
+"""Below, the smallest of the sizes that are extrapolated from would be next to nothing."""
 
 
 class FrechetInfinity(NamedTuple):
@@ -67,8 +69,8 @@ def frechet_distance_infinity(real: ArrayLike, fake: ArrayLike, seed: int) -> Fr
         ValueError: too few rows to regress on.
     """
     x, y = _pair(real, fake)
-    if len(y) < 5 * _POINTS:
-        raise ValueError(f"extrapolation needs at least {5 * _POINTS} fakes, got {len(y)}")
+    if len(y) < LEAST_FAKES:
+        raise ValueError(f"extrapolation needs at least {LEAST_FAKES} fakes, got {len(y)}")
     rng = np.random.default_rng(seed)
     mean, factor = x.mean(0), _factor(x)
     sizes = np.linspace(len(y) / 4, len(y), _POINTS).round().astype(np.int64)

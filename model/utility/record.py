@@ -63,12 +63,13 @@ class Contrast(Section):
 
 
 class Control(Section):
-    """How well classes are told by what is not medical: brightness, and the image's border.
+    """How well classes are told without any shape: by grey levels, and by the image's border.
 
     Attributes:
         balanced_accuracy: of a logistic regression on these alone, on the test split.
         chance: 1 / classes.
-        fires: the interval lies above chance: part of any arm's accuracy may be of that kind.
+        fires: it lies above chance (one-sided, 5 %): part of any arm's accuracy may be of that
+            kind.
     """
 
     balanced_accuracy: Estimate
@@ -86,7 +87,7 @@ class UtilityReport(Section):
         train_groups, test_groups: patients, or groups of images too alike to be told apart.
         arms: those with at least one fit, in order of the plan.
         contrasts: those with a seed that both sides have run.
-        control: accuracy without medicine.
+        control: accuracy without anatomy.
         not_run: fits of the plan that the minutes did not suffice for.
         repeatable: everything was run; what a clock cut short another run may cut elsewhere.
         warnings: what a reader must know before any figure.

@@ -72,7 +72,8 @@ def run_utility(
 
     Raises:
         ValueError: arrays and classes do not fit each other, a group is in both splits, there is
-            but one class, the sampler's images are of another size, or `config.minutes` is 0, which means that nothing is to be run.
+            but one class, the sampler's images are of another size, or `config.minutes` is 0,
+            which means that nothing is to be run.
     """
     _hold(train, test, classes, config)
     results = _run(train, test, classes, sampler, config, on_progress, clock)
@@ -246,9 +247,11 @@ def _contrast(
 
 def _control(train: Labelled, test: Labelled, classes: int, draws: Resampling) -> Control:
     answers = plain_answers((train.images, train.labels), test.images, classes)
-    found = spread(answers[None], draws, seeded=False).estimate(low=0.0)
-    bound = found.value if found.low is None else found.low
-    return Control(balanced_accuracy=found, chance=1 / classes, fires=bound > 1 / classes)
+    found, chance = spread(answers[None], draws, seeded=False), 1 / classes
+    above = found._replace(value=found.value - chance)
+    # One-sided, and where nothing varies the figure itself: this warns, it claims nothing.
+    fires = above.value > 0 and (not above.error or above.p / 2 < SIGNIFICANCE)
+    return Control(balanced_accuracy=found.estimate(low=0.0), chance=chance, fires=fires)
 
 
 def _warnings(
@@ -267,9 +270,9 @@ def _warnings(
         )
     if control.fires:
         found.append(
-            f"Brightness and border alone reach a balanced accuracy of "
+            f"Grey levels and border alone, which know no shape, reach a balanced accuracy of "
             f"{control.balanced_accuracy.value:.2f}, where guessing reaches {control.chance:.2f}: "
-            "that much of every arm needs no anatomy."
+            "so much of every arm may need no anatomy."
         )
     if not draws.freedom:
         few = [

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.metrics import kernel_distance_by_group
-from pipeline.bench.gate_pool import Array, passing_figure, simulated_protocol
+from pipeline.bench.gate_pool import SEEDS, Array, passing_figure, simulated_protocol
 from pipeline.bench.gate_rows import Row
 from pipeline.gate import GateConfig, decide
-from pipeline.measures import Side, copy_share, diversity, repetition, resemblance
-from pipeline.scores import COPIES, DIVERSITY, KERNEL, EvaluateConfig, Evaluation, Figure
+from pipeline.measures import Side, copy_share, diversity, repeats, repetition, resemblance
+from pipeline.scores import COPIES, DIVERSITY, KERNEL, REPEATS, EvaluateConfig, Evaluation, Figure
 
 Images = NDArray[np.uint8]
 Rows = NDArray[np.int64]
@@ -109,7 +109,8 @@ def copying(
                 [rng.choice(honest[mine], config.n_fake - number), rng.choice(copied, number)]
             )
             figure = copy_share(made, honest[~mine], len(train), config)
-            count += _refused((passing_figure(KERNEL), passing_figure(DIVERSITY, "any"), figure))
+            held = passing_figure(KERNEL), passing_figure(DIVERSITY, "any"), passing_figure(REPEATS)
+            count += _refused((*held, figure))
         return count
 
     rows = [
@@ -167,6 +168,7 @@ def collapsing(
         ("a class drawn as another", _confused, few, None, 0),
     ]
     real, at_floor = repetition(train, config), _distance(train, held_out)
+    control = train.of(rng.permutation(len(train))[: config.n_fake])
     rows = []
     for done, (case, choose, number, bound, stated) in enumerate(cases):
         count = 0
@@ -176,6 +178,7 @@ def collapsing(
             figures = [
                 passing_figure(KERNEL).model_copy(update={"value": excess}),
                 *diversity(train, fake, config, classes, real),
+                repeats(control, fake, np.arange(len(fake)) % SEEDS, config),
                 passing_figure(COPIES),
             ]
             drawn = tuple(classes[label] for label in np.unique(fake.labels))

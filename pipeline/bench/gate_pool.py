@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from model.metrics.kernel import polynomial_kernel
 from pipeline.errors import BadInputError
-from pipeline.scores import COPIES, DIVERSITY, KERNEL, Evaluation, Figure, Protocol
+from pipeline.scores import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation, Figure, Protocol
 
 Array = NDArray[np.float64]
 
@@ -205,7 +205,12 @@ def passing_figure(metric: str, label: str | None = None) -> Figure:
     )
 
 
-_REAL_FIGURES = (passing_figure(KERNEL), passing_figure(DIVERSITY, "any"), passing_figure(COPIES))
+_REAL_FIGURES = (
+    passing_figure(KERNEL),
+    passing_figure(DIVERSITY, "any"),
+    passing_figure(REPEATS),
+    passing_figure(COPIES),
+)
 
 
 def _quadratic(pool: Pool, weights: Array) -> float:

@@ -3,7 +3,7 @@
 from .copying import copies, copy_share, nearness, resemblance
 from .coverage import coverage
 from .distances import distances
-from .diversity import diversity, repetition
+from .diversity import diversity, repeats, repetition
 from .privacy import membership, nearness_of_features
 from .side import LEAST_IMAGES, Images, Side, matched
 from .statistics import Canonical, canonical
@@ -23,6 +23,7 @@ __all__ = [
     "membership",
     "nearness",
     "nearness_of_features",
+    "repeats",
     "repetition",
     "resemblance",
 ]

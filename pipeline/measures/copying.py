@@ -21,7 +21,7 @@ def nearness(
     )
     above = int((near.score > np.quantile(control.score, 0.99)).sum())
     n_real, n_fake = len(train), len(near.score)
-    low, high = _binomial(above, n_fake)
+    low, high = binomial(above, n_fake)
     return [
         Figure(
             metric=NEAREST,
@@ -70,7 +70,7 @@ def copy_share(
         config: whose `copy_correlation` a copy exceeds.
     """
     count = int((made > config.copy_correlation).sum())
-    low, high = _binomial(count, len(made))
+    low, high = binomial(count, len(made))
     return Figure(
         metric=COPIES,
         label=None,
@@ -84,7 +84,7 @@ def copy_share(
     )
 
 
-def _binomial(count: int, total: int) -> tuple[float, float]:
+def binomial(count: int, total: int) -> tuple[float, float]:
     """95 % Clopper-Pearson interval of a share."""
     low, high = stats.binomtest(count, total).proportion_ci(0.95, "exact")
     return float(low), float(high)

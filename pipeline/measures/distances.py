@@ -6,6 +6,7 @@ import numpy as np
 
 from model import metrics
 from model.extractors import metric_name
+from model.metrics.frechet import LEAST_FAKES
 from pipeline.measures.side import LEAST_IMAGES, Side
 from pipeline.scores import FRECHET, FRECHET_INFINITY, KERNEL, EvaluateConfig, Figure
 
@@ -23,7 +24,8 @@ def distances(
         classes: names in label order.
     """
     figures = _pair_of_distances(None, test, train, fake, config)
-    figures.append(_extrapolated(test, train, fake, config))
+    if min(len(train), len(fake)) >= LEAST_FAKES:
+        figures.append(_extrapolated(test, train, fake, config))
     for label, name in enumerate(classes):
         real, learned, made = (side.of(side.labels == label) for side in (test, train, fake))
         if min(len(real), len(learned), len(made)) >= LEAST_IMAGES:

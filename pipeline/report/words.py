@@ -62,6 +62,12 @@ CHAPTERS = (
                 "itself.",
                 "pairs of training images",
             ),
+            scores.REPEATS: Words(
+                "Drawn again",
+                "Share of images that another seed draws again, but for a small shift or "
+                "brightness. Near 1: few distinct images.",
+                "training images dealt out alike: slices of a series are alike",
+            ),
             scores.COVERAGE: Words(
                 "Coverage",
                 "Share of real images with a generated one near. Higher is better.",
@@ -146,5 +152,7 @@ CHAPTERS = (
     ),
 )
 
-SHARES = frozenset({scores.CLOSE, scores.COPIES, scores.AUTHENTIC, scores.MEMBERSHIP_TPR})
+SHARES = frozenset(
+    {scores.CLOSE, scores.COPIES, scores.REPEATS, scores.AUTHENTIC, scores.MEMBERSHIP_TPR}
+)
 """Figures that are written as percent."""

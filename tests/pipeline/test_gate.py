@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.metrics import fake_term_variance, kernel_distance, kernel_distance_by_group
 from pipeline.errors import BadInputError
 from pipeline.gate import GateConfig, Verdict, decide
-from pipeline.scores import COPIES, DIVERSITY, KERNEL, Evaluation, Figure, Protocol
+from pipeline.scores import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation, Figure, Protocol
 
 STRICT = GateConfig(kernel_distance_threshold=0.5, diversity_margin=0.15)
 
@@ -54,6 +54,7 @@ def evaluation(
     model: str = "a" * 64,
     kd: float = 0.1,
     diversity: float = 0.4,
+    repeats: float = 0.1,
     copies: float = 0.0,
     classes: tuple[str, ...] = TWO_CLASSES,
     fake_variance: float = 0.0,
@@ -67,6 +68,7 @@ def evaluation(
             figure(DIVERSITY, None, diversity, floor=0.4),
             figure(DIVERSITY, "cyst", 0.4, floor=0.4),
             figure(DIVERSITY, "stone", diversity, floor=0.4),
+            figure(REPEATS, None, repeats, floor=0.4),
             figure(COPIES, None, copies, floor=0.001, low=0.0, high=copies + 0.006),
         ),
         group_scores=scores,
@@ -152,6 +154,7 @@ def test_first_model_passes_by_its_guards() -> None:
     [
         ({"kd": 0.9}, "guard:kernel_distance"),
         ({"diversity": 0.8}, "guard:ms_ssim_within_class"),
+        ({"repeats": 0.8}, "guard:repeat_share"),
         ({"copies": 0.05}, "guard:copy_share"),
         ({"classes": ("cyst",)}, "guard:classes"),
     ],

@@ -53,6 +53,7 @@ def evaluation(model: str, level: float, groups: int = 24) -> Evaluation:
         ("nearest_ssim", "nearest_ssim_k10_n560", 0.455, 0.411, None, None),
         ("close_share", "close_share_k10_n560", 0.035, 0.01, 0.0218, 0.053),
         ("copy_share", "copy_share_r0.97_n560", 0.0, 0.0, 0.0, 0.0061),
+        ("repeat_share", "repeat_share_r0.97_n600", 0.02, 0.4, 0.01, 0.035),
         ("c_t", "c_t_efflite0_n560", -3.1, 0.0, None, None),
         ("coverage", "coverage_k5_efflite0_n600", 0.42, 0.91, None, None),
         ("histogram_emd", "histogram_emd_n600", 4.2, 1.1, None, None),

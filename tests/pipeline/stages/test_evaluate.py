@@ -35,6 +35,7 @@ from pipeline.scores import (
     NNDR,
     PRECISION,
     RECALL,
+    REPEATS,
     SPECTRUM,
     EvaluateConfig,
     Evaluation,
@@ -167,6 +168,21 @@ def test_copies_of_training_images_show(copied: Scored, good: Scored) -> None:
     assert copied.evaluation.figure(AUTHENTIC).value < 0.2  # a sixth has no features: max_train
     assert good.evaluation.figure(AUTHENTIC).value > 0.3
     assert copied.evaluation.figure(C_T).value < -5 < good.evaluation.figure(C_T).value
+
+
+def test_a_generator_of_few_images_is_seen_drawing_them_again(
+    score: Bench, processed: Processed, good: Scored
+) -> None:
+    class Few(Drawer):
+        def __call__(self, labels: Sequence[str], seed: int) -> Images:
+            drawn = super().__call__(labels, 0)
+            return drawn[np.random.default_rng(seed).permutation(len(drawn))]
+
+    few = score(Few(processed, "val")).evaluation.figure(REPEATS)
+    assert few.value == 1
+    honest = good.evaluation.figure(REPEATS)
+    assert honest.floor is not None
+    assert honest.value < 0.5 > honest.floor
 
 
 def test_blur_shows_in_coverage_and_in_the_statistics_of_single_images(
