@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError
 
 from model.extractors import ExtractorConfig
 from model.section import Section
+from model.utility.config import UtilityConfig
+from model.utility.record import UtilityReport
 from pipeline.errors import BadInputError
 
 EVALUATION_FILE = "evaluation.json"
@@ -57,6 +59,10 @@ class EvaluateConfig(Section):
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
     extractor: ExtractorConfig = Field(
         default=ExtractorConfig(), description="what turns images into features"
+    )
+    utility: UtilityConfig = Field(
+        default=UtilityConfig(),
+        description="what synthetic images are worth for training a classifier; off by default",
     )
 
 
@@ -145,6 +151,7 @@ class Evaluation(Section):
         fake_variance: what the finite number of fakes adds to the variance of their mean.
         classes_drawn: classes that the generator could draw.
         statistics: of single images, one by one.
+        utility: what its images are worth for training; None where that was not asked for.
         baseline_family: what stands beside it, trained for the same length; None: nothing.
         baseline: the figures of that one, under the same protocol.
     """
@@ -156,6 +163,7 @@ class Evaluation(Section):
     fake_variance: float = Field(ge=0)
     classes_drawn: tuple[str, ...]
     statistics: tuple[Statistic, ...] = ()
+    utility: UtilityReport | None = None
     baseline_family: str | None = None
     baseline: "Evaluation | None" = None
 

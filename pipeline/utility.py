@@ -11,6 +11,8 @@ from pipeline.report.utility_figure import draw_utility
 from pipeline.scoring import OnProgress, Sampler
 
 UTILITY_PICTURE = "utility.png"
+UTILITY_FITS = "utility fits"
+"""What progress calls them."""
 
 
 def measure_utility(
@@ -41,7 +43,7 @@ def measure_utility(
 
     def tell(done: int, total: int) -> None:
         if on_progress:
-            on_progress("utility fits", done, total)
+            on_progress(UTILITY_FITS, done, total)
 
     try:
         report = run_utility(train, test, processed.classes, sampler, config, tell)

@@ -171,11 +171,18 @@ def _paces(processed: Path, rows: Sequence[str], file: Path, threads: int) -> Ma
             folder = file.with_suffix("") / row.replace("/", "_")
             told: list[Progress] = []
             run_trial(processed, Trial(name=row, config=config), folder, told.append)
-            known[row] = 60 * told[-1].images_per_second
+            known[row] = 60 * _speed_at_the_end(told)
             whole = file.with_suffix(".part")
             whole.write_text(json.dumps(known, indent=1) + "\n")
             whole.replace(file)
     return known
+
+
+def _speed_at_the_end(told: Sequence[Progress]) -> float:
+    """Images a second over the second half: the first steps are slow, and a minute is long."""
+    half, last = told[len(told) // 2 - 1], told[-1]
+    seconds = [one.images_seen / one.images_per_second for one in (half, last)]
+    return (last.images_seen - half.images_seen) / (seconds[1] - seconds[0])
 
 
 def _read(file: Path) -> list[Outcome]:

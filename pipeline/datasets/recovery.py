@@ -33,6 +33,9 @@ from pipeline.errors import BadInputError
 
 Images = NDArray[np.uint8]
 Array = NDArray[np.float64]
+
+LEAST_SIDE = 64
+"""Pixels a side below which nothing is recovered."""
 Mask = NDArray[np.bool_]
 Kind = Literal["stone", "cyst"]
 KINDS: tuple[Kind, ...] = ("stone", "cyst")
@@ -139,8 +142,10 @@ def recover(images: Images) -> list[Found]:
     """
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise BadInputError(f"images {images.dtype} {images.shape}: give uint8 [N, S, S]")
-    if images.shape[1] < 64:
-        raise BadInputError(f"images of {images.shape[1]} px: a stone needs 64 or more to be seen")
+    if images.shape[1] < LEAST_SIDE:
+        raise BadInputError(
+            f"images of {images.shape[1]} px: a stone needs {LEAST_SIDE} or more to be seen"
+        )
     return [_recover(image) for image in images]
 
 

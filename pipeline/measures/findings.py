@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.datasets.phantom_study import CLASSES, PhantomConfig, make_patient
-from pipeline.datasets.recovery import Recovered, compare_recovered, found_in_truth
+from pipeline.datasets.recovery import LEAST_SIDE, Recovered, compare_recovered, found_in_truth
 from pipeline.measures.side import Images
 from pipeline.scores import COUNTS, PREVALENCE, SIZES, Figure
 from pipeline.stages.preprocess import PreprocessConfig, to_square
@@ -30,9 +30,11 @@ def findings(images: Images, labels: NDArray[np.int64], classes: tuple[str, ...]
 
     Returns:
         By class and kind: the share of slices with a finding and its interval, and how far counts
-        and areas are from those of phantoms.
+        and radii are from those of phantoms. Nothing of images in which no stone can be seen.
     """
     size = images.shape[1]
+    if size < LEAST_SIDE:
+        return []
     known = [label for label, name in enumerate(classes) if name in CLASSES]
     square = partial(to_square, config=PreprocessConfig(size=size))
     scale = size / PhantomConfig().size

@@ -23,6 +23,9 @@ _LARGEST_PNG = 350_000  # bytes; above it a picture is inlined as JPEG, so that 
 _FEW_QUARANTINED = 60  # rows shown; the rest is counted
 
 
+PICTURES = ("nearest", "curves", "statistics", "utility")
+
+
 @dataclass(frozen=True)
 class ReportImages:
     """The pictures of an evaluation; what is missing is said to be missing."""
@@ -31,13 +34,14 @@ class ReportImages:
     nearest: Path | None = None
     curves: Path | None = None
     statistics: Path | None = None
+    utility: Path | None = None
     baseline: Path | None = None
 
     @classmethod
     def of(cls, folder: Path) -> "ReportImages":
         """What the evaluate stage wrote into its output folder, as far as it got."""
         grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
-        single = {name: folder / f"{name}.png" for name in ("nearest", "curves", "statistics")}
+        single = {name: folder / f"{name}.png" for name in PICTURES}
         samples = sorted(folder.glob("baseline/samples/*.png"))
         found = {name: file for name, file in single.items() if file.exists()}
         return cls(grids, **found, baseline=samples[-1] if samples else None)
@@ -63,6 +67,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             nearest=_inline(images.nearest) if images.nearest else None,
             curves=_inline(images.curves) if images.curves else None,
             statistics=_inline(images.statistics) if images.statistics else None,
+            utility=_inline(images.utility) if images.utility else None,
             baseline=_inline(images.baseline) if images.baseline else None,
             chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],

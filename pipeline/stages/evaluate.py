@@ -27,6 +27,7 @@ from pipeline.scoring import Fakes, OnProgress, Sampler, Scored, draw_fakes, sco
 from pipeline.sections import load_section
 from pipeline.stages.harness import checkpoint_folder, feature_cache, report_progress
 from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
+from pipeline.utility import UTILITY_FITS, measure_utility
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")
@@ -70,6 +71,10 @@ def evaluate(
         _, beside = score_weights(baseline, data, config, cache, on_progress)
         update = {"baseline_family": config.baseline, "baseline": beside.evaluation}
         evaluation = evaluation.model_copy(update=update)
+    utility = measure_utility(
+        data, _sampler(models, config, None), config.utility, out, on_progress
+    )
+    evaluation = evaluation.model_copy(update={"utility": utility})
     write_evaluation(out, evaluation, fakes, data, scored, config)
     draw_curves([models / name for name in CURVES], out / "curves.png")
     return evaluation
@@ -173,7 +178,7 @@ def main() -> None:
     """Run the stage in the current workspace, by params.yaml."""
 
     def tell(what: str, done: int, total: int) -> None:
-        if done % 40 == 0 or done == total:
+        if done % 40 == 0 or done == total or what == UTILITY_FITS:
             report_progress(done=done, total=total, what=what)
 
     params = Path("params.yaml")

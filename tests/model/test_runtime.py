@@ -100,3 +100,19 @@ def test_another_thread_count_or_processor_differs_and_this_one_does_not() -> No
     assert here.differs(TrainConfig(threads=1)) == "threads was 2 and is 1"
     other = dataclasses.replace(here, processor="Z80")
     assert "processor was Z80" in other.differs(TrainConfig(threads=2))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_half_precision_is_not_refused_by_a_start_that_happens_to_cancel(seed: int) -> None:
+    torch.manual_seed(seed)
+    config = TrainConfig(seed=seed, threads=1)
+    learner = make_learner(config.network(32, ("a", "b")), config)
+    # Mostly black, as scans are: any two look alike to a network that has learned nothing.
+    images = torch.full((8, 1, 32, 32), -1.0)
+    images[:, :, 8:24, 8:24] = torch.rand(8, 1, 16, 16)
+    labels = torch.arange(2).repeat_interleave(2).repeat(2)
+    full, half = (
+        runtime._measure(_runtime(precision), learner, images, labels)[0]
+        for precision in ("float32", "bfloat16")
+    )
+    assert torch.cosine_similarity(full, half, dim=0) > 0.99

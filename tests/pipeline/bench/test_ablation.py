@@ -75,7 +75,9 @@ def test_rows_are_ranked_appended_and_not_repeated(
         if tell:
             # batch=16 is twice as fast: it is shown twice the images.
             speed = 200.0 if trial.config.recipe.batch == 16 else 100.0
-            tell(Progress(8, 8, {}, images_per_second=speed, eta_seconds=0.0))
+            for seconds in (1, 2, 3):
+                shown = round(speed * seconds - 40)  # a slow start
+                tell(Progress(shown, 999, {}, shown / seconds, eta_seconds=0.0))
         return _outcome(trial, {"batch=16 seed 0": 0.1}.get(trial.name, 0.5))
 
     monkeypatch.setattr(ablation, "run_trial", run)
@@ -104,7 +106,8 @@ def test_trainings_side_by_side_share_the_cores(
         _processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
     ) -> Outcome:
         if tell:
-            tell(Progress(8, 8, {}, images_per_second=100.0, eta_seconds=0.0))
+            for seen in (100, 200):
+                tell(Progress(seen, 999, {}, images_per_second=100.0, eta_seconds=0.0))
         else:
             together.wait()  # passes only when both trainings run at once
         return _outcome(trial, 0.5)
