@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.utility.config import Arm, UtilityConfig
+from model.utility.record import ArmScore, Contrast, Control, Estimate, UtilityReport
 from pipeline import scores
 from pipeline.gate import GateConfig, decide
 from pipeline.report.facts import (
@@ -246,6 +248,48 @@ def test_the_same_facts_are_written_for_machines(tmp_path: Path) -> None:
     assert said["evaluation"]["figures"][0]["protocol"] == "kd_efflite0_n600"
     assert any("phantom" in limit for limit in said["limits"])
     assert any("diagnosis" in misuse for misuse in said["misuse"])
+
+
+def test_utility_shows_its_warnings_claims_and_what_was_not_run(
+    images: ReportImages, tmp_path: Path
+) -> None:
+    real, mixed = Arm(kind="real", share=0.1), Arm(kind="mixed", share=0.1, ratio=1.0)
+    half = Estimate(value=0.5, low=0.4, high=0.6)
+    utility = UtilityReport(
+        config=UtilityConfig(),
+        classes=CLASSES,
+        n_train=560,
+        n_test=120,
+        train_groups=70,
+        test_groups=24,
+        arms=tuple(
+            ArmScore(
+                arm=arm, seeds=(0, 1), real_images=(9, 9), by_seed=(0.5, 0.5),
+                balanced_accuracy=half, macro_auc=0.7,
+            )
+            for arm in (real, mixed)
+        ),
+        contrasts=(
+            Contrast(treated=mixed, reference=real, seeds=(0, 1), p=0.0002, claim="better",
+                     difference=Estimate(value=0.12, low=0.05, high=0.19)),
+        ),
+        control=Control(balanced_accuracy=half, chance=0.25, fires=True),
+        not_run=("real 50 %, seed 1",),
+        repeatable=False,
+        warnings=("The classes come from different scanners.",),
+    )  # fmt: skip
+    candidate = evaluation("a1" * 32, 0.16).model_copy(update={"utility": utility})
+    seen = page(facts(evaluation=candidate), images, tmp_path).text
+    for said in (
+        "different scanners",
+        "real 10 % + synthetic x 1",
+        "12.0 points (5.00 to 19.0)",
+        "better",
+        "Part of any accuracy here may be of that kind",
+        "1 of 5 fits",
+    ):
+        assert said in seen, said
+    assert "worth for training" not in page(facts(), images, tmp_path).text
 
 
 def test_a_phantom_is_called_one(images: ReportImages, tmp_path: Path) -> None:

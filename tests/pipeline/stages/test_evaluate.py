@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from model.config import NetworkConfig, TrainConfig
 from model.families import make_generator
+from model.utility.config import UtilityConfig
 from model.weights import save_generator, sha256_of
 from pipeline.errors import BadInputError
 from pipeline.processed import Processed, SplitArrays
@@ -216,6 +217,23 @@ def test_the_trainings_own_networks_are_asked_for_membership(
     assert found.figure(MEMBERSHIP_TPR).value == 1.0
     without, _ = run(workspace, tmp_path / "without")
     assert MEMBERSHIP not in {figure.metric for figure in without.figures}
+
+
+def test_utility_is_measured_when_it_is_asked_for(workspace: Path, tmp_path: Path) -> None:
+    asked = UtilityConfig(
+        minutes=10.0, seeds=(0, 1), shares=(1.0,), ratios=(1.0,), kimg=0.08, synthetic=20,
+        resamples=200,
+    )  # fmt: skip
+    config = CONFIG.model_copy(update={"utility": asked})
+    found = evaluate(
+        workspace / "processed", workspace / "models", tmp_path, config, cache=workspace / "cache"
+    )
+    assert found.utility is not None
+    assert [score.arm.kind for score in found.utility.arms] == [
+        "real", "classic", "synthetic", "mixed",
+    ]  # fmt: skip
+    assert (tmp_path / "utility.png").exists()
+    assert Evaluation.load(tmp_path / "evaluation.json") == found
 
 
 def test_nearest_pairs_point_at_the_image_that_was_copied(
