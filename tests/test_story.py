@@ -65,7 +65,8 @@ class Project:
                 shutil.copyfile(ROOT / name, folder / name)
         params = (folder / "params.yaml").read_text()
         for key, value in TINY.items():
-            params, found = re.subn(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", params)
+            # The first: `evaluate.utility` has a kimg of its own, after that of `train`.
+            params, found = re.subn(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", params, count=1)
             assert found == 1, key
         (folder / "params.yaml").write_text(params)
         self.env = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
