@@ -1,5 +1,6 @@
 """The few calls of Airflow's REST API that medloom makes."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ import requests
 from pipeline.errors import BadInputError, TransientError
 
 _FINISHED = ("success", "failed")
+_PAUSES = (1, 2, 4, 8)
+"""Seconds before another try of what a server error met: SQLite is locked for moments."""
 
 
 @dataclass
@@ -70,6 +73,24 @@ class AirflowApi:
     def _call(
         self, method: str, path: str, json: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
+        answer = self._ask(method, path, json, query)
+        again = False
+        for pause in _PAUSES:
+            if answer.status_code < requests.codes.server_error:
+                break
+            time.sleep(pause)
+            again, answer = True, self._ask(method, path, json, query)
+        if again and method == "POST" and answer.status_code == requests.codes.conflict:
+            return {}  # the try that seemed to fail had made it
+        if not answer.ok:
+            kind = TransientError if answer.status_code >= 500 else BadInputError
+            raise kind(f"Airflow refused {method} {path}: {answer.status_code} {answer.text[:300]}")
+        return dict(answer.json())
+
+    def _ask(
+        self, method: str, path: str, json: dict[str, Any] | None, query: dict[str, Any]
+    ) -> requests.Response:
+        """One request, with a new token when the old one has run out."""
         for _ in range(2):
             self._token = self._token or self._log_in()
             try:
@@ -86,10 +107,7 @@ class AirflowApi:
             if answer.status_code != requests.codes.unauthorized:
                 break
             self._token = ""
-        if not answer.ok:
-            kind = TransientError if answer.status_code >= 500 else BadInputError
-            raise kind(f"Airflow refused {method} {path}: {answer.status_code} {answer.text[:300]}")
-        return dict(answer.json())
+        return answer
 
     def _log_in(self) -> str:
         body = {"username": self.user, "password": self.password}
