@@ -144,7 +144,7 @@ def time_the_evaluation(
         typer.Option("--data", help="Folder of class folders of images; else the phantom."),
     ] = None,
     images: Annotated[int, typer.Option(min=4, help="Images of a round of extraction.")] = 128,
-    fakes: Annotated[int, typer.Option(min=48, help="Generated images of an evaluation.")] = 2000,
+    fakes: Annotated[int, typer.Option(min=60, help="Generated images of an evaluation.")] = 2000,
     size: Size = 64,
     as_json: Json = False,
 ) -> None:

@@ -45,9 +45,9 @@ def test_both_loops_give_the_same_numbers_and_their_speeds(processed: Processed)
 
 def test_the_second_evaluation_finds_the_real_images_features(processed: Processed) -> None:
     whats: list[str] = []
-    found = time_evaluation(processed, 48, lambda what, _done, _total: whats.append(what))
-    assert (found.fakes, found.real) == (48, 96)
-    # 48 images in batches of 4 when cold, one word when kept.
+    found = time_evaluation(processed, 60, lambda what, _done, _total: whats.append(what))
+    assert (found.fakes, found.real) == (60, 96)
+    # 48 test images in batches of 4 when cold, one word when kept.
     assert whats.count("test features") == 12 + 1
     assert found.cached < found.cold
 
@@ -55,19 +55,19 @@ def test_the_second_evaluation_finds_the_real_images_features(processed: Process
 def test_the_command_prints_json_for_machines(processed: Processed, tmp_path: Path) -> None:
     processed.save(tmp_path)
     asked = ["evaluate", "--data", str(tmp_path), "--size", str(SIDE)]
-    less = ["--images", "8", "--fakes", "48", "--json"]
+    less = ["--images", "8", "--fakes", "60", "--json"]
     result = CliRunner().invoke(bench_app, asked + less)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["processor"]
     assert found["extraction"]["images"] == 8
-    assert found["whole"]["fakes"] == 48
+    assert found["whole"]["fakes"] == 60
 
 
 def test_the_command_prints_a_table_for_people(processed: Processed, tmp_path: Path) -> None:
     processed.save(tmp_path)
     asked = ["evaluate", "--data", str(tmp_path), "--size", str(SIDE)]
-    result = CliRunner().invoke(bench_app, [*asked, "--images", "8", "--fakes", "48"])
+    result = CliRunner().invoke(bench_app, [*asked, "--images", "8", "--fakes", "60"])
     assert result.exit_code == 0, result.output
     for word in ("plain loop", "medloom", "kernel distance", "nothing kept"):
         assert word in result.stdout
