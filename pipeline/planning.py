@@ -71,7 +71,7 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
             too few images are new, and nobody asked.
     """
     data = ledger.head(DATA)
-    if data is None:
+    if data is None or not count_images(ledger, data):
         raise NothingNewError(
             f"no image was ever ingested; put images into {ledger.settings.landing}/<class>/"
         )

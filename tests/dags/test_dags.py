@@ -95,3 +95,25 @@ def test_one_retraining_and_one_training_at_a_time(facts: dict[str, Any]) -> Non
 
 def test_the_watcher_emits_the_landing_event(facts: dict[str, Any]) -> None:
     assert facts["watch_landing"]["outlets"] == ["medloom-landing"]
+
+
+FIRST_RUN = """
+import json
+import pendulum
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+stored = DagSerialization.to_dict(DagBag().dags["retrain_generator"])
+# As the scheduler sees it: out of the database, through JSON.
+dag = DagSerialization.from_dict(json.loads(json.dumps(stored)))
+trigger.utcnow = lambda: pendulum.datetime(2026, 11, 23, 3, 4, tz="UTC")  # a Monday, just after
+when = TimeRestriction(earliest=None, latest=None, catchup=False)
+info = dag.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=when)
+print(info.run_after.isoformat())
+"""
+
+
+def test_a_new_project_waits_for_the_next_monday(airflow_home: Path) -> None:
+    *_, first, _ = run(FIRST_RUN, airflow_home)
+    assert first.startswith("2026-11-30T03:00")

@@ -4,7 +4,10 @@ import pytest
 
 from pipeline.errors import NothingNewError
 from pipeline.ingest.index import PendingFiles
-from pipeline.planning import RetrainConfig, landing_is_ready
+from pipeline.ledger.ledger import Ledger
+from pipeline.planning import RetrainConfig, landing_is_ready, make_plan
+from pipeline.settings import Settings
+from pipeline.tasks import begin_data
 
 CONFIG = RetrainConfig(min_new_images=10, quiet_minutes=5.0, max_wait_hours=24.0)
 NOW = 1_000_000.0
@@ -34,3 +37,13 @@ def test_otherwise_it_waits_and_says_what_for(waiting: PendingFiles, why: str) -
 
 def test_nothing_waits_longer_than_the_limit() -> None:
     landing_is_ready(pending(1, oldest=25 * 60, newest=1), CONFIG, NOW)
+
+
+def test_a_project_without_images_plans_nothing(settings: Settings) -> None:
+    ledger = Ledger(settings)
+    with pytest.raises(NothingNewError, match="no image was ever ingested"):
+        make_plan(ledger, CONFIG, asked_by_person=False)
+    # The schedule may come while the first ingest has begun a data revision, still empty.
+    begin_data(ledger, phantom=True)
+    with pytest.raises(NothingNewError, match="no image was ever ingested"):
+        make_plan(ledger, CONFIG, asked_by_person=True)
