@@ -76,7 +76,7 @@ class AirflowApi:
         answer = self._ask(method, path, json, query)
         again = False
         for pause in _PAUSES:
-            if answer.status_code < requests.codes.server_error:
+            if answer.status_code < 500:
                 break
             time.sleep(pause)
             again, answer = True, self._ask(method, path, json, query)
