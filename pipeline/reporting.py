@@ -29,7 +29,7 @@ from pipeline.scores import EVALUATION_FILE, Evaluation
 from pipeline.settings import Settings
 
 ORDER = ("ingest", "plan", "preprocess", "train", "evaluate", "register", "promote")
-PAGE, FACTS, SAMPLES = "report.html", "report.json", "samples.png"
+PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 
 
 def write_report(settings: Settings, run: tasks.RunFolder) -> Path:

@@ -97,7 +97,7 @@ CHAPTERS = (
                 "Closer than 99 % of held-out images",
                 "Share of generated images nearer to a training image than that. Reported, not "
                 "gated.",
-                "1 % by construction",
+                "by construction",
             ),
             scores.NNDR: Words(
                 "Nearest by second nearest (NNDR)",
@@ -114,17 +114,17 @@ CHAPTERS = (
                 "C_T",
                 "z score of distances to training images against held-out ones (arXiv 2004.05675). "
                 "Below −2: copying.",
-                "0 by construction",
+                "by construction",
             ),
             scores.MEMBERSHIP: Words(
                 "Membership inference, AUC",
                 "How well the training's own networks tell their images from held-out ones.",
-                "0.5: guessing",
+                "guessing",
             ),
             scores.MEMBERSHIP_TPR: Words(
                 "Membership inference at 1 % false alarms",
                 "Share of the training images that such an attack finds.",
-                "1 %: guessing",
+                "guessing",
             ),
         },
     ),
