@@ -38,7 +38,7 @@ def _pair_of_distances(
 ) -> list[Figure]:
     halves = _halves(test, config.seed)
     low = high = None
-    if len(np.unique(test.groups)) > 1:
+    if _can_leave_one_out(test):
         low, high = metrics.kernel_distance_interval(
             test.features, test.groups, fake.features, fake.labels
         )
@@ -83,6 +83,12 @@ def _extrapolated(test: Side, train: Side, fake: Side, config: EvaluateConfig) -
         n_real=len(test),
         n_fake=len(fake),
     )
+
+
+def _can_leave_one_out(test: Side) -> bool:
+    """Whether pairs of images are left without any one group, as the interval's jackknife needs."""
+    _, counts = np.unique(test.groups, return_counts=True)
+    return bool(len(test) - counts.max() >= 2)
 
 
 def _halves(test: Side, seed: int) -> tuple[Side, Side] | None:
