@@ -115,7 +115,7 @@ def ablate(
 ) -> list[Outcome]:
     """Train each row with each seed, append what came of it to a file, and rank all of them.
 
-    Rows that the file has already are not trained again: a run that was ended goes on.
+    Rows that the file has of these data are not trained again: a run that was ended goes on.
 
     Args:
         processed: folder that preprocess wrote.
@@ -138,7 +138,8 @@ def ablate(
         for row in rows
         for seed in seeds
     }
-    done = {(outcome.name, outcome.config): outcome for outcome in _read(file)}
+    data = str(processed.absolute())
+    done = {(one.name, one.config): one for one in _read(file) if one.data == data}
     missing = [(name, config) for name, config in trials.items() if (name, config) not in done]
     with ThreadPoolExecutor(jobs) as pool:
         running = [
@@ -163,19 +164,20 @@ def ablate(
 def _paces(processed: Path, rows: Sequence[str], file: Path, threads: int) -> Mapping[str, float]:
     """Images a minute of each row, measured where `file` does not say, and kept there."""
     known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-    for row in rows:
-        if row not in known:
+    names = {row: f"{row}, {threads} threads, {processed.absolute()}" for row in rows}
+    for row, name in names.items():
+        if name not in known:
             config = configure(
                 row, 0, budget_minutes=PACE_MINUTES, validation_images=0, threads=threads
             )
             folder = file.with_suffix("") / row.replace("/", "_")
             told: list[Progress] = []
             run_trial(processed, Trial(name=row, config=config), folder, told.append)
-            known[row] = 60 * _speed_at_the_end(told)
+            known[name] = 60 * _speed_at_the_end(told)
             whole = file.with_suffix(".part")
             whole.write_text(json.dumps(known, indent=1) + "\n")
             whole.replace(file)
-    return known
+    return {row: known[name] for row, name in names.items()}
 
 
 def _speed_at_the_end(told: Sequence[Progress]) -> float:

@@ -60,6 +60,7 @@ class Outcome(Section):
     """What became of a trial.
 
     Attributes:
+        data: folder of the arrays that it was trained on.
         seconds: of training, without validations.
         precision, memory_format, threads, processor: what it ran with.
         moments: validations by `train.validation_images` images.
@@ -69,6 +70,7 @@ class Outcome(Section):
     """
 
     name: str
+    data: str
     config: TrainConfig
     images_seen: int
     seconds: float
@@ -181,6 +183,7 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
     Image.fromarray(result.grids[max(result.grids)]).save(out / "grid.png")
     outcome = Outcome(
         name=trial.name,
+        data=str(processed),
         config=config,
         images_seen=result.images_seen,
         seconds=took,

@@ -55,9 +55,9 @@ def test_a_row_that_cannot_be_is_refused(row: str, message: str) -> None:
         configure(row, 0)
 
 
-def _outcome(trial: Trial, validation: float) -> Outcome:
+def _outcome(processed: Path, trial: Trial, validation: float) -> Outcome:
     return Outcome(
-        name=trial.name, config=trial.config, images_seen=8, seconds=1.0, precision="float32",
+        name=trial.name, data=str(processed), config=trial.config, images_seen=8, seconds=1.0, precision="float32",
         memory_format="channels_last", threads=1, processor="Z80", moments=(),
         validation=validation,
     )  # fmt: skip
@@ -69,7 +69,7 @@ def test_rows_are_ranked_appended_and_not_repeated(
     trained: list[str] = []
 
     def run(
-        _processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
+        processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
     ) -> Outcome:
         trained.append(trial.name)
         if tell:
@@ -78,7 +78,7 @@ def test_rows_are_ranked_appended_and_not_repeated(
             for seconds in (1, 2, 3):
                 shown = round(speed * seconds - 40)  # a slow start
                 tell(Progress(shown, 999, {}, shown / seconds, eta_seconds=0.0))
-        return _outcome(trial, {"batch=16 seed 0": 0.1}.get(trial.name, 0.5))
+        return _outcome(processed, trial, {"batch=16 seed 0": 0.1}.get(trial.name, 0.5))
 
     monkeypatch.setattr(ablation, "run_trial", run)
     file = tmp_path / "rows.jsonl"
@@ -95,6 +95,9 @@ def test_rows_are_ranked_appended_and_not_repeated(
     # Other minutes are another trial.
     ablate(tmp_path, ["default"], 5, [0], file)
     assert trained[5:] == ["default seed 0"]
+    # So are other data, whose speed is another too.
+    ablate(tmp_path / "other", ["default"], 4, [0], file)
+    assert trained[6:] == ["default", "default seed 0"]
 
 
 def test_trainings_side_by_side_share_the_cores(
@@ -103,14 +106,14 @@ def test_trainings_side_by_side_share_the_cores(
     together = threading.Barrier(2, timeout=20)
 
     def run(
-        _processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
+        processed: Path, trial: Trial, _out: Path, tell: Callable[[Progress], None] | None = None
     ) -> Outcome:
         if tell:
             for seen in (100, 200):
                 tell(Progress(seen, 999, {}, images_per_second=100.0, eta_seconds=0.0))
         else:
             together.wait()  # passes only when both trainings run at once
-        return _outcome(trial, 0.5)
+        return _outcome(processed, trial, 0.5)
 
     monkeypatch.setattr(ablation, "run_trial", run)
     monkeypatch.setattr(ablation, "cores", lambda: 6)

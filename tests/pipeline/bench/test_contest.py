@@ -23,7 +23,7 @@ def _outcome(name: str, speed: float, *distances: float) -> Outcome:
         for i, d in enumerate(distances)
     ]
     return Outcome(
-        name=name, config=TrainConfig(), images_seen=round(100 * speed), seconds=100.0,
+        name=name, data="", config=TrainConfig(), images_seen=round(100 * speed), seconds=100.0,
         precision="float32", memory_format="channels_last", threads=1, processor="Z80",
         moments=tuple(moments),
     )  # fmt: skip
