@@ -57,8 +57,8 @@ def test_a_row_that_cannot_be_is_refused(row: str, message: str) -> None:
 
 def _outcome(processed: Path, trial: Trial, validation: float) -> Outcome:
     return Outcome(
-        name=trial.name, data=str(processed), config=trial.config, images_seen=8, seconds=1.0, precision="float32",
-        memory_format="channels_last", threads=1, processor="Z80", moments=(),
+        name=trial.name, data=str(processed), config=trial.config, images_seen=8, seconds=1.0,
+        precision="float32", memory_format="channels_last", threads=1, processor="Z80", moments=(),
         validation=validation,
     )  # fmt: skip
 
