@@ -82,7 +82,7 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
         raise NothingNewError(
             f"same data, code and parameters as version {verdict.version} ({verdict.action})"
         )
-    last = journal.records[-1] if journal.records else None
+    last = journal.last_verdict
     if last is None:
         return Plan(run, code, data, ("first training",))
     before = _parse_run(ledger, last.run_key)

@@ -89,7 +89,7 @@ def promote(settings: Settings, key: str, say: Say) -> tuple[Record, Evaluation]
         while record is None:
             journal = Journal(ledger)
             record = journal.verdict_on(key) or journal.append(**judge.decide(journal))
-        registry.attach_verdict(record.version, record.action, record.verdict)
+        registry.attach_verdict(record.number, record.action, record.verdict)
         project_aliases(ledger, registry)
         return record, _evaluation(work)
 
@@ -153,7 +153,7 @@ class _Judge:
             self.say(what=what, done=done, total=total)
 
         return score_images(
-            fakes_of_version(self.registry, champion.version, processed, config, tell),
+            fakes_of_version(self.registry, champion.number, processed, config, tell),
             processed,
             config,
             champion.weights_sha256,

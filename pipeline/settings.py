@@ -33,6 +33,8 @@ class Settings:
         model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>).
         mlflow_uri: of a tracking server that somebody else runs (MEDLOOM_MLFLOW_URI); empty when
             medloom runs its own.
+        journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
+            it is not signed. It belongs outside the state, where the ledger's writers cannot go.
     """
 
     state: Path
@@ -42,6 +44,7 @@ class Settings:
     cache: Path
     model: str
     mlflow_uri: str
+    journal_key: Path | None = None
 
     @property
     def project(self) -> str:
@@ -67,6 +70,7 @@ class Settings:
             )
         beside = state.parent.parent if state.parent.name == "state" else state.parent
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
+        key = environ.get("MEDLOOM_JOURNAL_KEY")
         settings = cls(
             state=state,
             landing=landing.expanduser().absolute(),
@@ -75,6 +79,7 @@ class Settings:
             cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
             model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
+            journal_key=Path(key).expanduser().absolute() if key else None,
         )
         if settings.landing.is_relative_to(state):
             raise BadInputError(
@@ -93,6 +98,7 @@ class Settings:
             "MEDLOOM_CACHE": str(self.cache),
             "MEDLOOM_MODEL": self.model,
             "MEDLOOM_MLFLOW_URI": self.mlflow_uri,
+            "MEDLOOM_JOURNAL_KEY": str(self.journal_key or ""),
         }
 
     @property

@@ -1,7 +1,9 @@
 """The only runner of git."""
 
+import io
 import os
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,25 @@ class Git:
             shown = " ".join(arguments[:3])
             raise GitError(f"git {shown} in {self.folder} failed: {done.stderr.strip()}")
         return done.stdout.removesuffix("\n")
+
+    def archive(self, commit: str, folder: str) -> dict[str, bytes]:
+        """Every file below a folder of a commit, by its path within the folder.
+
+        Raises:
+            GitError: there is no such commit or folder.
+        """
+        done = subprocess.run(
+            ["git", "archive", "--format=tar", f"{commit}:{folder}"],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise GitError(f"git archive in {self.folder} failed: {done.stderr.decode().strip()}")
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+            members = [member for member in tar if member.isfile()]
+            return {m.name: stream.read() for m in members if (stream := tar.extractfile(m))}
 
     def push(self, remote: str, commit: str, branch: str) -> None:
         """Push `commit` to `branch`; only a fast-forward is accepted, which is the swap.

@@ -1,26 +1,47 @@
-"""The journal: every verdict and every change of champion, in order, each chained to the last.
+"""The journal: every decision about versions, in order, each chained to the last.
 
-The journal's head *is* the champion; the registry's alias is a projection of it. A record is one
-line of JSON that names the sha256 of the line before, so that nothing can be changed or taken out
-of the middle unseen. Appending is a push that is refused when somebody else appended first.
+The journal *is* who is champion; the registry's aliases are a projection of it. A record is one
+file, `journal/000001.json`, that names the sha256 of the file before, so that nothing can be
+changed or taken out of the middle unseen. Head and count are mirrored in the registry, so that a
+cut tail shows. Appending is a push that is refused when somebody else appended first.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.errors import BadInputError
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.signing import Signer
 
-BRANCH, FILE = "journal", "journal.jsonl"
+BRANCH, FOLDER = "journal", "journal"
+GENESIS = "0" * 64
 
-Action = Literal["promoted", "inconclusive", "rejected", "rolled-back"]
-_CHANGES_CHAMPION = ("promoted", "rolled-back")
+Action = Literal[
+    "promoted",
+    "inconclusive",
+    "rejected",
+    "awaiting",
+    "approved",
+    "declined",
+    "rolled-back",
+    "demoted",
+    "withdrawn",
+    "purged",
+    "relabelled",
+]
+VERDICTS = ("promoted", "inconclusive", "rejected", "awaiting")
+"""The gate's decisions; `awaiting` would promote, and waits for a person."""
+CHANGES_CHAMPION = ("promoted", "approved", "rolled-back", "demoted")
+"""After one of these, `version` is champion (None after a demotion with nobody to follow)."""
+BLOCKS = ("rolled-back", "demoted")
+"""These block `predecessor`: it never becomes champion again."""
 
 
 class Record(BaseModel):
@@ -28,18 +49,23 @@ class Record(BaseModel):
 
     Attributes:
         sequence: 1, 2, 3, …
-        previous: sha256 of the line before; 64 zeros for the first.
+        previous: sha256 of the record's file before; `GENESIS` for the first.
         time: UTC, ISO 8601.
         action: what was decided.
-        version: registry version that the decision is about; the champion after it, if promoted.
+        version: registry version that the decision is about; after an action that changes the
+            champion, the champion; None when it is about data, or nobody is champion after it.
         weights_sha256: of that version's weights.
         run_key: of the run that made it.
-        data: git commit of the data revision it learned from.
-        predecessor: version that was champion before; None for the first.
-        verdict: the gate's verdict with every figure.
+        data: git commit of the data revision it learned from, or that the decision made.
+        predecessor: version that was champion before; None when nobody was.
+        verdict: the gate's verdict with every figure; empty for a person's decision.
         test_set: sha256 of the held-out images it was judged on, whose life the gate counts.
         by: who or what decided.
-        reason: in words; mandatory for a rollback.
+        reason: in words; mandatory for a person.
+        details: what else there is to say, by action.
+        key_id: first 16 hex digits of the sha256 of the public key that the record is signed
+            with; "" when it is not.
+        signature: Ed25519 (RFC 8032) over the record's canonical JSON without this key, hex.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,76 +74,200 @@ class Record(BaseModel):
     previous: str
     time: str
     action: Action
-    version: int
-    weights_sha256: str
-    run_key: str
-    data: str
-    predecessor: int | None
-    verdict: dict[str, Any]
-    test_set: str
+    version: int | None
+    weights_sha256: str = ""
+    run_key: str = ""
+    data: str = ""
+    predecessor: int | None = None
+    verdict: dict[str, Any] = {}
+    test_set: str = ""
     by: str
     reason: str
+    details: dict[str, Any] = {}
+    key_id: str = ""
+    signature: str = ""
+
+    @property
+    def number(self) -> int:
+        """The version, of a record that is about one."""
+        if self.version is None:
+            raise ValueError(f"record {self.sequence} ({self.action}) is about no version")
+        return self.version
+
+    def text(self) -> str:
+        """The record's file, whose sha256 the next record names."""
+        return json.dumps(self.model_dump(), sort_keys=True, indent=1) + "\n"
+
+    def signed_part(self) -> bytes:
+        """What the signature is over."""
+        facts = self.model_dump(exclude={"signature"})
+        return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a journal stops being one: the record's file, and what is wrong with it."""
+
+    file: str
+    why: str
 
 
 class Journal:
-    """The ledger's journal as it stood when it was read, at `commit` (None: no record yet)."""
+    """The ledger's journal as it stood when it was read, at `commit` (None: no record yet).
+
+    Raises (when made):
+        BadInputError: the chain is broken; the message names the first broken record.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._signer = Signer.of(ledger.settings)
         self.commit = ledger.head(BRANCH)
-        text = ledger.read(self.commit, FILE) if self.commit else None
-        self._lines = (text or "").splitlines()
-        self.records = [Record.model_validate_json(line) for line in self._lines]
-        self._verify_chain()
+        files = ledger.read_folder(self.commit, FOLDER) if self.commit else {}
+        self.records, found = read_chain(files)
+        if found:
+            raise BadInputError(
+                f"the journal of {ledger.url} is broken at {found.file}: {found.why}; "
+                "somebody changed it. `medloom audit verify` says what it implies"
+            )
+        self.head = sha256(self.records[-1].text()) if self.records else GENESIS
+
+    # -- who is what -----------------------------------------------------------------------------
 
     @property
     def champion(self) -> Record | None:
-        """The record that made today's champion."""
-        return next((r for r in reversed(self.records) if r.action in _CHANGES_CHAMPION), None)
+        """The record that made today's champion; None when nobody is."""
+        changes = self._changes()
+        return changes[-1] if changes and changes[-1].version is not None else None
 
     @property
     def previous_champion(self) -> Record | None:
-        """The record that made the champion before today's."""
-        changes = [r for r in self.records if r.action in _CHANGES_CHAMPION]
-        return changes[-2] if len(changes) > 1 else None
+        """The record that made the last champion before today's that may be one again."""
+        champion = self.champion
+        now = champion.version if champion else None
+        for record in reversed(self._changes()):
+            if record.version not in (None, now, *self.blocked):
+                return record
+        return None
+
+    @property
+    def challenger(self) -> Record | None:
+        """The newest verdict that would promote and still waits for a person."""
+        for record in reversed(self.records):
+            if record.action in CHANGES_CHAMPION:
+                return None
+            if record.action == "awaiting" and self.waits(record):
+                return record
+        return None
+
+    @property
+    def blocked(self) -> dict[int, Record]:
+        """Versions that never become champion again, with the record that says why."""
+        return {
+            record.predecessor: record
+            for record in self.records
+            if record.action in BLOCKS and record.predecessor is not None
+        }
+
+    def waits(self, verdict: Record) -> bool:
+        """Whether an `awaiting` verdict has had no answer yet."""
+        return not any(
+            record.action in ("approved", "declined") and record.run_key == verdict.run_key
+            for record in self.records[verdict.sequence :]
+        )
 
     def verdict_on(self, run_key: str) -> Record | None:
-        """The decision on a run, if it was taken."""
-        return next((r for r in self.records if r.run_key == run_key), None)
+        """The newest decision of the gate on a run, if it was taken."""
+        return next(
+            (r for r in reversed(self.records) if r.run_key == run_key and r.action in VERDICTS),
+            None,
+        )
+
+    @property
+    def last_verdict(self) -> Record | None:
+        """The newest decision of the gate."""
+        return next((r for r in reversed(self.records) if r.action in VERDICTS), None)
+
+    def made_champion(self, version: int) -> Record | None:
+        """The newest record that made a version champion, if it ever was."""
+        return next((r for r in reversed(self._changes()) if r.version == version), None)
 
     def looks(self, test_set: str) -> int:
         """How many comparisons of two models a set of held-out images has served."""
-        return sum(r.test_set == test_set and r.predecessor is not None for r in self.records)
+        return sum(
+            r.test_set == test_set and r.predecessor is not None
+            for r in self.records
+            if r.action in VERDICTS
+        )
+
+    def _changes(self) -> list[Record]:
+        return [record for record in self.records if record.action in CHANGES_CHAMPION]
+
+    # -- writing ---------------------------------------------------------------------------------
 
     def append(self, **facts: Any) -> Record | None:
         """Add a record; None when somebody else appended since this journal was read."""
         record = Record(
             sequence=len(self.records) + 1,
-            previous=_sha256(self._lines[-1]) if self._lines else "0" * 64,
+            previous=self.head,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
+            key_id=self._signer.key_id if self._signer else "",
             **facts,
         )
-        line = json.dumps(record.model_dump(), sort_keys=True)
-        files = {FILE: "\n".join([*self._lines, line]) + "\n"}
+        if self._signer:
+            signature = self._signer.sign(record.signed_part())
+            record = record.model_copy(update={"signature": signature})
+        about = f"version {record.version}" if record.version is not None else "data"
+        why = f"{record.action}: {about}\n\n{record.reason}"
+        files = {file_of(record.sequence): record.text()}
         try:
-            why = f"{record.action}: version {record.version}\n\n{record.reason}"
             self._ledger.commit_files(BRANCH, self.commit, files, why)
         except PushRefusedError:
             return None
         return record
 
-    def _verify_chain(self) -> None:
-        for number, (line, record) in enumerate(zip(self._lines, self.records, strict=True), 1):
-            if record.sequence != number or record.previous != _previous(self._lines, number):
-                raise BadInputError(
-                    f"the journal of {self._ledger.url} is broken at record {number}: {line[:80]}…"
-                    " does not continue the record before; somebody changed it"
-                )
+
+def file_of(sequence: int) -> str:
+    """Where a record lies in the journal's tree."""
+    return f"{FOLDER}/{sequence:06d}.json"
 
 
-def _previous(lines: Sequence[str], number: int) -> str:
-    return _sha256(lines[number - 2]) if number > 1 else "0" * 64
+def read_chain(files: Mapping[str, str]) -> tuple[list[Record], Break | None]:
+    """The records that chain up from the first one, and where the chain breaks, if it does.
+
+    Args:
+        files: name within the journal's folder -> text.
+    """
+    records: list[Record] = []
+    previous = GENESIS
+    for number, name in enumerate(sorted(files), 1):
+        expected = f"{number:06d}.json"
+        if name != expected:
+            return records, Break(expected, f"it is missing, {name} follows")
+        try:
+            record = Record.model_validate_json(files[name])
+        except ValidationError as error:
+            return records, Break(name, f"it is no record: {error.errors()[0]['msg']}")
+        if record.sequence != number or record.text() != files[name]:
+            return records, Break(name, "it is not as it was written")
+        if record.previous != previous:
+            return records, Break(name, "it does not continue the record before")
+        records.append(record)
+        previous = sha256(files[name])
+    return records, None
 
 
-def _sha256(line: str) -> str:
-    return hashlib.sha256(line.encode()).hexdigest()
+def champions(records: Sequence[Record]) -> list[tuple[int, str, str | None]]:
+    """Who was champion from when to when: version, since, until (None: still), oldest first."""
+    changes = [record for record in records if record.action in CHANGES_CHAMPION]
+    ends = [*(record.time for record in changes[1:]), None]
+    return [
+        (record.version, record.time, end)
+        for record, end in zip(changes, ends, strict=True)
+        if record.version is not None
+    ]
+
+
+def sha256(text: str) -> str:
+    """Hex digest of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()

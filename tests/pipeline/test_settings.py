@@ -24,6 +24,7 @@ def test_every_variable_is_read_and_handed_on(tmp_path: Path) -> None:
         "MEDLOOM_CACHE": str(tmp_path / "cache"),
         "MEDLOOM_MODEL": "kidney",
         "MEDLOOM_MLFLOW_URI": "http://mlflow:5000",
+        "MEDLOOM_JOURNAL_KEY": str(tmp_path / "journal.key"),
     }
     assert Settings.load(given).environment() == given
 
