@@ -6,9 +6,11 @@ from typing import Any
 
 from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 
 BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
+CHAMPION = Asset("medloom-champion")
+"""Its event says that another version became champion."""
 
 
 class MedloomOperator(BaseOperator):  # type: ignore[misc]

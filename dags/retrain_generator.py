@@ -1,17 +1,20 @@
 """Retrain the generator: weekly, and whenever enough new images have landed.
 
-ingest -> plan -> preprocess -> train -> evaluate -> register -> promote, and a report of whatever
-happened. `plan` ends a run early when nothing is new.
+ingest -> plan -> preprocess -> train -> evaluate -> register -> promote -> announce, and a report
+of whatever happened. `plan` ends a run early when nothing is new. A verdict that waits for a person
+ends the run too, so that no waiting holds up a retraining: `promote_generator` goes on from there.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from dags.command import MedloomOperator
+from dags.command import CHAMPION, MedloomOperator
+from dags.notify import RunFailedNotifier
 
 KEY = "{{ ti.xcom_pull(task_ids='plan') }}"
 LANDING = Asset("medloom-landing")
+APPROVAL = "--{{ '' if params.require_approval else 'no-' }}require-approval"
 
 with DAG(
     dag_id="retrain_generator",
@@ -32,6 +35,14 @@ with DAG(
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=10),
     },
+    params={
+        "require_approval": Param(
+            False,
+            type="boolean",
+            description="A version that would be promoted waits for a person's approval.",
+        )
+    },
+    on_failure_callback=RunFailedNotifier(),
     tags=["medloom"],
 ) as dag:
     ingest = MedloomOperator(task_id="ingest", arguments=[])
@@ -40,8 +51,10 @@ with DAG(
     train = MedloomOperator(task_id="train", arguments=["--key", KEY], pool="medloom_train")
     evaluate = MedloomOperator(task_id="evaluate", arguments=["--key", KEY])
     register = MedloomOperator(task_id="register", arguments=["--key", KEY])
-    promote = MedloomOperator(task_id="promote", arguments=["--key", KEY])
+    promote = MedloomOperator(task_id="promote", arguments=["--key", KEY, APPROVAL])
+    # Skipped, and so without an event, when the champion stays.
+    announce = MedloomOperator(task_id="announce", arguments=[], outlets=[CHAMPION])
     # A teardown runs however the rest ended, and does not turn a failed run green.
     report = MedloomOperator(task_id="report", arguments=[], retries=1).as_teardown()
 
-    ingest >> plan >> preprocess >> train >> evaluate >> register >> promote >> report
+    ingest >> plan >> preprocess >> train >> evaluate >> register >> promote >> announce >> report

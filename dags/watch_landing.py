@@ -5,6 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
 
 from dags.command import MedloomOperator
+from dags.notify import RunFailedNotifier
 
 with DAG(
     dag_id="watch_landing",
@@ -14,6 +15,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
+    on_failure_callback=RunFailedNotifier(),
     tags=["medloom"],
 ) as dag:
     # Skipped, and so without an event, when there is nothing to train on.

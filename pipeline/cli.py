@@ -11,8 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pipeline.audit.cli import audit_app
 from pipeline.bench.cli import bench_app
-from pipeline.console.tables import bars
+from pipeline.console import backup_cli
+from pipeline.console.champion_cli import champion_app
+from pipeline.console.project import Choice, chosen_settings, existing_project
 from pipeline.datasets.cli import data_app
 from pipeline.errors import BadInputError, ExitCode, run_as_command
 from pipeline.settings import Settings
@@ -25,40 +28,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-champion_app = typer.Typer(
-    help="Which version is champion, and how it came to be.", no_args_is_help=True
-)
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
+app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 
 console = Console()
+_project = existing_project
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-
-
-class _Choice:
-    """The project that `--project` named, for the command that follows."""
-
-    project: str | None = None
-
-
-def _settings() -> Settings:
-    return Settings.load(project=_Choice.project)
-
-
-def _project() -> Settings:
-    """The settings of a project that exists, for commands that only look."""
-    settings = _settings()
-    if not settings.state.is_dir():
-        others = sorted(f.name for f in settings.state.parent.glob("*") if f.is_dir())
-        known = f"; projects here: {', '.join(others)}" if others else ""
-        raise BadInputError(
-            f"there is no project {settings.state}{known}; `medloom demo` makes one"
-        )
-    return settings
 
 
 @app.callback()
@@ -73,7 +53,7 @@ def choose_project(
     ] = None,
 ) -> None:
     """Remember which project the command is about."""
-    _Choice.project = project
+    Choice.project = project
 
 
 # -- the main road -----------------------------------------------------------------------------
@@ -97,9 +77,9 @@ def demo(
     """
     from pipeline.console.demo import run_demo
 
-    if data is not None and _Choice.project is None and "MEDLOOM_STATE" not in os.environ:
-        _Choice.project = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
-    raise typer.Exit(run_demo(_settings(), data, patients, console))
+    if data is not None and Choice.project is None and "MEDLOOM_STATE" not in os.environ:
+        Choice.project = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+    raise typer.Exit(run_demo(chosen_settings(), data, patients, console))
 
 
 @app.command()
@@ -108,7 +88,7 @@ def up() -> None:
     from pipeline import services
 
     with console.status("starting MLflow and Airflow (about half a minute)"):
-        services.up(_settings())
+        services.up(chosen_settings())
     status()
 
 
@@ -117,7 +97,7 @@ def down() -> None:
     """End Airflow, MLflow and every task they run."""
     from pipeline import services
 
-    settings = _settings()
+    settings = chosen_settings()
     with console.status("ending services"):
         ended = services.down(settings)
     console.print("all services ended" if ended else f"{settings.project}: nothing was running")
@@ -128,7 +108,7 @@ def status(as_json: Json = False) -> None:
     """Show what runs, where, and what the project holds."""
     from pipeline.console.status import project_status, status_table
 
-    facts = project_status(_settings())
+    facts = project_status(chosen_settings())
     console.print_json(data=facts) if as_json else console.print(status_table(facts))
 
 
@@ -137,7 +117,7 @@ def doctor(as_json: Json = False) -> None:
     """Check this machine and this project; exits with 65 when something must be mended."""
     from pipeline.console.doctor import checks, doctor_table
 
-    found = checks(_settings())
+    found = checks(chosen_settings())
     if as_json:
         console.print_json(data=[asdict(check) for check in found])
     else:
@@ -159,9 +139,10 @@ def ingest(
     A folder looks like `images/stone/0001.png`, one folder a class. The originals are only read.
     """
     from pipeline import tasks
+    from pipeline.console.tables import bars
     from pipeline.landing_feed import feed
 
-    settings = _settings()
+    settings = chosen_settings()
     if paths:
         tasks.declare_data(settings, phantom=False)
     with bars(Console(stderr=True)) as bar:
@@ -185,7 +166,7 @@ def quarantine(as_json: Json = False) -> None:
     """
     from pipeline.console.tables import quarantine_table, quarantined_files
 
-    rows = quarantined_files(_project())
+    rows = quarantined_files(existing_project())
     console.print_json(data=rows) if as_json else console.print(quarantine_table(rows))
 
 
@@ -199,7 +180,7 @@ def run(
     from pipeline.console.follow import DAG, follow
     from pipeline.tasks import RunFolder
 
-    settings = _project()
+    settings = existing_project()
     running = services.find(settings)
     if running is None:
         raise BadInputError("the services are not up: type `medloom up` first")
@@ -227,42 +208,11 @@ def checkout(
     """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
     from pipeline import tasks
 
-    made = tasks.checkout(_project(), to, branch)
+    made = tasks.checkout(existing_project(), to, branch)
     console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
 
 
-# -- the champion --------------------------------------------------------------------------------
-
-
-@champion_app.command("show")
-def champion_show(as_json: Json = False) -> None:
-    """Show the champion: version, weights, data, and the verdict that made it."""
-    from pipeline.console.tables import champion_table
-    from pipeline.ledger.journal import Journal
-    from pipeline.ledger.ledger import Ledger
-
-    settings = _project()
-    record = Journal(Ledger(settings)).champion
-    if record is None:
-        raise BadInputError(f"{settings.model} has no champion yet; `medloom demo` makes one")
-    if as_json:
-        console.print_json(data={"model": settings.model, **record.model_dump()})
-    else:
-        console.print(champion_table(settings.model, record))
-
-
-@champion_app.command("history")
-def champion_history(as_json: Json = False) -> None:
-    """List every verdict, in order."""
-    from pipeline.console.tables import history_table
-    from pipeline.ledger.journal import Journal
-    from pipeline.ledger.ledger import Ledger
-
-    records = Journal(Ledger(_project())).records
-    if as_json:
-        console.print_json(data=[record.model_dump() for record in records])
-    else:
-        console.print(history_table(records))
+# -- the champion's images -------------------------------------------------------------------------
 
 
 @app.command()
@@ -289,9 +239,10 @@ def generate(
     """
     from pipeline.generating import generate_images
 
+    settings = existing_project()
     with console.status("loading the generator"):
         files = generate_images(
-            _project(), version, label, count, seed, out, truncation=truncation, frames=interpolate
+            settings, version, label, count, seed, out, truncation=truncation, frames=interpolate
         )
     if as_json:
         console.print_json(data={"files": [str(file) for file in files]})
@@ -334,12 +285,12 @@ def evaluate(
         raise BadInputError("give either --version or --weights, such as --version champion")
     with bars_of_steps(Console(stderr=True)) as tell:
         if version is not None:
-            number, found = evaluate_version(_project(), version, data, out, tell)
+            number, found = evaluate_version(existing_project(), version, data, out, tell)
             title = f"version {number}"
         else:
             if data is None:
                 raise BadInputError("--weights needs --data, a folder of class folders of images")
-            cache = _settings().cache / "features"
+            cache = chosen_settings().cache / "features"
             found, title = (
                 evaluate_folder(Path(weights or ""), data, out, cache, tell),
                 str(weights),
@@ -368,7 +319,7 @@ def compare_two(
     from pipeline.evaluating import compare_versions
 
     with bars_of_steps(Console(stderr=True)) as tell:
-        found = compare_versions(_project(), first, second, data, tell)
+        found = compare_versions(existing_project(), first, second, data, tell)
     if as_json:
         parts = found._asdict().items()
         console.print_json(data={name: part.model_dump(mode="json") for name, part in parts})
@@ -388,7 +339,7 @@ def clean(
     """
     from pipeline.console.cleaning import clean_table, remove, what_lies_around
 
-    found = what_lies_around(_project())
+    found = what_lies_around(existing_project())
     if not dry_run:
         remove(found)
     if as_json:
@@ -398,6 +349,8 @@ def clean(
     else:
         console.print(clean_table(found, dry_run=dry_run))
 
+
+backup_cli.register(app)
 
 # -- what the scheduler runs -----------------------------------------------------------------------
 
@@ -504,14 +457,22 @@ def task_register(key: Key) -> None:
 
 
 @task_app.command("promote")
-def task_promote(key: Key) -> None:
+def task_promote(
+    key: Key,
+    require_approval: Annotated[
+        bool, typer.Option(help="A verdict that would promote waits for a person.")
+    ] = False,
+) -> None:
     """Judge the run's version against the champion and act on the verdict."""
     from pipeline.console.tables import overall_figures
     from pipeline.promotion import promote
 
     def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
         record, evaluation = promote(
-            settings, key, lambda **said: _report(folder, "promote", **said)
+            settings,
+            key,
+            lambda **said: _report(folder, "promote", **said),
+            require_approval=require_approval,
         )
         facts.update(
             record=record.model_dump(),
@@ -521,6 +482,94 @@ def task_promote(key: Key) -> None:
         return record.action
 
     _scheduled("promote", work)
+
+
+@task_app.command("challenger")
+def task_challenger(
+    version: Annotated[str, typer.Option(help="Version; nothing: the newest that waits.")] = "",
+) -> None:
+    """Name the version to be approved: its number begins the last line, the reasons follow."""
+    from pipeline.approval import waiting_verdict
+    from pipeline.ledger.journal import Journal
+    from pipeline.ledger.ledger import Ledger
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+        verdict = waiting_verdict(Journal(Ledger(settings)), version)
+        facts.update(record=verdict.model_dump(), summary=f"version {verdict.version} waits")
+        asked = "; ".join(verdict.details.get("approval", []))
+        return f"{verdict.version} {verdict.reason}. Approval is needed: {asked}".replace("\n", " ")
+
+    _scheduled("challenger", work)
+
+
+WhichVersion = Annotated[str, typer.Option(help="The version's number.")]
+WhoDecides = Annotated[str, typer.Option(help="Who decides, as Airflow knows the person.")]
+Why = Annotated[str, typer.Option(help="In the person's words.")]
+
+
+@task_app.command("approve")
+def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
+    """Make the version champion that a person approved."""
+    from pipeline.promotion import approve_version
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        def say(**said: Any) -> None:
+            _report(folder, "approve", **said)
+
+        record = approve_version(settings, version, by, reason, say)
+        facts.update(record=record.model_dump(), summary=f"version {version} approved by {by}")
+        return record.action
+
+    _scheduled("approve", work)
+
+
+@task_app.command("decline")
+def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
+    """Record that a person refused the version."""
+    from pipeline import services
+    from pipeline.approval import decline
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.registry import Registry
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+        with services.mlflow(settings) as uri:
+            registry = Registry(uri, settings.model)
+            record = decline(Ledger(settings), registry, version, by, reason)
+        facts.update(record=record.model_dump(), summary=f"version {version} declined by {by}")
+        return record.action
+
+    _scheduled("decline", work)
+
+
+@task_app.command("announce")
+def task_announce() -> None:
+    """Tell consumers of the champion that this run made; exits with 99 when it made none."""
+    from pipeline.announcing import announce
+
+    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        version, warning = announce(settings, folder)
+        facts["summary"] = f"version {version} is champion"
+        if warning:
+            facts["warnings"] = [warning]
+            print(f"warning: {warning}", flush=True)
+        return str(version)
+
+    _scheduled("announce", work)
+
+
+@task_app.command("notify")
+def task_notify(
+    dag: Annotated[str, typer.Option(help="The DAG whose run failed.")],
+    run: Annotated[str, typer.Option(help="The run's id.")],
+    reason: Annotated[str, typer.Option(help="As Airflow tells it.")] = "",
+) -> None:
+    """Tell the webhook of a failed run."""
+    from pipeline.webhook import post
+
+    settings = Settings.load()
+    model = settings.model
+    if warning := post(settings, "run-failed", model=model, dag=dag, run=run, reason=reason):
+        print(f"warning: {warning}", flush=True)
 
 
 @task_app.command("report")

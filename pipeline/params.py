@@ -4,6 +4,7 @@ from pathlib import Path
 
 from model.config import TrainConfig
 from model.section import Section
+from pipeline.change_control import ChangeControlConfig
 from pipeline.gate import GateConfig
 from pipeline.ingest.config import IngestConfig
 from pipeline.planning import RetrainConfig
@@ -21,6 +22,7 @@ class Params(Section):
     evaluate: EvaluateConfig
     gate: GateConfig
     retrain: RetrainConfig
+    change_control: ChangeControlConfig
 
 
 def load_params(file: Path) -> Params:

@@ -87,12 +87,31 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
         return Plan(run, code, data, ("first training",))
     before = _parse_run(ledger, last.run_key)
     new = count_images(ledger, data) - count_images(ledger, last.data)
-    reasons = [f"{new:+d} images"] if before.data != run.data else []
-    reasons += ["parameters changed"] if before.params != run.params else []
-    reasons += ["code changed"] if before.code != run.code else []
-    if reasons == [f"{new:+d} images"] and 0 <= new < config.min_new_images and not asked_by_person:
-        raise NothingNewError(f"{new} of {config.min_new_images} images are new")
-    return Plan(run, code, data, tuple(reasons))
+    withdrawn, corrected = _decided_since(ledger, journal, last.data, data)
+    fresh = [f"{new:+d} images"] if before.data != run.data else []
+    fresh += [f"{withdrawn} images withdrawn"] if withdrawn else []
+    fresh += [f"{corrected} labels corrected"] if corrected else []
+    changed = ["parameters changed"] if before.params != run.params else []
+    changed += ["code changed"] if before.code != run.code else []
+    few = 0 <= new + corrected < config.min_new_images and not withdrawn
+    if fresh and not changed and few and not asked_by_person:
+        raise NothingNewError(f"{new + corrected} of {config.min_new_images} images are new")
+    return Plan(run, code, data, (*fresh, *changed))
+
+
+def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) -> tuple[int, int]:
+    """How many images were withdrawn, and how many relabelled, since a data revision.
+
+    It goes by revisions, not by the journal's order: a verdict may come after a withdrawal and be
+    on data from before it.
+    """
+    unlearned = set(ledger.mirror.run("rev-list", f"{learned}..{data}").split())
+    since = [record for record in journal.records if record.data in unlearned]
+    counts = [
+        sum(len(record.details["images"]) for record in since if record.action == action)
+        for action in ("withdrawn", "relabelled")
+    ]
+    return counts[0], counts[1]
 
 
 def count_images(ledger: Ledger, data: str) -> int:

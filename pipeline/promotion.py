@@ -1,26 +1,34 @@
 """From a finished run to a version, a verdict and, if it is earned, a champion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from pipeline import services, tasks
+from pipeline.approval import approve, waiting_verdict
+from pipeline.champion import (
+    Facts,
+    block_on,
+    decide_once,
+    try_out,
+)
+from pipeline.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
 from pipeline.errors import BadInputError
 from pipeline.evaluating import fakes_of_version
-from pipeline.gate import GateConfig, decide
+from pipeline.gate import GateConfig, Rule, Verdict, decide
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
 from pipeline.processed import Processed
 from pipeline.registry import Candidate, Registry
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.scoring import score_images
-from pipeline.sections import load_section
+from pipeline.sections import load_section, read_yaml
 from pipeline.settings import Settings
 
 Say = Callable[..., None]
-GATE = "gate"
+GATE, CHANGE_CONTROL = "gate", "change_control"
 
 
 def register(settings: Settings, key: str) -> int:
@@ -40,26 +48,19 @@ def _candidate(work: Workspace, key: str) -> Candidate:
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
         tags=tasks.lineage(work, key),
-        params=_flat({section: params[section] for section in tasks.STAGES}),
+        params=flat({section: params[section] for section in tasks.STAGES}),
         metrics=evaluation.flat(),
         dataset_digest=tasks.data_listing((work.folder / "dvc.lock").read_text()),
     )
-
-
-def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names: train.recipe.batch."""
-    flat: dict[str, Any] = {}
-    for name, value in section.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        flat |= {prefix + name: value} if inner is None else inner
-    return flat
 
 
 def _evaluation(work: Workspace) -> Evaluation:
     return Evaluation.load(work.folder / "reports" / EVALUATION_FILE)
 
 
-def promote(settings: Settings, key: str, say: Say) -> tuple[Record, Evaluation]:
+def promote(
+    settings: Settings, key: str, say: Say, *, require_approval: bool = False
+) -> tuple[Record, Evaluation]:
     """Judge a run's version against the champion of this moment and act on the verdict.
 
     The journal is the compare-and-swap: when somebody else's decision came in between, the
@@ -70,6 +71,8 @@ def promote(settings: Settings, key: str, say: Say) -> tuple[Record, Evaluation]
         settings: of the project.
         key: of the run.
         say: told what is being done, as keywords.
+        require_approval: a verdict that would promote waits for a person, whatever params.yaml
+            says of it.
 
     Returns the journal's record of the decision, and the candidate's evaluation.
 
@@ -77,72 +80,96 @@ def promote(settings: Settings, key: str, say: Say) -> tuple[Record, Evaluation]
         BadInputError: the run is not finished, its version is missing, or a candidate that the
             gate would promote does not load and answer.
     """
-    ledger = Ledger(settings)
-    rules = load_section(tasks.PARAMS, GATE, GateConfig)
-    with (
-        services.mlflow(settings) as uri,
-        tasks.finished_run(settings, key, "promote", "models", "reports", "data/processed") as work,
-    ):
+    with services.mlflow(settings) as uri:
         registry = Registry(uri, settings.model)
-        judge = _Judge(settings, registry, work, key, rules, say)
-        record = None
-        while record is None:
-            journal = Journal(ledger)
-            record = journal.verdict_on(key) or journal.append(**judge.decide(journal))
-        registry.attach_verdict(record.number, record.action, record.verdict)
-        project_aliases(ledger, registry)
-        return record, _evaluation(work)
+        with _judging(settings, registry, key, say, asked=require_approval) as judge:
+            record = decide_once(judge.ledger, registry, key, judge.decide)
+            registry.attach_verdict(record.number, record.action, record.verdict)
+            return record, _evaluation(judge.work)
 
 
-def project_aliases(ledger: Ledger, registry: Registry) -> None:
-    """Make the registry's aliases say what the journal says, also when it moves meanwhile."""
-    journal = None
-    while journal is None or journal.commit != Journal(ledger).commit:
-        journal = Journal(ledger)
-        champion, previous = journal.champion, journal.previous_champion
-        registry.project(
-            champion.version if champion else None, previous.version if previous else None
-        )
+def approve_version(settings: Settings, version: str, by: str, reason: str, say: Say) -> Record:
+    """Make a version champion that waits for a person; see `approval.approve`.
+
+    Raises:
+        BadInputError: as `approval.approve`.
+    """
+    ledger = Ledger(settings)
+    key = waiting_verdict(Journal(ledger), version).run_key
+    with services.mlflow(settings) as uri:
+        registry = Registry(uri, settings.model)
+
+        def judge_again(journal: Journal) -> Facts:
+            with _judging(settings, registry, key, say, asked=True) as judge:
+                return judge.decide(journal)
+
+        return approve(ledger, registry, version, by, reason, judge_again)
+
+
+@contextmanager
+def _judging(
+    settings: Settings, registry: Registry, key: str, say: Say, *, asked: bool
+) -> Iterator["_Judge"]:
+    """A judge of the run's candidate, with the run's outputs in place."""
+    targets = ("models", "reports", "data/processed")
+    with tasks.finished_run(settings, key, "promote", *targets) as work:
+        yield _Judge(settings, Ledger(settings), registry, work, key, say, asked)
 
 
 @dataclass(frozen=True)
 class _Judge:
-    """One candidate, to be judged against whoever is champion."""
+    """One candidate, to be judged against whoever is champion.
+
+    Attributes:
+        asked: whoever started this wants a person to approve.
+    """
 
     settings: Settings
+    ledger: Ledger
     registry: Registry
     work: Workspace
     key: str
-    rules: GateConfig
     say: Say
+    asked: bool
 
-    def decide(self, journal: Journal) -> dict[str, Any]:
+    def decide(self, journal: Journal) -> Facts:
         """The facts of the journal's next record."""
         candidate = _evaluation(self.work)
+        version = self._version(candidate)
+        champion = journal.champion
+        against = self._score_champion(champion) if champion else None
+        rules = load_section(tasks.PARAMS, GATE, GateConfig)
+        test_set = candidate.protocol.real_sha256
+        verdict = decide(candidate, against, rules, journal.looks(test_set))
+        verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
+        waits_for: tuple[str, ...] = ()
+        if verdict.outcome == "promoted":
+            self.say(what=f"loading version {version} as a consumer", done=0, total=1)
+            try_out(self.registry, version, candidate.model)
+            waits_for = self._approval(champion)
+        return ruling(verdict, waits_for) | {
+            "version": version,
+            "weights_sha256": candidate.model,
+            "run_key": self.key,
+            "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
+            "predecessor": champion.version if champion else None,
+            "test_set": test_set,
+        }
+
+    def _version(self, candidate: Evaluation) -> int:
         version = self.registry.find_by_weights(candidate.model)
         if version is None:
             raise BadInputError(
                 f"the weights {candidate.model[:12]} of run {self.key} have no version in "
                 f"{self.settings.model}: run `medloom task register --key {self.key}` first"
             )
-        champion = journal.champion
-        against = self._score_champion(champion) if champion else None
-        test_set = candidate.protocol.real_sha256
-        verdict = decide(candidate, against, self.rules, journal.looks(test_set))
-        if verdict.outcome == "promoted":
-            self._try_out(version, candidate)
-        return {
-            "action": verdict.outcome,
-            "version": version,
-            "weights_sha256": candidate.model,
-            "run_key": self.key,
-            "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
-            "predecessor": champion.version if champion else None,
-            "verdict": verdict.model_dump(mode="json"),
-            "test_set": test_set,
-            "by": "gate",
-            "reason": verdict.reason,
-        }
+        return version
+
+    def _approval(self, champion: Record | None) -> tuple[str, ...]:
+        config = load_section(tasks.PARAMS, CHANGE_CONTROL, ChangeControlConfig)
+        before = run_facts(self.ledger, champion.run_key) if champion else None
+        after = run_facts(self.ledger, self.key, deciding=read_yaml(tasks.PARAMS))
+        return approval_reasons(config, before, after, asked=self.asked)
 
     def _score_champion(self, champion: Record) -> Evaluation:
         """The champion under the candidate's protocol: same real images, numbers and seeds."""
@@ -161,14 +188,24 @@ class _Judge:
             on_progress=tell,
         ).evaluation
 
-    def _try_out(self, version: int, candidate: Evaluation) -> None:
-        """Load it as a consumer would, and see that it answers as its signature says."""
-        self.say(what=f"loading version {version} as a consumer", done=0, total=1)
-        labels = list(candidate.protocol.classes)
-        images = self.registry.draw(version, labels, seed=0)
-        size = candidate.protocol.image_size
-        if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
-            raise BadInputError(
-                f"version {version} answers with {images.shape} and {images.std():.1f} grey "
-                f"levels of deviation; expected are {size} x {size} images that are not blank"
-            )
+
+def ruling(verdict: Verdict, waits_for: tuple[str, ...]) -> Facts:
+    """What a verdict does: a promotion that waits for a person is `awaiting`, and says why."""
+    awaiting = verdict.outcome == "promoted" and bool(waits_for)
+    return {
+        "action": "awaiting" if awaiting else verdict.outcome,
+        "verdict": verdict.model_dump(mode="json"),
+        "by": "gate",
+        "reason": verdict.reason,
+        "details": {"approval": list(waits_for)} if awaiting else {},
+    }
+
+
+def refuse_blocked(verdict: Verdict, block: Record | None) -> Verdict:
+    """The verdict on a version that never becomes champion again, whatever its figures."""
+    if block is None:
+        return verdict
+    says = f"{block.action} at {block.time} by {block.by}: {block.reason}"
+    rule = Rule(name="guard:blocked", passed=False, value=1.0, limit=0.0, says=says)
+    changes = {"outcome": "rejected", "reason": f"{rule.name}: {says}"}
+    return verdict.model_copy(update={**changes, "rules": (*verdict.rules, rule)})

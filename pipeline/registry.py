@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import mlflow
@@ -25,18 +25,22 @@ import requests
 from mlflow import MlflowClient
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import Run, ViewType
+from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
 from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError, TransientError
+from pipeline.projection import CHALLENGER, CHAMPION, PREVIOUS, Mirror, Projection
 from pipeline.settings import PROJECT_ROOT
 
 WEIGHTS_TAG = "medloom.weights_sha256"
 CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
-CHAMPION, PREVIOUS = "champion", "previous"
+HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer needs besides this version's own files; pins follow what trained it.
 _CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
@@ -159,22 +163,41 @@ class Registry:
 
     def aliases(self) -> dict[str, int]:
         """Alias -> version, as the registry has them now."""
+        model = self._registered()
+        return {alias: int(number) for alias, number in model.aliases.items()} if model else {}
+
+    def mirror(self) -> Mirror | None:
+        """What the tags say of the journal; None when it was never projected."""
+        tags = model.tags if (model := self._registered()) else {}
+        return Mirror(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
+
+    def project(self, projection: Projection) -> None:
+        """Make aliases and tags say what the journal says; nothing before the first version."""
+        if self._registered() is None:
+            return
+        now = self.aliases()
+        wanted = {
+            CHAMPION: projection.champion,
+            PREVIOUS: projection.previous,
+            CHALLENGER: projection.challenger,
+        }
+        with _as_transient(self.uri):
+            for alias, number in wanted.items():
+                if number is None and alias in now:
+                    self._client.delete_registered_model_alias(self.model, alias)
+                elif number is not None and now.get(alias) != number:
+                    self._client.set_registered_model_alias(self.model, alias, str(number))
+            # The head first: a reader takes the pair for whole once there is a count.
+            head, records = projection.mirror
+            self._client.set_registered_model_tag(self.model, HEAD_TAG, head)
+            self._client.set_registered_model_tag(self.model, RECORDS_TAG, str(records))
+
+    def _registered(self) -> RegisteredModel | None:
         try:
             with _as_transient(self.uri):
-                model = self._client.get_registered_model(self.model)
+                return self._client.get_registered_model(self.model)
         except BadInputError:
-            return {}
-        return {alias: int(version) for alias, version in model.aliases.items()}
-
-    def project(self, champion: int | None, previous: int | None) -> None:
-        """Make the aliases say what the journal says."""
-        now = self.aliases()
-        with _as_transient(self.uri):
-            for alias, version in ((CHAMPION, champion), (PREVIOUS, previous)):
-                if version is None and alias in now:
-                    self._client.delete_registered_model_alias(self.model, alias)
-                elif version is not None and now.get(alias) != version:
-                    self._client.set_registered_model_alias(self.model, alias, str(version))
+            return None
 
     def attach_verdict(self, version: int, outcome: str, verdict: dict[str, Any]) -> None:
         """Tag the version with its verdict and keep the figures with its run."""
@@ -194,6 +217,44 @@ class Registry:
         with _as_transient(self.uri):
             return dict(self._client.get_model_version(self.model, str(version)).tags)
 
+    def model_tags(self) -> dict[str, str]:
+        """The tags of the registered model itself; empty when there is none."""
+        model = self._registered()
+        return dict(model.tags) if model else {}
+
+    def versions(self) -> list[int]:
+        """The numbers of every version, ascending."""
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+        return sorted(int(version.version) for version in found)
+
+    def run_artifacts(self, version: int, path: str, to: Path) -> Path | None:
+        """Download an artifact of the version's run, a file or a folder; None: not there."""
+        with _as_transient(self.uri):
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+        return self._download(f"runs:/{run_id}/{path}", to)
+
+    def bundle(self, version: int, to: Path) -> Path | None:
+        """Download what a version carries (`make_bundle` says what); None: it is not there."""
+        return self._download(f"models:/{self.model}/{version}/artifacts/bundle", to)
+
+    def _download(self, uri: str, to: Path) -> Path | None:
+        try:
+            with _as_transient(self.uri):
+                found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(to)))
+        except BadInputError:
+            return None
+        except TransientError as error:
+            if "404 Client Error" in str(error):  # MLflow calls a missing file an internal error
+                return None
+            raise
+        # A missing folder is an empty one to it.
+        return found if found.is_file() or (found.is_dir() and any(found.iterdir())) else None
+
+    def weights(self, version: int) -> str:
+        """The sha256 of a version's weights, as it was registered."""
+        return self.tags(version).get(WEIGHTS_TAG, "")
+
     def draws(self, version: int) -> Draws:
         """What a version draws.
 
@@ -208,6 +269,57 @@ class Registry:
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
                 "from the config.json among its artifacts"
             ) from None
+
+    # -- withdrawn consent -----------------------------------------------------------------------
+
+    def run_keys(self) -> dict[int, str]:
+        """The run key of every version."""
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+        return {int(version.version): version.tags.get("medloom.run_key", "") for version in found}
+
+    def tag(self, version: int, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        with _as_transient(self.uri):
+            self._client.set_model_version_tag(self.model, str(version), name, value)
+
+    def run_artifacts_named(self, run_key: str, names: Collection[str]) -> list[str]:
+        """Artifacts of every MLflow run of a run key, also of one that a kill cut short.
+
+        Args:
+            run_key: of the run.
+            names: patterns of file names, such as grid-*.png.
+
+        Returns:
+            "<MLflow run id>/<path>" of each, sorted.
+        """
+        with _as_transient(self.uri):
+            experiment = self._client.get_experiment_by_name(self.model)
+            if experiment is None:
+                return []
+            runs = self._client.search_runs(
+                [experiment.experiment_id],
+                f"tags.`medloom.run_key` = '{run_key}'",
+                ViewType.ALL,
+            )
+            paths = [f"{run.info.run_id}/{path}" for run in runs for path in self._files_of(run)]
+        return sorted(path for path in paths if any(PurePosixPath(path).match(n) for n in names))
+
+    def _files_of(self, run: Run, folder: str | None = None) -> Iterator[str]:
+        for item in self._client.list_artifacts(run.info.run_id, folder):
+            if item.is_dir:
+                yield from self._files_of(run, item.path)
+            else:
+                yield item.path
+
+    def delete_artifact(self, artifact: str) -> None:
+        """Remove an artifact, named as `run_artifacts_named` does; it may be gone already."""
+        run_id, _, path = artifact.partition("/")
+        with _as_transient(self.uri):
+            if all(path != file for file in self._files_of(self._client.get_run(run_id))):
+                return
+            uri = self._client.get_run(run_id).info.artifact_uri
+            get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(path)
 
     # -- images ----------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ def gather(
         champion_version=record["predecessor"] if record else None,
         failure=_failure(results),
         verdict=Verdict.model_validate_json(json.dumps(record["verdict"])) if record else None,
+        waits_for=tuple(record["details"].get("approval", ())) if record else (),
         evaluation=Evaluation.load(evaluation) if evaluation and evaluation.exists() else None,
         ingest=_ingest(ingest),
         splits=_splits(ingest),

@@ -35,6 +35,10 @@ class Settings:
             medloom runs its own.
         journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
             it is not signed. It belongs outside the state, where the ledger's writers cannot go.
+        webhook_url: where a change of champion and a failed run are told (MEDLOOM_WEBHOOK_URL);
+            empty: nowhere.
+        webhook_secret_file: file of the secret that signs what is told
+            (MEDLOOM_WEBHOOK_SECRET_FILE); needed with webhook_url.
     """
 
     state: Path
@@ -45,6 +49,8 @@ class Settings:
     model: str
     mlflow_uri: str
     journal_key: Path | None = None
+    webhook_url: str = ""
+    webhook_secret_file: Path | None = None
 
     @property
     def project(self) -> str:
@@ -57,7 +63,8 @@ class Settings:
 
         Raises:
             BadInputError: the project's name cannot be a folder and a model, or the landing zone
-                lies inside the state (what medloom writes must never come back as input).
+                lies inside the state (what medloom writes must never come back as input), or there
+                is a webhook without a secret.
         """
         root = Path(environ.get("MEDLOOM_HOME") or PROJECT_ROOT)
         default = root / "state" / (project or "phantom")
@@ -71,6 +78,7 @@ class Settings:
         beside = state.parent.parent if state.parent.name == "state" else state.parent
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
         key = environ.get("MEDLOOM_JOURNAL_KEY")
+        secret = environ.get("MEDLOOM_WEBHOOK_SECRET_FILE")
         settings = cls(
             state=state,
             landing=landing.expanduser().absolute(),
@@ -80,11 +88,18 @@ class Settings:
             model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
             journal_key=Path(key).expanduser().absolute() if key else None,
+            webhook_url=environ.get("MEDLOOM_WEBHOOK_URL", ""),
+            webhook_secret_file=Path(secret).expanduser().absolute() if secret else None,
         )
         if settings.landing.is_relative_to(state):
             raise BadInputError(
                 f"the landing zone {settings.landing} lies inside the state {state}: images must "
                 "arrive from outside; set MEDLOOM_LANDING to a folder elsewhere"
+            )
+        if settings.webhook_url and settings.webhook_secret_file is None:
+            raise BadInputError(
+                f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but nobody could tell that a "
+                "message is ours: set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
             )
         return settings
 
@@ -99,6 +114,8 @@ class Settings:
             "MEDLOOM_MODEL": self.model,
             "MEDLOOM_MLFLOW_URI": self.mlflow_uri,
             "MEDLOOM_JOURNAL_KEY": str(self.journal_key or ""),
+            "MEDLOOM_WEBHOOK_URL": self.webhook_url,
+            "MEDLOOM_WEBHOOK_SECRET_FILE": str(self.webhook_secret_file or ""),
         }
 
     @property

@@ -7,6 +7,7 @@ machine and be killed at any moment. What it tells a person goes to the run's fo
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +23,14 @@ from pipeline.errors import BadInputError, NothingNewError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER, read_manifest
+from pipeline.ingest.quarantine import QUARANTINE_FILE
 from pipeline.ingest.run import IngestReport
 from pipeline.ingest.run import ingest as ingest_files
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.planning import Plan, RetrainConfig, landing_is_ready, make_plan
+from pipeline.revising import require_consent
 from pipeline.sections import load_section
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.stages import harness
@@ -163,7 +166,10 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.dvc.run("add", "--quiet", folder)
     work.dvc.run("push", "--quiet", f"{folder}.dvc")
     why = f"data: batch {report.batch}, {report.new} images"
-    work.commit_and_push(why, "data/manifest", "data/raw/.gitignore", f"{folder}.dvc", "data")
+    # By name: paths are added by force, and the whole folder would put the images into git.
+    work.commit_and_push(
+        why, "data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)
+    )
 
 
 def watch(settings: Settings) -> str:
@@ -193,8 +199,12 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
     the same run finished meanwhile counts as done.
     """
     ledger = Ledger(settings)
+    require_consent(ledger, key)
     with hold_lease(settings.leases, f"run-{key}") as lease:
         folder = settings.workspaces / key / stage
+        if has_result(ledger, key, stage):
+            shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed after its push
+            return
         with ledger.workspace(f"run/{key}", folder) as work:
             env = {
                 **lease,
@@ -203,6 +213,8 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
                 harness.FEATURE_CACHE: str(settings.cache / "features"),
                 "PYTHONDONTWRITEBYTECODE": "1",
             }
+            if stage == STAGES[0]:
+                pull_batches(work)
             work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
             work.dvc.run("push", "--quiet", stage)
             try:
@@ -210,6 +222,16 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             except PushRefusedError:
                 if not has_result(ledger, key, stage):
                     raise
+
+
+def pull_batches(work: Workspace) -> None:
+    """Bring every batch of a workspace's data revision.
+
+    `dvc repro --pull` brings missing dependencies only, and data/raw is there: it holds the
+    batches' .dvc files.
+    """
+    batches = sorted({row.batch for row in read_manifest(work.folder)})
+    work.dvc.run("pull", "--quiet", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
 
 
 def has_result(ledger: Ledger, key: str, stage: str) -> bool:
@@ -229,6 +251,7 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
             f"run {key} has no result of {', '.join(missing)} in the ledger yet; "
             "`medloom run --wait` makes it go on"
         )
+    require_consent(ledger, key)
     with (
         hold_lease(settings.leases, f"run-{key}"),
         ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
@@ -255,8 +278,7 @@ def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
         branch = f"run/{ledger.run_key(code, data).key}"
         ledger.open_run(branch.removeprefix("run/"), code, data, "checkout")
     work = ledger.clone(branch, folder.absolute())
-    batches = sorted({row.batch for row in read_manifest(work.folder)})
-    work.dvc.run("pull", "--quiet", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
+    pull_batches(work)
     return branch
 
 

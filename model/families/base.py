@@ -146,14 +146,58 @@ def adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.Adam(module.parameters(), recipe.learning_rate, betas, fused=True)
 
 
-def descend(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float, shard: Shard) -> None:
-    """One update of the optimiser's weights, the gradient averaged over all processes."""
+def descend(
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    shard: Shard,
+    most_update: float = 0.0,
+) -> None:
+    """One update of the optimiser's weights, the gradient averaged over all processes.
+
+    Args:
+        loss: float32 [].
+        optimizer: as `adam` makes it.
+        rate: learning rate of this step.
+        shard: this process's place among all.
+        most_update: of Adam's update of a tensor before the rate, its root mean square at most;
+            0: no limit.
+    """
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     group = optimizer.param_groups[0]
     shard.average_gradients(group["params"])
+    if most_update:
+        _clip_updates(optimizer, most_update)
     group["lr"] = rate
     optimizer.step()
+
+
+@torch.no_grad()
+def _clip_updates(optimizer: torch.optim.Optimizer, most: float) -> None:
+    """Shrink the gradient of each tensor whose update by Adam would exceed `most`, in place.
+
+    Adam divides by what gradients were lately, so one that suddenly is ten times as large moves
+    the weights ten times as far: with beta1 = 0 nothing dampens it, and a single such step of D
+    can end a training (docs/lab-notes.md). As in StableAdamW (Wortsman et al. 2023, arXiv
+    2304.13013, algorithm 2) the step is divided by max(1, RMS_t / most), RMS_t = sqrt(E[g^2 /
+    v_t]); but by way of the gradient, so that a spike does not stay in v either. What is left of
+    one is at most twice what is usual.
+    """
+    group = optimizer.param_groups[0]
+    params = [p for p in group["params"] if p.grad is not None and p in optimizer.state]
+    if not params:
+        return
+    states, beta2 = [optimizer.state[p] for p in params], group["betas"][1]
+    gradients = [p.grad for p in params]
+    lately = torch._foreach_add([state["exp_avg_sq"] for state in states], 1e-30)
+    ratios = torch._foreach_div(torch._foreach_mul(gradients, gradients), lately)
+    # v starts from zero: Adam's correction of it.
+    correction = 1 - beta2 ** states[0]["step"]
+    usual = torch.stack([ratio.mean() for ratio in ratios]) * correction / most**2
+    allowed = (beta2 + (1 - beta2) * usual).clamp(max=4.0)
+    shrink = (allowed / usual.clamp(min=1e-30)).sqrt().clamp(max=1.0)
+    torch._foreach_mul_(gradients, list(shrink.unbind()))
 
 
 def cosine(start: float, end: float, done: float) -> float:

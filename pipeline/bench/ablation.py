@@ -23,29 +23,30 @@ from pipeline.errors import BadInputError
 
 PROTOTYPE = (
     "batch=16,widths=[128,128,96,64],learning_rate=0.0005,learning_rate_end=0.0005,warm_up_kimg=0,"
-    "gamma=0.25,gamma_end=0.25,mode_seeking=0,class_scale=1,even_phases=false,flip=0.5"
+    "gamma=0.25,gamma_end=0.25,mode_seeking=0,class_scale=1,even_phases=false,flip=0.5,"
+    "most_update=0"
 )
 """The first recipe that worked: R1 + R2 of weight 1 taken every 4th step (0.25 each step)."""
 
 ROWS = (
     "default",
     PROTOTYPE,
+    "most_update=0",
     "mode_seeking=0",
     "class_scale=1",
     "even_phases=false",
     "batch=16",
     "batch=32",
-    "gamma=0.25",
-    "gamma=1,gamma_end=1",
-    "warm_up_kimg=0",
+    "gamma=0.125,gamma_end=0.0625",
+    "gamma=2,gamma_end=1",
     "penalty_every=1",
     "penalty_every=16",
     "penalty=difference,penalty_every=1",
     "learning_rate=0.0004,learning_rate_end=0.00016",
-    "learning_rate_end=0.0008",
+    "learning_rate=0.0016,learning_rate_end=0.00032",
     "learning_rate_end=0.00008",
-    "ema_fraction=0.2",
     "widths=[128,128,96,64]",
+    "widths=[96,64,48,24]",
     "translate=0,scale=0,brightness=0,contrast=0",
     "translate=0.15,scale=0.3,brightness=0.3,contrast=0.3",
     "adapt_to=0.4",

@@ -175,3 +175,26 @@ def time_the_evaluation(
         f"{whole.fakes} fakes, real features kept": f"{whole.cached:.1f} s",
     }
     Console().print(facts_table(facts, f"{found.processor}, {found.cores} cores"))
+
+
+@bench_app.command("audit")
+def time_an_audit(
+    versions: Annotated[int, typer.Option(min=1, help="Versions of the synthetic history.")] = 1000,
+    revisions: Annotated[int, typer.Option(min=1, help="Data revisions.")] = 100,
+    images: Annotated[int, typer.Option(min=1, help="Images of the newest revision.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """Time `medloom audit` on a synthetic history, in this process and as a command.
+
+    Branches, listings and the journal are of the real form; there are no images behind them.
+    """
+    from pipeline.bench.audit_scale import audit_scale
+    from pipeline.console.bench_audit import audit_table
+    from pipeline.console.tables import bars_of_steps
+
+    with bars_of_steps(console) as tell:
+        found = audit_scale(versions, revisions, images, tell)
+    if as_json:
+        Console().print_json(data=found.model_dump(mode="json"))
+    else:
+        Console().print(audit_table(found))

@@ -92,8 +92,8 @@ def _outcome(
     for task, why in failed.items():
         facts[f"{task} failed"] = Text(why, style="red")
     if record := promote.get("record"):
-        aliases = " @champion" if record["action"] == "promoted" else ""
-        facts["version"] = f"{settings.model} {record['version']}{aliases}"
+        alias = {"promoted": " @champion", "awaiting": " @challenger"}.get(record["action"], "")
+        facts["version"] = f"{settings.model} {record['version']}{alias}"
         facts["verdict"] = Text(f"{record['action']}: {record['reason']}", style="bold")
     facts["run"] = f"{run['dag_run_id']}: {run['state']}"
     return facts

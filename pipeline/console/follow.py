@@ -16,7 +16,8 @@ from pipeline.tasks import RunFolder
 
 DAG = "retrain_generator"
 TASKS = (
-    "ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "report",
+    "ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "announce",
+    "report",
 )  # fmt: skip
 _MARKS = {
     "success": ("✓", "green"),

@@ -113,8 +113,8 @@ def quarantine_table(rows: Sequence[dict[str, str]]) -> Table:
     return table
 
 
-def champion_table(model: str, record: Record) -> Group:
-    """The champion and the verdict that made it."""
+def champion_table(model: str, record: Record, verdict: dict[str, Any]) -> Group:
+    """The champion and the gate's verdict on it."""
     facts = {
         "model": f"models:/{model}@champion",
         "version": record.version,
@@ -126,7 +126,19 @@ def champion_table(model: str, record: Record) -> Group:
         "decided by": record.by,
         "why": record.reason,
     }
-    return Group(facts_table(facts), verdict_table(record.verdict))
+    return Group(facts_table(facts), verdict_table(verdict))
+
+
+def waiting_table(record: Record) -> Table:
+    """A verdict that waits for a person, and why."""
+    facts = {
+        "version": record.version,
+        "since": record.time,
+        "verdict": record.reason,
+        "needs approval": "; ".join(record.details.get("approval", [])),
+        "answer it": f"medloom champion promote {record.version} --reason WHY, or decline",
+    }
+    return facts_table(facts, "waits for a person")
 
 
 def verdict_table(verdict: dict[str, Any]) -> Table:
@@ -186,10 +198,10 @@ def compared_table(compared: Compared, first: str, second: str) -> Group:
 
 def history_table(records: Sequence[Record]) -> Table:
     """The journal, oldest first."""
-    table = Table("#", "time", "version", "verdict", "champion before", "run", "why")
+    table = Table("#", "time", "version", "decision", "champion before", "run", "by", "why")
     for record in records:
         table.add_row(
             str(record.sequence), record.time, str(record.version), record.action,
-            str(record.predecessor or "none"), record.run_key, record.reason,
+            str(record.predecessor or "none"), record.run_key, record.by, record.reason,
         )  # fmt: skip
     return table

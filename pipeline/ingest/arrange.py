@@ -40,7 +40,7 @@ def group_new(
         )
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
-        Member(id_, image.found.label, image.image.thumbnail, _patient(image.found.path, config))
+        Member(id_, image.found.label, image.image.thumbnail, patient_of(image.found.path, config))
         for id_, image in new.items()
     ]
     splits = {row.group: row.split for row in rows}
@@ -103,7 +103,8 @@ def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
     return book
 
 
-def _patient(path: str, config: IngestConfig) -> str:
+def patient_of(path: str, config: IngestConfig) -> str:
+    """The group of the patient whom a file's name tells; "" when it tells none."""
     match = re.search(config.patient_pattern, PurePosixPath(path).name)
     return patient_group(match["patient"]) if match and match["patient"] else ""
 

@@ -12,15 +12,16 @@ that resembles several groups of one split is filed under the first by name: tho
 not quite independent, which is said in the notes.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENT_PREFIX = "patient-"
-PIXELS_PREFIX = "pixels-"
+from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX, patient_group
+
+__all__ = ["PATIENT_PREFIX", "PIXELS_PREFIX", "Grouping", "Member", "group_images", "patient_group"]
+
 _ROWS_AT_ONCE = 512
 
 
@@ -56,12 +57,6 @@ class Grouping:
     components: dict[str, str]
     bridges: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
-
-
-def patient_group(patient: str) -> str:
-    """Name of a patient's group; the patient's own name is not readable in it."""
-    name = patient.encode("utf-8", "surrogateescape")
-    return PATIENT_PREFIX + hashlib.sha256(name).hexdigest()[:12]
 
 
 def group_images(

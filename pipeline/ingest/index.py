@@ -90,6 +90,15 @@ class LocalIndex:
                 [row for row in rows if row[reason] not in TRANSIENT],
             )
 
+    def forget(self, paths: Iterable[str]) -> None:
+        """Remove entries so that nothing of them stays in the file."""
+        with self._open() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            with connection:
+                connection.executemany(
+                    "DELETE FROM files WHERE path = ?", [(os.fsencode(path),) for path in paths]
+                )
+
     def pending(self, landing: Path) -> PendingFiles:
         """Files of the landing zone that are new or changed; nothing is opened."""
         with self._open() as connection:

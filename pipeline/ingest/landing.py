@@ -11,7 +11,7 @@ from pipeline.errors import BadInputError
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.synthetic import SIDECAR_SUFFIX
 
-_CLASS = re.compile(r"[a-z0-9][a-z0-9_-]*")
+CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _IGNORED_NAMES = ("thumbs.db", "desktop.ini")
 _IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
 
@@ -134,7 +134,7 @@ def _label(path: str) -> str:
     if not slash:
         raise Refused("no-class", "the file lies in no class folder; put it into <class>/")
     label = folder.strip().lower()
-    if not _CLASS.fullmatch(label):
+    if not CLASS_NAME.fullmatch(label):
         detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
         raise Refused("bad-class", detail)
     return label

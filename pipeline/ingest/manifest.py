@@ -1,10 +1,12 @@
-"""The manifest: one row an image, one CSV file a batch, written once and never changed.
+"""The manifest: one row an image, one CSV file a batch, written once.
 
-It lives in git beside the batches' .dvc files, so that a data revision is a git commit. No source
-name is in it: those stay in the unversioned local index.
+A later revision may lack an image whose consent was withdrawn, or correct its class; nothing else
+of a row ever changes. It lives in git beside the batches' .dvc files, so that a data revision is a
+git commit. No source name is in it: those stay in the unversioned local index.
 """
 
 import csv
+import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -61,11 +63,15 @@ def _parse(line: dict[str, Any]) -> Row:
 
 def read_manifest(workspace: Path) -> list[Row]:
     """All rows of every batch, sorted by id."""
-    rows = []
+    rows: list[Row] = []
     for file in sorted((workspace / MANIFEST_FOLDER).glob("*.csv")):
-        with file.open(newline="") as lines:
-            rows += [_parse(line) for line in csv.DictReader(lines)]
+        rows += parse_batch(file.read_text())
     return sorted(rows)
+
+
+def parse_batch(text: str) -> list[Row]:
+    """The rows of one batch's CSV."""
+    return [_parse(line) for line in csv.DictReader(io.StringIO(text))]
 
 
 def write_batch(workspace: Path, batch: str, rows: list[Row]) -> Path:

@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.ingest.decisions import Corrections, Withdrawn
 from pipeline.ingest.examine import Image, Look
 from pipeline.ingest.index import Entry
 from pipeline.ingest.landing import Found
 from pipeline.ingest.manifest import Row
 from pipeline.ingest.refusal import RELATIVE, Refused
+
+_NOBODY, _NONE = Withdrawn(), Corrections({})
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,13 @@ def reusable(
 
 
 def resolve(
-    looks: Sequence[Look], remembered: Collection[Entry], known: Mapping[str, Row], rules: str
+    looks: Sequence[Look],
+    remembered: Collection[Entry],
+    known: Mapping[str, Row],
+    rules: str,
+    *,
+    withdrawn: Withdrawn = _NOBODY,
+    corrections: Corrections = _NONE,
 ) -> tuple[list[Entry], dict[str, NewImage]]:
     """Decide on every file looked at, in order of path.
 
@@ -52,11 +61,14 @@ def resolve(
         remembered: entries of the unchanged files.
         known: manifest rows by image id.
         rules: hash of the configuration.
+        withdrawn: images that never come back.
+        corrections: an image in the folder of a class that it was corrected from counts as in its
+            class of today.
 
     Returns:
         An entry for each look, without its batch, and the new images by id.
     """
-    looks = [_in_class(look, known) for look in looks]
+    looks = [_in_class(_corrected(look, known, corrections), known) for look in looks]
     labels = _labels(looks)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
@@ -65,6 +77,9 @@ def resolve(
         found, image = look.found, look.result
         if isinstance(image, Refused):
             entries.append(quarantined(_entry(look, rules), image))
+            continue
+        if image.id in withdrawn.images or look.source_sha256 in withdrawn.sources:
+            entries.append(quarantined(_entry(look, rules), no_consent()))
             continue
         row = known.get(image.id)
         under = {row.label, found.label} if row else labels[image.id]
@@ -78,6 +93,12 @@ def resolve(
             if row is None and isinstance(image, Image):
                 new[image.id] = NewImage(image, found, look.source_sha256)
     return entries, new
+
+
+def no_consent() -> Refused:
+    """Why an image does not come back whose consent was withdrawn."""
+    detail = "consent was withdrawn: the image never comes back; take the file away"
+    return Refused("withdrawn", detail)
 
 
 def quarantined(entry: Entry, refused: Refused) -> Entry:
@@ -97,6 +118,15 @@ def _entry(look: Look, rules: str) -> Entry:
         image_id="" if isinstance(look.result, Refused) else look.result.id,
         rules=rules,
     )
+
+
+def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -> Look:
+    """The look, in its image's class of today when its folder is one that a person corrected."""
+    if isinstance(look.result, Refused) or (row := known.get(look.result.id)) is None:
+        return look
+    if look.found.label not in corrections.earlier.get(row.id, ()):
+        return look
+    return replace(look, found=replace(look.found, label=row.label))
 
 
 def _in_class(look: Look, known: Mapping[str, Row]) -> Look:

@@ -8,23 +8,24 @@ ingest finds the images in the manifest.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.errors import BadInputError
-from pipeline.ingest.arrange import check_groups, group_new, place_splits
+from pipeline.ingest.arrange import check_groups, group_new, patient_of, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.decisions import read_decisions
 from pipeline.ingest.examine import Progress, examine_all
 from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
-from pipeline.ingest.landing import scan
+from pipeline.ingest.landing import Found, scan
 from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
 from pipeline.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.ingest.refusal import Refused
-from pipeline.ingest.resolve import NewImage, quarantined, resolve, reusable
+from pipeline.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.processed import SPLITS
 
 Table = dict[str, dict[str, int]]
@@ -74,7 +75,8 @@ def ingest(
 
     Args:
         landing: `<landing>/<class>/**/<file>`; it is read and never changed.
-        workspace: holds data/manifest and, of every earlier batch, data/raw/<batch>/thumbnails.npz.
+        workspace: holds data/manifest and, of every earlier batch, data/raw/<batch>/thumbnails.npz;
+            also what persons decided (`pipeline.ingest.decisions`).
         index: what is known of the landing zone; read here, and not written.
         config: thresholds.
         on_progress: called as (files done, files to read).
@@ -85,12 +87,21 @@ def ingest(
     """
     rows = read_manifest(workspace)
     known = {row.id: row for row in rows}
+    withdrawn, corrections = read_decisions(workspace)
     files, ignored = scan(landing)
+    files = [_consented(file, withdrawn.groups, config) for file in files]
     remembered = reusable(index.entries(), files, known, config.rules)
     changed = [file for file in files if file.path not in remembered]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
         looks = examine_all(landing, changed, rows, config, Path(store), on_progress)
-        entries, new = resolve(looks, list(remembered.values()), known, config.rules)
+        entries, new = resolve(
+            looks,
+            list(remembered.values()),
+            known,
+            config.rules,
+            withdrawn=withdrawn,
+            corrections=corrections,
+        )
         grouping = Grouping({}, {}, {}, ())
         if new:
             thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
@@ -108,6 +119,12 @@ def ingest(
     return _report(
         entries, added, rows + added, ignored=ignored, read=len(changed), notes=grouping.notes
     )
+
+
+def _consented(found: Found, groups: Collection[str], config: IngestConfig) -> Found:
+    """The file, refused unopened when its name tells a patient who withdrew consent."""
+    refused = groups and patient_of(found.path, config) in groups
+    return replace(found, refused=no_consent()) if refused else found
 
 
 def _rows(

@@ -4,7 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,76 @@ class Git:
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
             members = [member for member in tar if member.isfile()]
             return {m.name: stream.read() for m in members if (stream := tar.extractfile(m))}
+
+    def ids(self, names: Iterable[str]) -> list[str | None]:
+        """The object id of each name, such as `<commit>:data`, in one call; None: not there.
+
+        Raises:
+            GitError: this is no repository.
+        """
+        lines = self._batch("--batch-check=%(objectname)", names).decode().splitlines()
+        return [None if line.endswith((" missing", " ambiguous")) else line for line in lines]
+
+    def contents(self, names: Iterable[str]) -> list[bytes | None]:
+        """The object that each name stands for, in one call; None: not there.
+
+        Raises:
+            GitError: this is no repository.
+        """
+        answer, found, at = self._batch("--batch", names), list[bytes | None](), 0
+        while at < len(answer):
+            end = answer.index(b"\n", at)
+            head, at = answer[at:end], end + 1
+            if head.endswith((b" missing", b" ambiguous")):
+                found.append(None)
+                continue
+            size = int(head.rsplit(b" ", 1)[1])
+            found.append(answer[at : at + size])
+            at += size + 1
+        return found
+
+    def fast_import(self, stream: Iterable[bytes]) -> None:
+        """Feed `git fast-import`.
+
+        Raises:
+            GitError: it did not like what it was fed.
+        """
+        done = subprocess.run(
+            ["git", "fast-import", "--quiet"],
+            cwd=self.folder,
+            env=self._environment(),
+            input=b"".join(stream),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise GitError(f"git fast-import failed: {done.stderr.decode().strip()[:2000]}")
+
+    def _batch(self, how: str, names: Iterable[str]) -> bytes:
+        done = subprocess.run(
+            ["git", "cat-file", how],
+            cwd=self.folder,
+            env=self._environment(),
+            input="".join(f"{name}\n" for name in names).encode(),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise GitError(f"git cat-file in {self.folder} failed: {done.stderr.decode().strip()}")
+        return done.stdout
+
+    def damage(self) -> list[str]:
+        """What `git fsck` finds: corrupt or missing objects, commits that lead nowhere."""
+        done = subprocess.run(
+            ["git", "fsck", "--full", "--no-dangling", "--no-progress"],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = (done.stderr + done.stdout).strip().splitlines()
+        return [line for line in said if not line.startswith("notice:")] if done.returncode else []
 
     def push(self, remote: str, commit: str, branch: str) -> None:
         """Push `commit` to `branch`; only a fast-forward is accepted, which is the swap.

@@ -260,7 +260,7 @@ def read_chain(files: Mapping[str, str]) -> tuple[list[Record], Break | None]:
 def champions(records: Sequence[Record]) -> list[tuple[int, str, str | None]]:
     """Who was champion from when to when: version, since, until (None: still), oldest first."""
     changes = [record for record in records if record.action in CHANGES_CHAMPION]
-    ends = [*(record.time for record in changes[1:]), None]
+    ends = [*(record.time for record in changes[1:]), None][: len(changes)]
     return [
         (record.version, record.time, end)
         for record, end in zip(changes, ends, strict=True)

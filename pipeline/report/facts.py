@@ -72,6 +72,7 @@ class ReportFacts(Section):
         made_at: time of the run, in words; the renderer reads no clock.
         phantom: the data are a stochastic phantom, no patients. The page says so throughout.
         champion_version: registry version of the champion that was compared with.
+        waits_for: why a person must approve what the verdict would promote.
     """
 
     title: str
@@ -81,6 +82,7 @@ class ReportFacts(Section):
     champion_version: int | None = None
     failure: Failure | None = None
     verdict: Verdict | None = None
+    waits_for: tuple[str, ...] = ()
     evaluation: Evaluation | None = None
     ingest: IngestFacts | None = None
     splits: tuple[SplitCount, ...] = ()

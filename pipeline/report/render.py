@@ -114,6 +114,9 @@ def _banner(facts: ReportFacts) -> dict[str, Any]:
     if facts.verdict is None:
         why = "The run ended before a candidate was judged."
         return {"kind": "open", "headline": "No verdict", "whys": [why]}
+    if facts.waits_for:
+        headline = "Would be promoted: waits for a person's approval"
+        return {"kind": "open", "headline": headline, "whys": [f"{w}." for w in facts.waits_for]}
     return {
         "kind": facts.verdict.outcome,
         "headline": _headline(facts.verdict),

@@ -16,9 +16,11 @@ import sys, time
 from pathlib import Path
 import airflow, airflow.sdk, airflow.exceptions
 import airflow.providers.standard.hooks.subprocess
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, BaseOperator, CronTriggerTimetable
+import airflow.providers.standard.operators.hitl
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, BaseNotifier, BaseOperator
+from airflow.sdk import CronTriggerTimetable, Param, TriggerRule
 started = time.perf_counter()
-import dags.retrain_generator, dags.watch_landing
+import dags.retrain_generator, dags.watch_landing, dags.promote_generator
 print(time.perf_counter() - started)
 print(*(name for name in ("torch", "mlflow", "dvc", "pipeline") if name in sys.modules))
 """
@@ -62,7 +64,10 @@ for name, dag in bag.dags.items():
         "runs": dag.max_active_runs,
         "pool": {t.task_id: t.pool for t in dag.tasks},
         "teardown": [t.task_id for t in dag.tasks if t.is_teardown],
-        "outlets": [o.name for t in dag.tasks for o in t.outlets],
+        "outlets": {t.task_id: [o.name for o in t.outlets] for t in dag.tasks if t.outlets},
+        "rules": {t.task_id: str(t.trigger_rule.value) for t in dag.tasks},
+        "params": dag.params.dump(),
+        "tells": type(dag.on_failure_callback).__name__,
         "schedule": type(dag.timetable).__name__,
     }
 print(json.dumps(facts))
@@ -76,12 +81,13 @@ def facts(airflow_home: Path) -> dict[str, Any]:
 
 def test_every_dag_imports_and_serialises(facts: dict[str, Any]) -> None:
     assert facts["errors"] == {}
-    assert set(facts) == {"errors", "retrain_generator", "watch_landing"}
+    assert set(facts) == {"errors", "retrain_generator", "watch_landing", "promote_generator"}
 
 
 def test_the_road_is_one_line_with_a_report_at_its_end(facts: dict[str, Any]) -> None:
     dag = facts["retrain_generator"]
-    road = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "report"]
+    road = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "announce"]
+    road.append("report")
     assert dag["order"] == {a: [b] for a, b in pairwise(road)} | {"report": []}
     assert dag["teardown"] == ["report"]
 
@@ -94,7 +100,35 @@ def test_one_retraining_and_one_training_at_a_time(facts: dict[str, Any]) -> Non
 
 
 def test_the_watcher_emits_the_landing_event(facts: dict[str, Any]) -> None:
-    assert facts["watch_landing"]["outlets"] == ["medloom-landing"]
+    assert facts["watch_landing"]["outlets"] == {"watch": ["medloom-landing"]}
+
+
+def test_a_task_that_may_be_skipped_says_that_the_champion_changed(facts: dict[str, Any]) -> None:
+    for dag in ("retrain_generator", "promote_generator"):
+        assert facts[dag]["outlets"] == {"announce": ["medloom-champion"]}
+
+
+def test_a_person_may_be_asked_for(facts: dict[str, Any]) -> None:
+    assert facts["retrain_generator"]["params"] == {"require_approval": False}
+    assert facts["promote_generator"]["params"] == {"version": "", "reason": ""}
+
+
+def test_a_rejection_is_declined_and_nothing_is_announced(facts: dict[str, Any]) -> None:
+    dag = facts["promote_generator"]
+    assert dag["order"] == {
+        "challenger": ["approval"],
+        "approval": ["approve"],  # a rejection skips what is directly below
+        "approve": ["announce", "decline"],
+        "announce": [],
+        "decline": [],
+    }
+    assert dag["rules"]["decline"] == "all_skipped"
+    assert dag["rules"]["announce"] == "all_success"
+
+
+def test_every_failed_run_is_told(facts: dict[str, Any]) -> None:
+    told = {dag["tells"] for name, dag in facts.items() if name != "errors"}
+    assert told == {"RunFailedNotifier"}
 
 
 FIRST_RUN = """

@@ -25,6 +25,8 @@ def test_every_variable_is_read_and_handed_on(tmp_path: Path) -> None:
         "MEDLOOM_MODEL": "kidney",
         "MEDLOOM_MLFLOW_URI": "http://mlflow:5000",
         "MEDLOOM_JOURNAL_KEY": str(tmp_path / "journal.key"),
+        "MEDLOOM_WEBHOOK_URL": "https://consumer/hook",
+        "MEDLOOM_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook.secret"),
     }
     assert Settings.load(given).environment() == given
 
@@ -38,6 +40,12 @@ def test_the_landing_zone_lies_outside_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state" / "a"
     with pytest.raises(BadInputError, match="MEDLOOM_LANDING"):
         Settings.load({"MEDLOOM_STATE": str(state), "MEDLOOM_LANDING": str(state / "in")})
+
+
+def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
+    environ = {"MEDLOOM_STATE": str(tmp_path / "a"), "MEDLOOM_WEBHOOK_URL": "https://consumer/hook"}
+    with pytest.raises(BadInputError, match="MEDLOOM_WEBHOOK_SECRET_FILE"):
+        Settings.load(environ)
 
 
 @pytest.mark.parametrize("name", ["Kidney CT", "-x", "ä"])

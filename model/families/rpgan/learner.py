@@ -133,7 +133,7 @@ class Learner(BaseLearner):
             penalty = squares.sum() / count
             objective = loss_d + penalty * (gamma / 2 * recipe.penalty_every)
             report["penalty"] = penalty.item()
-        descend(objective, self.optimizer_d, rate, shard)
+        descend(objective, self.optimizer_d, rate, shard, recipe.most_update)
 
         # G, by fakes that D has not just learned from; the real images' logits are those of D
         # before its update, a pass saved. D's weights take no gradient here.
@@ -145,7 +145,8 @@ class Learner(BaseLearner):
         self.critic.requires_grad_(requires_grad=True)
         loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)
-        descend(loss_g + recipe.mode_seeking * apart, self.optimizer_g, rate, shard)
+        loss = loss_g + recipe.mode_seeking * apart
+        descend(loss, self.optimizer_g, rate, shard, recipe.most_update)
         if recipe.even_phases:
             self.generator.even_phases()
 

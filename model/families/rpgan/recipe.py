@@ -13,6 +13,11 @@ class Recipe(CommonRecipe):
     warm_up_kimg: float = Field(
         default=4.0, ge=0, description="thousands of images over which the rate rises from 0"
     )
+    most_update: float = Field(
+        default=1.0,
+        ge=0,
+        description="root mean square of Adam's update of a tensor, rate apart; 0: no limit",
+    )
     gamma: float = Field(default=0.5, ge=0, description="weight of R1 + R2, at the start")
     gamma_end: float = Field(default=0.25, ge=0, description="weight of R1 + R2, at the end")
     penalty_every: int = Field(default=4, ge=1, description="steps from one R1 + R2 to the next")

@@ -353,6 +353,18 @@ def test_other_verdicts(
     assert f'class="banner {kind}"' in (tmp_path / "report.html").read_text()
 
 
+def test_what_waits_for_a_person_is_not_called_promoted(
+    images: ReportImages, tmp_path: Path
+) -> None:
+    found = page(
+        facts(waits_for=("the stages' code differs, and code is false",)), images, tmp_path
+    )
+    assert "waits for a person" in found.text
+    assert "code is false" in found.text
+    assert "Promoted" not in found.text
+    assert 'class="banner open"' in (tmp_path / "report.html").read_text()
+
+
 def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_path: Path) -> None:
     candidate = evaluation("a1" * 32, 0.9)
     verdict = decide(candidate, None, GateConfig(kernel_distance_threshold=0.5))

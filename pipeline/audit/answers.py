@@ -1,0 +1,196 @@
+"""Answers as plain data for machines, and as trees and tables for people."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from pipeline.audit.facts import DataFacts, Trace
+from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Uses, VersionUse
+from pipeline.ledger.journal import Record
+
+SPLITS = (LEARNED, CHOSE, JUDGED)
+_SHORT = 12  # digits of a commit, as people see it
+
+
+def trace_json(found: Trace) -> dict[str, Any]:
+    """A trace as plain data."""
+    facts = {**vars(found), "commits": [asdict(commit) for commit in found.commits]}
+    facts |= {name: asdict(facts[name]) for name in ("data", "code")}
+    facts["data"]["images"] = found.data.images
+    facts["outputs"] = [asdict(output) for output in found.outputs]
+    facts |= {name: _record(facts[name]) for name in ("verdict", "approval")}
+    facts["decisions"] = [record.model_dump(mode="json") for record in found.decisions]
+    facts["champion"] = [{"since": since, "until": until} for since, until in found.champion]
+    return facts
+
+
+def _record(record: Record | None) -> dict[str, Any] | None:
+    return record.model_dump(mode="json") if record else None
+
+
+def trace_tree(found: Trace) -> Tree:
+    """A trace for people: from the version down to what it was made of."""
+    tree = Tree(Text(_title(found), style="bold"))
+    for sentence in found.missing:
+        tree.add(Text(sentence, style="yellow"))
+    if found.blocked:
+        tree.add(Text(f"never champion again: {found.blocked}", style="red"))
+    for since, until in found.champion:
+        tree.add(f"champion from {since} {f'to {until}' if until else 'until now'}")
+    _verdict(tree, found)
+    run = tree.add(f"run/{found.run_key}, trigger {found.trigger}")
+    for commit in found.commits:
+        run.add(Text(f"{commit.id[:_SHORT]}  {commit.time}  {commit.subject}"))
+    lock = run.add(f"dvc.lock sha256 {found.lock_sha256 or 'none'}")
+    for output in found.outputs:
+        lock.add(f"{output.stage} wrote {output.path}, {output.size} bytes, md5 {output.md5}")
+    data = tree.add(f"data {found.data.commit}, {found.data.time}")
+    data.add(f"{found.data.images} images of {found.data.groups} groups")
+    data.add(f"listing: git tree {found.data.manifest or 'none'}, md5 {found.data.listing_md5}")
+    if found.data.counts:
+        data.add(_counts(found.data))
+    code = tree.add(f"code {found.code.commit or 'not known'}")
+    code.add(f"upstream {found.code.upstream}{_dirt(found.code.dirty)}")
+    _leaves(tree.add("parameters"), found.params)
+    _leaves(tree.add("environment"), found.environment or {"the ledger": "says nothing of it"})
+    return tree
+
+
+def _title(found: Trace) -> str:
+    name = f"version {found.version}" if found.version is not None else "no version"
+    aliases = f" ({', '.join(found.aliases)})" if found.aliases else ""
+    return f"{found.model}, {name}{aliases}, weights sha256 {found.weights_sha256 or 'not known'}"
+
+
+def _verdict(tree: Tree, found: Trace) -> None:
+    record = found.verdict
+    if record is None:
+        tree.add(Text("no verdict", style="yellow"))
+        return
+    branch = tree.add(Text(f"verdict {record.action}, {record.time}, by {record.by}"))
+    branch.add(Text(record.reason))
+    for rule in record.verdict.get("rules", []):
+        mark = {True: "holds", False: "FAILS", None: "open "}[rule.get("passed")]
+        branch.add(Text(f"{mark}  {rule.get('name')}: {rule.get('says')}"))
+    if comparison := record.verdict.get("comparison"):
+        _leaves(branch.add("comparison with the champion"), comparison)
+    answer = found.approval
+    if answer:
+        tree.add(Text(f"{answer.action} by {answer.by}, {answer.time}: {answer.reason}"))
+    elif record.action == "awaiting":
+        tree.add(Text("nobody has approved or declined it yet", style="yellow"))
+    else:
+        tree.add("approver: none, the gate alone decided")
+
+
+def _dirt(dirty: bool | None) -> str:
+    return {True: ", with uncommitted changes", False: ", as committed", None: ""}[dirty]
+
+
+def _leaves(tree: Tree, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            _leaves(tree.add(Text(name)), value)
+        else:
+            tree.add(Text(f"{name}: {value}"))
+
+
+def _counts(data: DataFacts) -> Table:
+    table = Table("class", *SPLITS, title="images (groups)", title_justify="left", box=None)
+    cells = {(row.label, row.split): f"{row.images} ({row.groups})" for row in data.counts}
+    for label in sorted({row.label for row in data.counts}):
+        table.add_row(label, *(cells.get((label, split), "0 (0)") for split in SPLITS))
+    return table
+
+
+# -- uses ------------------------------------------------------------------------------------------
+
+
+def uses_json(found: Uses) -> dict[str, Any]:
+    """An answer to `audit uses` as plain data."""
+    return asdict(found)
+
+
+def uses_table(found: Uses, *, everything: bool = False) -> Group:
+    """Who used it: champions one by one; the others too with `everything`, else counted."""
+    at = ", ".join(f"{name} {commit[:_SHORT]}" for name, commit in found.ledger.items())
+    parts: list[RenderableType] = [
+        Text(f"{found.kind} {found.name}: {_images(len(found.images))}", style="bold")
+    ]
+    if not found.revisions and not found.versions:
+        parts.append(Text("no revision holds it, and no version used it"))
+    if found.revisions:
+        parts.append(_revisions(found.revisions, everything=everything))
+    if found.versions:
+        shown = [use for use in found.versions if everything or use.champion]
+        parts += [_uses(found.versions), _versions(shown)] if shown else [_uses(found.versions)]
+        if len(shown) < len(found.versions):
+            rest = len(found.versions) - len(shown)
+            parts.append(Text(f"{rest} runs were never champion; --all lists them", style="dim"))
+    if found.unknown:
+        parts.append(Text(f"not known of version {_span(found.unknown)}: the data it learned from "
+                          "is not in the ledger", style="yellow"))  # fmt: skip
+    parts.append(Text(f"by the ledger at {at or 'its beginning: it is empty'}", style="dim"))
+    return Group(*parts)
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
+    table = Table("revision", "data commit", "time", *SPLITS, "class",
+                  title="data revisions that hold it", title_justify="left")  # fmt: skip
+    for use in uses if everything or len(uses) <= 3 else (uses[0], None, uses[-1]):
+        if use is None:
+            table.add_row(f"… {len(uses) - 2} more …")
+            continue
+        counts = (str(use.images.get(split, 0)) for split in SPLITS)
+        labels = ", ".join(use.labels)
+        table.add_row(str(use.number), use.data[:_SHORT], use.time, *counts, labels)
+    return table
+
+
+def _uses(uses: Sequence[VersionUse]) -> Table:
+    """Which versions did what with it, as spans of numbers."""
+    table = Table("use", "versions", "runs without a version",
+                  title="used by", title_justify="left")  # fmt: skip
+    trained = [use for use in uses if use.trained]
+    for split, what in (
+        (LEARNED, "learned from it (train)"),
+        (CHOSE, "chose its weights by it (val)"),
+        (JUDGED, "was judged on it (test)"),
+    ):
+        of = [use for use in trained if use.images.get(split)]
+        numbers = sorted({use.version for use in of if use.version is not None})
+        table.add_row(what, _span(numbers) or "none", str(sum(u.version is None for u in of)))
+    if idle := len(uses) - len(trained):
+        table.add_row("opened a run on it, without weights so far", "none", str(idle))
+    return table
+
+
+def _versions(uses: Iterable[VersionUse]) -> Table:
+    table = Table("version", "run", *SPLITS, "verdict", "champion",
+                  title="images it used", title_justify="left")  # fmt: skip
+    for use in uses:
+        counts = (str(use.images.get(split, 0)) for split in SPLITS)
+        held = "\n".join(f"{t.since} to {t.until or 'now'}" for t in use.champion)
+        number = "none" if use.version is None else str(use.version)
+        table.add_row(number, use.run_key, *counts, use.verdict or "none", held or "never")
+    return table
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """1, 2, 3, 7 as 1-3, 7."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(f"{low}-{high}" if high > low else f"{low}" for low, high in spans)

@@ -1,0 +1,114 @@
+"""What a trace finds, as data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.audit.history import Commit
+from pipeline.ledger.journal import Record
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Images and groups of a class in a split."""
+
+    label: str
+    split: str
+    images: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The data revision that a version learned from.
+
+    Attributes:
+        commit: on the branch `data`.
+        time, subject: of that commit; "" when it is not in the ledger.
+        manifest: git tree of the listing; "" when it is not in the ledger.
+        listing_md5: DVC's hash of the raw images' listing, by dvc.lock.
+        counts: by class and split; groups are counted within each.
+        groups: of the whole revision.
+    """
+
+    commit: str
+    time: str
+    subject: str
+    manifest: str
+    listing_md5: str
+    counts: tuple[Counts, ...]
+    groups: int
+
+    @property
+    def images(self) -> int:
+        """Of all splits."""
+        return sum(row.images for row in self.counts)
+
+
+@dataclass(frozen=True)
+class CodeFacts:
+    """The code that made a version.
+
+    Attributes:
+        commit: the snapshot on the branch `code`.
+        upstream: the developers' commit that it was taken from; "none" out of a tarball.
+        dirty: whether it differs from that commit; None when nobody knows.
+    """
+
+    commit: str
+    upstream: str
+    dirty: bool | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a stage wrote, by dvc.lock."""
+
+    stage: str
+    path: str
+    md5: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything the ledger says of one version.
+
+    Attributes:
+        model: name of the registered model.
+        version: number; None for a run without a verdict.
+        aliases: those that point at it, by the journal.
+        blocked: why it never becomes champion again; "" when it may.
+        weights_sha256: by the verdict; "" before it.
+        run_key, trigger: of its run.
+        commits: of the run's branch, oldest first; none when the branch is gone.
+        lock_sha256: of dvc.lock at the run's head; "" when there is none.
+        outputs: of the stages that have a result.
+        data, code: what it was made from.
+        params: sections of params.yaml that shape weights and verdict.
+        environment: what it was made with, as far as the ledger says.
+        verdict: the gate's record, with every figure; None before it.
+        approval: a person's answer to a verdict that waited for one.
+        decisions: every record about it, or that ended its time as champion.
+        champion: when it was champion: (since, until).
+        missing: sentences: what an audit should find and the ledger does not have.
+    """
+
+    model: str
+    version: int | None
+    aliases: tuple[str, ...]
+    blocked: str
+    weights_sha256: str
+    run_key: str
+    trigger: str
+    commits: tuple[Commit, ...]
+    lock_sha256: str
+    outputs: tuple[Output, ...]
+    data: DataFacts
+    code: CodeFacts
+    params: dict[str, Any]
+    environment: dict[str, str]
+    verdict: Record | None
+    approval: Record | None
+    decisions: tuple[Record, ...]
+    champion: tuple[tuple[str, str | None], ...]
+    missing: tuple[str, ...]

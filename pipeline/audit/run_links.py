@@ -1,0 +1,149 @@
+"""Links of one run: its branch, what it was made of, its dvc.lock, and the objects that names."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from pipeline.audit.data_links import batches_of
+from pipeline.audit.links import Link, equal
+from pipeline.audit.objects import Objects, listing_md5
+from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER
+from pipeline.ledger.ledger import Ledger
+from pipeline.tasks import STAGES
+
+WEIGHTS = "generator.safetensors"
+_REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"
+
+
+class RunFiles:
+    """A run as the ledger holds it.
+
+    Attributes:
+        key: of the run.
+        head: commit of its branch; None when the branch is gone.
+        opened, code, data: the commit that opened it and its two parents.
+        files: every file at `head`, by path.
+        lock: dvc.lock, parsed; empty when there is none or it is no YAML.
+    """
+
+    def __init__(self, ledger: Ledger, key: str) -> None:
+        self.ledger, self.key = ledger, key
+        self.head = ledger.head(f"run/{key}")
+        self.opened = self.code = self.data = ""
+        self.files: dict[str, bytes] = {}
+        if self.head:
+            commits = ledger.mirror.run("log", "--merges", "--format=%H %P", "-1", self.head)
+            self.opened, self.code, self.data = (*commits.split(), "", "", "")[:3]
+            self.files = ledger.mirror.archive(self.head, "")
+        self.lock = _parse(self.files.get("dvc.lock", b""))
+
+    def outs(self) -> dict[str, str]:
+        """Path -> object name of everything that the stages wrote."""
+        return {
+            out["path"]: out["md5"]
+            for stage in self.lock.get("stages", {}).values()
+            for out in stage.get("outs", ())
+        }
+
+    def weights(self, objects: Objects) -> str:
+        """The name of the weights' object; "" when models or its listing are not there."""
+        return objects.listing(self.outs().get("models", "")).get(WEIGHTS, "")
+
+    def manifest(self) -> dict[str, bytes]:
+        """The manifest's files by name."""
+        folder = f"{MANIFEST_FOLDER}/"
+        return {p.removeprefix(folder): c for p, c in self.files.items() if p.startswith(folder)}
+
+    def manifest_sha256(self) -> str:
+        """As lineage tags it: over names and contents in order."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.manifest().items()):
+            digest.update(name.encode() + b"\0" + content)
+        return digest.hexdigest()
+
+
+def branch_links(run: RunFiles) -> Iterator[Link]:
+    """That the branch is code plus data plus dvc.lock, and bears the key of just these."""
+    git, branch = run.ledger.mirror, f"branch run/{run.key}"
+    yield Link(branch, bool(run.head), "it is gone", "the run's dvc.lock is lost; see a backup")
+    yield Link(f"{branch}, where it began", bool(run.data), "no commit joins code and data",
+               _REWRITTEN)  # fmt: skip
+    key = run.ledger.run_key(run.code, run.data).key
+    yield equal(f"{branch} against the key of its code, data and parameters", key, run.key,
+                _REWRITTEN)  # fmt: skip
+    added = git.run("diff", "--name-only", run.opened, str(run.head)).split()
+    yield Link(f"{branch}, what the run added", set(added) <= {"dvc.lock"}, ", ".join(added),
+               _REWRITTEN)  # fmt: skip
+    mixed = git.run("diff", "--name-only", run.code, run.opened).splitlines()
+    other = [path for path in mixed if not path.startswith("data/")]
+    same = run.ledger.tree(run.opened, "data") == run.ledger.tree(run.data, "data")
+    yield Link(f"{branch} against its code and data commits", same and not other,
+               f"it differs in {', '.join(other) or 'data'}", _REWRITTEN)  # fmt: skip
+
+
+def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:
+    """That dvc.lock's inputs are the files in git and each stage's inputs are what one wrote."""
+    stages = run.lock.get("stages", {})
+    yield Link(f"dvc.lock of run {run.key}", set(STAGES) <= set(stages),
+               f"it has no {', '.join(sorted(set(STAGES) - set(stages)))}", _REWRITTEN)  # fmt: skip
+    params = _parse(run.files.get("params.yaml", b""))
+    outs = run.outs()
+    for stage, facts in sorted(stages.items()):
+        for dep in facts.get("deps", ()):
+            path = dep["path"]
+            expected = outs.get(path) or _md5_in_git(run, objects, path)
+            if expected:
+                yield equal(f"dvc.lock, {stage} from {path}, against git", dep["md5"], expected,
+                            "what the stage read is not what the ledger holds")  # fmt: skip
+        for section, said in facts.get("params", {}).get("params.yaml", {}).items():
+            yield Link(f"dvc.lock, {stage}'s {section}, against params.yaml",
+                       said == params.get(section), "they differ",
+                       "the stage ran with other numbers than the ledger holds")  # fmt: skip
+
+
+def _md5_in_git(run: RunFiles, objects: Objects, path: str) -> str:
+    """DVC's name for a file or folder as git and the batches' listings have it.
+
+    "" when a purged listing leaves it unknown.
+    """
+    if path in run.files:
+        return _md5(run.files[path])
+    below = f"{path}/"
+    entries = {p.removeprefix(below): _md5(c) for p, c in run.files.items() if p.startswith(below)}
+    if path == str(RAW_FOLDER):
+        for batch in batches_of(run.ledger.mirror, str(run.head)):
+            listing = objects.listing(batch.listing)
+            if not listing and batch.listing in objects.purged:
+                return ""
+            entries |= {f"{batch.name}/{file}": name for file, name in listing.items()}
+    return listing_md5(entries)
+
+
+def output_links(run: RunFiles, objects: Objects, weights_sha256: str) -> Iterator[Link]:
+    """Every object that the stages wrote, and the weights by sha256 as well.
+
+    Args:
+        run: of the version.
+        objects: of the remote.
+        weights_sha256: as journal or registry has it; "" when neither does.
+    """
+    for path, name in sorted(run.outs().items()):
+        yield objects.link(name, f"listing of {path}")
+        for file, inner in sorted(objects.listing(name).items()):
+            weights = path == "models" and file == WEIGHTS
+            what = f"weights, {path}/{file}" if weights else f"file {path}/{file}"
+            yield objects.link(inner, what, weights_sha256 if weights else "")
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,235 @@
+"""`medloom audit verify`: do ledger, remote and registry still tell one story?
+
+Everything is read anew and hashed by its bytes. Each chain is followed to its first broken link;
+the chains are the ledger's git objects, the journal, the aliases, each batch of images, and each
+version from its journal record to the weights that a consumer loads.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.audit.data_links import Batch, batch_links, batches_of
+from pipeline.audit.journal_links import alias_links, git_links, history_links, journal_links
+from pipeline.audit.links import Chain, Link, equal, walk
+from pipeline.audit.objects import Objects, named_in
+from pipeline.audit.run_links import RunFiles, branch_links, lock_links, output_links
+from pipeline.audit.version_links import (
+    artifact_links,
+    bundle_links,
+    data_tag_link,
+    tag_links,
+    verdict_links,
+)
+from pipeline.errors import BadInputError
+from pipeline.ledger.git import GitError
+from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record, read_chain
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.signing import Verifier
+
+if TYPE_CHECKING:
+    from pipeline.registry import Registry
+
+Say = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was checked, chain by chain, and what was not."""
+
+    chains: tuple[Chain, ...]
+    not_checked: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every chain holds."""
+        return not any(one.broken for one in self.chains)
+
+    def facts(self) -> dict[str, Any]:
+        """The same for machines."""
+        chains = [one.facts() for one in self.chains]
+        return {"whole": self.whole, "chains": chains, "not_checked": list(self.not_checked)}
+
+
+def verify(
+    ledger: Ledger,
+    registry: "Registry | None",
+    which: str | None,
+    verifiers: Sequence[Verifier],
+    say: Say,
+) -> Findings:
+    """Check one version and its data, or everything.
+
+    Args:
+        ledger: of the project.
+        registry: None: ledger and remote alone are checked.
+        which: a version's number, or `champion` or `previous`; None: all versions and all data.
+        verifiers: public keys of the journal's signatures.
+        say: told (what, done, total).
+
+    Raises:
+        BadInputError: there is no such version.
+    """
+    return _Audit(ledger, registry, verifiers, say).run(which)
+
+
+@dataclass(frozen=True)
+class _Audit:
+    ledger: Ledger
+    registry: "Registry | None"
+    verifiers: Sequence[Verifier]
+    say: Say
+
+    def run(self, which: str | None) -> Findings:
+        self.say("git objects", 0, 1)
+        chains = [walk("ledger", git_links(self.ledger.url))]
+        self.say("git objects", 1, 1)
+        chains.append(self._journal())
+        whole = self._chain[1] is None
+        if self.registry and whole:
+            aliases = alias_links(Journal(self.ledger), self.registry.aliases())
+            chains.append(walk("aliases", aliases))
+        versions = self._versions(which)
+        runs = {v: RunFiles(self.ledger, key) for v, key in versions.items()}
+        batches = self._batches([run.data for run in runs.values() if run.data], every=not which)
+        self._hash(batches, runs.values())
+        purged = named_in(self.records, "images")
+        chains += [walk(f"batch {b.name}", batch_links(b, self.objects, purged)) for b in batches]
+        for done, (version, run) in enumerate(runs.items(), 1):
+            chains.append(walk(f"version {version}", self._version(version, run)))
+            self.say("versions", done, len(runs))
+        return Findings(tuple(chains), tuple(self._not_checked(which, whole=whole)))
+
+    def _not_checked(self, which: str | None, *, whole: bool) -> Iterator[str]:
+        if self.registry is None:
+            yield "the registry: tags, artifacts, weights as consumers load them, aliases, mirror"
+        elif not whole:
+            yield "aliases: the journal, which decides them, is broken"
+        if which and not whole and not which.isdigit():
+            yield f"{which}: the journal, which says who that is, is broken; give a number or --all"
+        if not self.verifiers:
+            yield "signatures: give --public-key, or set MEDLOOM_JOURNAL_KEY"
+
+    # -- what there is -------------------------------------------------------------------------
+
+    @cached_property
+    def _chain(self) -> Any:
+        head = self.ledger.head(BRANCH)
+        return read_chain(self.ledger.read_folder(head, FOLDER) if head else {})
+
+    @property
+    def records(self) -> list[Record]:
+        """The journal's records, up to where it breaks."""
+        return list(self._chain[0])
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The remote's."""
+        return Objects(self.ledger.settings.remote, named_in(self.records, "objects"))
+
+    def _journal(self) -> Chain:
+        keys = {verifier.key_id: verifier for verifier in self.verifiers}
+        mirror = None
+        if self.registry:
+            from pipeline.registry import HEAD_TAG, RECORDS_TAG
+
+            tags = self.registry.model_tags()
+            mirror = tags.get(HEAD_TAG, ""), tags.get(RECORDS_TAG, "")
+        head = self.ledger.head(BRANCH)
+        grown = history_links(self.ledger.mirror, head) if head else ()
+        links = journal_links(self.records, self._chain[1], keys, mirror)
+        return walk("journal", chain(grown, links))
+
+    def _versions(self, which: str | None) -> dict[int, str]:
+        """Version -> run key, of the versions asked for."""
+        keys = {r.number: r.run_key for r in self.records if r.version is not None and r.run_key}
+        for version in self.registry.versions() if self.registry else ():
+            keys.setdefault(version, self._tags(version).get("medloom.run_key", ""))
+        if which is None:
+            return dict(sorted(keys.items()))
+        if self._chain[1] and not which.isdigit():
+            return {}
+        number = self._number(which)
+        if number not in keys:
+            raise BadInputError(
+                f"neither journal nor registry knows version {which}; known: "
+                f"{', '.join(map(str, sorted(keys))) or 'none'}"
+            )
+        return {number: keys[number]}
+
+    def _number(self, which: str) -> int | None:
+        if which.isdigit():
+            return int(which)
+        journal = Journal(self.ledger)
+        named = {"champion": journal.champion, "previous": journal.previous_champion}
+        if which not in named:
+            raise BadInputError(f"no version {which!r}; give a number, champion or previous")
+        record = named[which]
+        return record.number if record else None
+
+    def _batches(self, revisions: Sequence[str], *, every: bool) -> list[Batch]:
+        """The batches of these data revisions, or of all; one that stays as it is, once."""
+        head = self.ledger.head(DATA) if every else None
+        history = self.ledger.mirror.run("rev-list", "--reverse", head).split() if head else []
+        found: dict[Batch, None] = {}
+        for commit in dict.fromkeys([*history, *revisions]):
+            try:
+                found |= dict.fromkeys(batches_of(self.ledger.mirror, commit))
+            except GitError:  # the run's own chain tells of a commit that is not there
+                continue
+        return list(found)
+
+    def _hash(self, batches: Sequence[Batch], runs: Any) -> None:
+        """Hash everything that will be asked for, several at a time."""
+        listings = [b.listing for b in batches] + [n for run in runs for n in run.outs().values()]
+        inner = [name for listing in listings for name in self.objects.listing(listing).values()]
+        self.objects.hash_all([*listings, *inner], lambda *n: self.say("objects", *n))
+
+    def _tags(self, version: int) -> dict[str, str]:
+        if self.registry is None or version not in self.registry.versions():
+            return {}
+        return self.registry.tags(version)
+
+    # -- one version ---------------------------------------------------------------------------
+
+    def _version(self, version: int, run: RunFiles) -> Iterator[Link]:
+        """From the journal's record to what a consumer loads."""
+        about = [r for r in self.records if r.version == version and r.weights_sha256]
+        tags = self._tags(version)
+        if self.registry:
+            yield Link(f"version {version} in the registry", bool(tags), "it is gone",
+                       "it was deleted in MLflow, which drops its aliases unseen")  # fmt: skip
+        sha256 = about[0].weights_sha256 if about else tags.get("medloom.weights_sha256", "")
+        for record in about:
+            what = f"weights of record {record.sequence} against the first record on them"
+            yield equal(what, record.weights_sha256, sha256, "the journal contradicts itself")
+        if self.registry:
+            # Before the branch is looked into: the registry's copy shows a rewritten dvc.lock.
+            yield Link(f"branch run/{run.key}", bool(run.head), "it is gone",
+                       "the run's dvc.lock is lost; see a backup")  # fmt: skip
+            yield from tag_links(run, tags, sha256)
+        yield from branch_links(run)
+        for record in about:
+            if record.action in VERDICTS:
+                yield equal(f"data of record {record.sequence} against run/{run.key}", run.data,
+                            record.data, "the run was opened anew with other data")  # fmt: skip
+        yield from lock_links(run, self.objects)
+        yield from output_links(run, self.objects, sha256)
+        if self.registry:
+            yield data_tag_link(run, tags)
+            with tempfile.TemporaryDirectory() as place:
+                yield from self._in_registry(version, run, tags, sha256, Path(place))
+
+    def _in_registry(
+        self, version: int, run: RunFiles, tags: dict[str, str], sha256: str, folder: Path
+    ) -> Iterator[Link]:
+        registry = self.registry
+        if registry is None:
+            return
+        yield from bundle_links(registry, version, run, self.objects, sha256, folder)
+        yield from artifact_links(registry, version, run, self.objects, folder)
+        yield from verdict_links(registry, version, self.records, tags, folder)

@@ -1,0 +1,146 @@
+"""Links of one registry version: tags, artifacts and bundle against ledger and journal."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pipeline.audit.links import Link, equal
+from pipeline.audit.objects import Objects
+from pipeline.audit.run_links import WEIGHTS, RunFiles
+from pipeline.ledger.journal import VERDICTS, Record
+from pipeline.tasks import data_listing
+
+if TYPE_CHECKING:
+    from pipeline.registry import Registry
+
+_LINEAGE = ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock")
+_ARTIFACT = "the copy in MLflow was changed or removed; the ledger's is the authority"
+_TAG = "the tag was changed in the registry, or the ledger was; the other copies say which"
+
+
+def tag_links(run: RunFiles, tags: Mapping[str, str], weights_sha256: str) -> Iterator[Link]:
+    """The lineage that the version is tagged with, against git."""
+    lock = run.files.get("dvc.lock", b"")
+    expected = {
+        "medloom.run_key": run.key,
+        "dvc.lock_sha256": hashlib.sha256(lock).hexdigest(),
+        "dvc.git_commit": str(run.head),
+        "medloom.code_commit": run.code,
+        "medloom.data_commit": run.data,
+        "medloom.manifest_sha256": run.manifest_sha256(),
+        "medloom.weights_sha256": weights_sha256,
+    }
+    for name, value in expected.items():
+        what = f"tag {name} against {'dvc.lock' if 'lock' in name else 'the ledger'}"
+        yield equal(what, tags.get(name, "nothing"), value, _TAG)
+
+
+def data_tag_link(run: RunFiles, tags: Mapping[str, str]) -> Link:
+    """The raw listing's tag; to be asked for once dvc.lock is known to be whole."""
+    expected = data_listing(run.files["dvc.lock"].decode())
+    return equal("tag dvc.data_md5 against dvc.lock", tags.get("dvc.data_md5"), expected, _TAG)
+
+
+def artifact_links(
+    registry: "Registry", version: int, run: RunFiles, objects: Objects, folder: Path
+) -> Iterator[Link]:
+    """The run's artifacts in MLflow against git's files and the remote's listings."""
+    lineage = {name: run.files.get(name, b"") for name in _LINEAGE}
+    lineage |= {f"manifest/{name}": content for name, content in run.manifest().items()}
+    md5s = {name: _md5(content) for name, content in lineage.items()}
+    found = registry.run_artifacts(version, "lineage", folder)
+    yield from _same_files("lineage", found, md5s, also=("environment.json",))
+    reports = objects.listing(run.outs()["reports"])
+    if reports:
+        found = registry.run_artifacts(version, "evaluation", folder)
+        yield from _same_files("evaluation", found, reports, purged=objects.purged)
+
+
+def bundle_links(
+    registry: "Registry",
+    version: int,
+    run: RunFiles,
+    objects: Objects,
+    weights_sha256: str,
+    folder: Path,
+) -> Iterator[Link]:
+    """What a consumer loads: weights, their config and the code that reads them."""
+    found = registry.bundle(version, folder)
+    if found is None and (record := objects.purged.get(run.weights(objects))):
+        yield Link("bundle", note=f"the weights were purged, as record {record} says")
+        return
+    implies = "a consumer loads something else than what was judged; do not use this version"
+    yield Link("bundle in MLflow", found is not None, "it is missing",
+               "the version cannot be loaded; bring its artifacts back from a backup")  # fmt: skip
+    if found is None:
+        return
+    weights = found / "generator" / WEIGHTS
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.exists() else "no file"
+    yield equal("weights in MLflow against the recorded sha256", sha256, weights_sha256, implies)
+    models = objects.listing(run.outs()["models"])
+    expected = {f"generator/{name}": models.get(name, "") for name in (WEIGHTS, "config.json")}
+    code = {path: content for path, content in run.files.items() if path.startswith("model/")}
+    expected |= {f"medloom_{path}": _md5(content) for path, content in code.items()}
+    yield from _same_files("bundle", found, expected, also=("bundle.json",), implies=implies)
+
+
+def verdict_links(
+    registry: "Registry",
+    version: int,
+    records: Sequence[Record],
+    tags: Mapping[str, str],
+    folder: Path,
+) -> Iterator[Link]:
+    """The verdict kept with the run against the journal's newest one on this version."""
+    verdicts = [r for r in records if r.version == version and r.action in VERDICTS]
+    if not verdicts:
+        yield Link("verdict", note="the journal holds no verdict on it yet")
+        return
+    record = verdicts[-1]
+    again = f"`medloom task promote --key {record.run_key}` attaches the journal's verdict again"
+    said = {r.action for r in records if r.version == version}
+    yield Link("tag medloom.verdict against the journal", tags.get("medloom.verdict") in said,
+               str(tags.get("medloom.verdict")), again)  # fmt: skip
+    found = registry.run_artifacts(version, "verdict.json", folder)
+    text = found.read_text(errors="replace") if found else ""
+    yield Link(f"verdict.json in MLflow against record {record.sequence}",
+               _canonical(text) == _canonical(json.dumps(record.verdict)),
+               "it differs" if found else "it is missing", again)  # fmt: skip
+
+
+def _same_files(
+    what: str,
+    folder: Path | None,
+    expected: Mapping[str, str],
+    also: Sequence[str] = (),
+    implies: str = _ARTIFACT,
+    purged: Mapping[str, int] = MappingProxyType({}),
+) -> Iterator[Link]:
+    """A link a file: exactly the expected ones (path -> md5), and perhaps those of `also`."""
+    files = {p for p in folder.rglob("*") if p.is_file()} if folder else set()
+    found = {str(p.relative_to(folder or p)): _md5(p.read_bytes()) for p in files}
+    for path, md5 in sorted(expected.items()):
+        if path not in found and (record := purged.get(md5)):
+            yield Link(
+                f"{what}/{path}", note=f"a copy in MLflow was purged, as record {record} says"
+            )
+            continue
+        says = "it differs" if path in found else "it is missing"
+        yield Link(f"{what}/{path} in MLflow", found.get(path) == md5, says, implies)
+    more = sorted(path for path in set(found) - set(expected) - set(also) if ".pyc" not in path)
+    yield Link(f"{what} in MLflow, nothing else", not more, ", ".join(more), implies)
+
+
+def _canonical(text: str) -> str:
+    """JSON in one form; NaN, which differs from itself, as its name."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return ""
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,96 @@
+"""What persons decided about images: consent withdrawn, labels corrected. It binds every ingest.
+
+Both lists lie on the data branch, so that each ingest on any machine has them. They hold hashes
+and group names alone: nothing in them tells who the patient is.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+WITHDRAWN_FILE = Path("data/withdrawn.csv")
+CORRECTED_FILE = Path("data/relabelled.csv")
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Whose consent is withdrawn.
+
+    Attributes:
+        images: ids of images.
+        sources: sha256 of the files that they arrived in.
+        groups: of patients none of whose images may come in, also none that was never seen.
+    """
+
+    images: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Withdrawn") -> "Withdrawn":
+        return Withdrawn(
+            self.images | other.images, self.sources | other.sources, self.groups | other.groups
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> "Withdrawn":
+        """Read what `text` wrote; an empty text lists nobody."""
+        kinds: dict[str, set[str]] = {"image": set(), "source": set(), "group": set()}
+        for line in csv.DictReader(io.StringIO(text)):
+            kinds[line["kind"]].add(line["value"])
+        return cls(*(frozenset(values) for values in kinds.values()))
+
+    @property
+    def text(self) -> str:
+        """The list as CSV, sorted, one row a hash or a group."""
+        pairs = [("image", self.images), ("source", self.sources), ("group", self.groups)]
+        return _csv(
+            ("kind", "value"), ((kind, value) for kind, values in pairs for value in sorted(values))
+        )
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Classes that images once had, and that a person corrected: image id -> those classes."""
+
+    earlier: Mapping[str, frozenset[str]]
+
+    def with_earlier(self, images: Mapping[str, str]) -> "Corrections":
+        """These and the classes that `images` (id -> class) had until now."""
+        new = {id_: self.earlier.get(id_, frozenset()) | {label} for id_, label in images.items()}
+        return Corrections({**self.earlier, **new})
+
+    @classmethod
+    def parse(cls, text: str) -> "Corrections":
+        """Read what `text` wrote; an empty text corrects nothing."""
+        corrections = cls({})
+        for line in csv.DictReader(io.StringIO(text)):
+            corrections = corrections.with_earlier({line["id"]: line["earlier"]})
+        return corrections
+
+    @property
+    def text(self) -> str:
+        """The list as CSV, sorted, one row an image and class."""
+        rows = ((id_, label) for id_, labels in self.earlier.items() for label in labels)
+        return _csv(("id", "earlier"), sorted(rows))
+
+
+def read_decisions(workspace: Path) -> tuple[Withdrawn, Corrections]:
+    """Both lists of a data revision; empty where there is no file."""
+    return (
+        Withdrawn.parse(_read(workspace / WITHDRAWN_FILE)),
+        Corrections.parse(_read(workspace / CORRECTED_FILE)),
+    )
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def _csv(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return stream.getvalue()

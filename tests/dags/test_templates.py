@@ -1,0 +1,94 @@
+"""What the DAGs' templates hand to the commands, rendered as Airflow does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+CODE = """
+import json, sys, types
+from dags import promote_generator, retrain_generator
+
+def render(task, told, **params):
+    template = task.prepare_for_execution()
+    ti = types.SimpleNamespace(xcom_pull=lambda task_ids: told[task_ids])
+    template.render_template_fields({"ti": ti, "params": types.SimpleNamespace(**params)})
+    return template.arguments
+
+retrain, promote = retrain_generator.dag, promote_generator.dag
+print(json.dumps([
+    {
+        "asked": render(retrain.get_task("promote"), told, require_approval=True),
+        "not asked": render(retrain.get_task("promote"), told, require_approval=False),
+        "approve": render(promote.get_task("approve"), told, reason=told["reason"]),
+        "decline": render(promote.get_task("decline"), told, reason=told["reason"]),
+        "challenger": render(promote.get_task("challenger"), told, version="7"),
+    }
+    for told in json.loads(sys.argv[1])
+]))
+"""
+
+
+def answer(form: dict[str, str], name: str | None, reason: str) -> dict[str, Any]:
+    person = {"id": "7", "name": name} if name else None
+    approval = {
+        "chosen_options": ["Approve"],
+        "params_input": form,
+        "responded_by_user": person,
+    }
+    challenger = "4 better by far. Approval is needed: code"
+    return {"plan": "k1", "challenger": challenger, "approval": approval, "reason": reason}
+
+
+def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
+    cases = {
+        ("--by=ada", "--reason=sharp stones"): answer({"why": "sharp stones"}, "ada", "asked"),
+        ("--by=ada", "--reason=asked"): answer({"why": ""}, "ada", "asked"),
+        ("--by=somebody in Airflow", "--reason=answered in Airflow"): answer({}, None, ""),
+        ("--by=--ada", "--reason=-x; rm 'y'"): answer({"why": "-x; rm 'y'"}, "--ada", ""),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, json.dumps(list(cases.values()))],
+        capture_output=True, text=True, check=False, env={"AIRFLOW_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    rendered = json.loads(done.stdout.strip().split("\n")[-1])
+    for expected, found in zip(cases, rendered, strict=True):
+        assert found["approve"] == found["decline"] == ["--version", "4", *expected]
+        assert found["challenger"] == ["--version=7"]
+        assert found["asked"] == ["--key", "k1", "--require-approval"]
+        assert found["not asked"] == ["--key", "k1", "--no-require-approval"]
+
+
+NOTIFY = """
+import json, os, sys, types
+from unittest import mock
+from dags import notify
+
+def told(result, **context):
+    dag = types.SimpleNamespace(dag_id="d")
+    with mock.patch.object(notify.subprocess, "run", **result) as ran:
+        notify.RunFailedNotifier().notify({"dag": dag, **context})
+    return ran.call_args.args[0][1:] if ran.called else None
+
+fine = {"return_value": types.SimpleNamespace(stdout="", stderr="")}
+late = {"side_effect": notify.subprocess.TimeoutExpired("x", 1)}
+by_run = {"dag_run": types.SimpleNamespace(run_id="r2")}
+silent = told(fine, run_id="r1")
+os.environ["MEDLOOM_WEBHOOK_URL"] = "http://consumer"
+print(json.dumps([silent, told(fine, run_id="r1", reason="task_failure"), told(late, **by_run)]))
+"""
+
+
+def test_a_failed_run_is_told_by_a_command_if_there_is_an_address(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTIFY],
+        capture_output=True, text=True, check=False, env={"AIRFLOW_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    silent, told, late = json.loads(done.stdout.strip().split("\n")[-1])
+    command = ["-m", "pipeline", "task", "notify", "--dag=d"]
+    assert silent is None
+    assert told == [*command, "--run=r1", "--reason=task_failure"]
+    assert late == [*command, "--run=r2", "--reason="]

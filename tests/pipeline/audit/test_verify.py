@@ -1,0 +1,203 @@
+"""`medloom audit verify`: what holds, what an attacker with more than one store can hide."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline.audit import verify_cli
+from pipeline.audit.journal_links import journal_links
+from pipeline.audit.links import Link, walk
+from pipeline.audit.objects import Objects
+from pipeline.audit.verify import Findings, verify
+from pipeline.bench.faults_tamper import FILES, Victim, changed_file
+from pipeline.ledger.git import Git
+from pipeline.ledger.journal import BRANCH, GENESIS, Journal, Record, sha256
+from pipeline.ledger.signing import Verifier, make_key
+from tests.pipeline.audit.tiny import Tiny
+
+
+def nobody(*_: object) -> None:
+    """Who is told of progress."""
+
+
+def check(tiny: Tiny, which: str | None = None, *, registry: bool = True) -> Findings:
+    assert tiny.settings.journal_key is not None
+    keys = [Verifier.load(tiny.settings.journal_key)]
+    return verify(tiny.ledger, tiny.registry if registry else None, which, keys, nobody)
+
+
+def test_an_untouched_project_holds(tiny: Tiny) -> None:
+    found = check(tiny)
+    assert found.whole, found.facts()
+    assert found.not_checked == ()
+    names = [chain.name for chain in found.chains]
+    assert names[:3] == ["ledger", "journal", "aliases"]
+    assert [name.split("-")[0] for name in names[3:5]] == ["batch b0001", "batch b0002"]
+    assert names[5:] == ["version 1", "version 2"]
+    images = [chain.held for chain in found.chains if chain.name.startswith("batch b0001")]
+    assert images[0] > 6 * 2
+
+
+def test_one_version_brings_its_own_data_only(tiny: Tiny) -> None:
+    names = [chain.name for chain in check(tiny, "1", registry=False).chains]
+    assert [name.split("-")[0] for name in names] == [
+        "ledger", "journal", "batch b0001", "version 1",
+    ]  # fmt: skip
+
+
+def test_without_the_registry_it_says_what_it_did_not_check(tiny: Tiny) -> None:
+    find, _ = FILES["weights in the remote"]
+    with changed_file(find, lambda content: content[:-1], Victim(tiny.settings)):
+        found = check(tiny, "champion", registry=False)
+    assert [chain.name for chain in found.chains if chain.broken] == ["version 2"]
+    assert "registry" in found.not_checked[0]
+
+
+def test_a_purge_is_accepted_only_of_what_its_record_names(tiny: Tiny) -> None:
+    victim = Victim(tiny.settings)
+    name = victim.objects.listing(victim.listing())
+    path, md5 = next((path, md5) for path, md5 in sorted(name.items()) if path.endswith(".png"))
+    with removed(tiny.object(md5)):
+        assert not check(tiny, registry=False).whole
+        for objects, whole in (([], False), ([md5], True)):
+            details = {"objects": objects, "images": [path.removesuffix(".png")]}
+            with appended(tiny, action="purged", version=None, details=details):
+                found = check(tiny, registry=False)
+                assert found.whole is whole
+        assert any("purged" in note for chain in found.chains for note in chain.notes)
+
+
+def test_a_picture_that_was_purged_from_the_registry_is_accepted(tiny: Tiny) -> None:
+    victim = Victim(tiny.settings)
+    (md5,) = victim.objects.listing(victim.run.outs()["reports"]).values()
+    copy = victim.artifact("run_id", "evaluation/evaluation.json")
+    with removed(copy), removed(tiny.object(md5)):
+        assert not check(tiny, "2").whole
+        with appended(tiny, action="purged", version=None, details={"objects": [md5]}):
+            assert check(tiny, "2").whole
+
+
+@contextmanager
+def removed(file: Path) -> Iterator[None]:
+    content = file.read_bytes()
+    file.unlink()
+    yield
+    file.write_bytes(content)
+
+
+@contextmanager
+def appended(tiny: Tiny, **facts: Any) -> Iterator[None]:
+    """A record more, for the block."""
+    git = Git(Path(tiny.settings.ledger))
+    head = git.run("rev-parse", f"refs/heads/{BRANCH}")
+    assert Journal(tiny.ledger).append(by="a person", reason="asked to", **facts)
+    yield
+    git.run("update-ref", f"refs/heads/{BRANCH}", head)
+
+
+def test_a_mirror_that_is_behind_is_a_note(tiny: Tiny) -> None:
+    with appended(tiny, action="relabelled", version=None):
+        found = check(tiny, "1")
+    assert found.whole
+    assert any("behind" in note for note in found.chains[1].notes)
+
+
+# -- the journal alone -----------------------------------------------------------------------------
+
+
+def written(count: int, reason: str = "why") -> list[Record]:
+    """A chain of records, as somebody who knows the format would forge it."""
+    records: list[Record] = []
+    for number in range(1, count + 1):
+        previous = sha256(records[-1].text()) if records else GENESIS
+        records.append(
+            Record(sequence=number, previous=previous, time="t", action="promoted",
+                   version=number, by="gate", reason=reason)
+        )  # fmt: skip
+    return records
+
+
+def broken(links: Iterator[Link]) -> str:
+    chain = walk("journal", links)
+    return chain.broken.what if chain.broken else ""
+
+
+def test_a_chain_written_anew_differs_from_the_mirror() -> None:
+    honest, forged = written(3), written(3, "another")
+    head = sha256(honest[-1].text())
+    assert broken(journal_links(honest, None, {}, (head, "3"))) == ""
+    assert "head" in broken(journal_links(forged, None, {}, (head, "3")))
+    assert "number of records" in broken(journal_links(honest[:2], None, {}, (head, "3")))
+    assert "mirror" in broken(journal_links(honest, None, {}, ("", "")))
+    # Ledger and registry rewritten together, and no key: this is what cannot be seen.
+    assert broken(journal_links(forged, None, {}, (sha256(forged[-1].text()), "3"))) == ""
+
+
+def test_a_key_shows_what_a_mirror_cannot(tiny: Tiny, tmp_path: Path) -> None:
+    assert tiny.settings.journal_key is not None
+    verifier = Verifier.load(tiny.settings.journal_key)
+    keys = {verifier.key_id: verifier}
+    signed = Journal(tiny.ledger).records
+    forged = written(2, "another")
+    assert broken(journal_links(signed, None, keys, None)) == ""
+    assert broken(journal_links(forged, None, keys, None)) == "signatures"
+    unsigned_tail = [signed[0], forged[1]]
+    assert broken(journal_links(unsigned_tail, None, {}, None)) == "signature of record 2"
+    edited = [signed[0], signed[1].model_copy(update={"version": 1})]
+    assert broken(journal_links(edited, None, keys, None)) == "signature of record 2"
+    stranger = Verifier.load(make_key(tmp_path / "key"))
+    strangers = {stranger.key_id: stranger}
+    assert broken(journal_links(signed, None, strangers, None)) == "signature of record 1"
+    assert broken(journal_links(signed, None, keys | strangers, None)) == ""
+
+
+# -- objects ---------------------------------------------------------------------------------------
+
+
+def test_an_object_of_the_right_md5_must_have_the_right_sha256(tiny: Tiny) -> None:
+    victim = Victim(tiny.settings)
+    objects = Objects(tiny.settings.remote)
+    name = victim.run.weights(objects)
+    sha = victim.champion.weights_sha256
+    assert objects.link(name, "weights", sha).holds
+    assert "sha256" in objects.link(name, "weights", "0" * 64).found
+    assert "missing" in objects.link("0" * 32, "weights").found
+
+
+# -- the commands ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def app(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    made = typer.Typer()
+    verify_cli.register(made)
+    settings = replace(tiny.settings, journal_key=None)
+    monkeypatch.setattr(verify_cli, "existing_project", lambda: settings)
+    return made
+
+
+def test_the_command_exits_with_1_when_something_is_broken(tiny: Tiny, app: typer.Typer) -> None:
+    public = f"{tiny.settings.journal_key}.pub"
+    fine = CliRunner().invoke(app, ["verify", "--all", "--public-key", public, "--json"])
+    assert fine.exit_code == 0, fine.output
+    assert json.loads(fine.stdout)["whole"] is True
+    find, _ = FILES["verdict in MLflow"]
+    with changed_file(find, lambda _: b"", Victim(tiny.settings)):
+        found = CliRunner().invoke(app, ["verify", "2"])
+    assert found.exit_code == 1
+    assert "verdict.json" in found.stdout
+    assert "signatures" in found.stdout, "it says what it could not check"
+
+
+def test_keygen_makes_a_pair_and_says_what_to_do(app: typer.Typer, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["keygen", str(tmp_path / "key")])
+    assert done.exit_code == 0
+    assert "MEDLOOM_JOURNAL_KEY" in done.stdout
+    assert Verifier.load(tmp_path / "key.pub").key_id == Verifier.load(tmp_path / "key").key_id
