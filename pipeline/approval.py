@@ -38,6 +38,11 @@ def waiting_verdict(journal: Journal, version: str) -> Record:
     if verdict is None:
         raise BadInputError(f"the gate has given no verdict on version {version} yet")
     _require_awaiting(verdict)
+    if withdrawn := journal.affected.get(verdict.number):
+        raise BadInputError(
+            f"version {version} learned from data whose consent was withdrawn at {withdrawn.time}: "
+            "`medloom run` trains one without"
+        )
     if block := block_on(journal, verdict.number, verdict.weights_sha256):
         raise BadInputError(f"version {version} is blocked since {block.time}: {block.reason}")
     return verdict

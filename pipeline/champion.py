@@ -142,15 +142,17 @@ def _former_champion(journal: Journal, to: int | None) -> Record:
         wanted = "nobody" if to is None else f"version {to}"
         listed = ", ".join(map(str, sorted(allowed))) or "none"
         raise BadInputError(
-            f"{wanted} can become champion again: it must have been one before, not be one now "
-            f"and not be blocked; allowed: {listed}"
+            f"{wanted} can become champion again: it must have been one before, not be one now, "
+            "not be blocked and not have learned from data whose consent was withdrawn; allowed: "
+            f"{listed}"
         )
     return target
 
 
 def _may_return(journal: Journal, record: Record) -> int | None:
     number = record.version
-    if number is None or number == champion_number(journal) or number in journal.blocked:
+    barred = {champion_number(journal), *journal.blocked, *journal.affected}
+    if number is None or number in barred:
         return None
     return number if journal.made_champion(number) else None
 

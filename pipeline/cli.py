@@ -1,9 +1,7 @@
 """`medloom …`: every command of the pipeline."""
 
-import json
 import os
 import re
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pipeline import withdraw_cli
 from pipeline.audit.cli import audit_app
 from pipeline.bench.cli import bench_app
 from pipeline.console import backup_cli
@@ -18,7 +17,7 @@ from pipeline.console.champion_cli import champion_app
 from pipeline.console.project import Choice, chosen_settings, existing_project
 from pipeline.datasets.cli import data_app
 from pipeline.errors import BadInputError, ExitCode, run_as_command
-from pipeline.settings import Settings
+from pipeline.task_cli import task_app
 
 app = typer.Typer(
     name="medloom",
@@ -28,15 +27,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
+backup_cli.register(app)
+withdraw_cli.register(audit_app, data_app)
 
 console = Console()
-_project = existing_project
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -348,247 +347,6 @@ def clean(
         )
     else:
         console.print(clean_table(found, dry_run=dry_run))
-
-
-backup_cli.register(app)
-
-# -- what the scheduler runs -----------------------------------------------------------------------
-
-
-def _scheduled(task: str, work: Callable[[Settings, Any, dict[str, Any]], str]) -> None:
-    """Run a step as a task: record it, and print its XCom as the last line."""
-    from pipeline.services import end_with_parent
-    from pipeline.tasks import RunFolder
-
-    settings = Settings.load()
-    if "MEDLOOM_RUN_ID" in os.environ:
-        end_with_parent()
-    folder = RunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
-    with folder.recorded(task) as facts:
-        xcom = work(settings, folder, facts)
-    print(xcom, flush=True)
-
-
-Key = Annotated[str, typer.Option(help="The run's key, as `plan` printed it.")]
-
-
-@task_app.command("watch")
-def task_watch() -> None:
-    """Exit with 0 when the landing zone should be ingested, else with 99."""
-    from pipeline import tasks
-
-    print(tasks.watch(Settings.load()))
-
-
-@task_app.command("ingest")
-def task_ingest() -> None:
-    """Take in what has landed."""
-    from pipeline import tasks
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        def say(done: int, total: int) -> None:
-            if done % 50 == 0 or done == total:
-                _report(folder, "ingest", done=done, total=total, what="files")
-
-        report = tasks.ingest(settings, say)
-        facts.update(tasks.describe_ingest(report))
-        facts["summary"] = (
-            f"{report.new} new images; {report.ingested} ingested, {report.duplicate} duplicate, "
-            f"{report.quarantined} quarantined of {report.seen} files"
-        )
-        return str(facts["summary"])
-
-    _scheduled("ingest", work)
-
-
-@task_app.command("plan")
-def task_plan() -> None:
-    """Decide what to train; the last line is the run's key."""
-    from pipeline import tasks
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
-        plan = tasks.plan(settings, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
-        facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")
-        return plan.run.key
-
-    _scheduled("plan", work)
-
-
-def _stage(name: str, key: str) -> None:
-    from pipeline import tasks
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        tasks.run_stage(settings, key, name, folder)
-        facts["key"] = key
-        return key
-
-    _scheduled(name, work)
-
-
-@task_app.command("preprocess")
-def task_preprocess(key: Key) -> None:
-    """Run the DVC stage preprocess."""
-    _stage("preprocess", key)
-
-
-@task_app.command("train")
-def task_train(key: Key) -> None:
-    """Run the DVC stage train."""
-    _stage("train", key)
-
-
-@task_app.command("evaluate")
-def task_evaluate(key: Key) -> None:
-    """Run the DVC stage evaluate."""
-    _stage("evaluate", key)
-
-
-@task_app.command("register")
-def task_register(key: Key) -> None:
-    """Make a registry version of the run's weights."""
-    from pipeline.promotion import register
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
-        version = register(settings, key)
-        facts.update(key=key, version=version, summary=f"{settings.model} version {version}")
-        return str(version)
-
-    _scheduled("register", work)
-
-
-@task_app.command("promote")
-def task_promote(
-    key: Key,
-    require_approval: Annotated[
-        bool, typer.Option(help="A verdict that would promote waits for a person.")
-    ] = False,
-) -> None:
-    """Judge the run's version against the champion and act on the verdict."""
-    from pipeline.console.tables import overall_figures
-    from pipeline.promotion import promote
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        record, evaluation = promote(
-            settings,
-            key,
-            lambda **said: _report(folder, "promote", **said),
-            require_approval=require_approval,
-        )
-        facts.update(
-            record=record.model_dump(),
-            metrics=overall_figures(evaluation),
-            summary=f"version {record.version} {record.action}: {record.reason}",
-        )
-        return record.action
-
-    _scheduled("promote", work)
-
-
-@task_app.command("challenger")
-def task_challenger(
-    version: Annotated[str, typer.Option(help="Version; nothing: the newest that waits.")] = "",
-) -> None:
-    """Name the version to be approved: its number begins the last line, the reasons follow."""
-    from pipeline.approval import waiting_verdict
-    from pipeline.ledger.journal import Journal
-    from pipeline.ledger.ledger import Ledger
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
-        verdict = waiting_verdict(Journal(Ledger(settings)), version)
-        facts.update(record=verdict.model_dump(), summary=f"version {verdict.version} waits")
-        asked = "; ".join(verdict.details.get("approval", []))
-        return f"{verdict.version} {verdict.reason}. Approval is needed: {asked}".replace("\n", " ")
-
-    _scheduled("challenger", work)
-
-
-WhichVersion = Annotated[str, typer.Option(help="The version's number.")]
-WhoDecides = Annotated[str, typer.Option(help="Who decides, as Airflow knows the person.")]
-Why = Annotated[str, typer.Option(help="In the person's words.")]
-
-
-@task_app.command("approve")
-def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
-    """Make the version champion that a person approved."""
-    from pipeline.promotion import approve_version
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        def say(**said: Any) -> None:
-            _report(folder, "approve", **said)
-
-        record = approve_version(settings, version, by, reason, say)
-        facts.update(record=record.model_dump(), summary=f"version {version} approved by {by}")
-        return record.action
-
-    _scheduled("approve", work)
-
-
-@task_app.command("decline")
-def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
-    """Record that a person refused the version."""
-    from pipeline import services
-    from pipeline.approval import decline
-    from pipeline.ledger.ledger import Ledger
-    from pipeline.registry import Registry
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
-        with services.mlflow(settings) as uri:
-            registry = Registry(uri, settings.model)
-            record = decline(Ledger(settings), registry, version, by, reason)
-        facts.update(record=record.model_dump(), summary=f"version {version} declined by {by}")
-        return record.action
-
-    _scheduled("decline", work)
-
-
-@task_app.command("announce")
-def task_announce() -> None:
-    """Tell consumers of the champion that this run made; exits with 99 when it made none."""
-    from pipeline.announcing import announce
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        version, warning = announce(settings, folder)
-        facts["summary"] = f"version {version} is champion"
-        if warning:
-            facts["warnings"] = [warning]
-            print(f"warning: {warning}", flush=True)
-        return str(version)
-
-    _scheduled("announce", work)
-
-
-@task_app.command("notify")
-def task_notify(
-    dag: Annotated[str, typer.Option(help="The DAG whose run failed.")],
-    run: Annotated[str, typer.Option(help="The run's id.")],
-    reason: Annotated[str, typer.Option(help="As Airflow tells it.")] = "",
-) -> None:
-    """Tell the webhook of a failed run."""
-    from pipeline.webhook import post
-
-    settings = Settings.load()
-    model = settings.model
-    if warning := post(settings, "run-failed", model=model, dag=dag, run=run, reason=reason):
-        print(f"warning: {warning}", flush=True)
-
-
-@task_app.command("report")
-def task_report() -> None:
-    """Write the run's report, whatever happened to the run."""
-    from pipeline.reporting import write_report
-
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        page = write_report(settings, folder)
-        facts.update(page=str(page), summary="report.html")
-        return page.name
-
-    _scheduled("report", work)
-
-
-def _report(folder: Any, task: str, **facts: Any) -> None:
-    from pipeline.stages.harness import write_atomically
-
-    write_atomically(folder.progress_file(task), json.dumps(facts) + "\n")
 
 
 # -- main ------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class Purge:
         folders: checkpoints, workspaces and caches, relative to the state where they lie in it.
         pages: of reports, relative to the state.
         lost: listings in neither remote nor cache, whose objects cannot be named.
+        committed: data commits that hold an image file in git itself, which nothing removes: an
+            early version put images there, and the ledger must be written anew.
         left: how many of the objects were still there.
     """
 
@@ -65,6 +67,7 @@ class Purge:
     folders: tuple[str, ...]
     pages: tuple[str, ...]
     lost: tuple[str, ...]
+    committed: tuple[str, ...]
     left: int
 
 
@@ -131,6 +134,7 @@ def _plan(
         folders=tuple(_names(settings, _folders(settings, runs))),
         pages=tuple(_names(settings, _pages(settings, runs))),
         lost=tuple(sorted(finder.lost)),
+        committed=tuple(finder.committed(images)),
         left=sum(map(objects.present, found)),
     )
 
@@ -169,6 +173,13 @@ class _Finder:
                     shown = (*arrays, *PICTURES, *(f"*/{picture}" for picture in PICTURES))
                     if any(fnmatch(name, pattern) for pattern in shown):
                         yield md5
+
+    def committed(self, images: set[str]) -> Iterator[str]:
+        """Data commits with a file of one of the images in git."""
+        for commit in self.revisions.commits:
+            listed = self.ledger.mirror.run("ls-tree", "-r", "--name-only", commit, f"{RAW_FOLDER}")
+            if any(Path(name).stem in images for name in listed.splitlines()):
+                yield commit
 
     def _listing(self, md5: str) -> dict[str, str]:
         if md5 not in self.listings:

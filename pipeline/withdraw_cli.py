@@ -167,6 +167,8 @@ def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
         _say(f"{verb} from MLflow: {name}")
     for md5 in purged.lost:
         _say(f"warning: the listing {md5} is lost; what it named cannot be found")
+    for commit in purged.committed:
+        _say(f"warning: data commit {commit[:12]} holds an image in git, which cannot forget it")
     _say("kept: weights of generators and generated images, which are not the images; hashes in "
          "the ledger. Run the same on every other machine that worked on the project")  # fmt: skip
 

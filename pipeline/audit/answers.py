@@ -10,11 +10,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from pipeline.audit.facts import DataFacts, Trace
-from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Uses, VersionUse
+from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
 from pipeline.ledger.journal import Record
 
 SPLITS = (LEARNED, CHOSE, JUDGED)
 _SHORT = 12  # digits of a commit, as people see it
+_MOST = 12  # champions that are listed unasked
 
 
 def trace_json(found: Trace) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def uses_json(found: Uses) -> dict[str, Any]:
 
 
 def uses_table(found: Uses, *, everything: bool = False) -> Group:
-    """Who used it: champions one by one; the others too with `everything`, else counted."""
+    """Who used it: the last champions one by one; the others too with `everything`."""
     at = ", ".join(f"{name} {commit[:_SHORT]}" for name, commit in found.ledger.items())
     parts: list[RenderableType] = [
         Text(f"{found.kind} {found.name}: {_images(len(found.images))}", style="bold")
@@ -127,11 +128,13 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
     if found.revisions:
         parts.append(_revisions(found.revisions, everything=everything))
     if found.versions:
-        shown = [use for use in found.versions if everything or use.champion]
+        champions = [use for use in found.versions if use.champion]
+        shown = found.versions if everything else champions[-_MOST:]
         parts += [_uses(found.versions), _versions(shown)] if shown else [_uses(found.versions)]
         if len(shown) < len(found.versions):
             rest = len(found.versions) - len(shown)
-            parts.append(Text(f"{rest} runs were never champion; --all lists them", style="dim"))
+            parts.append(Text(f"{rest} more runs: --all lists them, older champions and "
+                              "those that never were", style="dim"))  # fmt: skip
     if found.unknown:
         parts.append(Text(f"not known of version {_span(found.unknown)}: the data it learned from "
                           "is not in the ledger", style="yellow"))  # fmt: skip
@@ -144,7 +147,7 @@ def _images(count: int) -> str:
 
 
 def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
-    table = Table("revision", "data commit", "time", *SPLITS, "class",
+    table = Table("revision", "data commit", "time, UTC", *SPLITS, "class",
                   title="data revisions that hold it", title_justify="left")  # fmt: skip
     for use in uses if everything or len(uses) <= 3 else (uses[0], None, uses[-1]):
         if use is None:
@@ -152,7 +155,7 @@ def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
             continue
         counts = (str(use.images.get(split, 0)) for split in SPLITS)
         labels = ", ".join(use.labels)
-        table.add_row(str(use.number), use.data[:_SHORT], use.time, *counts, labels)
+        table.add_row(str(use.number), use.data[:_SHORT], _when(use.time), *counts, labels)
     return table
 
 
@@ -175,14 +178,24 @@ def _uses(uses: Sequence[VersionUse]) -> Table:
 
 
 def _versions(uses: Iterable[VersionUse]) -> Table:
-    table = Table("version", "run", *SPLITS, "verdict", "champion",
+    table = Table("version", "run", *SPLITS, "verdict",
                   title="images it used", title_justify="left")  # fmt: skip
+    table.add_column("champion, UTC", no_wrap=True)
     for use in uses:
         counts = (str(use.images.get(split, 0)) for split in SPLITS)
-        held = "\n".join(f"{t.since} to {t.until or 'now'}" for t in use.champion)
+        held = "\n".join(_tenure(tenure) for tenure in use.champion)
         number = "none" if use.version is None else str(use.version)
         table.add_row(number, use.run_key, *counts, use.verdict or "none", held or "never")
     return table
+
+
+def _when(time: str) -> str:
+    """UTC to the minute, for a column."""
+    return time[:16].replace("T", " ")
+
+
+def _tenure(held: Tenure) -> str:
+    return f"{_when(held.since)} to {_when(held.until) if held.until else 'now'}"
 
 
 def _span(numbers: Sequence[int]) -> str:

@@ -42,9 +42,12 @@ CREATE TABLE listings (listing TEXT, blob INTEGER, PRIMARY KEY (listing, blob)) 
 CREATE INDEX by_blob ON listings (blob);
 CREATE TABLE run_heads (head TEXT PRIMARY KEY, data TEXT NOT NULL, trained INTEGER NOT NULL);
 CREATE TABLE run_listings (head TEXT, listing TEXT, PRIMARY KEY (head, listing)) WITHOUT ROWID;
+CREATE INDEX by_listing ON run_listings (listing);
 CREATE TABLE revisions (
     number INTEGER PRIMARY KEY, data TEXT NOT NULL, time TEXT NOT NULL, listing TEXT);
+CREATE INDEX revisions_by_listing ON revisions (listing);
 CREATE TABLE runs (key TEXT PRIMARY KEY, head TEXT NOT NULL);
+CREATE INDEX runs_by_head ON runs (head);
 CREATE TABLE versions (key TEXT PRIMARY KEY, version INTEGER NOT NULL, verdict TEXT NOT NULL);
 CREATE TABLE tenures (version INTEGER NOT NULL, since TEXT NOT NULL, until TEXT);
 PRAGMA user_version = {_VERSION};

@@ -211,13 +211,14 @@ def _ambiguous(asked: str, candidates: list[str]) -> BadInputError:
 
 
 # -- who used it -----------------------------------------------------------------------------------
+# CROSS JOIN keeps the order in which it is written: from the few images to what holds them.
 
 
 def _revisions(rows: sqlite3.Connection) -> Iterable[RevisionUse]:
     query = """
         SELECT number, data, time, split, label, count(DISTINCT id)
-        FROM asked JOIN images USING (id) JOIN listings USING (blob)
-        JOIN revisions USING (listing)
+        FROM asked CROSS JOIN images USING (id) CROSS JOIN listings USING (blob)
+        CROSS JOIN revisions USING (listing)
         GROUP BY number, split, label ORDER BY number, split, label"""
     found: dict[int, RevisionUse] = {}
     for number, data, time, split, label, count in rows.execute(query):
@@ -231,9 +232,9 @@ def _revisions(rows: sqlite3.Connection) -> Iterable[RevisionUse]:
 def _versions(rows: sqlite3.Connection) -> Iterable[VersionUse]:
     query = """
         SELECT version, key, data, coalesce(verdict, ''), trained, split, count(DISTINCT id)
-        FROM asked JOIN images USING (id) JOIN listings USING (blob)
-        JOIN run_listings USING (listing) JOIN runs USING (head) JOIN run_heads USING (head)
-        LEFT JOIN versions USING (key)
+        FROM asked CROSS JOIN images USING (id) CROSS JOIN listings USING (blob)
+        CROSS JOIN run_listings USING (listing) CROSS JOIN runs USING (head)
+        CROSS JOIN run_heads USING (head) LEFT JOIN versions USING (key)
         GROUP BY key, split ORDER BY version IS NULL, version, key, split"""
     tenures = _tenures(rows)
     found: dict[str, VersionUse] = {}

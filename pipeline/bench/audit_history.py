@@ -15,8 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pipeline.ingest.names import patient_group
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row
+from pipeline.ingest.names import patient_group
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, GENESIS, Record, file_of, sha256
 from pipeline.ledger.ledger import CODE, DATA, Ledger
@@ -121,11 +121,13 @@ class _Listings:
 
     def _row(self, batch: str, number: int) -> Row:
         patient = number // _IMAGES_A_PATIENT
-        digests = (hashlib.sha256(f"{what} {number}".encode()).hexdigest() for what in "isf")
+        id_, stored, source = (
+            hashlib.sha256(f"{what} {number}".encode()).hexdigest() for what in "isf"
+        )
         split = ("train", "train", "train", "train", "val", "test")[patient % 6]
         label = CLASSES[number % len(CLASSES)]
         group = patient_group(f"patient-no-{patient}")
-        return Row(*digests, batch, label, group, split, "axial", 512, 512, 8)
+        return Row(id_, stored, source, batch, label, group, split, "axial", 512, 512, 8)
 
     def _withdraw(self) -> str:
         batch = self._random.choice(sorted(self._batches))
@@ -154,7 +156,8 @@ def _csv(rows: list[Row]) -> str:
 
 def _code_and_data(listings: _Listings) -> Iterator[bytes]:
     files = {
-        "params.yaml": "preprocess: {size: 64}\ntrain: {kimg: 1.0}\nevaluate: {n: 9}\ngate: {looks: 20}\n",
+        "params.yaml": "preprocess: {size: 64}\ntrain: {kimg: 1.0}\n"
+        "evaluate: {n: 9}\ngate: {looks: 20}\n",
         "dvc.yaml": "stages: {}\n",
         "requirements.lock": "torch==2.14.1 \\\n    --hash=sha256:00\nnumpy==2.2.0\n",
     }

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -98,18 +99,21 @@ def _timings(settings: Settings, known: Made, versions: int, say: Say) -> list[T
     found = []
     for number, (question, asked) in enumerate({**uses, **traces}.items()):
         say("asking", number, len(uses) + len(traces))
-        if question in uses:
-            inside = _median(lambda asked=asked: find_uses(settings, asked))
-            answer = find_uses(settings, asked)
-            said = f"{len(answer.revisions)} revisions, {len(answer.versions)} runs"
-        else:
-            inside = _median(lambda asked=asked: trace(settings, asked))
-            traced = trace(settings, asked)
-            said = f"version {traced.version}, {traced.data.images} images"
-        command = question.split()[0]
-        outside = _median(lambda command=command, asked=asked: _run(settings, command, asked))
-        found.append(Timing(question=question, inside=inside, command=outside, answer=said))
+        ask_inside = partial(_uses if question in uses else _trace, settings, asked)
+        ask_outside = partial(_run, settings, question.split()[0], asked)
+        inside, outside = _median(ask_inside), _median(ask_outside)
+        found.append(Timing(question=question, inside=inside, command=outside, answer=ask_inside()))
     return found
+
+
+def _uses(settings: Settings, asked: str) -> str:
+    answer = find_uses(settings, asked)
+    return f"{len(answer.revisions)} revisions, {len(answer.versions)} runs"
+
+
+def _trace(settings: Settings, asked: str) -> str:
+    answer = trace(settings, asked)
+    return f"version {answer.version}, {answer.data.images} images"
 
 
 def _run(settings: Settings, command: str, asked: str) -> None:

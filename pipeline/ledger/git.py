@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ _IDENTITY = {
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
 }
+
+
+_RACE_SECONDS = 5.0
+"""Between another's lock on a branch, which refuses a push, and the branch having moved."""
 
 
 class GitError(TransientError):
@@ -152,14 +157,36 @@ class Git:
 
         Raises:
             PushRefusedError: somebody else pushed first.
+            GitError: anything else, such as a full or read-only disk there.
         """
         try:
             self.run("push", "--quiet", remote, f"{commit}:refs/heads/{branch}")
         except GitError as error:
             refused = ("rejected", "fetch first", "cannot lock ref", "failed to update ref")
-            if any(word in str(error) for word in refused):
+            if any(word in str(error) for word in refused) and self._moves(remote, commit, branch):
                 raise PushRefusedError(f"{branch} moved meanwhile: {error}") from error
             raise
+
+    def _moves(self, remote: str, commit: str, branch: str) -> bool:
+        """Whether the branch is, or within seconds comes to be, where `commit` does not lead from.
+
+        A disk that is full or read-only refuses a push in the words of a lost race; whoever tried
+        again at once, as after a lost race, would try for ever.
+        """
+        deadline = time.monotonic() + _RACE_SECONDS
+        while time.monotonic() < deadline:
+            now = self.run("ls-remote", remote, f"refs/heads/{branch}").split("\t")[0]
+            if now and not self._leads_to(now, commit):
+                return True
+            time.sleep(0.2)
+        return False
+
+    def _leads_to(self, ancestor: str, commit: str) -> bool:
+        try:
+            self.run("merge-base", "--is-ancestor", ancestor, commit)
+        except GitError:
+            return False
+        return True
 
     @staticmethod
     def _environment() -> dict[str, str]:

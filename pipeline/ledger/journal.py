@@ -146,7 +146,7 @@ class Journal:
         champion = self.champion
         now = champion.version if champion else None
         for record in reversed(self._changes()):
-            if record.version not in (None, now, *self.blocked):
+            if record.version not in (None, now, *self.blocked, *self.affected):
                 return record
         return None
 
@@ -167,6 +167,16 @@ class Journal:
             record.predecessor: record
             for record in self.records
             if record.action in BLOCKS and record.predecessor is not None
+        }
+
+    @property
+    def affected(self) -> dict[int, Record]:
+        """Versions that learned from data whose consent was withdrawn, with the newest record."""
+        return {
+            version: record
+            for record in self.records
+            if record.action == "withdrawn"
+            for version in record.details["versions"]
         }
 
     def waits(self, verdict: Record) -> bool:

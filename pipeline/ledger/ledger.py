@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import BadInputError
+from pipeline.errors import BadInputError, TransientError
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
 from pipeline.settings import PROJECT_ROOT, Settings
@@ -68,8 +68,14 @@ class Ledger:
         self._open()
 
     def _open(self) -> None:
-        if "://" not in self.url and not Path(self.url).exists():
-            Path(self.url).mkdir(parents=True)
+        if "://" not in self.url and not (Path(self.url) / "HEAD").exists():
+            if (self.mirror.folder / "HEAD").exists():
+                raise TransientError(
+                    f"the ledger {self.url} is not there, and this machine has worked with it: is "
+                    "its disk mounted? Where it is lost for good, `medloom restore` brings back a "
+                    "backup"
+                )
+            Path(self.url).mkdir(parents=True, exist_ok=True)
             Git(Path(self.url)).run("init", "--quiet", "--bare", "--initial-branch=code")
         if not (self.mirror.folder / "HEAD").exists():
             self.mirror.folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ class Objects:
 
     def __init__(self, workspace: Workspace) -> None:
         # DVC is heavy, and most commands need none of this.
-        from dvc.repo import Repo  # type: ignore[import-untyped]
+        from dvc.repo import Repo
 
         site = str(workspace.dvc.cache / "dvc-site")
         config = {"core": {"site_cache_dir": site, "analytics": False}}

@@ -121,9 +121,12 @@ def test_corrections_count_as_news_to_the_plan(
     clinic.judge()
     monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
     correct(clinic, {GROUP: "stone", "phantom-00002": "stone"})
+    three, two = (
+        RetrainConfig(min_new_images=few, quiet_minutes=5.0, max_wait_hours=24.0) for few in (3, 2)
+    )
     with pytest.raises(NothingNewError, match="2 of 3"):
-        make_plan(clinic.ledger, RetrainConfig(min_new_images=3), asked_by_person=False)
-    plan = make_plan(clinic.ledger, RetrainConfig(min_new_images=2), asked_by_person=False)
+        make_plan(clinic.ledger, three, asked_by_person=False)
+    plan = make_plan(clinic.ledger, two, asked_by_person=False)
     assert plan.reasons == ("+0 images", "2 labels corrected")
 
 

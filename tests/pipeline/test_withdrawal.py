@@ -28,7 +28,7 @@ from tests.pipeline.ingest.pictures import encode, picture, put
 
 PATIENT, NAME = 1, "phantom-00001"
 GROUP = patient_group(NAME)
-FEW = RetrainConfig(min_new_images=50)
+FEW = RetrainConfig(min_new_images=50, quiet_minutes=5.0, max_wait_hours=24.0)
 
 
 @pytest.fixture(scope="module")
@@ -255,8 +255,8 @@ def test_a_kill_after_the_journal_is_finished_by_repeating(
     without: Clinic, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        where = (without.shelf, "tag") if step == "tag" else (withdrawal, "_demote")
-        patch.setattr(*where, killed)
+        target: object = without.shelf if step == "tag" else withdrawal
+        patch.setattr(target, "tag" if step == "tag" else "_demote", killed)
         with pytest.raises(KeyboardInterrupt):
             take_back(without, policy="demote")
     assert take_back(without, policy="demote").demoted == 1
@@ -311,6 +311,14 @@ def test_a_killed_purge_is_journalled_first_and_finished_by_repeating(
     assert remove(without, images).left > 0
     assert files_showing(without.settings.state, picture(PATIENT)) == []
     assert [r.action for r in without.journal.records] == ["promoted", "withdrawn", "purged"]
+
+
+def test_an_image_in_git_itself_is_told(without: Clinic) -> None:
+    images = take_back(without).images
+    assert remove(without, images, dry_run=True).committed == ()
+    file = f"data/raw/b0001/{images[0]}.png"
+    commit = without.ledger.commit_files(DATA, without.data, {file: "pixels"}, "data: a mistake")
+    assert remove(without, images, dry_run=True).committed == (commit,)
 
 
 # -- the registry and the command line -------------------------------------------------------------

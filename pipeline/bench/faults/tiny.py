@@ -18,7 +18,7 @@ TINY: Mapping[str, object] = {
     "snapshots": 2, "validation_images": 16, "precision": "float32",
     "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
 }  # fmt: skip
-"""Keys of params.yaml and what they are here: a generator in seconds, and a gate that lets it by."""
+"""Keys of params.yaml here: a generator in seconds, and a gate that lets it by."""
 
 
 @dataclass(frozen=True)

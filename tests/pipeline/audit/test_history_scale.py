@@ -1,11 +1,13 @@
 """Trace and uses on a synthetic history, against answers worked out by brute force."""
 
 import csv
+import hashlib
 import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ from pipeline.audit.trace import trace
 from pipeline.audit.uses import Uses, find_uses
 from pipeline.bench.audit_history import Made, make_history
 from pipeline.errors import BadInputError
+from pipeline.ingest.canonical import image_id
 from pipeline.ingest.names import patient_group
 from pipeline.ledger.journal import VERDICTS, Journal, champions
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.settings import Settings
+from tests.pipeline.ingest.pictures import encode, picture, put
 
 VERSIONS, REVISIONS, IMAGES = 50, 10, 2000
 Rows = list[dict[str, str]]
@@ -207,8 +211,6 @@ def test_the_index_follows_the_ledger(settings: Settings, tmp_path: Path) -> Non
 
 
 def test_a_ledger_elsewhere_is_fetched_once(settings: Settings) -> None:
-    from dataclasses import replace
-
     made = make_history(settings, 4, 2, 80)
     here = find_uses(settings, made.images[0])
     there = replace(settings, ledger=f"file://{settings.ledger}", cache=settings.state / "other")
@@ -228,3 +230,24 @@ def test_a_prefix_of_two_images_is_told(settings: Settings) -> None:
     assert find_uses(settings, "abcdef012").images == (ids[1],)
     assert find_uses(settings, "g1").kind == "group"
     assert len(find_uses(settings, "1" * 64).images) == 2
+
+
+def test_an_image_file_is_known_by_its_pixels_and_by_its_bytes(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pixels = picture(1)
+    png, bmp = encode(pixels), encode(pixels, "BMP")
+    header = "id,sha256,source_sha256,batch,label,group,split,view,width,height,bits,version\n"
+    source = hashlib.sha256(png).hexdigest()
+    row = f"{image_id(pixels)},{'1' * 64},{source},b,stone,g1,val,axial,48,48,8,1\n"
+    other = f"{'a' * 64},{'2' * 64},{'3' * 64},b,stone,g2,train,axial,48,48,8,1\n"
+    ledger = Ledger(settings)
+    ledger.commit_files(DATA, None, {"data/manifest/b.csv": header + row + other}, "data")
+    for name, data in (("one.png", png), ("same-pixels.bmp", bmp)):
+        found = find_uses(settings, str(put(tmp_path / name, data)))
+        assert (found.kind, found.images) == ("file", (image_id(pixels),))
+        assert found.revisions[0].images == {"val": 1}
+        assert name not in str(found)
+    assert find_uses(settings, str(put(tmp_path / "x.png", encode(picture(2))))).images == ()
+    with pytest.raises(BadInputError, match="not-an-image"):
+        find_uses(settings, str(put(tmp_path / "notes.txt", b"some text")))

@@ -111,3 +111,17 @@ def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Pa
         make_key(tmp_path / "keys" / "journal")
     with pytest.raises(BadInputError, match="medloom audit keygen"):
         Journal(Ledger(replace(settings, journal_key=tmp_path / "nowhere")))
+
+
+def test_a_version_of_withdrawn_data_is_nobody_to_return_to(settings: Settings) -> None:
+    ledger = Ledger(settings)
+    for version, before in ((1, None), (2, 1), (3, 2)):
+        assert Journal(ledger).append(**facts("promoted", version, predecessor=before))
+    withdrawal = {"action": "withdrawn", "version": None, "by": "a person", "reason": "consent"}
+    assert Journal(ledger).append(**withdrawal, details={"versions": [2]})
+    journal = Journal(ledger)
+    assert list(journal.affected) == [2]
+    assert journal.champion is not None
+    assert journal.champion.version == 3
+    assert journal.previous_champion is not None
+    assert journal.previous_champion.version == 1

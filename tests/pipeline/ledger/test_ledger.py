@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ledger.git import Git, PushRefusedError
+from pipeline.errors import TransientError
+from pipeline.ledger.git import Git, GitError, PushRefusedError
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 from pipeline.settings import Settings
 
@@ -141,3 +142,27 @@ def test_the_users_git_configuration_has_no_say(
     monkeypatch.setenv("GIT_DIR", "/nowhere")
     commit = add_data(ledger)
     assert ledger.mirror.run("log", "-1", "--format=%an", commit) == "medloom"
+
+
+def test_a_ledger_that_went_away_is_not_begun_anew(ledger: Ledger) -> None:
+    add_data(ledger)
+    folder = Path(ledger.url)
+    folder.rename(folder.with_name("unmounted"))
+    with pytest.raises(TransientError, match="is its disk mounted"):
+        Ledger(ledger.settings)
+    folder.with_name("unmounted").rename(folder)
+    assert Ledger(ledger.settings).head(DATA)
+
+
+def test_a_push_that_fails_without_a_race_is_no_lost_race(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A full disk refuses in the words of a lost race; trying again at once would never end.
+    add_data(ledger)
+    hook = Path(ledger.url) / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    monkeypatch.setattr("pipeline.ledger.git._RACE_SECONDS", 0.5)
+    with pytest.raises(GitError) as caught:
+        add_data(ledger, "other\n")
+    assert not isinstance(caught.value, PushRefusedError)
