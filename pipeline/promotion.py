@@ -1,5 +1,6 @@
 """From a finished run to a version, a verdict and, if it is earned, a champion."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,13 +9,9 @@ import yaml
 
 from pipeline import services, tasks
 from pipeline.approval import approve, waiting_verdict
-from pipeline.champion import (
-    Facts,
-    block_on,
-    decide_once,
-    try_out,
-)
+from pipeline.champion import Facts, block_on, decide_once, try_out
 from pipeline.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
+from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError
 from pipeline.evaluating import fakes_of_version
 from pipeline.gate import GateConfig, Rule, Verdict, decide
@@ -147,7 +144,13 @@ class _Judge:
             self.say(what=f"loading version {version} as a consumer", done=0, total=1)
             try_out(self.registry, version, candidate.model)
             waits_for = self._approval(champion)
-        return ruling(verdict, waits_for) | {
+        ruled = ruling(verdict, waits_for)
+        return ruled | {
+            "details": ruled["details"]
+            | {
+                "dag_run_id": os.environ.get("MEDLOOM_RUN_ID", ""),
+                "environment": describe_environment(),
+            },
             "version": version,
             "weights_sha256": candidate.model,
             "run_key": self.key,

@@ -96,7 +96,7 @@ class Record(BaseModel):
 
     def text(self) -> str:
         """The record's file, whose sha256 the next record names."""
-        return json.dumps(self.model_dump(), sort_keys=True, indent=1) + "\n"
+        return json.dumps(self.model_dump(), sort_keys=True) + "\n"
 
     def signed_part(self) -> bytes:
         """What the signature is over."""
