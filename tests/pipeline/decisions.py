@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bench.faults_race import SqliteRegistry
+from pipeline.bench.faults.race import SqliteRegistry
 from pipeline.champion import Facts, champion_number
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger

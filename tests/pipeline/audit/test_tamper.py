@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.audit.verify import verify
-from pipeline.bench.faults_tamper import HARMS, Victim, tamper
+from pipeline.bench.faults.tamper import HARMS, Victim, tamper
 from tests.pipeline.audit.tiny import Tiny
 
 

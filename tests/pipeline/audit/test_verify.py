@@ -16,7 +16,7 @@ from pipeline.audit.journal_links import journal_links
 from pipeline.audit.links import Link, walk
 from pipeline.audit.objects import Objects
 from pipeline.audit.verify import Findings, verify
-from pipeline.bench.faults_tamper import FILES, Victim, changed_file
+from pipeline.bench.faults.tamper import FILES, Victim, changed_file
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, GENESIS, Journal, Record, sha256
 from pipeline.ledger.signing import Verifier, make_key

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.bench import faults_race
-from pipeline.bench.faults_race import SqliteRegistry, race, violations
+from pipeline.bench.faults import race as faults_race
+from pipeline.bench.faults.race import SqliteRegistry, race, violations
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.projection import project_aliases
