@@ -30,6 +30,9 @@ class NetworkConfig(Section):
     )
     latent: int = Field(ge=1, description="length of the latent vector z")
     widths: Widths = Field(description="channels of each stage, from 4 px upward")
+    head: Literal["smooth", "shuffle"] = Field(
+        default="smooth", description="how features at half size become an image"
+    )
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:

@@ -3,8 +3,8 @@
 From R3GAN (Huang et al. 2024, arXiv 2501.05441) come the absence of normalisation, of noise and
 of style, the initialisation, and the bilinear resampling; its grouped convolutions are twice as
 slow on a CPU as dense ones and are not used. The finest stage works at half the image's size: D
-folds 2 x 2 pixels into channels, and G unfolds them, since stages at full size would take most
-of the time.
+folds 2 x 2 pixels into channels, and G has no more than a narrow head at full size, since stages
+there would take most of the time.
 """
 
 import math
@@ -20,6 +20,7 @@ from .base import ClassEmbedding, Generator
 
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
+NARROWEST_HEAD = 8
 
 
 def _leaky(x: Tensor) -> Tensor:
@@ -59,12 +60,49 @@ class ResidualBlock(nn.Module):
         return x + branch
 
 
-class ResidualGenerator(Generator):
-    """z and a class -> an image.
+class SmoothHead(nn.Module):
+    """Features at half the image's size -> the image: enlarge, and only then make detail.
 
-    Without a final tanh, as in StyleGAN2 and R3GAN: values are roughly in [-1, 1] and are
-    clipped when they become pixels.
+    What a sub-pixel convolution puts into an image's four phases D has to teach it one by one; what
+    is left of them is a lattice of two pixels. Bilinear enlargement has no phases, and the
+    nonlinearity after it makes the fine detail that interpolation cannot (Karras et al. 2021,
+    "Alias-free generative adversarial networks", section 2, on how nonlinearities and resampling
+    go together). At full size there are half as many channels, since that is where the time goes.
+
+    A last tanh, unlike StyleGAN2's and R3GAN's photographs: most of a CT slice is black to the last
+    bit, which a saturated output holds for nothing, and a linear one never quite.
     """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        fine = max(width // 2, NARROWEST_HEAD)
+        self.narrow = _conv(width, fine, 1, GAIN)
+        self.detail = _conv(fine, fine, 3, GAIN)
+        self.image = _conv(fine, 1, 3, 0.5 * GAIN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], -1 to 1."""
+        x = F.interpolate(self.narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
+        return torch.tanh(self.image(_leaky(self.detail(_leaky(x)))).float())
+
+
+class ShuffleHead(nn.Module):
+    """A sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158): cheap, and leaves a lattice."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.phases = _conv(width, 4, 3, 0.5 * GAIN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], about -1 to 1."""
+        return F.pixel_shuffle(self.phases(x), 2).float()
+
+
+HEADS = {"smooth": SmoothHead, "shuffle": ShuffleHead}
+
+
+class ResidualGenerator(Generator):
+    """z and a class -> an image."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -76,8 +114,7 @@ class ResidualGenerator(Generator):
         self.transitions = nn.ModuleList(
             _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
         )
-        self.head = _conv(widths[-1], 4, 3, 0.5 * GAIN)
-        _equal_phases(self.head)
+        self.head = HEADS[config.head](widths[-1])
 
     def forward(self, z: Tensor, classes: Tensor) -> Tensor:
         """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
@@ -89,21 +126,8 @@ class ResidualGenerator(Generator):
                 x = self.transitions[index - 1](x)
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(x)
-        return _without_checks(F.pixel_shuffle(self.head(_leaky(x)), 2).float())
-
-    @torch.no_grad()
-    def even_phases(self) -> None:
-        """Project the head onto those whose four phases answer a constant input alike, in place.
-
-        A flat feature map then gives a flat image: the checkerboard of sub-pixel convolutions
-        (Odena et al. 2016, "Deconvolution and checkerboard artifacts") has no constant part left.
-        All else about the four phases stays free, so edges are as sharp as before.
-        """
-        weight, bias = self.head.weight, self.head.bias
-        response = weight.mean((2, 3), keepdim=True)
-        weight += response.mean(0, keepdim=True) - response
-        if bias is not None:
-            bias.fill_(bias.mean())
+        images: Tensor = self.head(_leaky(x))
+        return images
 
 
 class ResidualTrunk(nn.Module):
@@ -131,28 +155,5 @@ class ResidualTrunk(nn.Module):
             return _leaky(self.features(_leaky(x).float().flatten(1)))
 
 
-def _without_checks(images: Tensor) -> Tensor:
-    """Quarter what alternates along rows or columns, and stop what alternates along both.
-
-    Sub-pixel convolutions leave a checkerboard of two pixels, where images have next to nothing
-    and D, which sees them shifted by fractions of a pixel, hardly looks. Its response at the
-    frequency (u, v) is (12 + 8 cos u + 8 cos v + 4 cos u cos v) / 32: G can make up for a quarter,
-    which edges need, and not for zero.
-    """
-    kernel = images.new_tensor([[1.0, 4.0, 1.0], [4.0, 12.0, 4.0], [1.0, 4.0, 1.0]]) / 32
-    padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
-    with torch.autocast(images.device.type, enabled=False):
-        return F.conv2d(padded, kernel[None, None])
-
-
 def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:
     return list(pairwise(widths))
-
-
-@torch.no_grad()
-def _equal_phases(head: nn.Conv2d) -> None:
-    """Start the four phases of the pixel shuffle equal: no checkerboard to unlearn (ICNR).
-
-    Aitken et al. 2017, arXiv 1707.02937.
-    """
-    head.weight.copy_(head.weight[:1].expand_as(head.weight))

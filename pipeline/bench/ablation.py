@@ -23,7 +23,7 @@ from pipeline.errors import BadInputError
 
 PROTOTYPE = (
     "batch=16,widths=[128,128,96,64],learning_rate=0.0005,learning_rate_end=0.0005,warm_up_kimg=0,"
-    "gamma=0.25,gamma_end=0.25,mode_seeking=0,class_scale=1,even_phases=false,flip=0.5,"
+    "gamma=0.25,gamma_end=0.25,mode_seeking=0,class_scale=1,head=shuffle,on_grid=0,flip=0.5,"
     "most_update=0"
 )
 """The first recipe that worked: R1 + R2 of weight 1 taken every 4th step (0.25 each step)."""
@@ -34,7 +34,9 @@ ROWS = (
     "most_update=0",
     "mode_seeking=0",
     "class_scale=1",
-    "even_phases=false",
+    "head=shuffle",
+    "on_grid=0",
+    "on_grid=1",
     "batch=16",
     "batch=32",
     "gamma=0.125,gamma_end=0.0625",

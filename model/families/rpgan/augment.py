@@ -32,7 +32,7 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
         turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
         images = torch.where(turned, images.flip(3), images)
     if recipe.translate or recipe.scale:
-        images = _move(images, strength * recipe.translate, strength * recipe.scale, draws)
+        images = _move(images, recipe, draws, strength)
     if recipe.contrast:
         factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -44,11 +44,20 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
     return images
 
 
-def _move(images: Tensor, translate: float, scale: float, draws: Draws) -> Tensor:
-    """Bilinear shift and scale about the centre; what comes in from outside is black."""
-    count = len(images)
-    shift = draws.signed(count, 2) * 2 * translate
-    zoom = torch.exp2(scale * draws.signed(count))
+def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tensor:
+    """Shift and scale about the centre; what comes in from outside is black.
+
+    Bilinear resampling blurs, so that what alternates from pixel to pixel would be hidden from D:
+    a share of the images is moved by whole pixels and not scaled, which leaves their pixels alone.
+    """
+    count, side = len(images), images.shape[-1]
+    shift = draws.signed(count, 2) * 2 * strength * recipe.translate
+    zoom = torch.exp2(strength * recipe.scale * draws.signed(count))
+    if recipe.on_grid:
+        kept = draws.uniform(count) < recipe.on_grid
+        zoom = torch.where(kept, torch.ones_like(zoom), zoom)
+        # In units of affine_grid an image is 2 wide.
+        shift = torch.where(kept[:, None], torch.round(shift * side / 2) * 2 / side, shift)
     matrix = torch.zeros(count, 2, 3, device=images.device)
     matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
     matrix[:, :, 2] = shift

@@ -32,6 +32,7 @@ class Learner(BaseLearner):
     def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
         """Start from weights drawn from torch's own random state."""
         self.recipe = Recipe.model_validate(config.recipe)
+        network = network.model_copy(update={"head": self.recipe.head})
         self.generator, self.critic = Generator(network), Discriminator(network)
         with torch.no_grad():
             self.generator.embedding.weight *= self.recipe.class_scale
@@ -147,8 +148,6 @@ class Learner(BaseLearner):
         apart = mode_seeking_loss(fake, z, labels)
         loss = loss_g + recipe.mode_seeking * apart
         descend(loss, self.optimizer_g, rate, shard, recipe.most_update)
-        if recipe.even_phases:
-            self.generator.even_phases()
 
         update_ema(
             self.average, self.generator, ema_decay(count * shard.world, seen, recipe.ema_fraction)

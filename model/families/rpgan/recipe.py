@@ -33,8 +33,9 @@ class Recipe(CommonRecipe):
     class_scale: float = Field(
         default=0.25, gt=0, description="size of a class's vector beside z, at the start"
     )
-    even_phases: bool = Field(
-        default=True, description="hold G's head to one answer on flat ground: no checkerboard"
+    head: Literal["smooth", "shuffle"] = Field(
+        default="smooth",
+        description="G's last step: enlarged smoothly, then detailed; or a sub-pixel convolution",
     )
     adapt_to: float = Field(
         default=0.0,
@@ -53,6 +54,12 @@ class Recipe(CommonRecipe):
     )
     scale: float = Field(
         default=0.15, ge=0, lt=1, description="largest enlargement or reduction D sees, log2"
+    )
+    on_grid: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of images that D sees on their own pixels: whole shifts, no scaling",
     )
     brightness: float = Field(
         default=0.2, ge=0, le=1, description="largest shift of grey D sees, images in [-1, 1]"

@@ -37,6 +37,21 @@ def test_the_centre_of_mass_moves_with_the_shift_and_sides_stay_sides() -> None:
     assert columns.max() > 8
 
 
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 20, 44), (1.0, 64, 64)])
+def test_a_share_of_the_images_keeps_its_very_pixels(share: float, least: int, most: int) -> None:
+    images = _images()
+    recipe = NOTHING.model_copy(update={"translate": 0.25, "scale": 0.3, "on_grid": share})
+    seen = augment(images, recipe, _draws())
+    kept = 0
+    for before, after in zip(images.flatten(1), seen.flatten(1), strict=True):
+        known = torch.cat([before, torch.tensor([-1.0])]).sort().values
+        at = torch.searchsorted(known, after.contiguous()).clamp(1, len(known) - 1)
+        nearest = torch.minimum((known[at] - after).abs(), (known[at - 1] - after).abs())
+        # Random grey levels lie so close that a blurred pixel often meets one: all must.
+        kept += int((nearest < 2e-6).all())
+    assert least <= kept <= most
+
+
 def test_what_moves_in_is_black() -> None:
     config = NOTHING.model_copy(update={"translate": 0.5})
     seen = augment(torch.ones(64, 1, 32, 32), config, _draws())

@@ -21,7 +21,6 @@ PLAIN = Recipe(
     gamma=0,
     mode_seeking=0,
     warm_up_kimg=0,
-    even_phases=False,
     translate=0,
     scale=0,
     brightness=0,
