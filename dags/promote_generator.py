@@ -6,19 +6,18 @@ retraining, which a verdict that waits for weeks would otherwise block.
 
 from datetime import timedelta
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
+from dags.approval import Approval
 from dags.command import CHAMPION, MedloomOperator
 from dags.notify import RunFailedNotifier
 
 # What the person saw is what is decided on, also when a newer version waits by then.
 VERSION = "{{ ti.xcom_pull(task_ids='challenger').split(' ')[0] }}"
 VERDICT = "{{ ti.xcom_pull(task_ids='challenger').split(' ', 1)[1] }}"
-ANSWER = "ti.xcom_pull(task_ids='approval')"
-PERSON = f"{{{{ ({ANSWER}.responded_by_user or {{}}).get('name') or 'somebody in Airflow' }}}}"
-WORDS = f"({ANSWER}.params_input or {{}}).get('why')"
-REASON = f"{{{{ {WORDS} or params.reason or 'answered in Airflow' }}}}"
+ANSWER = f"ti.xcom_pull(task_ids='approval', key='{Approval.ANSWER}')"
+PERSON = f"{{{{ {ANSWER}['by'] or 'somebody in Airflow' }}}}"
+REASON = f"{{{{ {ANSWER}['why'] or params.reason or 'answered in Airflow' }}}}"
 DECISION = ["--version", VERSION, f"--by={PERSON}", f"--reason={REASON}"]
 
 with DAG(
@@ -37,7 +36,7 @@ with DAG(
     tags=["medloom"],
 ) as dag:
     challenger = MedloomOperator(task_id="challenger", arguments=["--version={{ params.version }}"])
-    approval = ApprovalOperator(
+    approval = Approval(
         task_id="approval",
         subject=f"Shall version {VERSION} become champion?",
         body=f"{VERDICT}\n\n{{{{ params.reason }}}}",

@@ -65,6 +65,20 @@ class AirflowApi:
         found = self._call("GET", f"/dags/{dag}/dagRuns/{run_id}/taskInstances", limit=100)
         return {task["task_id"]: task for task in found["task_instances"]}
 
+    def emit(self, asset: str) -> None:
+        """Say that an asset changed, as whoever changes it from outside does."""
+        found = self._call("GET", "/assets", name_pattern=asset, limit=100)["assets"]
+        ids = [one["id"] for one in found if one["name"] == asset]
+        if not ids:
+            raise BadInputError(f"Airflow knows no asset {asset!r}; the DAGs name those there are")
+        self._call("POST", "/assets/events", json={"asset_id": ids[0]})
+
+    def is_busy(self, dag: str) -> bool:
+        """Whether a run of a DAG has not ended, or events wait that will start one."""
+        # The events first: what begins a run takes them away in the same transaction.
+        waiting = self._call("GET", f"/dags/{dag}/assets/queuedEvents")["total_entries"]
+        return bool(waiting) or not all(map(self.is_finished, self.runs(dag)))
+
     @staticmethod
     def is_finished(run: dict[str, Any]) -> bool:
         """Whether a DAG run has ended, well or not."""

@@ -32,6 +32,7 @@ from pipeline.stages.harness import write_atomically
 TRAIN_POOL = "medloom_train"
 _START_SECONDS = 180
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_HEARTBEAT = "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 
 
 @dataclass(frozen=True)
@@ -298,8 +299,9 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "API_AUTH__JWT_SECRET": _kept_secret(home / "jwt-secret"),
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-        # A task whose supervisor was killed is given up, and tried again, after this long.
-        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        # A task whose supervisor was killed is given up, and tried again, after this long; the one
+        # option of Airflow's that may come from outside, as hosts differ in how long they stall.
+        _HEARTBEAT: os.environ.get(f"AIRFLOW__{_HEARTBEAT}", "60"),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",

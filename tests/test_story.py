@@ -6,7 +6,6 @@ the checkout or of other runs reaches it.
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,15 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from pipeline.ledger.ledger import SNAPSHOT
-
-ROOT = Path(__file__).resolve().parent.parent
-TINY = {
-    "size": 32, "kimg": 0.4, "batch": 8, "widths": [16, 16, 8], "checkpoint_kimg": 0.04,
-    "n_fake": 60, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
-    "snapshots": 2, "validation_images": 16, "precision": "float32",
-    "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
-}  # fmt: skip
+from tests.running import RunningProject
 
 CONSUMER = """
 import sys
@@ -51,42 +42,8 @@ print("the consumer is content")
 """
 
 
-class Project:
-    """A copy of the project in a folder of its own, and `medloom` run in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.state = folder / "state" / "phantom"
-        for name in SNAPSHOT:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, folder / name)
-            elif (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, folder / name)
-        params = (folder / "params.yaml").read_text()
-        for key, value in TINY.items():
-            # The first: `evaluate.utility` has a kimg of its own, after that of `train`.
-            params, found = re.subn(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", params, count=1)
-            assert found == 1, key
-        (folder / "params.yaml").write_text(params)
-        self.env = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pipeline", *arguments]
-
-    def medloom(self, *arguments: str) -> str:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder, env=self.env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
-
-    def status(self) -> dict[str, Any]:
-        return dict(json.loads(self.medloom("status", "--json")))
-
-    def history(self) -> list[dict[str, Any]]:
-        return list(json.loads(self.medloom("champion", "history", "--json")))
+class Project(RunningProject):
+    """The project, and what its latest run told."""
 
     def last_run(self) -> Path:
         return max(self.state.glob("runs/manual*"), key=lambda folder: folder.name)
@@ -97,21 +54,14 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = Project(tmp_path_factory.mktemp("story") / "medloom")
+    made = Project.make(tmp_path_factory.mktemp("story") / "medloom")
     made.medloom("up")
     try:
         yield made
     finally:
         made.medloom("down")
-        left = [p.pid for p in psutil.process_iter() if _runs_in(p, made.folder)]
+        left = [process.pid for process in made.processes()]
         assert left == [], "every process that medloom starts ends with it"
-
-
-def _runs_in(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.environ().get("PYTHONPATH") == str(folder)
-    except psutil.Error:
-        return False
 
 
 @pytest.mark.timeout(900)
@@ -122,7 +72,7 @@ def test_first_run_promotes_although_its_training_is_killed(project: Project) ->
     (landing / "empty.jpg").touch()
     running = subprocess.Popen(
         project.command("demo", "--patients", "4"),
-        cwd=project.folder, env=project.env, stdout=subprocess.PIPE, text=True,
+        cwd=project.folder, env=project.environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     kill_training(project, images_seen=100)
     said, _ = running.communicate()
@@ -178,11 +128,8 @@ def assert_report_is_whole(project: Project) -> None:
 def test_registering_again_finds_the_same_version(project: Project) -> None:
     key = project.history()[0]["run_key"]
     uri = project.status()["services"]["mlflow"]
-    project.env["MEDLOOM_MLFLOW_URI"] = uri
-    try:
-        assert project.medloom("task", "register", "--key", key).split()[-1] == "1"
-    finally:
-        del project.env["MEDLOOM_MLFLOW_URI"]
+    said = project.medloom("task", "register", "--key", key, MEDLOOM_MLFLOW_URI=uri)
+    assert said.split()[-1] == "1"
 
 
 @pytest.mark.timeout(300)

@@ -95,7 +95,8 @@ def resolve(journal: Journal, history: History, asked: str) -> tuple[int | None,
             f"{what if name.isdigit() else f'{asked!r} is no version'}; {_known(journal, history)}"
         )
     judged = [key for key in keys if journal.verdict_on(key)]
-    return number, (judged or keys)[-1]
+    # The same weights from a later run are the same version: it is the first run's.
+    return number, (judged or keys)[0]
 
 
 def _alias(journal: Journal, name: str) -> int | None:

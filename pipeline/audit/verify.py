@@ -145,8 +145,19 @@ class _Audit:
         return walk("journal", chain(grown, links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
-        """Version -> run key, of the versions asked for."""
-        keys = {r.number: r.run_key for r in self.records if r.version is not None and r.run_key}
+        """Version -> run key, of the versions asked for.
+
+        Several runs may make the same weights, which are one version: it is tagged with the run
+        that was registered first, and judged as each of them.
+        """
+        judged: dict[int, list[str]] = {}
+        for record in self.records:
+            if record.version is not None and record.run_key:
+                judged.setdefault(record.number, []).append(record.run_key)
+        keys = {}
+        for version, runs in judged.items():
+            tagged = self._tags(version).get("medloom.run_key")
+            keys[version] = tagged if tagged in runs else runs[0]
         for version in self.registry.versions() if self.registry else ():
             keys.setdefault(version, self._tags(version).get("medloom.run_key", ""))
         if which is None:
@@ -215,8 +226,11 @@ class _Audit:
         yield from branch_links(run)
         for record in about:
             if record.action in VERDICTS:
-                yield equal(f"data of record {record.sequence} against run/{run.key}", run.data,
-                            record.data, "the run was opened anew with other data")  # fmt: skip
+                same = record.run_key == run.key
+                judged = run if same else RunFiles(self.ledger, record.run_key)
+                yield equal(f"data of record {record.sequence} against run/{judged.key}",
+                            judged.data, record.data,
+                            "the run was opened anew with other data")  # fmt: skip
         yield from lock_links(run, self.objects)
         yield from output_links(run, self.objects, sha256)
         if self.registry:

@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pipeline.bench.faults.cli import faults
 from pipeline.errors import BadInputError
 
 bench_app = typer.Typer(
     help="Measure medloom itself. Leave the machine idle: timings are part of the result.",
     no_args_is_help=True,
 )
+bench_app.command("faults")(faults)
 console = Console(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
@@ -33,12 +35,16 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights and grids.")] = Path(
         "state/bench/train"
     ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the trainings that --out holds whole.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train the default recipe and its rivals for the same minutes and compare them.
 
     Prints images a second, the kernel distance to held-out test patients with its interval, what
-    is left of it over its floor, and the ratios. Each seed trains all of them in turn.
+    is left of it over its floor, and the ratios. Each seed trains all of them in turn. A run that
+    was ended goes on with --resume, as long as neither code nor machine has changed since.
     """
     from model.runtime import cores, processor_name
     from pipeline.bench.contest import RIVALS, contest
@@ -50,7 +56,9 @@ def train(
         raise BadInputError(f"no rival {', '.join(unknown)}; known: {', '.join(RIVALS)}")
     processed = prepare(data, size)
     with training_bars(console) as tell:
-        standings, outcomes = contest(processed, rivals, minutes, range(seeds), out, tell)
+        standings, outcomes = contest(
+            processed, rivals, minutes, range(seeds), out, tell, resume=resume
+        )
     if as_json:
         Console().print_json(
             data={
@@ -198,3 +206,33 @@ def time_an_audit(
         Console().print_json(data=found.model_dump(mode="json"))
     else:
         Console().print(audit_table(found))
+
+
+@bench_app.command("pipeline")
+def time_the_pipeline(
+    images: Annotated[int, typer.Option(min=60, help="Phantom images of the demo.")] = 1600,
+    kimg: Annotated[float, typer.Option(min=0.1, help="Length of the training.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Time what scheduler, versioning and registry add to the bare stages, and a backup.
+
+    A demo runs in a throw-away project through the real scheduler; then its stages by hand. Exit
+    code 1 when a promise is broken.
+    """
+    import tempfile
+
+    from pipeline.bench.overhead import measure_overhead
+    from pipeline.console.bench_overhead import overhead_table
+
+    with (
+        tempfile.TemporaryDirectory(prefix="medloom-bench-") as folder,
+        console.status("drawing phantoms") as status,
+    ):
+        found = measure_overhead(Path(folder), images, kimg, status.update)
+    if as_json:
+        told = found.model_dump(mode="json") | {"overhead": found.overhead, "fine": found.fine}
+        Console().print_json(data=told)
+    else:
+        Console().print(overhead_table(found))
+    if not found.fine:
+        raise typer.Exit(1)

@@ -11,7 +11,7 @@ from model.section import Section
 from model.training import Progress
 from pipeline.bench.ablation import PROTOTYPE
 from pipeline.bench.ablation import configure as configure_row
-from pipeline.bench.trial import Outcome, Trial, run_trial
+from pipeline.bench.trial import Outcome, Trial, kept_outcome, run_trial
 from pipeline.errors import BadInputError
 from pipeline.scores import DIVERSITY, KERNEL
 
@@ -100,6 +100,8 @@ def contest(
     seeds: Sequence[int],
     out: Path,
     on_progress: Callable[[str, Progress], None] | None = None,
+    *,
+    resume: bool = False,
 ) -> tuple[list[Standing], list[Outcome]]:
     """Train medloom's default and each rival in turn, seed by seed, and compare them.
 
@@ -110,6 +112,7 @@ def contest(
         seeds: of training.
         out: folder for weights, grids and logs, one folder a trial.
         on_progress: told about once a second, with the trial's name.
+        resume: keep the trials that `out` holds whole, of these data on this machine.
 
     Raises:
         BadInputError: a rival is unknown.
@@ -120,7 +123,8 @@ def contest(
     for name, trial in trials:
         tell = None if on_progress is None else partial(on_progress, trial.name)
         folder = out / trial.name.replace(" ", "-")
-        outcomes[name].append(run_trial(processed, trial, folder, tell))
+        kept = kept_outcome(processed, trial, folder) if resume else None
+        outcomes[name].append(kept or run_trial(processed, trial, folder, tell))
     return standings(outcomes), [one for name in names for one in outcomes[name]]
 
 

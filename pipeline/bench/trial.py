@@ -15,6 +15,7 @@ from model.config import TrainConfig
 from model.families.base import Generator
 from model.judge import Judgement, make_judge
 from model.parallel import this_shard
+from model.runtime import processor_name
 from model.section import Section
 from model.training import Progress, fit
 from model.weights import save_generator
@@ -22,8 +23,10 @@ from pipeline.errors import MedloomError
 from pipeline.processed import Processed
 from pipeline.scores import EvaluateConfig, Evaluation
 from pipeline.stages.evaluate import evaluate
+from pipeline.stages.harness import write_atomically
 from pipeline.stages.train import TUNABLES
 
+OUTCOME_FILE = "outcome.json"
 FINAL_JUDGEMENT = 800
 """Generated images that the last validation is made with: it ranks."""
 
@@ -105,6 +108,7 @@ def run_trial(
         MedloomError: the process failed; its last words are in the message.
     """
     out.mkdir(parents=True, exist_ok=True)
+    (out / OUTCOME_FILE).unlink(missing_ok=True)
     spec = {"processed": str(processed.absolute()), "out": str(out.absolute())}
     spec["trial"] = trial.model_dump_json()
     bare = {name: value for name, value in os.environ.items() if name not in TUNABLES}
@@ -130,7 +134,18 @@ def run_trial(
         if process.wait():
             log.seek(0)
             raise MedloomError(f"{trial.name} failed:\n{log.read()[-2000:]}")
-    return Outcome.model_validate_json((out / "outcome.json").read_text())
+    return Outcome.model_validate_json((out / OUTCOME_FILE).read_text())
+
+
+def kept_outcome(processed: Path, trial: Trial, out: Path) -> Outcome | None:
+    """What an earlier run of this very trial, on these data and this processor, came to."""
+    file = out / OUTCOME_FILE
+    if not file.exists():
+        return None
+    found = Outcome.model_validate_json(file.read_text())
+    asked = (trial.name, trial.config, str(processed.absolute()), processor_name("cpu"))
+    same = asked == (found.name, found.config, found.data, found.processor)
+    return found if same and trial.on_test == (found.evaluation is not None) else None
 
 
 def main() -> None:
@@ -138,7 +153,7 @@ def main() -> None:
     spec = json.loads(sys.stdin.read())
     trial = Trial.model_validate_json(spec["trial"])
     outcome = _train(Path(spec["processed"]), trial, Path(spec["out"]))
-    (Path(spec["out"]) / "outcome.json").write_text(outcome.model_dump_json(indent=2) + "\n")
+    write_atomically(Path(spec["out"]) / OUTCOME_FILE, outcome.model_dump_json(indent=2) + "\n")
 
 
 def _train(processed: Path, trial: Trial, out: Path) -> Outcome:

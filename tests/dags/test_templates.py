@@ -7,15 +7,37 @@ from pathlib import Path
 from typing import Any
 
 CODE = """
-import json, sys, types
+import datetime, json, sys, types
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 from dags import promote_generator, retrain_generator
+
+def pulled(told, key):
+    return answered(told)[key] if key else told
+
+def answered(event):
+    # What the operator leaves, whichever way the person answered.
+    kept, task = {}, promote_generator.dag.get_task("approval")
+    ti = types.SimpleNamespace(
+        map_index=-1, xcom_push=lambda key, value: kept.update({key: value})
+    )
+    chosen = event["chosen_options"]
+    try:
+        task.prepare_for_execution().execute_complete({"ti": ti, "task": task}, event)
+    except DownstreamTasksSkipped:
+        assert chosen == ["Reject"]
+    else:
+        assert chosen == ["Approve"]
+    return kept
 
 def render(task, told, **params):
     template = task.prepare_for_execution()
-    ti = types.SimpleNamespace(xcom_pull=lambda task_ids: told[task_ids])
+    ti = types.SimpleNamespace(xcom_pull=lambda task_ids, key="": pulled(told[task_ids], key))
     template.render_template_fields({"ti": ti, "params": types.SimpleNamespace(**params)})
     return template.arguments
 
+cases = json.loads(sys.argv[1])
+for told in cases:
+    told["approval"]["responded_at"] = datetime.datetime.now()
 retrain, promote = retrain_generator.dag, promote_generator.dag
 print(json.dumps([
     {
@@ -25,15 +47,17 @@ print(json.dumps([
         "decline": render(promote.get_task("decline"), told, reason=told["reason"]),
         "challenger": render(promote.get_task("challenger"), told, version="7"),
     }
-    for told in json.loads(sys.argv[1])
+    for told in cases
 ]))
 """
 
 
-def answer(form: dict[str, str], name: str | None, reason: str) -> dict[str, Any]:
+def answer(
+    form: dict[str, str], name: str | None, reason: str, chosen: str = "Approve"
+) -> dict[str, Any]:
     person = {"id": "7", "name": name} if name else None
     approval = {
-        "chosen_options": ["Approve"],
+        "chosen_options": [chosen],
         "params_input": form,
         "responded_by_user": person,
     }
@@ -44,6 +68,7 @@ def answer(form: dict[str, str], name: str | None, reason: str) -> dict[str, Any
 def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
     cases = {
         ("--by=ada", "--reason=sharp stones"): answer({"why": "sharp stones"}, "ada", "asked"),
+        ("--by=ada", "--reason=no stones"): answer({"why": "no stones"}, "ada", "", "Reject"),
         ("--by=ada", "--reason=asked"): answer({"why": ""}, "ada", "asked"),
         ("--by=somebody in Airflow", "--reason=answered in Airflow"): answer({}, None, ""),
         ("--by=--ada", "--reason=-x; rm 'y'"): answer({"why": "-x; rm 'y'"}, "--ada", ""),

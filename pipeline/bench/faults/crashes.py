@@ -39,7 +39,7 @@ class Crash:
     """One kill and what came of it.
 
     Attributes:
-        action: the command, such as `stage preprocess`.
+        action: the command, such as `preprocess`.
         point: where it was killed, in words.
         killed: whether it got there.
         differences: of the state after the next run from an undisturbed one; empty is right.
@@ -59,6 +59,11 @@ class Crash:
         """Killed as planned, and nothing to see of it afterwards."""
         return self.killed and not self.differences and not self.late
 
+    @property
+    def words(self) -> str:
+        """Which one this is."""
+        return f"{self.action}, {self.point}"
+
 
 def crash_everywhere(
     project: TinyProject,
@@ -68,7 +73,7 @@ def crash_everywhere(
     within: Sequence[str] = ("dvc repro", "dvc push", "git push"),
     only: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Crash]:
-    """Kill a command before each of its steps, in the midst of the long ones, and after the last.
+    """Kill a command before each of its steps, and in the midst of the long ones.
 
     Args:
         project: in the state that the command starts from; it is there again afterwards, changed
@@ -124,17 +129,23 @@ def _crash(
     orphans = tuple(_orphans(project))
     again = _victim(project, action, log, "")
     if again:
-        return Crash(action[0], point, killed, (f"the next run exits with {again}",), orphans, ())
+        failed = (f"the next run exits with {again}",)
+        return Crash(name_of(action), point, killed, failed, orphans, ())
     found = look()
     _wait_for_orphans(project)
     return Crash(
-        action=" ".join(part for part in action[:2] if part.isalpha()),
+        action=name_of(action),
         point=point,
         killed=killed,
         differences=tuple(expected.differences(found)),
         orphans=orphans,
         late=tuple(found.differences(look())),
     )
+
+
+def name_of(action: Sequence[str]) -> str:
+    """What the arguments of a victim are about: `ingest`, `preprocess`, ..., `promote`."""
+    return action[1] if action[0] == "stage" else action[0]
 
 
 def _victim(project: TinyProject, action: Sequence[str], log: Path, at: str) -> int:
@@ -147,12 +158,14 @@ def _victim(project: TinyProject, action: Sequence[str], log: Path, at: str) -> 
 
 
 def _orphans(project: TinyProject) -> Iterator[str]:
-    """Processes of the project that nobody waits for."""
+    """Processes of the project that nobody waits for: program and first word, or module."""
     for process in psutil.process_iter():
         try:
             if process.environ().get("MEDLOOM_STATE") == str(project.settings.state):
-                yield " ".join(process.cmdline()[1:4])
-        except psutil.Error:
+                program, *words = process.cmdline()
+                said = [word for word in words if word[:1] not in "-/'" and "=" not in word]
+                yield " ".join([Path(program).name, *said[:1]])
+        except (psutil.Error, ValueError):
             continue
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.bench.faults.crashes import name_of
 from pipeline.bench.faults.fingerprint import Fingerprint
 from pipeline.bench.faults.tiny import TinyProject
 from pipeline.bench.faults.victim import LOG
@@ -54,7 +55,12 @@ class Outage:
     def fine(self) -> bool:
         """Told as worth another try, nothing half done, and made good by that."""
         told = self.exit_code == ExitCode.TRANSIENT and bool(self.said)
-        return told and not self.half_done and not self.after
+        return bool(self.skipped) or (told and not self.half_done and not self.after)
+
+    @property
+    def words(self) -> str:
+        """Which one this is."""
+        return f"{self.action}, {self.fault}" + (f": {self.skipped}" if self.skipped else "")
 
 
 def _mlflow_down(project: TinyProject) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
@@ -137,7 +143,7 @@ def _outage(
 ) -> Outage:
     prefix, variables = fault(project)
     if prefix and (why := _forbidden()):
-        return Outage(action[0], name, skipped=why)
+        return Outage(name_of(action), name, skipped=why)
     start = look()
     done = _run(project, action, prefix, variables)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -147,7 +153,7 @@ def _outage(
     )
     _run(project, action, [], {})
     after = tuple(expected.differences(look()))
-    return Outage(action[0], name, done.returncode, said, half, after)
+    return Outage(name_of(action), name, done.returncode, said, half, after)
 
 
 def _run(

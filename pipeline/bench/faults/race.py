@@ -46,6 +46,16 @@ class RaceTable:
     violations: tuple[str, ...]
     seconds: float = field(compare=False)
 
+    @property
+    def fine(self) -> bool:
+        """Whether every promise was kept, and there was a race at all."""
+        return not self.violations and self.retries > 0
+
+    @property
+    def words(self) -> str:
+        """How many raced how often."""
+        return f"{self.processes} promoters, {self.rounds} rounds"
+
 
 def race(rounds: int, processes: int, folder: Path | None = None) -> RaceTable:
     """Let processes promote different candidates at once, again and again.

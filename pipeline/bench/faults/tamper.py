@@ -21,8 +21,6 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from pipeline.registry import Registry
 
 Change = Callable[[bytes], bytes]
@@ -186,6 +184,11 @@ def _git_object(victim: Victim) -> Path:
     return loose if loose.exists() else next((git.folder / "objects" / "pack").glob("*.pack"))
 
 
+def _another_version(victim: Victim) -> tuple[int, int]:
+    champion = victim.champion.number
+    return (1 if champion != 1 else 2), champion
+
+
 _TAG = "UPDATE model_version_tags SET value = ? WHERE key = 'dvc.git_commit' AND version = ?"
 _ALIAS = "UPDATE registered_model_aliases SET version = ? WHERE alias = 'champion' AND ? > 0"
 Harm = Callable[[Victim], AbstractContextManager[None]]
@@ -208,7 +211,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
         partial(updated, _TAG, _TAG, lambda v: ("0" * 40, v.run.head)), "tag dvc.git_commit",
     ),
     "alias in the registry": (
-        partial(updated, _ALIAS, _ALIAS, lambda v: (1, v.champion.version)), "alias champion",
+        partial(updated, _ALIAS, _ALIAS, _another_version), "alias champion",
     ),
 }  # fmt: skip
 
@@ -225,13 +228,31 @@ def tamper(victim: Victim, registry: "Registry", harm: str) -> list[str]:
     ]
 
 
-def tamper_table(settings: Settings, registry: "Registry") -> "Table":
-    """Every harm and what `verify` named, for a person; `settings` are of a throw-away project."""
-    from rich.table import Table
+@dataclass(frozen=True)
+class Harmed:
+    """One harm and what `verify` said of it.
 
-    table = Table("harm", "found", "first broken links")
+    Attributes:
+        harm: in words.
+        fine: whether a broken link names what was harmed.
+        broken: first broken links, by name.
+    """
+
+    harm: str
+    fine: bool
+    broken: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Which one this is."""
+        return self.harm
+
+
+def tamper_everywhere(
+    settings: Settings, registry: "Registry", only: Callable[[str], bool] = lambda _: True
+) -> Iterator[Harmed]:
+    """Do and undo every harm; `settings` are of a throw-away project with two versions."""
     for harm, (_, says) in HARMS.items():
-        broken = tamper(Victim(settings), registry, harm)
-        named = any(says in link for link in broken)
-        table.add_row(harm, "yes" if named else "NO", "; ".join(broken))
-    return table
+        if only(harm):
+            broken = tamper(Victim(settings), registry, harm)
+            yield Harmed(harm, any(says in link for link in broken), tuple(broken))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pipeline.ledger.ledger import SNAPSHOT
 from pipeline.settings import PROJECT_ROOT, Settings
@@ -28,7 +29,7 @@ class TinyProject:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, numbers: Mapping[str, object] = TINY) -> "TinyProject":
+    def make(cls, folder: Path, numbers: Mapping[str, object] = TINY) -> Self:
         """Copy what a run needs, and replace the numbers."""
         for name in SNAPSHOT:
             source, target = PROJECT_ROOT / name, folder / name

@@ -15,12 +15,13 @@ from pipeline.audit import verify_cli
 from pipeline.audit.journal_links import journal_links
 from pipeline.audit.links import Link, walk
 from pipeline.audit.objects import Objects
+from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.bench.faults.tamper import FILES, Victim, changed_file
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, GENESIS, Journal, Record, sha256
 from pipeline.ledger.signing import Verifier, make_key
-from tests.pipeline.audit.tiny import Tiny
+from tests.pipeline.audit.tiny import Tiny, tiny_project
 
 
 def nobody(*_: object) -> None:
@@ -43,6 +44,17 @@ def test_an_untouched_project_holds(tiny: Tiny) -> None:
     assert names[5:] == ["version 1", "version 2"]
     images = [chain.held for chain in found.chains if chain.name.startswith("batch b0001")]
     assert images[0] > 6 * 2
+
+
+def test_a_version_that_two_runs_made_is_that_of_the_first(tmp_path: Path) -> None:
+    with tiny_project(tmp_path) as made:
+        first = Journal(made.ledger).records[-1]
+        made.add_images(99)
+        again = made.learn(2, "rejected")
+        assert (again.version, again.run_key != first.run_key) == (first.version, True)
+        found = check(made)
+        assert found.whole, found.facts()
+        assert trace(made.settings, str(again.version)).run_key == first.run_key
 
 
 def test_one_version_brings_its_own_data_only(tiny: Tiny) -> None:

@@ -94,6 +94,22 @@ def test_a_contest_trains_scores_and_compares(
     assert plain.speed_ratio == pytest.approx(ours.speed / plain.speed)
     assert list((tmp_path / "out").glob("medloom-seed-0/report/grid-*.png"))
 
+    def again(*, resume: bool) -> list[Outcome]:
+        return contest.contest(
+            prepare(processed, 32), ["plain"], 0.1, [0], tmp_path / "out", resume=resume
+        )[1]
+
+    def refuse(*_: object) -> Outcome:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(contest, "run_trial", refuse)
+    assert again(resume=True) == outcomes
+    with pytest.raises(AssertionError, match="trained again"):
+        again(resume=False)
+    (tmp_path / "out" / "plain-seed-0" / "outcome.json").unlink()
+    with pytest.raises(AssertionError, match="trained again"):
+        again(resume=True)
+
 
 def test_data_of_another_size_or_no_data_is_refused(processed: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="--size 32"):

@@ -1,0 +1,416 @@
+"""A project's life through the real scheduler: kills, approval, a storm, audit, a withdrawal.
+
+Services start once, and each test goes on from where the one before it left the project. The first
+model learns next to nothing, so that every later one is better and the gate's verdict is known.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import io
+import json
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from pipeline import services
+from pipeline.airflow_api import AirflowApi
+from pipeline.bench.faults.storm import DAG, storm
+from pipeline.bench.faults.tiny import TINY
+from pipeline.ingest.index import LocalIndex
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import Ledger
+from pipeline.registry import Registry
+from pipeline.revising import Revisions
+from pipeline.stages.preprocess import PreprocessConfig, to_square
+from tests.running import RunningProject
+
+pytestmark = pytest.mark.timeout(600)
+
+NUMBERS = dict(TINY) | {
+    "kimg": 0.04, "warm_up_kimg": 0.4, "snapshots": 1,
+    "repeat_margin": 1.0, "looks": 1, "false_promotion": 0.49,
+}  # fmt: skip
+SECRET = b"between the two of us"
+APPROVE, REJECT = "Approve", "Reject"
+WITHDRAWN = "phantom-00000"
+HOOK = """#!/bin/sh
+while read -r before after branch; do
+    if [ "$branch" = refs/heads/journal ]; then touch hooks/pushed; sleep 300; fi
+done
+"""
+
+
+class Airflow(AirflowApi):
+    """What a person does in Airflow's pages."""
+
+    def finished(self, dag: str, run_id: str) -> str:
+        """Wait for a run's end; returns its state."""
+        wait_for(lambda: self.is_finished(self.run(dag, run_id)), f"the end of {dag}")
+        return str(self.run(dag, run_id)["state"])
+
+    def answer(self, run_id: str, option: str, why: str) -> None:
+        """Respond to the required action of a run of promote_generator."""
+        run = f"/dags/promote_generator/dagRuns/{run_id}"
+        wait_for(
+            lambda: (
+                self.tasks("promote_generator", run_id)["approval"]["state"] == "awaiting_input"
+            ),
+            "the required action",
+        )
+        (asked,) = self._call("GET", f"{run}/hitlDetails")["hitl_details"]
+        assert asked["options"] == [APPROVE, REJECT]
+        body = {"chosen_options": [option], "params_input": {"why": why}}
+        self._call("PATCH", f"{run}/taskInstances/approval/-1/hitlDetails", json=body)
+
+    def announced_by(self) -> list[tuple[str, str]]:
+        """DAG and run of each event of the asset medloom-champion."""
+        (asset,) = self._call("GET", "/assets", name_pattern="medloom-champion")["assets"]
+        found = self._call("GET", "/assets/events", asset_id=asset["id"], limit=100)
+        return [(e["source_dag_id"], e["source_run_id"]) for e in found["asset_events"]]
+
+
+class Consumer(HTTPServer):
+    """A webhook's receiver, which keeps what is rightly signed."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        super().__init__(("127.0.0.1", 0), _Receive)
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [told for told in self.heard if told["event"] == event]
+
+
+class _Receive(BaseHTTPRequestHandler):
+    server: Consumer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        stamp = self.headers["X-Medloom-Timestamp"]
+        expected = hmac.new(SECRET, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        fine = self.headers["X-Medloom-Signature"] == f"sha256={expected}"
+        if fine and abs(time.time() - int(stamp)) < 60:
+            self.server.heard.append(json.loads(body))
+        self.send_response(204 if fine else 403)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        pass
+
+
+def wait_for(done: Callable[[], object], what: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def consumer() -> Iterator[Consumer]:
+    server = Consumer()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory, consumer: Consumer
+) -> Iterator[RunningProject]:
+    folder = tmp_path_factory.mktemp("operations")
+    (folder / "secret").write_bytes(SECRET)
+    made = replace(
+        RunningProject.make(folder / "medloom", NUMBERS),
+        variables={
+            "MEDLOOM_JOURNAL_KEY": str(folder / "key"),
+            "MEDLOOM_WEBHOOK_URL": f"http://127.0.0.1:{consumer.server_port}/hook",
+            "MEDLOOM_WEBHOOK_SECRET_FILE": str(folder / "secret"),
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        },
+    )
+    made.medloom("audit", "keygen", str(folder / "key"))
+    made.medloom("data", "make", "phantom", str(made.settings.landing), "--images", "80")
+    made.medloom("up")
+    try:
+        yield made
+    finally:
+        made.medloom("down")
+        assert made.processes() == [], "every process that medloom starts ends with it"
+
+
+@pytest.fixture
+def airflow(project: RunningProject) -> Airflow:
+    running = services.find(project.settings)
+    assert running is not None
+    return Airflow(running.airflow_uri, running.user, running.password)
+
+
+@pytest.fixture
+def registry(project: RunningProject) -> Registry:
+    running = services.find(project.settings)
+    assert running is not None
+    return Registry(running.mlflow_uri, project.settings.model)
+
+
+def journal(project: RunningProject) -> Journal:
+    return Journal(Ledger(project.settings))
+
+
+def last(project: RunningProject) -> Record:
+    return journal(project).records[-1]
+
+
+def result(project: RunningProject, run_id: str, task: str) -> dict[str, Any]:
+    return dict(json.loads((project.state / "runs" / run_id / f"{task}.json").read_text()))
+
+
+# -- kills -----------------------------------------------------------------------------------------
+
+
+def test_whole_task_trees_are_killed_and_nothing_is_decided_twice(
+    project: RunningProject, airflow: Airflow, registry: Registry, consumer: Consumer
+) -> None:
+    hooks = Path(project.settings.ledger) / "hooks"
+    wait_for(lambda: services.find(project.settings), "the services")
+    run_id = airflow.trigger(DAG, {})
+    progress = project.state / "runs" / run_id / "evaluate.progress.json"
+    wait_for(progress.exists, "the evaluation")
+    hooks.mkdir(exist_ok=True)
+    (hooks / "post-receive").write_text(HOOK)
+    (hooks / "post-receive").chmod(0o755)
+    kill_tree(project, "evaluate")
+    wait_for((hooks / "pushed").exists, "the promotion's push")
+    kill_tree(project, "promote")
+    (hooks / "post-receive").unlink()
+    assert [record.action for record in journal(project).records] == ["promoted"]
+    assert registry.aliases() == {}, "the journal says who is champion, the aliases not yet"
+    assert airflow.finished(DAG, run_id) == "success"
+    tries = {task: one["try_number"] for task, one in airflow.tasks(DAG, run_id).items()}
+    assert (tries["evaluate"], tries["promote"]) == (2, 2)
+    assert [record.action for record in journal(project).records] == ["promoted"]
+    assert (registry.aliases(), registry.versions()) == ({"champion": 1}, [1])
+    assert airflow.announced_by() == [(DAG, run_id)]
+    (told,) = consumer.of("champion-changed")
+    assert (told["version"], told["journal_head"]) == (1, journal(project).head)
+
+
+def kill_tree(project: RunningProject, task: str) -> None:
+    """SIGKILL a task's command and all above it up to the scheduler, and all below that."""
+    running = services.find(project.settings)
+    assert running is not None
+    (command,) = (p for p in project.processes() if _runs_task(p, task))
+    line = [command, *command.parents()]
+    # supervisor of the services > scheduler > worker, which supervises the task > task > command
+    worker = line[[one.pid for one in line].index(running.supervisor) - 2]
+    assert worker.pid != command.pid
+    for process in [worker, *worker.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _runs_task(process: psutil.Process, task: str) -> bool:
+    try:
+        return process.cmdline()[1:5] == ["-m", "pipeline", "task", task]
+    except psutil.Error:
+        return False
+
+
+# -- a person's say --------------------------------------------------------------------------------
+
+
+def test_a_person_approves_in_airflow(
+    project: RunningProject, airflow: Airflow, registry: Registry, consumer: Consumer
+) -> None:
+    project.set({"kimg": 4.0})
+    run_id = airflow.trigger(DAG, {"require_approval": True})
+    assert airflow.finished(DAG, run_id) == "success"
+    assert (last(project).action, last(project).version) == ("awaiting", 2), last(project).reason
+    assert registry.aliases() == {"champion": 1, "challenger": 2}
+    assert airflow.tasks(DAG, run_id)["announce"]["state"] == "skipped"
+    asked = airflow.trigger("promote_generator", {"reason": "look at the stones"})
+    airflow.answer(asked, APPROVE, "sharp enough")
+    assert airflow.finished("promote_generator", asked) == "success"
+    record = last(project)
+    assert (record.action, record.version, record.predecessor) == ("approved", 2, 1)
+    assert (record.by, record.reason) == ("admin", "sharp enough")
+    assert registry.aliases() == {"champion": 2, "previous": 1}
+    assert ("promote_generator", asked) in airflow.announced_by()
+    told = consumer.of("champion-changed")[-1]
+    assert (told["version"], told["previous"], told["journal_head"]) == (
+        2,
+        1,
+        journal(project).head,
+    )
+
+
+def test_a_run_that_fails_is_told_to_the_webhook(
+    project: RunningProject, airflow: Airflow, consumer: Consumer
+) -> None:
+    before = journal(project).head
+    project.set({"min_side": "small"})
+    run_id = airflow.trigger(DAG, {})
+    assert airflow.finished(DAG, run_id) == "failed"
+    project.set({"min_side": 32})
+    wait_for(lambda: consumer.of("run-failed"), "the notification", 120)
+    (told,) = consumer.of("run-failed")
+    assert (told["dag"], told["run"], told["model"]) == (DAG, run_id, "medloom-phantom")
+    assert told["reason"]
+    assert airflow.tasks(DAG, run_id)["report"]["state"] == "success"
+    assert journal(project).head == before
+
+
+def test_a_rollback_and_a_repair_by_hand(
+    project: RunningProject, registry: Registry, consumer: Consumer
+) -> None:
+    back = project.told("champion", "rollback", "--reason", "blurred cysts", "--by", "ada")
+    assert (back["action"], back["version"], back["predecessor"]) == ("rolled-back", 1, 2)
+    assert consumer.of("champion-changed")[-1]["version"] == 1
+    alias = {"name": project.settings.model, "alias": "champion", "version": "2"}
+    uri = f"{project.status()['services']['mlflow']}/api/2.0/mlflow/registered-models/alias"
+    requests.post(uri, json=alias, timeout=30).raise_for_status()
+    assert registry.aliases()["champion"] == 2
+    assert project.told("champion", "repair")["champion"] == 1
+    assert registry.aliases()["champion"] == 1
+
+
+# -- a storm ---------------------------------------------------------------------------------------
+
+
+def test_every_image_of_a_storm_is_learned_in_few_runs(project: RunningProject) -> None:
+    project.set({"approval": "always"})
+    table = storm(project, events=12)
+    assert (table.events, table.during, table.images) == (12, 12, 48)
+    assert table.lost == ()
+    assert 1 <= table.runs <= 3
+
+
+def test_a_person_rejects_in_airflow(
+    project: RunningProject, airflow: Airflow, registry: Registry
+) -> None:
+    waiting = journal(project).challenger
+    assert waiting is not None, [(r.action, r.reason) for r in journal(project).records]
+    assert registry.aliases()["challenger"] == waiting.version
+    asked = airflow.trigger("promote_generator", {"version": str(waiting.version)})
+    airflow.answer(asked, REJECT, "no stones")
+    assert airflow.finished("promote_generator", asked) == "success"
+    states = {task: one["state"] for task, one in airflow.tasks("promote_generator", asked).items()}
+    assert (states["decline"], states["approve"], states["announce"]) == (
+        "success", "skipped", "skipped",
+    )  # fmt: skip
+    record = last(project)
+    assert (record.action, record.version) == ("declined", waiting.version)
+    assert (record.by, record.reason) == ("admin", "no stones")
+    assert registry.aliases()["champion"] == 1
+
+
+# -- audit and backup ------------------------------------------------------------------------------
+
+
+def verified(project: RunningProject, *where: str, **more: str) -> None:
+    """Everything of a project is checked, signatures too, and whole."""
+    key = f"{project.variables['MEDLOOM_JOURNAL_KEY']}.pub"
+    found = project.told(*where, "audit", "verify", "--all", "--public-key", key, **more)
+    broken = [chain for chain in found["chains"] if chain.get("broken")]
+    assert (found["whole"], broken, found["not_checked"]) == (True, [], [])
+    assert sum(chain["chain"].startswith("version ") for chain in found["chains"]) >= 3
+
+
+def test_the_record_is_whole_and_answers(project: RunningProject, tmp_path: Path) -> None:
+    traced = project.told("audit", "trace", "champion")
+    assert (traced["version"], traced["verdict"]["action"]) == (1, "promoted")
+    image = next((project.settings.landing / "stone").glob("*.png"))
+    used = project.told("audit", "uses", str(image))
+    assert 1 in [use["version"] for use in used["versions"]]
+    project.medloom("audit", "report", "2", "-o", str(tmp_path / "audit.html"))
+    page = (tmp_path / "audit.html").read_text()
+    assert "sharp enough" in page
+    assert "blurred cysts" in page
+    verified(project)
+
+
+def test_a_backup_makes_the_same_project_again(project: RunningProject, tmp_path: Path) -> None:
+    project.medloom("backup", str(tmp_path / "all.tar"))
+    project.medloom("restore", str(tmp_path / "all.tar"), "--to", "again")
+    model = {"MEDLOOM_MODEL": project.settings.model}
+    again = project.told("--project", "again", "champion", "history", **model)
+    assert again == project.history()
+    verified(project, "--project", "again", **model)
+
+
+# -- consent ---------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_patient_is_gone_and_stays_gone(
+    project: RunningProject, airflow: Airflow, registry: Registry
+) -> None:
+    needles = list(traces_of(project))
+    assert len(needles) >= 5
+    assert len(files_with(project.state, needles)) >= 5
+    done = project.told("audit", "withdraw", WITHDRAWN, "--purge", "--reason", "letter 17")
+    assert len(done["images"]) == 5
+    assert done["champion_affected"]
+    assert registry.tags(1)["medloom.withdrawn"]
+    used = project.told("audit", "uses", WITHDRAWN)
+    assert 1 in [use["version"] for use in used["versions"]]
+    assert files_with(project.state, needles) == []
+    run_id = airflow.trigger(DAG, {})
+    assert airflow.finished(DAG, run_id) == "success"
+    revisions = Revisions(Ledger(project.settings))
+    verdict = last(project)
+    assert verdict.run_key == result(project, run_id, "plan")["run"]["key"]
+    assert len(revisions.rows(verdict.data)) > 100
+    assert revisions.held(verdict.data, done["images"]) == set()
+    listed = json.loads(project.medloom("quarantine", "--json"))
+    assert [row["reason"] for row in listed].count("withdrawn") == 5, "their files still lie there"
+    assert files_with(project.state, needles) == []
+    verified(project)
+
+
+def traces_of(project: RunningProject) -> Iterator[bytes]:
+    """Bytes that show an image of the patient: its file, its pixels, a row of its small copy."""
+    config = PreprocessConfig(size=32)
+    known = LocalIndex(project.settings.index_file).entries()
+    for file in sorted(project.settings.landing.glob(f"*/{WITHDRAWN}-*.png")):
+        assert known[str(file.relative_to(project.settings.landing))].outcome == "ingested"
+        pixels = np.asarray(Image.open(file).convert("L"))
+        small = to_square(pixels, config)
+        yield file.read_bytes()
+        yield pixels.tobytes()
+        yield bytes(small[small.std(axis=1).argmax()].tobytes())
+
+
+def files_with(folder: Path, needles: list[bytes]) -> list[str]:
+    """Files below a folder that hold one of the needles, packed or drawn."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return [
+        str(file.relative_to(folder))
+        for file in files
+        if any(needle in found for found in _unpacked(file.read_bytes()) for needle in needles)
+    ]
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    yield data
+    with contextlib.suppress(zlib.error):  # a git object
+        yield zlib.decompress(data)
+    if data.startswith(b"\x89PNG"):
+        with Image.open(io.BytesIO(data)) as image:
+            yield image.convert("L").tobytes()
+    if data.startswith(b"PK"):
+        with contextlib.suppress(ValueError), np.load(io.BytesIO(data)) as arrays:
+            for name in arrays.files:
+                yield arrays[name].tobytes()
