@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -39,6 +39,10 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 .PHONY: test
 test: $(INSTALLED) ## the whole test suite
 	@$(BIN)/pytest
+
+.PHONY: test-live
+test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended

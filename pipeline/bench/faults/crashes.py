@@ -88,13 +88,13 @@ def crash_everywhere(
     """
     state = project.settings.state
     before = state.with_name(f"{state.name}.before")
-    _copy(state, before)
+    copy_folder(state, before)
     steps = _undisturbed(project, action)
     expected = look()
     for at, point in _points(steps, within):
         if not only(point):
             continue
-        _copy(before, state)
+        copy_folder(before, state)
         yield _crash(project, action, at, point, look, expected)
     shutil.rmtree(before)
 
@@ -177,7 +177,8 @@ def _wait_for_orphans(project: TinyProject) -> None:
         time.sleep(0.2)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_folder(source: Path, target: Path) -> None:
+    """Make a folder what another one is; missing if that is."""
     if target.exists():
         shutil.rmtree(target)
     if source.exists():

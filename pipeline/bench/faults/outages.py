@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.bench.faults.crashes import name_of
+from pipeline.bench.faults.crashes import copy_folder, name_of
 from pipeline.bench.faults.fingerprint import Fingerprint
 from pipeline.bench.faults.tiny import TinyProject
 from pipeline.bench.faults.victim import LOG
@@ -122,13 +122,13 @@ def outages(
     """
     state = project.settings.state
     before = state.with_name(f"{state.name}.before")
-    _copy(state, before)
+    copy_folder(state, before)
     _run(project, action, [], {})
     expected = look()
     for name, (fault, actions) in FAULTS.items():
         if action[0] not in actions or not only(name):
             continue
-        _copy(before, state)
+        copy_folder(before, state)
         yield _outage(project, action, name, fault, look, expected)
     shutil.rmtree(before)
 
@@ -178,10 +178,3 @@ def _forbidden() -> str:
         [*_NAMESPACE, "mount", "-t", "tmpfs", "x", "/mnt"], capture_output=True, check=False
     )
     return "" if done.returncode == 0 else "this system lets nobody mount in a namespace"
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.exists():
-        shutil.rmtree(target)
-    if source.exists():
-        shutil.copytree(source, target, symlinks=True)
