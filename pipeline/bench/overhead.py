@@ -16,8 +16,9 @@ from typing import Any
 
 from model.section import Section
 from pipeline.bench.faults.tiny import TinyProject
+from pipeline.console.follow import TASKS
 from pipeline.errors import MedloomError
-from pipeline.tasks import STAGES
+from pipeline.tasks import STAGES, RunFolder
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""
@@ -135,13 +136,10 @@ def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhe
 
 
 def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
-    folder = project.settings.runs / "".join(
-        c if c.isalnum() or c in "-_." else "-" for c in run_id
-    )
-    found = {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
-    timed = {name: facts for name, facts in found.items() if "seconds" in facts}
-    ordered = sorted(timed, key=lambda name: float(timed[name]["started"]))
-    return {name: float(timed[name]["seconds"]) for name in ordered}
+    """Seconds of each task of a run, in the order of the road."""
+    folder = RunFolder.of(project.settings, run_id)
+    results = {task: folder.result(task) for task in TASKS}
+    return {task: float(told["seconds"]) for task, told in results.items() if "seconds" in told}
 
 
 def _bare(timed: _Timed, clone: Path) -> dict[str, float]:
