@@ -35,7 +35,7 @@ def faults(
     tamper: every store is changed behind medloom's back; `audit verify` must name it.
     storm: images arrive during a run of the real scheduler; all must be learned in few runs.
 
-    All of it takes about half an hour; a table a part. Exit code 1 when a promise is broken.
+    Crashes and storm take long. A table a part; exit code 1 when a promise is broken.
     """
     chosen = parts or list(PARTS)
     if unknown := sorted(set(chosen) - set(PARTS)):

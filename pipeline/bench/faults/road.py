@@ -16,6 +16,7 @@ from pipeline.bench.faults.fingerprint import Fingerprint
 from pipeline.bench.faults.outages import Outage, outages
 from pipeline.bench.faults.tamper import Harmed, tamper_everywhere
 from pipeline.bench.faults.tiny import TINY, TinyProject
+from pipeline.bench.faults.victim import LOG
 from pipeline.datasets.phantom import write_phantom
 from pipeline.errors import MedloomError
 from pipeline.ledger.ledger import Ledger
@@ -24,10 +25,11 @@ from pipeline.settings import Settings
 Action = tuple[str, ...]
 PATIENTS = 4
 """A class: enough for every class in every split."""
-_ASKS = {
-    "version": "SELECT version, current_stage FROM model_versions ORDER BY version",
-    "alias": "SELECT alias, version FROM registered_model_aliases ORDER BY alias",
+_REGISTRY = {
+    "model_versions": "version, current_stage",
+    "registered_model_aliases": "alias, version",
 }
+"""Tables of MLflow's database and what is compared of each."""
 
 
 def make_road(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyProject:
@@ -56,7 +58,8 @@ def walk(project: TinyProject) -> None:
         MedloomError: a command fails.
     """
     for action in actions(project):
-        done = project.python("-m", "pipeline.bench.faults.victim", *action)
+        log = {LOG: str(project.folder / "steps.jsonl")}
+        done = project.python("-m", "pipeline.bench.faults.victim", *action, **log)
         if done.returncode:
             raise MedloomError(f"{name_of(action)} ended with {done.returncode}: {done.stderr}")
 
@@ -112,7 +115,7 @@ def _registry_facts(settings: Settings) -> Iterator[str]:
         return
     with closing(sqlite3.connect(database, timeout=30)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        for what, question in _ASKS.items():
-            if question.split(" FROM ")[1].split()[0] in tables:
-                for row in connection.execute(question):
-                    yield f"{what} {' '.join(map(str, row))}"
+        for table, columns in _REGISTRY.items():
+            if table in tables:
+                found = connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1")  # noqa: S608
+                yield from (f"{table} {' '.join(map(str, row))}" for row in found)
