@@ -228,6 +228,11 @@ class _Audit:
             if record.action in VERDICTS:
                 same = record.run_key == run.key
                 judged = run if same else RunFiles(self.ledger, record.run_key)
+                if not same:  # another run that made the same weights
+                    yield from branch_links(judged)
+                    yield equal(f"weights of run/{judged.key} against those of run/{run.key}",
+                                judged.weights(self.objects), run.weights(self.objects),
+                                "the journal judges weights of another run")  # fmt: skip
                 yield equal(f"data of record {record.sequence} against run/{judged.key}",
                             judged.data, record.data,
                             "the run was opened anew with other data")  # fmt: skip
