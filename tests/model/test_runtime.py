@@ -69,6 +69,23 @@ def test_a_gain_within_the_noise_is_not_taken(
     assert choose_runtime(TrainConfig(), learner, IMAGES, LABELS).precision == "float32"
 
 
+def test_other_work_for_a_while_decides_nothing(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def measure(candidate: Runtime, *_: object) -> tuple[torch.Tensor, float]:
+        nonlocal asked
+        asked += 1
+        busy = 5 <= asked < 15  # of the timings, the first two and a half rounds
+        fast = candidate.precision == "bfloat16" and candidate.channels_last
+        return torch.ones(3), (0.5 if fast else 1.0) * (4 if busy and fast else 1)
+
+    monkeypatch.setattr(runtime, "_measure", measure)
+    chosen = choose_runtime(TrainConfig(), learner, IMAGES, LABELS)
+    assert (chosen.precision, chosen.channels_last) == ("bfloat16", True)
+
+
 def test_bfloat16_agrees_with_float32_on_this_machine(learner: Learner) -> None:
     before = learner.state()
     exact, _ = runtime._measure(_runtime("float32"), learner, IMAGES, LABELS)
