@@ -128,9 +128,14 @@ class LocalIndex:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the table; one of another version is dropped, as it can be built again."""
-    if connection.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+    if _is_ours(connection):
         return
     with connection:
+        # Asked again once nobody else can write: whoever came first has made the table, and may
+        # have filled it. Without BEGIN, sqlite3 commits each of these statements by itself.
+        connection.execute("BEGIN IMMEDIATE")
+        if _is_ours(connection):
+            return
         connection.execute("DROP TABLE IF EXISTS files")
         connection.execute(
             "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, "
@@ -138,3 +143,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             "detail TEXT, batch TEXT, rules TEXT)"
         )
         connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA user_version").fetchone() == (_VERSION,))

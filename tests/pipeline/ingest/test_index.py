@@ -1,5 +1,6 @@
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,10 @@ def test_a_file_that_is_no_index_says_to_delete_it(index: LocalIndex) -> None:
     put(index.file, b"not a database, but long enough to be looked at")
     with pytest.raises(BadInputError, match="delete it"):
         index.entries()
+
+
+def test_whoever_opens_a_new_index_at_once_finds_the_same_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            index = LocalIndex(tmp_path / f"{number}.sqlite")
+            assert list(pool.map(lambda _, index=index: index.entries(), range(8))) == [{}] * 8
