@@ -82,10 +82,11 @@ def _mounted(options: str, place: Callable[[TinyProject], str]) -> Fault:
     return fault
 
 
+# As large as what lies there, so that reading goes on, and then filled to the last page.
 _FULL = (
-    "mkdir /tmp/.keep-$$ && mount --bind {0} /tmp/.keep-$$ && mount -t tmpfs -o size=64k x {0} "
-    "&& cp -r /tmp/.keep-$$/. {0}/ 2>/dev/null; umount /tmp/.keep-$$; rmdir /tmp/.keep-$$; "
-    "head -c 100000 /dev/zero > {0}/.filler 2>/dev/null; test -d {0}"
+    "size=$(($(du -sk {0} | cut -f1) + 256)) && keep=/tmp/.keep-$$ && mkdir $keep "
+    "&& mount --bind {0} $keep && mount -t tmpfs -o size=${{size}}k x {0} && cp -r $keep/. {0}/; "
+    "umount $keep; rmdir $keep; cat /dev/zero > {0}/.filler 2>/dev/null; test -d {0}"
 )
 _READ_ONLY = "mount --bind {0} {0} && mount -o remount,bind,ro {0}"
 
