@@ -20,6 +20,7 @@ class Learner(BaseLearner):
     def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
         """Start from weights drawn from torch's own random state."""
         self.recipe = Recipe.model_validate(config.recipe)
+        network = network.model_copy(update={"head": self.recipe.head})
         self.encoder, self.decoder = Encoder(network), Generator(network)
         self.average = Generator(network)
         self.average.load_state_dict(self.decoder.state_dict())

@@ -1,5 +1,7 @@
 """The settings of this family."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from ...config import Recipe as CommonRecipe
@@ -16,5 +18,9 @@ class Recipe(CommonRecipe):
     beta: float = Field(default=0.5, ge=0, description="weight of the KL term, once warm")
     warm_up: float = Field(
         default=0.2, ge=0, le=1, description="share of the run over which beta rises from 0"
+    )
+    head: Literal["smooth", "shuffle"] = Field(
+        default="shuffle",
+        description="the decoder's last step; the smooth one's tanh dies in the first large steps",
     )
     structure: float = Field(default=0.2, ge=0, description="weight of 1 - MS-SSIM")
