@@ -8,11 +8,13 @@ from pathlib import Path
 from pipeline.errors import BadInputError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.run import ingest
 from pipeline.processed import SPLITS, Processed
 from pipeline.stages.preprocess import PreprocessConfig, preprocess
 
 CACHE = Path("~/.cache/medloom/bench")
+_NAMES = Pseudonyms(b"a fixed key: these arrays stay on this machine")
 
 
 def prepare(data: Path, size: int, cache: Path | None = None) -> Path:
@@ -37,7 +39,7 @@ def prepare(data: Path, size: int, cache: Path | None = None) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as made:
         workspace = Path(made)
-        ingest(data, workspace, LocalIndex(workspace / "index.sqlite"), IngestConfig())
+        ingest(data, workspace, LocalIndex(workspace / "index.sqlite", _NAMES), IngestConfig())
         preprocess(workspace, workspace / "processed", PreprocessConfig(size=size))
         shutil.move(workspace / "processed", out)
     return out

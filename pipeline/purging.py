@@ -264,5 +264,5 @@ def _remove(path: Path) -> None:
 
 def _forget(settings: Settings, images: Collection[str]) -> None:
     """Remove what the local index knows of the images."""
-    index = LocalIndex(settings.index_file)
-    index.forget(entry.path for entry in index.entries().values() if entry.image_id in images)
+    index = LocalIndex.of(settings)
+    index.forget(entry for entry in index.entries() if entry.image_id in images)

@@ -15,6 +15,7 @@ from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.decisions import CORRECTED_FILE, read_decisions
 from pipeline.ingest.landing import CLASS_NAME
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger
@@ -69,10 +70,11 @@ def relabel(
             classes for one image.
     """
     ledger = Ledger(settings)
+    names = Pseudonyms.load(settings.patient_key, make=True)
     with hold_lease(settings.leases, "ingest"):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
-        classes = _classes_by_image(wanted, revisions, rows, reason)
+        classes = _classes_by_image(wanted, revisions, rows, names, reason)
         _check_classes(set(classes.values()), {row.label for row in rows.values()}, new_class)
         changes = {id_: (rows[id_].label, label) for id_, label in sorted(classes.items())
                    if rows[id_].label != label}  # fmt: skip
@@ -112,13 +114,17 @@ def read_corrections(file: Path) -> dict[str, str]:
 
 
 def _classes_by_image(
-    wanted: Mapping[str, str], revisions: Revisions, rows: Mapping[str, Row], reason: str
+    wanted: Mapping[str, str],
+    revisions: Revisions,
+    rows: Mapping[str, Row],
+    names: Pseudonyms,
+    reason: str,
 ) -> dict[str, str]:
     """Image id -> class, of every image of every subject."""
     config = load_section(PARAMS, "ingest", IngestConfig)
     classes: dict[str, str] = {}
     for text, label in wanted.items():
-        subject = find_subject(text, revisions, config)
+        subject = find_subject(text, revisions, config, names)
         check_reason(reason, subject)
         present = subject.images & set(rows)
         if not present:

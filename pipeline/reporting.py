@@ -35,7 +35,7 @@ PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 def write_report(settings: Settings, run: tasks.RunFolder) -> Path:
     """Write the run's page, and its facts as JSON, from whatever the run came to; returns the page.
 
-    Nothing in it names a source file: the local index's names stay on this machine.
+    Nothing in it names a source file.
     """
     results = {task: run.result(task) for task in ORDER}
     key = results["plan"].get("run", {}).get("key")
@@ -159,7 +159,7 @@ def _splits(result: dict[str, Any]) -> tuple[SplitCount, ...]:
 def _quarantine(settings: Settings, result: dict[str, Any]) -> tuple[QuarantineEntry, ...] | None:
     if "images" not in result:
         return None
-    entries = LocalIndex(settings.index_file).entries().values()
+    entries = LocalIndex.of(settings).entries()
     return tuple(
         QuarantineEntry(
             source_sha256=record.record,

@@ -17,8 +17,8 @@ from pipeline.ingest.canonical import image_id
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.decisions import WITHDRAWN_FILE, Withdrawn
 from pipeline.ingest.formats import decode
-from pipeline.ingest.grouping import patient_group
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, parse_batch
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import Refused
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -32,7 +32,7 @@ class Decision:
     """What a person decided about images.
 
     Attributes:
-        action: of the journal's record: withdrawn or relabelled.
+        action: of the journal's record: withdrawn, relabelled or released.
         by: who decided.
         reason: in words, without a patient's name.
         details: image ids and the like.
@@ -115,7 +115,9 @@ class Revisions:
         return found[::-1]
 
 
-def find_subject(text: str, revisions: Revisions, config: IngestConfig) -> Subject:
+def find_subject(
+    text: str, revisions: Revisions, config: IngestConfig, pseudonyms: Pseudonyms
+) -> Subject:
     """Whom or what a person means.
 
     Args:
@@ -123,6 +125,7 @@ def find_subject(text: str, revisions: Revisions, config: IngestConfig) -> Subje
             the stored or of the source file; a group's name; a patient's name as in file names.
         revisions: where to look.
         config: how patients and pixels are read.
+        pseudonyms: how patients are called.
 
     Raises:
         BadInputError: it is nothing that any revision held. The message does not repeat it, as it
@@ -134,8 +137,8 @@ def find_subject(text: str, revisions: Revisions, config: IngestConfig) -> Subje
                                                               row.source_sha256}):  # fmt: skip
         unspoken = (Path(text).name, Path(text).stem) if Path(text).is_file() else ()
         return Subject("image", rows, unspoken=unspoken)
-    for group in (text, patient_group(text)):
-        if rows := tuple(row for row in ever.values() if row.group == group):
+    for group in (text, pseudonyms.patient(text)):
+        if group and (rows := tuple(row for row in ever.values() if row.group == group)):
             return Subject("group", rows, group, unspoken=() if group == text else (text,))
     found = [row for id_, row in ever.items() if id_.startswith(text)]
     if len(text) >= _SHORTEST_PREFIX and len(found) == 1:
@@ -155,7 +158,8 @@ def _names(text: str, config: IngestConfig) -> set[str]:
     data = file.read_bytes()
     names = {hashlib.sha256(data).hexdigest()}
     try:
-        return names | {image_id(decode(data, config.max_pixels).pixels)}
+        decoded = [one for one in decode(data, config) if not isinstance(one, Refused)]
+        return names | {image_id(one.pixels) for one in decoded}
     except Refused:
         return names
 
@@ -206,7 +210,7 @@ def journal_revisions(
 
     Args:
         ledger: of the project.
-        action: withdrawn or relabelled.
+        action: withdrawn, relabelled or released.
         more: what the record says beside the decision's own details.
     """
     decisions = Revisions(ledger).decisions(action)

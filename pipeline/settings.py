@@ -35,6 +35,9 @@ class Settings:
             medloom runs its own.
         journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
             it is not signed. It belongs outside the state, where the ledger's writers cannot go.
+        patient_key: file of the key that patients are named under (MEDLOOM_PATIENT_KEY_FILE,
+            default ~/.config/medloom/patient.key); made when first needed and missing. Keep a
+            copy: no backup of a project holds it.
         webhook_url: where a change of champion and a failed run are told (MEDLOOM_WEBHOOK_URL);
             empty: nowhere.
         webhook_secret_file: file of the secret that signs what is told
@@ -48,6 +51,7 @@ class Settings:
     cache: Path
     model: str
     mlflow_uri: str
+    patient_key: Path
     journal_key: Path | None = None
     webhook_url: str = ""
     webhook_secret_file: Path | None = None
@@ -87,6 +91,7 @@ class Settings:
             cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
             model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
+            patient_key=_patient_key(environ),
             journal_key=Path(key).expanduser().absolute() if key else None,
             webhook_url=environ.get("MEDLOOM_WEBHOOK_URL", ""),
             webhook_secret_file=Path(secret).expanduser().absolute() if secret else None,
@@ -95,6 +100,12 @@ class Settings:
             raise BadInputError(
                 f"the landing zone {settings.landing} lies inside the state {state}: images must "
                 "arrive from outside; set MEDLOOM_LANDING to a folder elsewhere"
+            )
+        if settings.patient_key.is_relative_to(state):
+            raise BadInputError(
+                f"the key that patients are named under, {settings.patient_key}, lies inside the "
+                f"state {state}, with what it protects: set MEDLOOM_PATIENT_KEY_FILE to a file "
+                "elsewhere"
             )
         if settings.webhook_url and settings.webhook_secret_file is None:
             raise BadInputError(
@@ -113,6 +124,7 @@ class Settings:
             "MEDLOOM_CACHE": str(self.cache),
             "MEDLOOM_MODEL": self.model,
             "MEDLOOM_MLFLOW_URI": self.mlflow_uri,
+            "MEDLOOM_PATIENT_KEY_FILE": str(self.patient_key),
             "MEDLOOM_JOURNAL_KEY": str(self.journal_key or ""),
             "MEDLOOM_WEBHOOK_URL": self.webhook_url,
             "MEDLOOM_WEBHOOK_SECRET_FILE": str(self.webhook_secret_file or ""),
@@ -120,7 +132,7 @@ class Settings:
 
     @property
     def index_file(self) -> Path:
-        """The unversioned local index of the landing zone (the only place with source names)."""
+        """The unversioned local index of the landing zone."""
         return self.state / "landing-index.sqlite"
 
     @property
@@ -152,3 +164,10 @@ class Settings:
     def services_file(self) -> Path:
         """Addresses and process ids of the services that `medloom up` started."""
         return self.state / "services.json"
+
+
+def _patient_key(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("MEDLOOM_PATIENT_KEY_FILE"):
+        return Path(named).expanduser().absolute()
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(home).expanduser().absolute() / "medloom" / "patient.key"

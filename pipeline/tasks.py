@@ -23,6 +23,7 @@ from pipeline.errors import BadInputError, NothingNewError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER, read_manifest
+from pipeline.ingest.names import KEY_ID_FILE
 from pipeline.ingest.quarantine import QUARANTINE_FILE
 from pipeline.ingest.run import IngestReport
 from pipeline.ingest.run import ingest as ingest_files
@@ -37,6 +38,8 @@ from pipeline.stages import harness
 
 STAGES = ("preprocess", "train", "evaluate")
 PARAMS = PROJECT_ROOT / "params.yaml"
+READERS = 2
+"""Processes that ingest reads files in."""
 
 OnProgress = Callable[[int, int], None]
 
@@ -111,11 +114,16 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     with hold_lease(settings.leases, "ingest"):
         if ledger.head(DATA) is None:
             begin_data(ledger, phantom=False)
-        index = LocalIndex(settings.index_file)
+        index = LocalIndex.of(settings)
         with ledger.workspace(DATA, settings.workspaces / "ingest") as work:
-            _pull_thumbnails(work)
+            pull_thumbnails(work)
             report = ingest_files(
-                settings.landing, work.folder, index, config, on_progress=on_progress
+                settings.landing,
+                work.folder,
+                index,
+                config,
+                workers=READERS,
+                on_progress=on_progress,
             )
             if report.batch:
                 _add_batch(work, report)
@@ -154,7 +162,8 @@ def is_phantom(ledger: Ledger) -> bool:
     return data is not None and ledger.read(data, PHANTOM_FILE) is not None
 
 
-def _pull_thumbnails(work: Workspace) -> None:
+def pull_thumbnails(work: Workspace) -> None:
+    """Bring the thumbnails of every batch from the remote."""
     batches = sorted({row.batch for row in read_manifest(work.folder)})
     if batches:
         targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
@@ -167,9 +176,10 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.dvc.run("push", "--quiet", f"{folder}.dvc")
     why = f"data: batch {report.batch}, {report.new} images"
     # By name: paths are added by force, and the whole folder would put the images into git.
-    work.commit_and_push(
-        why, "data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)
-    )
+    paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)]
+    if (work.folder / KEY_ID_FILE).exists():
+        paths.append(str(KEY_ID_FILE))
+    work.commit_and_push(why, *paths)
 
 
 def watch(settings: Settings) -> str:
@@ -177,7 +187,7 @@ def watch(settings: Settings) -> str:
     config = load_section(PARAMS, "retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
-    return landing_is_ready(LocalIndex(settings.index_file).pending(settings.landing), config)
+    return landing_is_ready(LocalIndex.of(settings).pending(settings.landing), config)
 
 
 def plan(settings: Settings, *, trigger: str) -> Plan:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pipeline.errors import BadInputError
-from pipeline.ingest.arrange import patient_of
 from pipeline.ingest.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.landing import scan
 from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.names import Pseudonyms
+from pipeline.ingest.patients import patient_in_name
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
@@ -114,7 +116,9 @@ def withdraw(
     ledger = Ledger(settings)
     config = load_section(PARAMS, "ingest", IngestConfig)
     revisions = Revisions(ledger)
-    found = find_subject(subject, revisions, config)
+    found = find_subject(
+        subject, revisions, config, Pseudonyms.load(settings.patient_key, make=True)
+    )
     check_reason(reason, found)
     landing = landing_files(settings, found, config)
     warnings = tuple(_lacking(revisions.rows(revisions.head), found))
@@ -237,13 +241,21 @@ def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
 def landing_files(settings: Settings, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
     """Files of the landing zone that held the subject when they were last read, and still lie."""
     sources = {row.source_sha256 for row in subject.rows}
+    index = LocalIndex.of(settings)
+    hold = {
+        entry.file
+        for entry in index.entries()
+        if entry.image_id in subject.images or entry.source_sha256 in sources
+    }
+    files = scan(settings.landing)[0] if settings.landing.is_dir() else []
     return tuple(
-        entry.path
-        for entry in LocalIndex(settings.index_file).entries().values()
-        if entry.image_id in subject.images
-        or entry.source_sha256 in sources
-        or (subject.group and patient_of(entry.path, config) == subject.group)
-        if (settings.landing / entry.path).exists()
+        found.path
+        for found in files
+        if index.names.file(found.path) in hold
+        or (
+            subject.group
+            and index.names.patient(patient_in_name(found.path, config)) == subject.group
+        )
     )
 
 

@@ -1,13 +1,35 @@
 """What tests share: a project of their own in a temporary folder."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline import tasks
 from pipeline.settings import Settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_key_of_whoever_runs_this() -> Iterator[None]:
+    """The key that patients are named under is made where the tests alone see it."""
+    with tempfile.TemporaryDirectory(prefix="medloom-config-") as folder:
+        before = os.environ.get("XDG_CONFIG_HOME")
+        os.environ["XDG_CONFIG_HOME"] = folder
+        yield
+        if before is None:
+            del os.environ["XDG_CONFIG_HOME"]
+        else:
+            os.environ["XDG_CONFIG_HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def _read_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes to read files in take a second to start, each time; what needs them says so."""
+    monkeypatch.setattr(tasks, "READERS", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.registry import Registry
 from pipeline.revising import Revisions
 from pipeline.stages.preprocess import PreprocessConfig, to_square
+from tests.pipeline.consenting import content_of
 from tests.running import RunningProject
 
 pytestmark = [
@@ -396,9 +397,10 @@ def test_a_withdrawn_patient_is_gone_and_stays_gone(
 def traces_of(project: RunningProject) -> Iterator[bytes]:
     """Bytes that show an image of the patient: its file, its pixels, a row of its small copy."""
     config = PreprocessConfig(size=32)
-    known = LocalIndex(project.settings.index_file).entries()
+    index = LocalIndex.of(project.settings)
     for file in sorted(project.settings.landing.glob(f"*/{WITHDRAWN}-*.png")):
-        assert known[str(file.relative_to(project.settings.landing))].outcome == "ingested"
+        (known,) = index.of_path(str(file.relative_to(project.settings.landing)))
+        assert known.outcome == "ingested"
         pixels = np.asarray(Image.open(file).convert("L"))
         small = to_square(pixels, config)
         yield file.read_bytes()
@@ -412,7 +414,7 @@ def files_with(folder: Path, needles: list[bytes]) -> list[str]:
     return [
         str(file.relative_to(folder))
         for file in files
-        if any(needle in found for found in _unpacked(file.read_bytes()) for needle in needles)
+        if any(needle in found for found in _unpacked(content_of(file)) for needle in needles)
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.audit.index import Index, Say, ask, quiet
 from pipeline.errors import BadInputError
-from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX, patient_group
+from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
 from pipeline.ledger.ledger import DATA
 from pipeline.settings import Settings
 
@@ -116,11 +116,13 @@ def find_uses(settings: Settings, asked: str, say: Say = quiet) -> Uses:
             journal.
         TransientError: the ledger cannot be reached.
     """
-    return ask(settings, lambda index: _uses(index, asked), say)
+    key = settings.patient_key
+    names = Pseudonyms.load(key) if key.exists() else None
+    return ask(settings, lambda index: _uses(index, asked, names), say)
 
 
-def _uses(index: Index, asked: str) -> Uses:
-    found = _resolve(index.rows, asked)
+def _uses(index: Index, asked: str, names: Pseudonyms | None) -> Uses:
+    found = _resolve(index.rows, asked, names)
     rows, heads = index.rows, index.history.heads
     rows.execute("CREATE TEMP TABLE asked (id BLOB PRIMARY KEY)")
     rows.executemany("INSERT INTO asked VALUES (?)", ((id_,) for id_ in found.images))
@@ -138,13 +140,13 @@ def _uses(index: Index, asked: str) -> Uses:
 # -- what is asked for -----------------------------------------------------------------------------
 
 
-def _resolve(rows: sqlite3.Connection, asked: str) -> _Asked:
+def _resolve(rows: sqlite3.Connection, asked: str, pseudonyms: Pseudonyms | None) -> _Asked:
     if (file := Path(asked)).is_file():
         return _of_file(rows, file)
     digest = asked.strip().lower()
     images = _by_digest(rows, digest) if _HEX.fullmatch(digest) else []
-    group = patient_group(asked)
-    of_patient = _of_group(rows, group)
+    group = pseudonyms.patient(asked) if pseudonyms else phantom_group(asked)
+    of_patient = _of_group(rows, group) if group else ()
     if images and of_patient:
         raise BadInputError(
             f"{asked} is a patient's name and begins the image {images[0].hex()}: "
@@ -160,9 +162,21 @@ def _resolve(rows: sqlite3.Connection, asked: str) -> _Asked:
         return _Asked("group", names[0], _of_group(rows, names[0]))
     if of_patient:
         return _Asked("patient", group, of_patient)
+    return _of_nobody(digest, group)
+
+
+def _of_nobody(digest: str, group: str) -> _Asked:
+    """What was asked for and is not there; `group` is "" when no key could make it one."""
     if _HEX.fullmatch(digest):
         return _Asked("image", digest, ())
-    return _Asked("group", digest, ()) if _GROUP.fullmatch(digest) else _Asked("patient", group, ())
+    if _GROUP.fullmatch(digest):
+        return _Asked("group", digest, ())
+    if not group:
+        raise BadInputError(
+            "nothing is known by that name, and patients cannot be asked for here: the key that "
+            "they are named under is missing. Let MEDLOOM_PATIENT_KEY_FILE name its file"
+        )
+    return _Asked("patient", group, ())
 
 
 def _of_file(rows: sqlite3.Connection, file: Path) -> _Asked:
@@ -170,11 +184,14 @@ def _of_file(rows: sqlite3.Connection, file: Path) -> _Asked:
     from pipeline.ingest.canonical import image_id
     from pipeline.ingest.config import IngestConfig
     from pipeline.ingest.formats import decode
+    from pipeline.ingest.refusal import Refused
 
     data = file.read_bytes()
-    id_ = image_id(decode(data, IngestConfig().max_pixels).pixels)
-    known = {*_by_digest(rows, hashlib.sha256(data).hexdigest()), *_by_digest(rows, id_)}
-    return _Asked("file", id_, tuple(sorted(known)))
+    source = hashlib.sha256(data).hexdigest()
+    decoded = [one for one in decode(data, IngestConfig()) if not isinstance(one, Refused)]
+    ids = [image_id(one.pixels) for one in decoded]
+    known = {image for digest in (source, *ids) for image in _by_digest(rows, digest)}
+    return _Asked("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
 
 
 def _by_digest(rows: sqlite3.Connection, digest: str) -> list[bytes]:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from pipeline.ingest.manifest import MANIFEST_FOLDER, Row
-from pipeline.ingest.names import patient_group
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, GENESIS, Record, file_of, sha256
 from pipeline.ledger.ledger import CODE, DATA, Ledger
@@ -54,7 +54,8 @@ def make_history(settings: Settings, versions: int, revisions: int, images: int)
     """
     Ledger(settings)
     git = Git(Path(settings.ledger))
-    made = _Listings(revisions, images)
+    names = Pseudonyms.load(settings.patient_key, make=True)
+    made = _Listings(revisions, images, names)
     git.fast_import(_code_and_data(made))
     data = git.run("rev-list", "--reverse", DATA).split()
     trees = [str(tree) for tree in git.ids(f"{commit}:data" for commit in data)]
@@ -93,7 +94,8 @@ def _commit(
 class _Listings:
     """The manifests of one revision after the other."""
 
-    def __init__(self, revisions: int, images: int) -> None:
+    def __init__(self, revisions: int, images: int, names: Pseudonyms) -> None:
+        self._names = names
         self._random = Random(0)  # noqa: S311 - no secret
         self._revisions, self._each = revisions, images // revisions
         self._batches: dict[str, list[Row]] = {}
@@ -126,7 +128,7 @@ class _Listings:
         )
         split = ("train", "train", "train", "train", "val", "test")[patient % 6]
         label = CLASSES[number % len(CLASSES)]
-        group = patient_group(f"patient-no-{patient}")
+        group = self._names.patient(f"patient-no-{patient}")
         return Row(id_, stored, source, batch, label, group, split, "axial", 512, 512, 8)
 
     def _withdraw(self) -> str:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from pipeline.bench.faults.cli import faults
+from pipeline.bench.reading import cli as reading_cli
 from pipeline.errors import BadInputError
 
 bench_app = typer.Typer(
@@ -14,6 +15,7 @@ bench_app = typer.Typer(
     no_args_is_help=True,
 )
 bench_app.command("faults")(faults)
+reading_cli.register(bench_app)
 console = Console(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]

@@ -36,7 +36,7 @@ def project_status(settings: Settings) -> dict[str, Any]:
         }
         facts["runs"] = _last_runs(running)
     if settings.landing.is_dir() and settings.state.is_dir():
-        facts["waiting_files"] = LocalIndex(settings.index_file).pending(settings.landing).count
+        facts["waiting_files"] = LocalIndex.of(settings).pending(settings.landing).count
     if settings.state.is_dir():
         ledger = Ledger(settings)
         if data := ledger.head(DATA):

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.gate import Compared
 from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.landing import scan
 from pipeline.ingest.quarantine import record_of
 from pipeline.ingest.run import IngestReport
 from pipeline.ledger.journal import Record
@@ -91,17 +92,24 @@ def split_table(report: IngestReport) -> Table:
 
 def quarantined_files(settings: Settings) -> list[dict[str, str]]:
     """Every quarantined file of the landing zone by name, with its reason."""
-    entries = LocalIndex(settings.index_file).entries().values()
-    return [
+    index = LocalIndex.of(settings)
+    # The index knows pseudonyms; what lies in the landing zone tells whose they are.
+    paths = {index.names.file(found.path): found.path for found in scan(settings.landing)[0]}
+    rows = [
         {
             "record": record_of(entry, set()).record,
-            "file": entry.path,
+            "file": _place(paths.get(entry.file, ""), entry.item),
             "reason": entry.reason,
             "detail": entry.detail,
         }
-        for entry in sorted(entries, key=lambda entry: entry.path)
+        for entry in index.entries()
         if entry.outcome == "quarantined"
     ]
+    return sorted(rows, key=lambda row: row["file"])
+
+
+def _place(path: str, item: int) -> str:
+    return f"{path or 'a file that is gone'}{f', image {item}' if item else ''}"
 
 
 def quarantine_table(rows: Sequence[dict[str, str]]) -> Table:

@@ -1,4 +1,4 @@
-"""`medloom data …`: data sets that need no download."""
+"""`medloom data …`: the project's images, and data sets that need no download."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +8,15 @@ from rich.console import Console
 
 from pipeline.errors import BadInputError
 
-data_app = typer.Typer(help="Data sets that need no download.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="The project's images, and data sets that need no download.", no_args_is_help=True
+)
 console = Console(stderr=True)
 
 
 @data_app.callback()
 def data() -> None:
-    """Data sets that need no download, with the truth of every image beside it."""
+    """What a project learns from, and data sets that need no download."""
 
 
 @data_app.command("make")

@@ -1,10 +1,8 @@
 """Give new images their group and split, and hold that the data set may be learned from."""
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from pipeline.errors import BadInputError
 from pipeline.ingest.canonical import Thumbnail
@@ -14,7 +12,6 @@ from pipeline.ingest.grouping import (
     Grouping,
     Member,
     group_images,
-    patient_group,
 )
 from pipeline.ingest.manifest import Row
 from pipeline.ingest.resolve import NewImage
@@ -40,8 +37,7 @@ def group_new(
         )
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
-        Member(id_, image.found.label, image.image.thumbnail, patient_of(image.found.path, config))
-        for id_, image in new.items()
+        Member(id_, image.label, image.image.thumbnail, image.group) for id_, image in new.items()
     ]
     splits = {row.group: row.split for row in rows}
     return group_images(fresh, old, splits, config.group_correlation)
@@ -58,7 +54,7 @@ def place_splits(
     book = _book(rows, config)
     labels: dict[str, Counter[str]] = defaultdict(Counter)
     for id_, component in grouping.components.items():
-        labels[component][new[id_].found.label] += 1
+        labels[component][new[id_].label] += 1
     for component in sorted(labels, key=lambda name: (-labels[name].total(), _hash(name))):
         if component not in splits:
             splits[component] = book.place(component, labels[component])
@@ -101,12 +97,6 @@ def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
     for (_, split), names in labels.items():
         book.add(names, split)
     return book
-
-
-def patient_of(path: str, config: IngestConfig) -> str:
-    """The group of the patient whom a file's name tells; "" when it tells none."""
-    match = re.search(config.patient_pattern, PurePosixPath(path).name)
-    return patient_group(match["patient"]) if match and match["patient"] else ""
 
 
 def _hash(name: str) -> str:

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from model.section import Section
 
@@ -20,9 +21,40 @@ class IngestConfig(Section):
     max_bytes: int = Field(
         default=268_435_456, ge=1024, description="largest source file, in bytes"
     )
+    max_unpacked_bytes: int = Field(
+        default=17_179_869_184, ge=1024, description="most bytes an archive may unfold to"
+    )
+    max_members: int = Field(default=50_000, ge=1, description="most files an archive may hold")
+    modalities: tuple[str, ...] = Field(
+        default=("CT", "CR", "DX", "MR", "US"),
+        description="DICOM modalities that are taken in",
+    )
+    ct_window: tuple[float, float] = Field(
+        default=(40.0, 400.0),
+        description="centre and width of what is shown of CT, in HU: soft tissue of the abdomen",
+    )
+    slice_axis: Literal["axial", "coronal", "sagittal"] = Field(
+        default="axial", description="view that a volume is cut into"
+    )
+    slice_from: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="first slice of a volume, as a share of its length"
+    )
+    slice_to: float = Field(
+        default=1.0, gt=0.0, le=1.0, description="end of a volume's slices, as a share"
+    )
+    slice_step: int = Field(default=1, ge=1, description="slices from one taken to the next")
+    npz_classes: tuple[str, ...] = Field(
+        default=(), description="class names by the numbers that an NPZ's labels use"
+    )
     max_aspect: float = Field(default=4.0, ge=1.0, description="longest side over shortest side")
     min_std: float = Field(
         default=2.0, ge=0.0, description="least standard deviation, in grey levels"
+    )
+    burnt_in_glyphs: int = Field(
+        default=5,
+        ge=0,
+        description="letter-like shapes in a row that are taken for burnt-in text; 0: not looked "
+        "for",
     )
     patient_pattern: str = Field(
         default=r"^(?P<patient>phantom-\d+)-",
@@ -60,6 +92,19 @@ class IngestConfig(Section):
         if "patient" not in groups:
             raise ValueError("the pattern needs a group (?P<patient>...)")
         return pattern
+
+    @field_validator("ct_window")
+    @classmethod
+    def _is_wide(cls, window: tuple[float, float]) -> tuple[float, float]:
+        if window[1] <= 1:
+            raise ValueError("the second number is the window's width in HU, and must be over 1")
+        return window
+
+    @model_validator(mode="after")
+    def _takes_a_slice(self) -> Self:
+        if self.slice_from >= self.slice_to:
+            raise ValueError("slice_from must be less than slice_to")
+        return self
 
     @property
     def shares(self) -> dict[str, float]:

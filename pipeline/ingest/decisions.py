@@ -1,6 +1,6 @@
-"""What persons decided about images: consent withdrawn, labels corrected. It binds every ingest.
+"""What persons decided about images: withdrawn, corrected, let in. It binds every ingest.
 
-Both lists lie on the data branch, so that each ingest on any machine has them. They hold hashes
+The lists lie on the data branch, so that each ingest on any machine has them. They hold hashes
 and group names alone: nothing in them tells who the patient is.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 WITHDRAWN_FILE = Path("data/withdrawn.csv")
 CORRECTED_FILE = Path("data/relabelled.csv")
+RELEASED_FILE = Path("data/released.csv")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,17 @@ def read_decisions(workspace: Path) -> tuple[Withdrawn, Corrections]:
         Withdrawn.parse(_read(workspace / WITHDRAWN_FILE)),
         Corrections.parse(_read(workspace / CORRECTED_FILE)),
     )
+
+
+def read_released(workspace: Path) -> frozenset[str]:
+    """Ids of images that a person let in although their looks spoke against it."""
+    lines = csv.DictReader(io.StringIO(_read(workspace / RELEASED_FILE)))
+    return frozenset(line["id"] for line in lines)
+
+
+def released_text(images: Iterable[str]) -> str:
+    """The list as CSV, sorted."""
+    return _csv(("id",), ((id_,) for id_ in sorted(images)))
 
 
 def _read(file: Path) -> str:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX, patient_group
+from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX
 
-__all__ = ["PATIENT_PREFIX", "PIXELS_PREFIX", "Grouping", "Member", "group_images", "patient_group"]
+__all__ = ["PATIENT_PREFIX", "PIXELS_PREFIX", "Grouping", "Member", "group_images"]
 
 _ROWS_AT_ONCE = 512
 
@@ -33,7 +33,8 @@ class Member:
         id: of the image.
         label: class; images of two classes are never compared.
         thumbnail: uint8 [S, S].
-        group: the group as known: of a written image its group, of a new one its patient's, or "".
+        group: the group as known: of a written image its group; of a new one its patient's, or a
+            group of its scan by which it begins, or "".
     """
 
     id: str
@@ -88,7 +89,12 @@ def group_images(
                 placed[member.id] = own
     kept = [m for label in sorted(fresh) for m in fresh[label] if m.id in placed]
     components = {member.id: forest.find(placed[member.id]) for member in kept}
-    groups = {member.id: member.group or components[member.id] for member in kept}
+    groups = {
+        member.id: member.group
+        if member.group.startswith(PATIENT_PREFIX)
+        else components[member.id]
+        for member in kept
+    }
     return Grouping(groups, components, bridges, tuple(forest.notes))
 
 
@@ -113,7 +119,7 @@ def _resembling(
         for row, alike in enumerate(block @ vectors.T > threshold, start):
             member = everyone[row]
             others = [everyone[i] for i in np.flatnonzero(alike).tolist() if i != row]
-            if member.group:
+            if member.group.startswith(PATIENT_PREFIX):
                 others = [o for o in others if not o.group.startswith(PATIENT_PREFIX)]
             yield member, others
 

@@ -1,33 +1,38 @@
 """The local index: which file of the landing zone became what. It may be lost at any time.
 
-It holds the source names, which no versioned file does, and lets the next ingest skip files that
-did not change. It is written after the ledger has accepted a revision; an ingest that finds no
-index reads the landing zone again and comes to the same outcomes.
+Files are called by pseudonyms (`pipeline.ingest.names`), since their names may be patients';
+whoever may read the landing zone can tell which is which. The index lets the next ingest skip files
+that did not change. It is written after the ledger has accepted a revision; an ingest that finds
+no index reads the landing zone again and comes to the same outcomes.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Self
 
 from pipeline.errors import BadInputError, TransientError
 from pipeline.ingest.landing import scan
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import TRANSIENT
+from pipeline.settings import Settings
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one file of the landing zone.
+    """What became of one file of the landing zone, or of one image in a file of several.
 
     Attributes:
-        path: relative to the landing zone, surrogate-escaped.
+        file: pseudonym of the path in the landing zone.
+        item: number of the image within the file, from 1; 0 of the file as a whole.
         size, mtime_ns: when it was read; another value means another file.
         outcome: ingested, duplicate or quarantined.
-        label: class by its folder, or "".
+        label: class, or "".
+        extension: of the name, as ".png", or "".
         source_sha256: of the file's bytes, or "" when it was not read.
         image_id: of its pixels, or "" when they were not decoded.
         reason, detail: of a quarantined file; no names in them.
@@ -35,17 +40,24 @@ class Entry:
         rules: hash of the ingest section that it was judged by.
     """
 
-    path: str
+    file: str
+    item: int
     size: int
     mtime_ns: int
     outcome: str
     label: str = ""
+    extension: str = ""
     source_sha256: str = ""
     image_id: str = ""
     reason: str = ""
     detail: str = ""
     batch: str = ""
     rules: str = ""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What it is called: file and item."""
+        return self.file, self.item
 
 
 @dataclass(frozen=True)
@@ -68,45 +80,66 @@ class LocalIndex:
         TransientError: it is locked by another process, or the disk is full.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, names: Pseudonyms) -> None:
+        self.file, self.names = file, names
 
-    def entries(self) -> dict[str, Entry]:
-        """All entries by path."""
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The index of a project.
+
+        Raises:
+            BadInputError: the key of the pseudonyms cannot be read.
+        """
+        return cls(settings.index_file, Pseudonyms.load(settings.patient_key, make=True))
+
+    def entries(self) -> list[Entry]:
+        """All entries, by file and item."""
         with self._open() as connection:
-            rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM files")  # noqa: S608
-            entries = (Entry(os.fsdecode(path), *rest) for path, *rest in rows)
-            return {entry.path: entry for entry in entries}
+            rows = connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM files ORDER BY file, item"  # noqa: S608
+            )
+            return [Entry(*row) for row in rows]
+
+    def of_path(self, path: str) -> list[Entry]:
+        """The entries of one file of the landing zone, by its path there."""
+        name = self.names.file(path)
+        return [entry for entry in self.entries() if entry.file == name]
 
     def record(self, entries: Iterable[Entry]) -> None:
-        """Remember entries, in one transaction; those that must be tried again are forgotten."""
-        rows = [(os.fsencode(entry.path), *astuple(entry)[1:]) for entry in entries]
-        reason = _COLUMNS.index("reason")
+        """Remember entries, in one transaction, in the place of all that is known of their files.
+
+        A file of which something must be tried again is forgotten.
+        """
+        entries = list(entries)
+        again = {entry.file for entry in entries if entry.reason in TRANSIENT}
         marks = ", ".join("?" * len(_COLUMNS))
         with self._open() as connection, connection:
-            connection.executemany("DELETE FROM files WHERE path = ?", [row[:1] for row in rows])
+            connection.executemany(
+                "DELETE FROM files WHERE file = ?", {(entry.file,) for entry in entries}
+            )
             connection.executemany(
                 f"INSERT INTO files VALUES ({marks})",  # noqa: S608 - question marks only
-                [row for row in rows if row[reason] not in TRANSIENT],
+                [astuple(entry) for entry in entries if entry.file not in again],
             )
 
-    def forget(self, paths: Iterable[str]) -> None:
+    def forget(self, entries: Iterable[Entry]) -> None:
         """Remove entries so that nothing of them stays in the file."""
         with self._open() as connection:
             connection.execute("PRAGMA secure_delete = ON")
             with connection:
                 connection.executemany(
-                    "DELETE FROM files WHERE path = ?", [(os.fsencode(path),) for path in paths]
+                    "DELETE FROM files WHERE file = ? AND item = ?",
+                    [entry.key for entry in entries],
                 )
 
     def pending(self, landing: Path) -> PendingFiles:
         """Files of the landing zone that are new or changed; nothing is opened."""
         with self._open() as connection:
-            known = set(connection.execute("SELECT path, size, mtime_ns FROM files"))
+            known = set(connection.execute("SELECT DISTINCT file, size, mtime_ns FROM files"))
         times = [
             found.arrived_ns / 1e9
             for found in scan(landing)[0]
-            if (os.fsencode(found.path), found.size, found.mtime_ns) not in known
+            if (self.names.file(found.path), found.size, found.mtime_ns) not in known
         ]
         return PendingFiles(len(times), min(times, default=None), max(times, default=None))
 
@@ -138,9 +171,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
             return
         connection.execute("DROP TABLE IF EXISTS files")
         connection.execute(
-            "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, "
-            "outcome TEXT, label TEXT, source_sha256 TEXT, image_id TEXT, reason TEXT, "
-            "detail TEXT, batch TEXT, rules TEXT)"
+            "CREATE TABLE files (file TEXT, item INTEGER, size INTEGER, mtime_ns INTEGER, "
+            "outcome TEXT, label TEXT, extension TEXT, source_sha256 TEXT, image_id TEXT, "
+            "reason TEXT, detail TEXT, batch TEXT, rules TEXT, PRIMARY KEY (file, item))"
         )
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 

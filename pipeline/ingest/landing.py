@@ -1,18 +1,24 @@
-"""The landing zone: `<landing>/<class>/**/<file>`, listed and read, and never changed."""
+"""The landing zone: `<landing>/<class>/**/<file>`, listed and read, and never changed.
+
+Archives, and files that a list names, may lie outside class folders (`pipeline.ingest.lists`).
+"""
 
 import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from pipeline.errors import BadInputError
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.synthetic import SIDECAR_SUFFIX
 
 CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_IGNORED_NAMES = ("thumbs.db", "desktop.ini")
+LIST_NAME = "medloom.csv"
+_IGNORED_NAMES = ("thumbs.db", "desktop.ini", "dicomdir", LIST_NAME)
 _IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
 
 
@@ -25,9 +31,11 @@ class Found:
         size, mtime_ns: by lstat.
         arrived_ns: when it came to lie here: a copy keeps the time of its original's last
             change, but the inode's own change time is the copy's.
-        label: the class, or "" when the entry is in no class folder.
+        label: the class by its folder or list, or "" when neither tells.
         refused: why it will not be opened, if so.
         sidecar: a sidecar file beside it says that the image is synthetic.
+        patient: who it is, as a list beside it says; "" when none does.
+        view: from which side, as a list beside it says; "" when none does.
     """
 
     path: str
@@ -37,6 +45,8 @@ class Found:
     refused: Refused | None = None
     sidecar: bool = False
     arrived_ns: int = 0
+    patient: str = field(default="", repr=False)
+    view: str = ""
 
 
 def scan(landing: Path) -> tuple[list[Found], int]:
@@ -60,8 +70,31 @@ def scan(landing: Path) -> tuple[list[Found], int]:
     return sorted(found, key=lambda entry: os.fsencode(entry.path)), ignored
 
 
-def read_stable(landing: Path, found: Found, max_bytes: int) -> bytes:
-    """The file's bytes, if it is the file that was listed and nobody wrote to it meanwhile.
+@contextmanager
+def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
+    """The file for reading, if it is the file that was listed and nobody writes to it meanwhile.
+
+    Raises:
+        Refused: growing or unreadable; also at the end, when what was read does not count.
+    """
+    listed = (found.size, found.mtime_ns)
+    try:
+        # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since it was listed.
+        handle = os.open(landing / found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Refused("growing", "the file went away while it was read") from None
+    except OSError as error:
+        raise _unreadable(error) from error
+    with os.fdopen(handle, "rb") as stream:
+        if _facts(stream) != listed:
+            raise _growing()
+        yield stream
+        if _facts(stream) != listed:
+            raise _growing()
+
+
+def read_whole(stream: IO[bytes], found: Found, max_bytes: int) -> bytes:
+    """All bytes of a file that `open_stable` opened.
 
     Raises:
         Refused: growing, unreadable or too-large.
@@ -69,20 +102,39 @@ def read_stable(landing: Path, found: Found, max_bytes: int) -> bytes:
     if found.size > max_bytes:
         raise Refused("too-large", f"{found.size} bytes; allowed are {max_bytes}")
     try:
-        # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since it was listed.
-        handle = os.open(landing / found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as stream:
-            data = stream.read(max_bytes + 1)
-            after = os.fstat(stream.fileno())
-    except FileNotFoundError:
-        raise Refused("growing", "the file went away while it was read") from None
+        data = stream.read(max_bytes + 1)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise Refused("unreadable", f"the file cannot be read: {reason}") from error
-    listed = (found.size, found.mtime_ns)
-    if (after.st_size, after.st_mtime_ns) != listed or len(data) != found.size:
-        raise Refused("growing", "the file was being written while it was read; it is tried again")
+        raise _unreadable(error) from error
+    if len(data) != found.size:
+        raise _growing()
     return data
+
+
+def label_of(path: str) -> str:
+    """The class that the first folder of a path names.
+
+    Raises:
+        Refused: its name is not allowed.
+    """
+    label = path.partition("/")[0].strip().lower()
+    if not CLASS_NAME.fullmatch(label):
+        detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
+        raise Refused("bad-class", detail)
+    return label
+
+
+def _facts(stream: IO[bytes]) -> tuple[int, int]:
+    status = os.fstat(stream.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _unreadable(error: OSError) -> Refused:
+    reason = error.strerror or type(error).__name__
+    return Refused("unreadable", f"the file cannot be read: {reason}")
+
+
+def _growing() -> Refused:
+    return Refused("growing", "the file was being written while it was read; it is tried again")
 
 
 def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
@@ -110,9 +162,9 @@ def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
 
 def _look(path: str, status: os.stat_result, sidecar: bool) -> Found:
     label, refused = "", _special(status.st_mode)
-    if refused is None:
+    if refused is None and "/" in path:
         try:
-            label = _label(path)
+            label = label_of(path)
         except Refused as error:
             refused = error
     return Found(
@@ -127,17 +179,6 @@ def _special(mode: int) -> Refused | None:
     if not stat.S_ISREG(mode):
         return Refused("special-file", "a pipe, socket or device; allowed are regular files")
     return None
-
-
-def _label(path: str) -> str:
-    folder, slash, _ = path.partition("/")
-    if not slash:
-        raise Refused("no-class", "the file lies in no class folder; put it into <class>/")
-    label = folder.strip().lower()
-    if not CLASS_NAME.fullmatch(label):
-        detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
-        raise Refused("bad-class", detail)
-    return label
 
 
 def _is_ignored(name: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, order=True)
@@ -28,10 +28,13 @@ class Row:
         label: class name.
         group: patient or near-duplicate group; never crosses splits.
         split: train, val or test; written once.
-        view: axial, coronal, sagittal or unknown.
+        view: axial, coronal, sagittal, oblique or unknown.
         width, height: pixels, as stored.
         bits: 8 or 16.
         version: of this row format.
+        modality: as DICOM calls it, or "".
+        spacing: of the source, millimetres between rows and between columns, as "0.7x0.7"; or "".
+        window: what became black and white, in words; "" when the grey levels are the file's own.
     """
 
     id: str
@@ -46,6 +49,9 @@ class Row:
     height: int
     bits: int
     version: int = FORMAT_VERSION
+    modality: str = ""
+    spacing: str = ""
+    window: str = ""
 
     @property
     def path(self) -> Path:

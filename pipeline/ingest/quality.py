@@ -1,15 +1,16 @@
 """Which decoded images are worth learning from."""
 
+from pipeline.ingest.burnt_in import glyphs_in_a_row
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.refusal import Refused
 
 
 def check_quality(pixels: Pixels, config: IngestConfig) -> None:
-    """Refuse an image [H, W] that is too small, too long, empty or flat.
+    """Refuse an image [H, W] that is too small, too long, empty or flat, or shows text.
 
     Raises:
-        Refused: too-small, too-long, all-black, constant or low-contrast.
+        Refused: too-small, too-long, all-black, constant, low-contrast or burnt-in.
     """
     height, width = pixels.shape
     short, long = sorted((height, width))
@@ -31,4 +32,11 @@ def check_quality(pixels: Pixels, config: IngestConfig) -> None:
             "low-contrast",
             f"grey levels {low} to {high} with standard deviation {spread:.2f}; allowed is >= "
             f"{config.min_std:g}",
+        )
+    most = config.burnt_in_glyphs
+    if most and (glyphs := glyphs_in_a_row(pixels)) >= most:
+        raise Refused(
+            "burnt-in",
+            f"{glyphs} shapes like letters stand in a row: the pixels may show who the patient is. "
+            "Mask the text; or if it is none, set ingest.burnt_in_glyphs higher, or to 0",
         )

@@ -1,18 +1,14 @@
 """The versioned record of what was not taken in: no names, only what a person needs to act."""
 
 import csv
-import hashlib
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pipeline.ingest.index import Entry
 from pipeline.ingest.refusal import TRANSIENT
 
 QUARANTINE_FILE = Path("data/quarantine.csv")
-_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 @dataclass(frozen=True, order=True)
@@ -20,7 +16,7 @@ class QuarantineRecord:
     """One refused file.
 
     Attributes:
-        record: first 12 hex of the file's sha256, or of its path's when it was not read.
+        record: first 12 hex of the file's sha256, or of its pseudonym when it was not read.
         label: class, or "" when it is none of the project's.
         extension: of the name, as ".png", or "".
         bytes: size of the file.
@@ -71,12 +67,10 @@ def read_quarantine(workspace: Path) -> list[QuarantineRecord]:
 
 def record_of(entry: Entry, allowed: set[str]) -> QuarantineRecord:
     """One entry's record; a class outside `allowed` is not named."""
-    path = os.fsencode(entry.path)
-    extension = PurePosixPath(entry.path).suffix.lower()
     return QuarantineRecord(
-        record=(entry.source_sha256 or hashlib.sha256(path).hexdigest())[:12],
+        record=(entry.source_sha256 or entry.file)[:12],
         label=entry.label if entry.label in allowed else "",
-        extension=extension if _EXTENSION.fullmatch(extension) else "",
+        extension=entry.extension,
         bytes=entry.size,
         reason=entry.reason,
         detail=entry.detail,

@@ -1,43 +1,79 @@
 """From what was seen in each file to what becomes of it: new, known, duplicate or quarantined."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
 
 from pipeline.ingest.decisions import Corrections, Withdrawn
 from pipeline.ingest.examine import Image, Look
 from pipeline.ingest.index import Entry
 from pipeline.ingest.landing import Found
 from pipeline.ingest.manifest import Row
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import RELATIVE, Refused
 
 _NOBODY, _NONE = Withdrawn(), Corrections({})
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """An image that the manifest does not have, and the first file that holds it."""
+    """An image that the manifest does not have, of the first file that holds it.
+
+    Attributes:
+        image: as decoded.
+        label: its class.
+        group: of its patient, or of its scan, as far as they are told; or "".
+        source_sha256: of the file, or of the archive's member.
+    """
 
     image: Image
-    found: Found
+    label: str
+    group: str
     source_sha256: str
 
 
 def reusable(
-    entries: Mapping[str, Entry], files: Iterable[Found], known: Mapping[str, Row], rules: str
-) -> dict[str, Entry]:
-    """Entries of the index that still hold, so that their files need not be opened."""
+    entries: Iterable[Entry],
+    files: Iterable[Found],
+    known: Mapping[str, Row],
+    rules: str,
+    names: Pseudonyms,
+    released: Collection[str] = (),
+) -> dict[str, list[Entry]]:
+    """By path, the entries of files about which all of them still hold: those need no opening.
+
+    Args:
+        entries: of the index.
+        files: as listed now.
+        known: manifest rows by image id.
+        rules: hash of the configuration.
+        names: pseudonyms of the entries.
+        released: ids of images that a person let in.
+    """
+    by_file: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_file[entry.file].append(entry)
     kept = {}
     for found in files:
-        entry = entries.get(found.path)
-        if entry and (entry.size, entry.mtime_ns) == (found.size, found.mtime_ns):
-            if entry.outcome == "quarantined":
-                holds = entry.rules == rules and entry.reason not in RELATIVE
-            else:
-                holds = entry.image_id in known
-            if holds:
-                kept[found.path] = entry
+        remembered = by_file.get(names.file(found.path))
+        if remembered and all(_holds(entry, found, known, rules, released) for entry in remembered):
+            kept[found.path] = remembered
     return kept
+
+
+def _holds(
+    entry: Entry, found: Found, known: Mapping[str, Row], rules: str, released: Collection[str]
+) -> bool:
+    if (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+        return False
+    if entry.outcome == "quarantined":
+        open_again = entry.reason in RELATIVE or entry.image_id in released
+        return entry.rules == rules and not open_again
+    return entry.image_id in known and found.label in ("", entry.label)
 
 
 def resolve(
@@ -45,11 +81,12 @@ def resolve(
     remembered: Collection[Entry],
     known: Mapping[str, Row],
     rules: str,
+    names: Pseudonyms,
     *,
     withdrawn: Withdrawn = _NOBODY,
     corrections: Corrections = _NONE,
 ) -> tuple[list[Entry], dict[str, NewImage]]:
-    """Decide on every file looked at, in order of path.
+    """Decide on everything looked at, in order of path and item.
 
     Two files with the same pixels are one image: the first is ingested, others are duplicates. In
     folders of two classes they are a conflict, since one label must be wrong, and an image that is
@@ -61,37 +98,39 @@ def resolve(
         remembered: entries of the unchanged files.
         known: manifest rows by image id.
         rules: hash of the configuration.
-        withdrawn: images that never come back.
+        names: pseudonyms for the entries.
+        withdrawn: images and patients that never come back.
         corrections: an image in the folder of a class that it was corrected from counts as in its
             class of today.
 
     Returns:
         An entry for each look, without its batch, and the new images by id.
     """
+    describe = partial(_entry, names=names, rules=rules)
     looks = [_in_class(_corrected(look, known, corrections), known) for look in looks]
     labels = _labels(looks)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
     entries = []
     for look in looks:
-        found, image = look.found, look.result
-        if isinstance(image, Refused):
-            entries.append(quarantined(_entry(look, rules), image))
+        image, entry = look.result, describe(look)
+        if _is_withdrawn(look, withdrawn):
+            entries.append(quarantined(replace(entry, image_id=""), no_consent()))
             continue
-        if image.id in withdrawn.images or look.source_sha256 in withdrawn.sources:
-            entries.append(quarantined(_entry(look, rules), no_consent()))
+        if isinstance(image, Refused):
+            entries.append(quarantined(entry, image))
             continue
         row = known.get(image.id)
-        under = {row.label, found.label} if row else labels[image.id]
+        under = {row.label, look.label} if row else labels[image.id]
         if len(under) > 1:
-            entries.append(quarantined(_entry(look, rules), _conflict(under, row)))
+            entries.append(quarantined(entry, _conflict(under, row)))
         elif image.id in claimed or (row and row.source_sha256 != look.source_sha256):
-            entries.append(replace(_entry(look, rules), outcome="duplicate"))
+            entries.append(replace(entry, outcome="duplicate"))
         else:
             claimed.add(image.id)
-            entries.append(_entry(look, rules))
+            entries.append(entry)
             if row is None and isinstance(image, Image):
-                new[image.id] = NewImage(image, found, look.source_sha256)
+                new[image.id] = NewImage(image, look.label, look.group, look.source_sha256)
     return entries, new
 
 
@@ -106,16 +145,29 @@ def quarantined(entry: Entry, refused: Refused) -> Entry:
     return replace(entry, outcome="quarantined", reason=refused.reason, detail=refused.detail)
 
 
-def _entry(look: Look, rules: str) -> Entry:
+def _is_withdrawn(look: Look, withdrawn: Withdrawn) -> bool:
+    if look.group in withdrawn.groups:
+        return True
+    if isinstance(look.result, Refused):
+        return False
+    # Of a file of several images one may be withdrawn: the file's hash tells nothing of the others.
+    by_source = not look.item and look.source_sha256 in withdrawn.sources
+    return by_source or look.result.id in withdrawn.images
+
+
+def _entry(look: Look, names: Pseudonyms, rules: str) -> Entry:
     found = look.found
+    extension = PurePosixPath(found.path).suffix.lower()
     return Entry(
-        path=found.path,
+        file=names.file(found.path),
+        item=look.item,
         size=found.size,
         mtime_ns=found.mtime_ns,
         outcome="ingested",
-        label=found.label,
+        label=found.label or look.label,
+        extension=extension if _EXTENSION.fullmatch(extension) else "",
         source_sha256=look.source_sha256,
-        image_id="" if isinstance(look.result, Refused) else look.result.id,
+        image_id=look.result.image_id if isinstance(look.result, Refused) else look.result.id,
         rules=rules,
     )
 
@@ -124,15 +176,15 @@ def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -
     """The look, in its image's class of today when its folder is one that a person corrected."""
     if isinstance(look.result, Refused) or (row := known.get(look.result.id)) is None:
         return look
-    if look.found.label not in corrections.earlier.get(row.id, ()):
+    if look.label not in corrections.earlier.get(row.id, ()):
         return look
-    return replace(look, found=replace(look.found, label=row.label))
+    return replace(look, label=row.label)
 
 
 def _in_class(look: Look, known: Mapping[str, Row]) -> Look:
     """The look, refused when its folder is none of the classes that the project has."""
     classes = sorted({row.label for row in known.values()})
-    if isinstance(look.result, Refused) or not classes or look.found.label in classes:
+    if isinstance(look.result, Refused) or not classes or look.label in classes:
         return look
     detail = (
         f"the folder is none of this project's classes: {', '.join(classes)}; a new class needs a "
@@ -146,7 +198,7 @@ def _labels(looks: Iterable[Look]) -> dict[str, set[str]]:
     labels: dict[str, set[str]] = defaultdict(set)
     for look in looks:
         if not isinstance(look.result, Refused):
-            labels[look.result.id].add(look.found.label)
+            labels[look.result.id].add(look.label)
     return labels
 
 

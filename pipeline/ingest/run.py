@@ -6,23 +6,26 @@ ingest finds the images in the manifest.
 """
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.datasets import PHANTOM_FILE
 from pipeline.errors import BadInputError
-from pipeline.ingest.arrange import check_groups, group_new, patient_of, place_splits
+from pipeline.ingest.arrange import check_groups, group_new, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.decisions import read_decisions
-from pipeline.ingest.examine import Progress, examine_all
+from pipeline.ingest.decisions import read_decisions, read_released
+from pipeline.ingest.examine import Examiner, Progress, examine_all
 from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import Found, scan
+from pipeline.ingest.lists import apply_lists
 from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.names import Pseudonyms, check_key, write_key_id
+from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
@@ -37,18 +40,20 @@ class IngestReport:
 
     Attributes:
         batch: name of the new batch, or None when no image is new.
-        seen: files in the landing zone = ingested + duplicate + quarantined.
+        files: in the landing zone.
+        seen: images in those files, and files that are none = ingested + duplicate + quarantined.
         new: images of the new batch.
-        ingested, duplicate, quarantined: files now in the landing zone, by outcome.
-        ignored: hidden, system and sidecar files, not counted in seen.
+        ingested, duplicate, quarantined: of what was seen, by outcome.
+        ignored: hidden, system, list and sidecar files, not counted in files.
         read: files that were opened; the others have not changed since an earlier ingest.
-        reasons: quarantined files by reason.
+        reasons: what is quarantined, by reason.
         images, groups: of the whole manifest after this ingest, by class and split.
         notes: sentences a person should read.
         entries: what became of each file, for `LocalIndex.record`.
     """
 
     batch: str | None
+    files: int
     seen: int
     new: int
     ingested: int
@@ -69,6 +74,7 @@ def ingest(
     index: LocalIndex,
     config: IngestConfig,
     *,
+    workers: int = 0,
     on_progress: Progress | None = None,
 ) -> IngestReport:
     """Take in what is new in the landing zone, as one batch in the workspace.
@@ -79,26 +85,35 @@ def ingest(
             also what persons decided (`pipeline.ingest.decisions`).
         index: what is known of the landing zone; read here, and not written.
         config: thresholds.
+        workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
         on_progress: called as (files done, files to read).
 
     Raises:
-        BadInputError: no landing zone, missing thumbnails, an oversized group, or a split without
-            a class. Nothing is written then.
+        BadInputError: no landing zone, another key of the patients' pseudonyms, missing
+            thumbnails, an oversized group, or a split without a class. Nothing is written then.
     """
+    names = index.names
     rows = read_manifest(workspace)
     known = {row.id: row for row in rows}
     withdrawn, corrections = read_decisions(workspace)
+    released = read_released(workspace)
+    check_key(workspace, names)
     files, ignored = scan(landing)
-    files = [_consented(file, withdrawn.groups, config) for file in files]
-    remembered = reusable(index.entries(), files, known, config.rules)
+    files = [
+        _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
+    ]
+    remembered = reusable(index.entries(), files, known, config.rules, names, released)
     changed = [file for file in files if file.path not in remembered]
+    kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
-        looks = examine_all(landing, changed, rows, config, Path(store), on_progress)
+        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released)
+        looks = examine_all(examiner, changed, known, workers=workers, on_progress=on_progress)
         entries, new = resolve(
             looks,
-            list(remembered.values()),
+            kept,
             known,
             config.rules,
+            names,
             withdrawn=withdrawn,
             corrections=corrections,
         )
@@ -109,22 +124,40 @@ def ingest(
         added = _rows(new, grouping, rows, config)
         if added:
             _check(rows + added, entries, config)
+            if not (workspace / PHANTOM_FILE).exists():
+                write_key_id(workspace, names, (row.group for row in added))
             _store(workspace, Path(store), added, new)
     batches = {row.id: row.batch for row in rows + added}
-    entries = [_finish(entry, grouping, batches) for entry in entries] + list(remembered.values())
-    entries.sort(key=lambda entry: os.fsencode(entry.path))
+    entries = [_finish(entry, grouping, batches) for entry in entries] + kept
+    entries.sort(key=lambda entry: entry.key)
     if added:
         classes = {row.label for row in rows + added}
         write_quarantine(workspace, quarantine_records(entries, classes))
     return _report(
-        entries, added, rows + added, ignored=ignored, read=len(changed), notes=grouping.notes
+        entries,
+        added,
+        rows + added,
+        files=len(files),
+        ignored=ignored,
+        read=len(changed),
+        notes=grouping.notes,
     )
 
 
-def _consented(found: Found, groups: Collection[str], config: IngestConfig) -> Found:
-    """The file, refused unopened when its name tells a patient who withdrew consent."""
-    refused = groups and patient_of(found.path, config) in groups
-    return replace(found, refused=no_consent()) if refused else found
+def _consented(
+    found: Found, groups: Collection[str], names: Pseudonyms, config: IngestConfig
+) -> Found:
+    """The file, refused unopened when its name or a list tells a patient who withdrew consent."""
+    if not groups:
+        return found
+    told = found.patient or patient_in_name(found.path, config)
+    return replace(found, refused=no_consent()) if names.patient(told) in groups else found
+
+
+def _sources(rows: Iterable[Row]) -> dict[str, str]:
+    """sha256 of a source file -> the id of the one image that it became."""
+    counts = Counter(row.source_sha256 for row in rows)
+    return {row.source_sha256: row.id for row in rows if counts[row.source_sha256] == 1}
 
 
 def _rows(
@@ -140,13 +173,16 @@ def _rows(
             sha256=new[id_].image.sha256,
             source_sha256=new[id_].source_sha256,
             batch=f"b{earlier + 1:04d}-{content[:8]}",
-            label=new[id_].found.label,
+            label=new[id_].label,
             group=grouping.groups[id_],
             split=splits[id_],
-            view="unknown",
+            view=new[id_].image.view,
             width=new[id_].image.width,
             height=new[id_].image.height,
             bits=new[id_].image.bits,
+            modality=new[id_].image.modality,
+            spacing=new[id_].image.spacing,
+            window=new[id_].image.window,
         )
         for id_ in sorted(splits)
     ]
@@ -194,6 +230,7 @@ def _report(
     added: Sequence[Row],
     rows: Sequence[Row],
     *,
+    files: int,
     ignored: int,
     read: int,
     notes: tuple[str, ...],
@@ -202,6 +239,7 @@ def _report(
     reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
     return IngestReport(
         batch=added[0].batch if added else None,
+        files=files,
         seen=len(entries),
         new=len(added),
         ingested=outcomes["ingested"],

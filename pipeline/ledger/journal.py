@@ -35,6 +35,7 @@ Action = Literal[
     "withdrawn",
     "purged",
     "relabelled",
+    "released",
 ]
 VERDICTS = ("promoted", "inconclusive", "rejected", "awaiting")
 """The gate's decisions; `awaiting` would promote, and waits for a person."""

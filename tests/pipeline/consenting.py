@@ -215,10 +215,10 @@ class Clinic:
 def files_showing(folder: Path, pixels: Grey) -> list[str]:
     """Files below a folder that hold these pixels, as bytes or as anything that resembles them."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return [str(file.relative_to(folder)) for file in files if _shows(_bytes(file), pixels)]
+    return [str(file.relative_to(folder)) for file in files if _shows(content_of(file), pixels)]
 
 
-def _bytes(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
     """What a file holds: nothing when it is gone, as SQLite's side files are when a database that
     DVC had open is closed, whenever Python collects it."""
     try:

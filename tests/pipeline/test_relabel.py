@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from pipeline import relabel as correcting
 from pipeline import tasks, withdraw_cli
 from pipeline.errors import BadInputError, NothingNewError
-from pipeline.ingest.grouping import patient_group
 from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.manifest import Row
+from pipeline.ingest.names import phantom_group
 from pipeline.ledger.ledger import Ledger
 from pipeline.planning import RetrainConfig, make_plan
 from pipeline.relabel import Relabelling, read_corrections, relabel
@@ -23,7 +23,7 @@ from tests.pipeline.consenting import Clinic
 from tests.pipeline.ingest.pictures import put
 
 NAME = "phantom-00001"
-GROUP = patient_group(NAME)
+GROUP = phantom_group(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_file_in_the_old_folder_is_no_conflict_and_undoes_nothing(
     put(clinic.settings.landing / "cyst" / "phantom-00005-b.png", _file(clinic, "stone", 5))
     report = tasks.ingest(clinic.settings)
     assert report.reasons == {"conflict": 1}
-    found = LocalIndex(clinic.settings.index_file).entries()[f"cyst/{NAME}-a.png"]
+    (found,) = LocalIndex.of(clinic.settings).of_path(f"cyst/{NAME}-a.png")
     assert found.outcome == "ingested"
 
 

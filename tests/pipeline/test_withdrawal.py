@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from pipeline import tasks, withdraw_cli, withdrawal
 from pipeline.errors import BadInputError, NothingNewError, TransientError
 from pipeline.ingest.decisions import WITHDRAWN_FILE
-from pipeline.ingest.grouping import patient_group
 from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.names import phantom_group
 from pipeline.ledger.journal import BRANCH
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
@@ -27,7 +27,7 @@ from tests.pipeline.consenting import Clinic, files_showing
 from tests.pipeline.ingest.pictures import encode, picture, put
 
 PATIENT, NAME = 1, "phantom-00001"
-GROUP = patient_group(NAME)
+GROUP = phantom_group(NAME)
 FEW = RetrainConfig(min_new_images=50, quiet_minutes=5.0, max_wait_hours=24.0)
 
 
@@ -170,10 +170,10 @@ def test_it_never_comes_back_from_the_landing_zone(without: Clinic) -> None:
     without.admit("cyst", 20)
     without.settings.index_file.unlink()
     report = tasks.ingest(without.settings)
-    reasons = {e.path: e.reason for e in report.entries if e.outcome == "quarantined"}
-    assert reasons == dict.fromkeys(
-        (f"cyst/{NAME}-a.png", "stone/copy.bmp", f"stone/{NAME}-b.png"), "withdrawn"
-    )
+    reasons = {e.file: e.reason for e in report.entries if e.outcome == "quarantined"}
+    paths = (f"cyst/{NAME}-a.png", "stone/copy.bmp", f"stone/{NAME}-b.png")
+    names = LocalIndex.of(without.settings).names
+    assert reasons == {names.file(path): "withdrawn" for path in paths}
     assert report.new == 1
     assert without.ledger.read(without.data, str(WITHDRAWN_FILE))
     assert tasks.ingest(without.settings).read == 0  # remembered, not read at every ingest
@@ -278,8 +278,7 @@ def test_after_a_purge_no_file_shows_the_image(without: Clinic) -> None:
     assert len(files_showing(state, picture(3))) > 3  # another patient's image is still there
     assert without.journal.records[-1].details["objects"] == list(purged.objects)
     assert (without.shelf.folder / purged.runs[0] / "evaluation" / "evaluation.json").exists()
-    entries = LocalIndex(settings.index_file).entries()
-    assert f"cyst/{NAME}-a.png" not in entries
+    assert LocalIndex.of(settings).of_path(f"cyst/{NAME}-a.png") == []
     assert (settings.landing / "cyst" / f"{NAME}-a.png").exists()
     with without.ledger.workspace(DATA, settings.workspaces / "look") as work:
         work.dvc.run("pull", "--quiet")

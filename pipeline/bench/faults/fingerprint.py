@@ -37,11 +37,11 @@ class Fingerprint:
     def of(cls, settings: Settings, registry: tuple[str, ...] = ()) -> "Fingerprint":
         """Look at the stores of a project whose remote is a folder."""
         ledger = Ledger(settings)
-        entries = LocalIndex(settings.index_file).entries()
+        entries = LocalIndex.of(settings).entries()
         return cls(
             branches=dict(_branches(ledger)),
             objects=tuple(sorted(_files(Path(settings.remote)))),
-            index=tuple((path, e.outcome, e.batch) for path, e in sorted(entries.items())),
+            index=tuple((e.file, e.outcome, e.batch) for e in entries),
             decisions=tuple(_decision(r.model_dump()) for r in Journal(ledger).records),
             registry=registry,
             leftovers=tuple(sorted(_leftovers(settings))),

@@ -140,9 +140,10 @@ def _wait_until_quiet(api: "AirflowApi") -> None:
 def _unjudged(settings: Settings, files: list[str]) -> Iterator[str]:
     """Files whose image no verdict's data revision holds."""
     ledger = Ledger(settings)
-    revisions, entries = Revisions(ledger), LocalIndex(settings.index_file).entries()
+    revisions, index = Revisions(ledger), LocalIndex.of(settings)
+    images = {entry.file: entry.image_id for entry in index.entries()}
     learned = {r.data for r in Journal(ledger).records if r.action in VERDICTS}
     held = {row.id for commit in learned for row in revisions.rows(commit)}
     for file in files:
-        if file not in entries or entries[file].image_id not in held:
+        if images.get(index.names.file(file)) not in held:
             yield file

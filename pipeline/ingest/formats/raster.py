@@ -12,6 +12,7 @@ What is decided here, once:
 """
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageChops, ImageOps
@@ -21,6 +22,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats.decoded import Decoded, Pixels
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.synthetic import is_marked
@@ -31,14 +33,14 @@ _BITS_PER_SAMPLE = 258  # TIFF tag
 _COLOUR = ("RGB", "RGBA", "LA", "CMYK")
 
 
-def decode(data: bytes, max_pixels: int) -> Decoded:
-    """Decode one file; see `pipeline.ingest.formats.decode`."""
+def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """The one image of a file; see `pipeline.ingest.formats.decode`."""
     try:
-        return _decode(data, max_pixels)
+        yield _decode(data, config.max_pixels)
     except Refused:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many("more pixels than the reader opens", max_pixels) from error
+        raise _too_many("more pixels than the reader opens", config.max_pixels) from error
     except EOFError as error:
         raise _truncated() from error
     # A damaged file makes Pillow's parsers raise whatever they stumble on (OSError, SyntaxError,

@@ -19,7 +19,7 @@ from pipeline.audit.uses import Uses, find_uses
 from pipeline.bench.audit_history import Made, make_history
 from pipeline.errors import BadInputError
 from pipeline.ingest.canonical import image_id
-from pipeline.ingest.names import patient_group
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ledger.journal import VERDICTS, Journal, champions
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.settings import Settings
@@ -85,7 +85,7 @@ def test_uses_are_what_brute_force_finds(scale: tuple[Settings, Made], listings:
     for image in (*made.images[:3], *made.withdrawn):
         _hold(find_uses(settings, image), settings, listings, {"id": image})
     for patient in made.patients[:6]:
-        group = patient_group(patient)
+        group = Pseudonyms.load(settings.patient_key).patient(patient)
         _hold(find_uses(settings, patient), settings, listings, {"group": group})
         _hold(find_uses(settings, group), settings, listings, {"group": group})
     row = next(iter(listings[0].values()))[0]

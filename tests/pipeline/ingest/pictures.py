@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.index import LocalIndex
+from pipeline.ingest.index import Entry, LocalIndex
+from pipeline.ingest.landing import scan
+from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.run import IngestReport, ingest
 
 Grey = NDArray[np.uint8]
+NAMES = Pseudonyms(b"a key of the tests, and of nothing else")
 CLASSES = ("cyst", "stone", "normal", "tumor")
 
 
@@ -79,7 +82,7 @@ class Project:
     def __init__(self, folder: Path, config: IngestConfig | None = None) -> None:
         self.landing = folder / "landing"
         self.workspace = folder / "workspace"
-        self.index = LocalIndex(folder / "index.sqlite")
+        self.index = LocalIndex(folder / "index.sqlite", NAMES)
         self.config = config or IngestConfig()
         self.landing.mkdir()
         self.workspace.mkdir()
@@ -93,4 +96,13 @@ class Project:
 
     def reasons(self, report: IngestReport) -> dict[str, str]:
         """Reason by path, of the quarantined files."""
-        return {e.path: e.reason for e in report.entries if e.outcome == "quarantined"}
+        return {
+            path: entry.reason
+            for path, entry in self.by_path(report).items()
+            if entry.outcome == "quarantined"
+        }
+
+    def by_path(self, report: IngestReport) -> dict[str, Entry]:
+        """Entry by path in the landing zone; of a file of several images the last one."""
+        paths = {NAMES.file(found.path): found.path for found in scan(self.landing)[0]}
+        return {paths[entry.file]: entry for entry in report.entries}

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from pipeline.ingest.canonical import image_id
-from pipeline.ingest.formats import Decoded, decode
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.formats import Decoded
+from pipeline.ingest.formats import decode as decode_all
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.synthetic import SYNTHETIC_MARK, is_marked
 from tests.pipeline.ingest.pictures import encode, picture
@@ -17,6 +19,12 @@ from tests.pipeline.ingest.pictures import encode, picture
 LIMIT = 1_000_000
 GREY = picture(1)
 DEEP = GREY.astype(np.uint16) * 257 + 3
+
+
+def decode(data: bytes, limit: int) -> Decoded:
+    (one,) = decode_all(data, IngestConfig(max_pixels=limit))
+    assert isinstance(one, Decoded)
+    return one
 
 
 def refused(data: bytes, limit: int = LIMIT) -> Refused:
@@ -137,7 +145,7 @@ def test_exif_orientation_is_applied() -> None:
             "an animated GIF; allowed are PNG, JPEG, TIFF, BMP",
         ),
         (encode(GREY, "WEBP"), "unsupported-format", "WebP"),
-        (bytes(128) + b"DICM" + bytes(64), "unsupported-format", "DICOM"),
+        (bytes(128) + b"DICM" + bytes(64), "no-pixels", "DICOM"),
         (
             encode(GREY, "TIFF", save_all=True, append_images=[Image.fromarray(GREY.T)]),
             "multi-frame",

@@ -5,10 +5,13 @@ import numpy as np
 
 from pipeline.ingest.canonical import thumbnail
 from pipeline.ingest.formats import Pixels
-from pipeline.ingest.grouping import Grouping, Member, group_images, patient_group
+from pipeline.ingest.grouping import Grouping, Member, group_images
+from pipeline.ingest.names import Pseudonyms
 from tests.pipeline.ingest.pictures import between, picture, sibling
 
 THRESHOLD = 0.96
+
+NAMES = Pseudonyms(b"a key of the tests, and of nothing else")
 
 
 def member(pixels: Pixels, label: str = "cyst", group: str = "") -> Member:
@@ -51,7 +54,7 @@ def test_classes_are_never_joined() -> None:
 
 
 def test_patients_are_their_own_groups_even_when_they_look_alike() -> None:
-    base, ann, bob = picture(1), patient_group("ann"), patient_group("bob")
+    base, ann, bob = picture(1), NAMES.patient("ann"), NAMES.patient("bob")
     one, two = member(base, group=ann), member(sibling(base, 1), group=bob)
     far = member(picture(9), group=ann)
     found = run([one, two, far])
@@ -70,7 +73,7 @@ def test_a_new_image_joins_the_written_group_it_resembles() -> None:
 
 
 def test_a_patient_that_resembles_a_written_group_shares_its_split_and_keeps_its_name() -> None:
-    base, ann = picture(1), patient_group("ann")
+    base, ann = picture(1), NAMES.patient("ann")
     near, far = member(sibling(base, 1), group=ann), member(picture(5), group=ann)
     found = run([near, far], [member(base, group="pixels-old")], {"pixels-old": "test"})
     assert found.groups == {near.id: ann, far.id: ann}
@@ -78,7 +81,7 @@ def test_a_patient_that_resembles_a_written_group_shares_its_split_and_keeps_its
 
 
 def test_an_image_of_a_patient_that_resembles_another_split_is_a_bridge() -> None:
-    base, ann = picture(1), patient_group("ann")
+    base, ann = picture(1), NAMES.patient("ann")
     old = [member(base, group="pixels-old"), member(picture(5), group=ann)]
     new, other = member(sibling(base, 1), group=ann), member(picture(6), group=ann)
     found = run([new, other], old, {"pixels-old": "test", ann: "train"})

@@ -7,29 +7,47 @@ import pytest
 
 from pipeline.errors import BadInputError
 from pipeline.ingest.index import Entry, LocalIndex, PendingFiles
-from tests.pipeline.ingest.pictures import put
+from tests.pipeline.ingest.pictures import NAMES, put
 
 
-def entry(path: str, outcome: str = "ingested", reason: str = "") -> Entry:
-    return Entry(path, 1, 2, outcome, "cyst", "s", "i", reason, "d", "b", "r")
+def entry(path: str, outcome: str = "ingested", reason: str = "", item: int = 0) -> Entry:
+    name = NAMES.file(path)
+    return Entry(name, item, 1, 2, outcome, "cyst", ".png", "s", "i", reason, "d", "b", "r")
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> LocalIndex:
-    return LocalIndex(tmp_path / "state" / "index.sqlite")
+    return LocalIndex(tmp_path / "state" / "index.sqlite", NAMES)
 
 
 def test_entries_come_back_with_odd_names(index: LocalIndex) -> None:
-    entries = [entry("cyst/new\nline '\".png"), entry(os.fsdecode(b"cyst/\xff.png")), entry("ü")]
-    index.record(entries)
-    index.record(entries[:1])
-    assert index.entries() == {e.path: e for e in entries}
+    odd = ["cyst/new\nline '\".png", os.fsdecode(b"cyst/\xff.png"), "ü"]
+    index.record(entry(path) for path in odd)
+    index.record([entry(odd[0])])
+    assert index.entries() == sorted((entry(path) for path in odd), key=lambda e: e.key)
+    assert index.of_path(odd[1]) == [entry(odd[1])]
+
+
+def test_no_name_of_a_file_is_in_it(index: LocalIndex) -> None:
+    index.record([entry("cyst/Jane Doe.png")])
+    assert b"Jane" not in index.file.read_bytes()
+
+
+def test_a_file_of_several_images_is_remembered_as_a_whole(index: LocalIndex) -> None:
+    index.record([entry("a.zip", item=1), entry("a.zip", item=2), entry("b")])
+    index.record([entry("a.zip", item=1)])
+    assert {(e.file, e.item) for e in index.entries()} == {
+        (NAMES.file("a.zip"), 1), (NAMES.file("b"), 0),
+    }  # fmt: skip
+    index.record([entry("a.zip", item=1), entry("a.zip", "quarantined", "growing", item=2)])
+    assert [e.file for e in index.entries()] == [NAMES.file("b")]
 
 
 def test_what_must_be_tried_again_is_forgotten(index: LocalIndex) -> None:
     index.record([entry("a"), entry("b")])
     index.record([entry("a", "quarantined", "growing"), entry("b", "quarantined", "conflict")])
-    assert list(index.entries()) == ["b"]
+    assert index.of_path("a") == []
+    assert len(index.of_path("b")) == 1
 
 
 def test_pending_counts_new_and_changed_files(index: LocalIndex, tmp_path: Path) -> None:
@@ -38,10 +56,13 @@ def test_pending_counts_new_and_changed_files(index: LocalIndex, tmp_path: Path)
     for name, seconds in times.items():
         os.utime(put(landing / "cyst" / name, b"x"), (seconds, seconds))
     put(landing / "cyst" / ".hidden", b"x")
-    index.record([Entry("cyst/b", 1, 200 * 10**9, "ingested"), Entry("cyst/c", 9, 0, "ingested")])
+    b, c = (NAMES.file(f"cyst/{name}") for name in "bc")
+    index.record([Entry(b, 0, 1, 200 * 10**9, "ingested"), Entry(c, 0, 9, 0, "ingested")])
     pending = index.pending(landing)
     assert pending.count == 2
-    index.record(Entry(f"cyst/{n}", 1, s * 10**9, "ingested") for n, s in times.items())
+    index.record(
+        Entry(NAMES.file(f"cyst/{n}"), 0, 1, s * 10**9, "ingested") for n, s in times.items()
+    )
     assert index.pending(landing) == PendingFiles(0, None, None)
 
 
@@ -66,5 +87,5 @@ def test_a_file_that_is_no_index_says_to_delete_it(index: LocalIndex) -> None:
 def test_whoever_opens_a_new_index_at_once_finds_the_same_one(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number in range(20):
-            index = LocalIndex(tmp_path / f"{number}.sqlite")
-            assert list(pool.map(lambda _, index=index: index.entries(), range(8))) == [{}] * 8
+            index = LocalIndex(tmp_path / f"{number}.sqlite", NAMES)
+            assert list(pool.map(lambda _, index=index: index.entries(), range(8))) == [[]] * 8

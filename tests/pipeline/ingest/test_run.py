@@ -18,7 +18,16 @@ from pipeline.ingest.quarantine import read_quarantine
 from pipeline.ingest.run import ingest
 from pipeline.ingest.synthetic import SYNTHETIC_MARK
 from pipeline.processed import SPLITS
-from tests.pipeline.ingest.pictures import Project, between, encode, fill, picture, put, sibling
+from tests.pipeline.ingest.pictures import (
+    NAMES,
+    Project,
+    between,
+    encode,
+    fill,
+    picture,
+    put,
+    sibling,
+)
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -122,7 +131,7 @@ def test_each_hostile_file_is_quarantined_and_the_landing_zone_untouched(
     assert report.reasons == dict(sorted(Counter(expected.values()).items()))
     assert (report.new, report.seen, report.ignored) == (12, 12 + len(expected), 1)
     assert snapshot(project.landing) == before
-    details = {e.path: e.detail for e in report.entries}
+    details = {path: entry.detail for path, entry in project.by_path(report).items()}
     assert "animated GIF" in details["cyst/film.gif"]
     assert "1x1" in details["cyst/dot.png"]
 
@@ -165,7 +174,7 @@ def test_the_same_pixels_in_another_container_are_a_duplicate(project: Project) 
     fill(project.landing)
     put(project.landing / "cyst" / "again.tiff", encode(sibling(picture(0), 0), "TIFF"))
     report = project.ingest()
-    outcomes = {e.path: e.outcome for e in report.entries}
+    outcomes = {path: entry.outcome for path, entry in project.by_path(report).items()}
     assert outcomes["cyst/0-0.png"] == "ingested"
     assert outcomes["cyst/again.tiff"] == "duplicate"
     assert (report.new, report.duplicate) == (12, 1)
@@ -384,7 +393,7 @@ def test_a_patient_pattern_needs_its_group(pattern: str) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real images are not on this machine")
 def test_kidney_ct_passes_by_default(tmp_path: Path) -> None:
-    index = LocalIndex(tmp_path / "index.sqlite")
+    index = LocalIndex(tmp_path / "index.sqlite", NAMES)
     report = ingest(SHARED / "kidney-ct", tmp_path, index, IngestConfig())
     assert (report.new, report.duplicate, report.quarantined) == (5374, 0, 0)
     groups = {label: sum(splits.values()) for label, splits in report.groups.items()}

@@ -1,0 +1,95 @@
+"""How many files a second ingest looks at, beside decoding alone."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.examine import Examiner, examine_all
+from pipeline.ingest.landing import scan
+from pipeline.ingest.names import Pseudonyms
+
+_PROCESSES = 2
+_NAMES = Pseudonyms(b"files of a benchmark, which are nobody's")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Files a second over two processes, each the best of its rounds, taken in turn.
+
+    Attributes:
+        files, side: how many, and their height and width.
+        bare: opened and decoded by Pillow, nothing else.
+        ingest: read, hashed, decoded, judged, and written in the canonical form.
+    """
+
+    files: int
+    side: int
+    bare: float
+    ingest: float
+
+    @property
+    def ratio(self) -> float:
+        """Of ingest to bare decoding."""
+        return self.ingest / self.bare
+
+
+def measure_speed(
+    files: int, side: int, folder: Path, say: Callable[[str], None], rounds: int = 3
+) -> Speed:
+    """Make files and time both ways of reading them.
+
+    Args:
+        files: PNG files, 8-bit grey, textured like a CT slice so that they compress like one.
+        side: height and width, pixels.
+        folder: for the files; empty.
+        say: told what comes next.
+        rounds: of each, in turn.
+    """
+    landing, store = folder / "landing", folder / "store"
+    say("making files")
+    make_files(landing / "cyst", files, side)
+    store.mkdir()
+    found, _ = scan(landing)
+    paths = [str(landing / one.path) for one in found]
+    bare, ingest = [], []
+    examiner = Examiner(landing, IngestConfig(), _NAMES, store)
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_decode, paths[:32], chunksize=4))  # they start, and import
+        for number in range(rounds):
+            say(f"round {number + 1} of {rounds}")
+            started = time.perf_counter()
+            list(pool.map(_decode, paths, chunksize=16))
+            bare.append(files / (time.perf_counter() - started))
+            started = time.perf_counter()
+            looks = examine_all(examiner, found, {}, workers=_PROCESSES)
+            ingest.append(files / (time.perf_counter() - started))
+            if any(not look.source_sha256 for look in looks):
+                raise AssertionError("a file was not read")
+    return Speed(files, side, max(bare), max(ingest))
+
+
+def make_files(folder: Path, count: int, side: int) -> None:
+    """Soft shapes on black with noise in the body, as CT slices are."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:side, :side] / side - 0.5
+    body = (rows / 0.33) ** 2 + (columns / 0.45) ** 2 < 1
+    for number in range(count):
+        coarse = Image.fromarray(rng.integers(40, 160, (12, 12), dtype=np.uint8))
+        organs = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+        noise = rng.normal(0, 6, (side, side)).astype(np.float32)
+        pixels = np.where(body, np.clip(organs + noise, 0, 255), 0).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:06d}.png")
+
+
+def _decode(path: str) -> int:
+    with Image.open(path) as image:
+        image.load()
+        return image.width

@@ -1,0 +1,48 @@
+"""The benchmarks of reading, small; and half a minute of damaged files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.bench.reading.fuzz import damage, fuzz
+from pipeline.bench.reading.samples import samples
+from pipeline.bench.reading.speed import measure_speed
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.examine import Examiner, Look
+from pipeline.ingest.landing import scan
+from pipeline.ingest.refusal import Refused
+from tests.pipeline.ingest.pictures import NAMES
+
+
+def test_every_sample_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "landing" / "cyst").mkdir(parents=True)
+    (tmp_path / "store").mkdir()
+    for name, content in samples().items():
+        (tmp_path / "landing" / "cyst" / name).write_bytes(content)
+    look = Examiner(tmp_path / "landing", IngestConfig(), NAMES, tmp_path / "store")
+    for found in scan(tmp_path / "landing")[0]:
+        looks: list[Look] = [one for one, _ in look(found)]
+        assert looks
+        reasons = [one.result for one in looks if isinstance(one.result, Refused)]
+        assert reasons == [], found.path
+
+
+def test_damage_is_the_same_for_a_seed_and_does_damage() -> None:
+    content = samples()["grey.png"]
+    made = [damage(content, np.random.default_rng(seed)) for seed in range(50)]
+    assert made == [damage(content, np.random.default_rng(seed)) for seed in range(50)]
+    assert len(set(made)) > 45
+    assert sum(one == content for one in made) < 5
+
+
+def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) -> None:
+    found = fuzz(0.5, 0, tmp_path)
+    assert found.wrong == {}
+    assert found.files >= 128
+    assert found.outcomes["taken"] > 10
+    assert len(found.outcomes) > 5, "damage of many kinds is refused for many reasons"
+
+
+def test_speed_is_measured(tmp_path: Path) -> None:
+    found = measure_speed(64, 64, tmp_path, lambda _: None, rounds=1)
+    assert 0 < found.ratio < 1.5

@@ -1,0 +1,159 @@
+"""Archives: what is in them is taken, and no hostile one gets anywhere."""
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from pipeline.ingest.archives import members
+from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.formats.sniff import SNIFF_BYTES, sniff
+from pipeline.ingest.manifest import read_manifest
+from pipeline.ingest.refusal import Refused
+from tests.pipeline.ingest.dicoms import ct_values, slice_of, to_bytes
+from tests.pipeline.ingest.pictures import Project, encode, picture, put
+
+Files = dict[str, bytes]
+
+
+def zipped(files: Files | Iterable[tuple[str | zipfile.ZipInfo, bytes]]) -> bytes:
+    stream = io.BytesIO()
+    pairs = files.items() if isinstance(files, dict) else files
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in pairs:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tarred(files: Files, mode: str = "w:gz") -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def listed(data: bytes, config: IngestConfig | None = None) -> dict[str, str]:
+    """Reason by path, "" for a member that is handed out."""
+    kind = sniff(data[:SNIFF_BYTES])
+    return {
+        member.path: member.content.reason if isinstance(member.content, Refused) else ""
+        for member in members(io.BytesIO(data), kind, config or IngestConfig())
+    }
+
+
+def refused(data: bytes, config: IngestConfig | None = None) -> str:
+    with pytest.raises(Refused) as caught:
+        listed(data, config)
+    return caught.value.reason
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path, IngestConfig(allow_missing=True))
+
+
+def three() -> Files:
+    return {
+        "stone/a/1.png": encode(picture(1)),
+        "cyst/2.dcm": to_bytes(slice_of(ct_values(picture(2)), PatientID="A")),
+        "cyst/readme.txt": b"hello\n",
+        "__MACOSX/cyst/._2.dcm": b"x",
+        "cyst/.DS_Store": b"x",
+    }
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_members_are_taken_into_the_classes_of_their_folders(kind: str, project: Project) -> None:
+    mode = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
+    data = zipped(three()) if kind == "zip" else tarred(three(), mode[kind])
+    put(project.landing / f"export.{kind}", data)
+    before = (project.landing / f"export.{kind}").stat().st_mtime_ns
+    report = project.ingest()
+    assert (report.files, report.seen, report.new) == (1, 3, 2)
+    assert report.reasons == {"not-an-image": 1}
+    rows = read_manifest(project.workspace)
+    assert sorted(row.label for row in rows) == ["cyst", "stone"]
+    assert (project.landing / f"export.{kind}").stat().st_mtime_ns == before
+    again = project.ingest()
+    assert (again.read, again.seen, again.reasons) == (0, 3, report.reasons)
+
+
+def test_in_a_class_folder_the_folder_is_the_class(project: Project) -> None:
+    put(project.landing / "stone" / "a.zip", zipped({"x/1.png": encode(picture(1))}))
+    put(project.landing / "b.zip", zipped({"1.png": encode(picture(2))}))
+    report = project.ingest()
+    assert [row.label for row in read_manifest(project.workspace)] == ["stone"]
+    assert report.reasons == {"no-class": 1}
+
+
+def test_one_compressed_file_is_that_file(project: Project) -> None:
+    data = gzip.compress(to_bytes(slice_of(ct_values(picture(3)))))
+    put(project.landing / "cyst" / "a.dcm.gz", data)
+    assert project.ingest().new == 1
+
+
+def test_paths_that_leave_the_archive_links_and_devices_are_refused() -> None:
+    link = zipfile.ZipInfo("cyst/link.png")
+    link.external_attr = 0o120777 << 16
+    data = zipped(
+        [("../../etc/passwd", b"x"), ("/abs.png", b"x"), ("C:\\a.png", b"x"),
+         ("a\\..\\..\\b", b"x"),         ("cyst/ok.png", b"x"), (link, b"/etc/passwd")]
+    )  # fmt: skip
+    found = listed(data)
+    assert [why for path, why in found.items() if "ok" not in path and "link" not in path] == [
+        "unsafe-path"
+    ] * 4
+    assert (found["cyst/ok.png"], found["cyst/link.png"]) == ("", "symlink")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, kind in (("s", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE), ("f", tarfile.FIFOTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+        info = tarfile.TarInfo("../x.png")
+        archive.addfile(info)
+    assert listed(stream.getvalue()) == {
+        "s": "symlink", "h": "symlink", "f": "special-file", "../x.png": "unsafe-path",
+    }  # fmt: skip
+
+
+def test_bombs_are_not_unfolded() -> None:
+    zeros = b"\0" * 5_000_000
+    config = IngestConfig(max_bytes=1_000_000, max_unpacked_bytes=20_000_000)
+    assert listed(zipped({"a": zeros}), config) == {"a": "too-large"}
+    many = {f"{n}": zeros[:900_000] for n in range(30)}
+    assert refused(zipped(many), config) == "archive-bomb"
+    assert refused(tarred(many), config) == "archive-bomb"
+    assert listed(gzip.compress(b"\0" * 30_000_000), config) == {"": "too-large"}
+    thousands = {f"{n}.txt": b"" for n in range(101)}
+    assert refused(zipped(thousands), IngestConfig(max_members=100)) == "too-many-members"
+    assert refused(tarred(thousands), IngestConfig(max_members=100)) == "too-many-members"
+
+
+def test_damaged_and_locked_archives_are_refused_as_a_whole(project: Project) -> None:
+    good = {f"cyst/{n}.png": encode(picture(n)) for n in range(5)}
+    assert refused(zipped(good)[:-30]) == "corrupt"
+    assert refused(tarred(good)[:-200]) == "corrupt"
+    broken = bytearray(zipped(good))
+    broken[60] ^= 255
+    assert refused(bytes(broken)) == "corrupt"
+    locked = bytearray(zipped({"a.png": b"x"}))
+    locked[6] |= 1
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    assert refused(bytes(locked)) == "encrypted"
+    put(project.landing / "cut.tar.gz", tarred(good)[:-200])
+    report = project.ingest()
+    assert (report.seen, report.new, report.reasons) == (1, 0, {"corrupt": 1})
+
+
+def test_archives_in_archives_and_empty_ones_are_refused(project: Project) -> None:
+    put(project.landing / "a.zip", zipped({"cyst/b.zip": zipped({"1.png": encode(picture(1))})}))
+    put(project.landing / "none.zip", zipped({}))
+    assert project.ingest().reasons == {"empty": 1, "nested-archive": 1}
