@@ -61,7 +61,8 @@ def ingest_table(report: IngestReport) -> Group:
     """Counts of an ingest, and images and groups by class and split."""
     facts: dict[str, Any] = {
         "batch": report.batch or "none: no image is new",
-        "files seen": report.seen,
+        "files": report.files,
+        "seen in them": report.seen,
         "ingested": f"{report.ingested} ({report.new} new)",
         "duplicate": report.duplicate,
         "quarantined": report.quarantined,

@@ -35,7 +35,6 @@ class Died:
 class _Pool(Generic[T, R]):
     function: Callable[[T], R]
     workers: int
-    seconds: Callable[[T], float]
 
     def __enter__(self) -> "_Pool[T, R]":
         self._executor = ProcessPoolExecutor(
@@ -73,7 +72,7 @@ def run_apart(
     left = deque(tasks)
     while left:
         doubtful: list[T] = []
-        with _Pool(function, min(workers, len(left)), seconds) as pool:
+        with _Pool(function, min(workers, len(left))) as pool:
             handed: deque[tuple[T, Future[R]]] = deque()
             while left or handed:
                 try:
@@ -92,7 +91,7 @@ def run_apart(
 
 def _alone(function: Callable[[T], R], task: T, seconds: Callable[[T], float]) -> R | Died:
     """One call in a process of its own: whether it is this one that brings processes down."""
-    with _Pool(function, 1, seconds) as pool:
+    with _Pool(function, 1) as pool:
         try:
             return pool.submit(task).result(timeout=seconds(task))
         except BrokenProcessPool:

@@ -254,5 +254,5 @@ def no_class() -> Refused:
 
 
 def _patience(found: Found) -> float:
-    """Seconds that a file may take: the slowest decoders give over 1 MB a second."""
+    """Seconds that a file may take: generous, as other work may run beside."""
     return 60.0 + found.size / 2e5
