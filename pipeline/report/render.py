@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline import scores
 from pipeline.gate import Verdict
-from pipeline.processed import SPLITS
-from pipeline.report.facts import ReportFacts, SplitCount
+from pipeline.report.facts import ReportFacts
 from pipeline.report.limits import MISUSES, USES, limits
 from pipeline.report.page import environment, inline_file, number, share
+from pipeline.report.split_table import split_table
 from pipeline.report.words import CHAPTERS, SHARES, Words
 from pipeline.scores import Evaluation, Figure
 
@@ -66,7 +66,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             findings=_findings(facts.evaluation) if facts.evaluation else [],
-            table=_split_table(facts.splits),
+            table=split_table(facts.splits),
             limits=limits(facts),
             uses=USES,
             misuses=MISUSES,
@@ -206,17 +206,3 @@ def _findings(evaluation: Evaluation) -> list[dict[str, Any]]:
         for (metric, label), figure in found.items()
         if metric.endswith(f"_{scores.PREVALENCE}")
     ]
-
-
-def _split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:
-    """One row a class and a last one of sums: (images, groups) of each split in order."""
-    counts = {(row.label, row.split): (row.images, row.groups) for row in splits}
-    rows: list[dict[str, Any]] = [
-        {"label": label, "cells": [counts.get((label, split), (0, 0)) for split in SPLITS]}
-        for label in sorted({row.label for row in splits})
-    ]
-    if rows:
-        columns = zip(*(row["cells"] for row in rows), strict=True)
-        sums = [(sum(i for i, _ in column), sum(g for _, g in column)) for column in columns]
-        rows.append({"label": "all", "cells": sums})
-    return rows
