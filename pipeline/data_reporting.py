@@ -20,6 +20,7 @@ from PIL import Image
 from pipeline import tasks
 from pipeline.changes import changes, find_revision, previous, revision_time, subject
 from pipeline.errors import BadInputError
+from pipeline.gate import GateConfig
 from pipeline.ingest.canonical import read_thumbnails
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.decisions import read_decisions
@@ -42,7 +43,7 @@ from pipeline.stages.preprocess import PreprocessConfig
 
 Tell = Callable[[str, int, int], None]
 T = TypeVar("T")
-STRIP = 10  # images of a large group
+STRIP = 8  # images of a large group
 _CORRECTED = 16  # relabelled images that are shown
 
 
@@ -217,6 +218,7 @@ def _facts(
         levels=levels,
         groups=counts.group_facts(rows),
         group_correlation=ingest.group_correlation,
+        least_groups=load_section(tasks.PARAMS, "gate", GateConfig).min_groups,
         leak=leak,
         refusals_of=aside.source,
         refusals=tuple(refusal for refusal, _ in aside.refusals),

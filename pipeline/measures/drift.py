@@ -1,12 +1,13 @@
 """Whether images that came later differ from those that were there: each figure with its floor.
 
 Images of one patient are alike, so whole groups are what chance could have dealt otherwise. The
-floor is what the same figure reaches when all groups, old and new, are dealt anew into as many:
-a permutation test over groups. A group that has old and new images counts as two, whose likeness
-makes the test say less, never more.
+floor is what the same figure reaches when they are dealt anew, a permutation test: groups that are
+old or new alone are mixed, as many of each, and of a group that has old and new images a coin says
+which are called new.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,17 +60,25 @@ class Deals:
     @classmethod
     def of(cls, groups: NDArray[np.str_], is_new: NDArray[np.bool_], seed: int = 0) -> "Deals":
         """Deal the groups of images [N], of which `is_new` [N] came later."""
-        names = np.char.add(groups.astype(str), np.where(is_new, " new", " old"))
+        names = np.char.add(np.where(is_new, "new ", "old "), groups.astype(str))
         known, unit = np.unique(names, return_inverse=True)
-        truly = np.char.endswith(known, " new")
+        group, truly = np.char.partition(known, " ")[:, 2], np.char.startswith(known, "new ")
+        members = [np.flatnonzero(group == name) for name in np.unique(group)]
+        twins = np.array([both for both in members if len(both) == 2], np.int64).reshape(-1, 2)
+        single = np.array([only[0] for only in members if len(only) == 1], np.int64)
         rng = np.random.default_rng([seed, len(known)])
-        dealt = np.stack([truly, *(rng.permutation(truly) for _ in range(DEALS))])
+        dealt = np.tile(truly, (1 + DEALS, 1))
+        dealt[1:, single] = rng.permuted(dealt[1:, single], axis=1)
+        coins = rng.random((DEALS, len(twins))) < 0.5
+        dealt[1:, twins[:, 0]], dealt[1:, twins[:, 1]] = coins, ~coins
         return cls(unit, np.bincount(unit).astype(np.float64), dealt.astype(np.float64))
 
 
-def few_groups(old: int, new: int) -> bool:
-    """Whether so few groups can be dealt in so few ways that no floor can be had."""
-    return math.comb(old + new, new) < LEAST_DEALS
+def few_deals(old: Collection[str], new: Collection[str]) -> bool:
+    """Whether groups, by name, can be dealt in so few ways that no floor can be had."""
+    twins, single = set(old) & set(new), set(old) ^ set(new)
+    ways: int = 2 ** len(twins) * math.comb(len(single), len(single - set(old)))
+    return ways < LEAST_DEALS
 
 
 def kernel_shift(features: Values, deals: Deals, level: float) -> Shift:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.data.facts import Groups, Levels, Tally
 
@@ -70,6 +71,8 @@ def draw_groups(groups: Groups) -> bytes:
         axes = figure.subplots()
         bars = axes.bar(names, counts, color=_COLOURS[0], width=0.8)
         axes.bar_label(bars, labels=[str(count) if count else "" for count in counts], fontsize=7)
+        axes.set_xlim(-0.6, max(len(names), 5) - 0.4)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("images in a group")
         axes.set_ylabel("groups")
         _plain(axes, "y")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 
 from pipeline.ingest.canonical import Thumbnail
-from pipeline.ingest.leak import Leak, leaks
+from pipeline.ingest.leak import Leak, Pair, leaks
 from pipeline.ingest.manifest import Row
 from pipeline.ingest.names import PATIENT_PREFIX
 from pipeline.processed import SPLITS
@@ -14,6 +14,8 @@ from pipeline.report.facts import SplitCount
 
 LARGEST = 5
 """Groups that the page shows images of."""
+PAIRS = 4
+"""Pairs of a class, each of two other groups."""
 
 
 def split_counts(rows: Sequence[Row]) -> tuple[SplitCount, ...]:
@@ -66,6 +68,7 @@ def group_facts(rows: Iterable[Row]) -> Groups:
                 images=len(members[group]),
             )
             for group in ordered[:LARGEST]
+            if len(members[group]) > 1
         ),
     )
 
@@ -74,10 +77,16 @@ def leak_facts(
     rows: Sequence[Row], thumbnails: Mapping[str, Thumbnail], threshold: float
 ) -> tuple[ClassLeak, ...]:
     """How near test images are to training images, for each class that has both."""
-    return tuple(_class_leak(leak, threshold) for leak in leaks(rows, thumbnails, shown=6))
+    groups = {row.id: row.group for row in rows}
+    return tuple(
+        _class_leak(leak, threshold, groups) for leak in leaks(rows, thumbnails, shown=len(rows))
+    )
 
 
-def _class_leak(leak: Leak, threshold: float) -> ClassLeak:
+def _class_leak(leak: Leak, threshold: float, groups: Mapping[str, str]) -> ClassLeak:
+    nearest: dict[tuple[str, str], Pair] = {}  # of two groups, or one pair of scans fills the page
+    for pair in leak.pairs:
+        nearest.setdefault((groups[pair.held_out], groups[pair.trained]), pair)
     return ClassLeak(
         label=leak.label,
         tested=len(leak.nearest),
@@ -89,7 +98,7 @@ def _class_leak(leak: Leak, threshold: float) -> ClassLeak:
         neighbours_by_image=int((leak.nearest_by_image > threshold).sum()),
         pairs=tuple(
             LeakPair(correlation=pair.correlation, tested=pair.held_out, trained=pair.trained)
-            for pair in leak.pairs
+            for pair in list(nearest.values())[:PAIRS]
         ),
     )
 

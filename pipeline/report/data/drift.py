@@ -11,7 +11,7 @@ from model.extractors import ExtractorConfig, metric_name
 from model.features import extract
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.manifest import Row
-from pipeline.measures.drift import DEALS, Deals, Shift, few_groups, kernel_shift, mean_shift
+from pipeline.measures.drift import DEALS, Deals, Shift, few_deals, kernel_shift, mean_shift
 from pipeline.measures.side import LEAST_IMAGES
 from pipeline.report.data.facts import Drift, DriftProtocol, Measured
 from pipeline.report.data.sample import spread
@@ -77,6 +77,7 @@ def drift_facts(
             new=len(new),
             old_groups=_groups(old),
             new_groups=_groups(new),
+            both_groups=len({row.group for row in old} & {row.group for row in new}),
             why_not=_why_not(old, new),
             kernel=measured.get((label, "kernel")),
             intensity=measured.get((label, "intensity")),
@@ -90,7 +91,7 @@ def _why_not(old: Sequence[Row], new: Sequence[Row]) -> str:
     for what, rows in (("there before", old), ("added", new)):
         if len(rows) < LEAST_IMAGES:
             return f"too few images: {len(rows)} {what}, needed are {LEAST_IMAGES}"
-    if few_groups(_groups(old), _groups(new)):
+    if few_deals(*({row.group for row in rows} for rows in (old, new))):
         return "too few groups: chance could have dealt them in a handful of ways only"
     return ""
 

@@ -113,6 +113,7 @@ class Drift(Section):
     new: int = Field(description="images added")
     old_groups: int
     new_groups: int
+    both_groups: int = Field(description="groups with old and new images")
     why_not: str = Field(default="", description="why nothing was measured, if so")
     kernel: Measured | None = None
     intensity: Measured | None = None
@@ -142,6 +143,7 @@ class DataFacts(Section):
         gone: images of this revision whose consent was withdrawn since: counted, neither shown
             nor measured.
         group_correlation: above it, images are neighbouring slices.
+        least_groups: test groups of a class below which the gate says nothing of it.
         refusals_of: where the list of refusals comes from: the local index, or the revision.
         duplicates: None where this machine's local index knows none of the files.
         changes: since the revision that it is compared with; None when there is none.
@@ -166,6 +168,7 @@ class DataFacts(Section):
     levels: tuple[Levels, ...]
     groups: Groups
     group_correlation: float
+    least_groups: int
     leak: tuple[ClassLeak, ...]
     refusals_of: str
     refusals: tuple[Refusal, ...]

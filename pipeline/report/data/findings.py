@@ -43,9 +43,26 @@ def _leak(facts: DataFacts) -> Iterator[Finding]:
     if facts.leak and not leaking:
         yield (
             "yes",
-            "No test image resembles a training image as much as neighbouring slices do: the "
-            f"highest correlation is {max(leak.highest for leak in facts.leak):.3f}, and theirs "
-            f"begins at {facts.group_correlation:g}.",
+            "No test image resembles a training image of its class as much as neighbouring slices "
+            f"do: correlations reach {max(leak.highest for leak in facts.leak):.3f}, and theirs "
+            f"begin at {facts.group_correlation:g}.",
+        )
+    if untold := facts.groups.count - facts.groups.patients:
+        yield (
+            "maybe",
+            f"Of {untold} of {facts.groups.count} groups nobody told the patient: they are made "
+            "by likeness or scan, and two unlike scans of one patient may lie in two splits.",
+        )
+    few = [
+        f"{row.label} ({row.groups})"
+        for row in facts.splits
+        if row.split == "test" and 0 < row.groups < facts.least_groups
+    ]
+    if few:
+        yield (
+            "maybe",
+            f"Fewer than {facts.least_groups} test groups of {', '.join(few)}: figures of such a "
+            "class are rough, and the gate judges none of them by itself.",
         )
 
 
@@ -59,14 +76,14 @@ def _drift(facts: DataFacts) -> Iterator[Finding]:
     if drifted:
         yield (
             "maybe",
-            "Added images differ from those that were there by more than chance would make them, "
-            f"of {', '.join(drifted)}.",
+            f"Of {', '.join(drifted)}, added images differ from those that were there by more than "
+            "chance would have it.",
         )
     elif measured:
         yield (
             "yes",
-            "Added images differ from those that were there by no more than chance, of "
-            f"{', '.join(one.label for one in measured)}.",
+            f"Of {', '.join(one.label for one in measured)}, added images differ from those that "
+            "were there by no more than chance, as far as their groups can tell.",
         )
 
 
