@@ -24,7 +24,8 @@ from pipeline.report.data.facts import Duplicate, Refusal
 MOST_LOOKED_AT = 60
 """Refused images that are drawn."""
 _DECODED = BY_LOOKS | {"bridge", "conflict"}
-_TEXT = "burnt-in"
+_UNSURE = ("burnt-in", "low-contrast")
+"""Text was found, or would be too faint to be found."""
 _FEW_GLYPHS = 3
 """Letter-like shapes in a row from which a refused image is a mosaic, whatever its reason."""
 
@@ -107,5 +108,5 @@ def look_again(
 
 
 def shows_text(pixels: Pixels, reason: str) -> bool:
-    """Whether a refused image may show letters: it was refused for it, or was never asked."""
-    return reason == _TEXT or glyphs_in_a_row(pixels) >= _FEW_GLYPHS
+    """Whether a refused image may show letters; most were refused before anybody looked."""
+    return reason in _UNSURE or glyphs_in_a_row(pixels) >= _FEW_GLYPHS
