@@ -1,7 +1,8 @@
 """The form in which an image is kept: its identity, its stored file, its thumbnail."""
 
 import hashlib
-import io
+import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pipeline.ingest.manifest import RAW_FOLDER
 
 Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SUB, _GREY = 1, 0  # PNG's filter type and colour type
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
 
@@ -26,10 +29,30 @@ def image_id(pixels: Pixels) -> str:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """A greyscale PNG of 8 or 16 bits without metadata; the same bytes every time."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", compress_level=6)
-    return stream.getvalue()
+    """A greyscale PNG of 8 or 16 bits without metadata; the same bytes every time.
+
+    Written here, as no library lets one choose filter and strategy: each pixel less its left
+    neighbour, then run lengths and Huffman codes. CT takes as little space so as in Pillow's
+    default, in a tenth of the time (`medloom bench ingest`).
+    """
+    height, width = pixels.shape
+    step = pixels.itemsize
+    raw = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    filtered = np.empty((height, 1 + raw.shape[1]), np.uint8)
+    filtered[:, 0] = _SUB
+    filtered[:, 1 : 1 + step] = raw[:, :step]
+    np.subtract(raw[:, step:], raw[:, :-step], out=filtered[:, 1 + step :])
+    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    packed = deflate.compress(filtered.data) + deflate.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8 * step, _GREY, 0, 0, 0)
+    chunks = (b"IHDR", head), (b"IDAT", packed), (b"IEND", b"")
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
 
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
