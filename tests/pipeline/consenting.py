@@ -182,8 +182,8 @@ class Clinic:
         settings, record = self.settings, self.judge(action)
         key = record.run_key
         with self.ledger.workspace(f"run/{key}", settings.workspaces / key / "all") as work:
-            work.dvc.run("repro", "--quiet", "--pull")
-            work.dvc.run("push", "--quiet", *tasks.STAGES)
+            work.dvc.run("repro", "--pull")
+            work.dvc.run("push", *tasks.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             arrays = sorted((work.folder / "data" / "processed").glob("*/images.npy"))
             pixels = np.concatenate([np.load(file) for file in arrays])
