@@ -43,6 +43,10 @@ class IngestConfig(Section):
         default=1.0, gt=0.0, le=1.0, description="end of a volume's slices, as a share"
     )
     slice_step: int = Field(default=1, ge=1, description="slices from one taken to the next")
+    add_classes: tuple[str, ...] = Field(
+        default=(),
+        description="classes that may come although the project began without them",
+    )
     npz_classes: tuple[str, ...] = Field(
         default=(), description="class names by the numbers that an NPZ's labels use"
     )

@@ -116,6 +116,7 @@ def ingest(
             names,
             withdrawn=withdrawn,
             corrections=corrections,
+            add_classes=config.add_classes,
         )
         grouping = Grouping({}, {}, {}, ())
         if new:
