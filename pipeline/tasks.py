@@ -30,7 +30,13 @@ from pipeline.ingest.run import ingest as ingest_files
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.planning import Plan, RetrainConfig, landing_is_ready, make_plan
+from pipeline.planning import (
+    Plan,
+    RetrainConfig,
+    landing_is_ready,
+    make_plan,
+    unplanned_withdrawals,
+)
 from pipeline.revising import require_consent
 from pipeline.sections import load_section
 from pipeline.settings import PROJECT_ROOT, Settings
@@ -183,7 +189,13 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
 
 
 def watch(settings: Settings) -> str:
-    """Why the landing zone should be ingested now; raises NothingNewError when it should not."""
+    """Why a retraining should begin now.
+
+    Raises:
+        NothingNewError: it should not; the message says what is waited for.
+    """
+    if withdrawn := unplanned_withdrawals(Ledger(settings)):
+        return f"{withdrawn} images were withdrawn, and no run was planned without them yet"
     config = load_section(PARAMS, "retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")

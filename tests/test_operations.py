@@ -382,7 +382,9 @@ def test_a_withdrawn_patient_is_gone_and_stays_gone(
     used = project.told("audit", "uses", WITHDRAWN)
     assert 1 in [use["version"] for use in used["versions"]]
     assert files_with(project.state, needles) == []
-    wait_for(lambda: len(airflow.runs(DAG, 100)) > len(before), "the retraining that was asked for")
+    wait_for(
+        lambda: len(airflow.runs(DAG, 100)) > len(before), "the retraining that was asked for", 400
+    )
     (run_id,) = {run["dag_run_id"] for run in airflow.runs(DAG, 100)} - before
     assert airflow.finished(DAG, run_id) == "success"
     revisions = Revisions(Ledger(project.settings))

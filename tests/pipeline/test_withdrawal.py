@@ -196,8 +196,12 @@ def test_a_retraining_is_due_however_few_images_are_new(
 ) -> None:
     monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
     add_row(without, "b2")  # and so as many images as before
+    assert "1 images were withdrawn" in tasks.watch(without.settings)
     plan = make_plan(without.ledger, FEW, asked_by_person=False)
     assert plan.reasons == ("+0 images", "1 images withdrawn")
+    without.ledger.open_run(plan.run.key, plan.code, plan.data, "manual")
+    with pytest.raises(NothingNewError):
+        tasks.watch(without.settings)
     without.judge("rejected")
     add_row(without, "b3")
     with pytest.raises(NothingNewError, match="1 of 50"):
