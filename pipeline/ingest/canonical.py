@@ -55,15 +55,31 @@ def encode_png(pixels: Pixels) -> bytes:
     )
 
 
-def thumbnail(pixels: Pixels) -> Thumbnail:
-    """uint8 [24, 24], box-averaged and stretched to 0..255 of its own range.
-
-    The stretch costs nothing, as correlation ignores gain and offset, and it keeps the precision
-    of 16-bit files that use a fraction of their range. The aspect is not kept.
-    """
+def shrink(pixels: Pixels) -> NDArray[np.float32]:
+    """Grey levels as they are, float32 [24, 24], box-averaged. The aspect is not kept."""
     size = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     small = Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    values = np.asarray(small, dtype=np.float32)
+    return np.asarray(small, dtype=np.float32)
+
+
+def brightness(small: NDArray[np.float32], white: int) -> float:
+    """Median of what is not black, 0 to 1, of an image as `shrink` makes it.
+
+    Args:
+        small: grey levels [S, S].
+        white: the highest level that there can be.
+    """
+    lit = small[small > white / 16]
+    return float(np.median(lit)) / white if lit.size else 0.0
+
+
+def thumbnail(small: NDArray[np.float32]) -> Thumbnail:
+    """uint8 [24, 24], stretched to 0..255 of its own range, of an image as `shrink` makes it.
+
+    The stretch costs nothing, as correlation ignores gain and offset, and it keeps the precision
+    of 16-bit files that use a fraction of their range.
+    """
+    values = small
     low, high = values.min(), values.max()
     stretched: Thumbnail = np.round((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
     return stretched

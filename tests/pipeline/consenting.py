@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.feature import match_template
 
 from pipeline import tasks
-from pipeline.ingest.canonical import encode_png, thumbnail
+from pipeline.ingest.canonical import encode_png, shrink, thumbnail
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.projection import Mirror, Projection
@@ -251,7 +251,7 @@ def _pictures(data: bytes) -> Iterator[NDArray[Any]]:
 
 def _resembles(found: NDArray[Any], pixels: Grey) -> bool:
     """Whether the image or its thumbnail correlates above 0.98 anywhere in a picture."""
-    for sought in (pixels, thumbnail(pixels)):
+    for sought in (pixels, thumbnail(shrink(pixels))):
         fits = all(a >= b for a, b in zip(found.shape, sought.shape, strict=True))
         if fits and match_template(found.astype(float), sought.astype(float)).max() > 0.98:
             return True
