@@ -1,4 +1,4 @@
-"""Look at the landing zone; when enough has arrived and settled, ask for a retraining."""
+"""Ask for a retraining when enough has arrived in the landing zone, or consent was withdrawn."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from dags.notify import RunFailedNotifier
 
 with DAG(
     dag_id="watch_landing",
-    description="Emits the landing event while images wait that no revision holds",
+    description="Emits the landing event while images wait, or a withdrawal does",
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
     # Without a start date the first run is the next one due, and none is made up at the start.
     catchup=False,

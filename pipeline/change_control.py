@@ -56,6 +56,7 @@ class ChangeControlConfig(Section):
     )
     data_additions: bool = Field(default=True, description="images may come")
     data_removals: bool = Field(default=False, description="images may go, as by a withdrawal")
+    classes: bool = Field(default=False, description="classes may come or go")
     most_new_share: float = Field(
         default=0.5, ge=0, le=1, description="share of the images that may be new"
     )
@@ -132,6 +133,12 @@ def _data(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Ite
         )
     if gone and not config.data_removals:
         yield f"{len(gone)} images are gone, and data_removals is false"
+    old, now = ({label for _, label, _ in run.images} for run in (before, after))
+    if old != now and not config.classes:
+        yield (
+            f"the classes were {', '.join(sorted(old))} and are {', '.join(sorted(now))}, and "
+            "classes is false"
+        )
 
 
 def _code(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:

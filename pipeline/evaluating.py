@@ -95,7 +95,7 @@ def compare_versions(
 
     The images are those of the newer version's run, unless `data` gives others: what the newer
     one has learned from is no judge of either, and what is test for it is not always test for the
-    older one, which may have been trained on it.
+    older one, which may have been trained on it. A class that only one of them draws is left out.
 
     Args:
         settings: of the project.
@@ -104,7 +104,8 @@ def compare_versions(
         on_progress: as in `evaluate_folder`.
 
     Raises:
-        BadInputError: no such version, the same version twice, or too few groups.
+        BadInputError: no such version, the same version twice, no class in common, or too few
+            groups.
     """
     config = _settings_of_evaluation()
     with services.mlflow(settings) as uri:
@@ -113,13 +114,31 @@ def compare_versions(
         if numbers[0] == numbers[1]:
             raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
         with _judging_data(settings, registry, max(numbers), data) as processed:
+            shared = shared_images(registry, numbers, processed)
             one, two = (
-                _score(settings, registry, number, processed, config, on_progress)[1].evaluation
+                _score(settings, registry, number, shared, config, on_progress)[1].evaluation
                 for number in numbers
             )
     require_same_protocol(two, one)
     rules = load_section(tasks.PARAMS, "gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
+
+
+def shared_images(registry: Registry, versions: Sequence[int], processed: Processed) -> Processed:
+    """The images of those classes that all of some versions draw, as they can be compared by.
+
+    Raises:
+        BadInputError: there is no such class.
+    """
+    drawn = {version: registry.draws(version).classes for version in versions}
+    common = [name for name in processed.classes if all(name in d for d in drawn.values())]
+    if not common:
+        told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
+        raise BadInputError(
+            f"nothing can be compared: the images are of {', '.join(processed.classes)}, and "
+            f"{told}. Other classes want a project of their own (--project)"
+        )
+    return processed.only(common)
 
 
 def fakes_of_version(

@@ -112,10 +112,15 @@ class Compared(NamedTuple):
 
 
 class Verdict(Section):
-    """What was decided and everything it was decided by."""
+    """What was decided and everything it was decided by.
+
+    Attributes:
+        asks: why a promotion waits for a person, whatever change control says; "": it need not.
+    """
 
     outcome: Outcome
     reason: str
+    asks: str = ""
     candidate: str
     champion: str | None
     rules: tuple[Rule, ...]
@@ -125,32 +130,47 @@ class Verdict(Section):
 
 
 def decide(
-    candidate: Evaluation, champion: Evaluation | None, rules: GateConfig, looks_used: int = 0
+    candidate: Evaluation,
+    champion: Evaluation | None,
+    rules: GateConfig,
+    looks_used: int = 0,
+    shared: Evaluation | None = None,
 ) -> Verdict:
     """Judge a candidate.
 
     Args:
-        candidate: scored now.
+        candidate: scored now; the guards ask it about every class.
         champion: scored now under the candidate's protocol; None for the first model.
         rules: the `gate` section.
         looks_used: comparisons that this test split has served before.
+        shared: the candidate once more, on the classes that the champion draws as well, where it
+            draws others too; the champion is then scored on those, and the two are compared.
 
     Returns:
-        promoted, inconclusive (the champion stays; not a failure) or rejected by a named rule.
+        promoted, inconclusive (the champion stays; not a failure) or rejected by a named rule. A
+        candidate that draws more classes, and on the others is neither shown to be better nor to
+        be worse, is promoted if a person says so: what is better then is no matter of figures.
 
     Raises:
         BadInputError: the two were not scored under one protocol.
     """
     checks = _guards(candidate, rules)
-    comparison = None
+    comparison, asks = None, ""
+    added: list[Rule] = []
     if champion is not None:
-        require_same_protocol(candidate, champion)
-        comparison = compare(candidate, champion, rules)
-        checks += _primary(comparison, champion, rules, looks_used)
+        compared = shared or candidate
+        require_same_protocol(compared, champion)
+        comparison = compare(compared, champion, rules)
+        added = _added_classes(candidate, compared)
+        checks += added + _primary(comparison, champion, rules, looks_used)
     outcome, reason = _conclude(checks, champion)
+    if added and outcome == "inconclusive":
+        outcome, asks = "promoted", f"{added[0].says}. There it is not shown to be better: {reason}"
+        reason = asks
     return Verdict(
         outcome=outcome,
         reason=reason,
+        asks=asks,
         candidate=candidate.model,
         champion=champion.model if champion else None,
         rules=tuple(checks),
@@ -298,6 +318,18 @@ def _primary(
         return [change, _rule("primary:better", False, result.t, result.t_needed, says)]
     passed = True if result.t > result.t_needed else None
     return [change, _rule("primary:better", passed, result.t, result.t_needed, _tell(result))]
+
+
+def _added_classes(candidate: Evaluation, compared: Evaluation) -> list[Rule]:
+    """What the comparison says nothing of: classes that the champion cannot draw."""
+    every, common = candidate.protocol.classes, compared.protocol.classes
+    if not (added := sorted(set(every) - set(common))):
+        return []
+    says = (
+        f"the champion does not draw {', '.join(added)}: the two are compared on "
+        f"{', '.join(common)}, and the guards alone judge the rest"
+    )
+    return [_rule("primary:classes", True, len(common), len(every), says)]
 
 
 def _tell(result: Comparison) -> str:

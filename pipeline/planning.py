@@ -11,6 +11,7 @@ from pipeline.ingest.index import PendingFiles
 from pipeline.ingest.manifest import MANIFEST_FOLDER
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger, RunKey
+from pipeline.revising import run_data
 
 
 class RetrainConfig(Section):
@@ -97,6 +98,23 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
     if fresh and not changed and few and not asked_by_person:
         raise NothingNewError(f"{new + corrected} of {config.min_new_images} images are new")
     return Plan(run, code, data, (*fresh, *changed))
+
+
+def unplanned_withdrawals(ledger: Ledger) -> int:
+    """How many images were withdrawn since the last verdict that no run was planned without.
+
+    A champion that learned from them is replaced as soon as can be, not at the next weekly run.
+    """
+    data, journal = ledger.head(DATA), Journal(ledger)
+    last = journal.last_verdict
+    if data is None or last is None:
+        return 0
+    withdrawn, _ = _decided_since(ledger, journal, last.data, data)
+    if not withdrawn:
+        return 0
+    newest = [record.data for record in journal.records if record.action == "withdrawn"][-1]
+    planned = set(ledger.mirror.run("rev-list", *run_data(ledger).values()).split())
+    return 0 if newest in planned else withdrawn
 
 
 def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The arrays that preprocess writes and that train and evaluate read."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,6 +27,12 @@ class SplitArrays:
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
     groups: NDArray[np.str_]
+
+    def rows(self, label: NDArray[np.int64]) -> "SplitArrays":
+        """The rows whose label has a new one in `label`, which holds -1 for those that go."""
+        kept = label[self.labels] >= 0
+        labels = label[self.labels[kept]]
+        return SplitArrays(self.images[kept], labels, self.ids[kept], self.groups[kept])
 
     def save(self, folder: Path) -> None:
         """Write one .npy file an array into `folder` (made when missing)."""
@@ -65,6 +72,21 @@ class Processed:
     def test(self) -> SplitArrays:
         """What figures are reported on and the gate decides on; nothing else may look at it."""
         return self.splits["test"]
+
+    def only(self, classes: Collection[str]) -> "Processed":
+        """The images of these classes alone, in every split, with labels to match.
+
+        Raises:
+            ValueError: there is no such class.
+        """
+        kept = tuple(name for name in self.classes if name in classes)
+        if set(kept) != set(classes):
+            raise ValueError(f"no class {sorted(set(classes) - set(kept))} among {self.classes}")
+        if kept == self.classes:
+            return self
+        label = np.full(len(self.classes), -1, dtype=np.int64)
+        label[[self.classes.index(name) for name in kept]] = range(len(kept))
+        return Processed(kept, {name: one.rows(label) for name, one in self.splits.items()})
 
     def save(self, folder: Path) -> None:
         """Write classes.json and one folder a split."""

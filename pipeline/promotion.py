@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import yaml
 
@@ -13,7 +14,7 @@ from pipeline.champion import Facts, block_on, decide_once, try_out
 from pipeline.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
 from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError
-from pipeline.evaluating import fakes_of_version
+from pipeline.evaluating import fakes_of_version, shared_images
 from pipeline.gate import GateConfig, Rule, Verdict, decide
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
@@ -134,16 +135,17 @@ class _Judge:
         candidate = _evaluation(self.work)
         version = self._version(candidate)
         champion = journal.champion
-        against = self._score_champion(champion) if champion else None
+        against, shared = self._score_both(champion, candidate) if champion else (None, None)
         rules = load_section(tasks.PARAMS, GATE, GateConfig)
-        test_set = candidate.protocol.real_sha256
-        verdict = decide(candidate, against, rules, journal.looks(test_set))
+        test_set = (shared or candidate).protocol.real_sha256
+        verdict = decide(candidate, against, rules, journal.looks(test_set), shared)
         verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
         waits_for: tuple[str, ...] = ()
         if verdict.outcome == "promoted":
             self.say(what=f"loading version {version} as a consumer", done=0, total=1)
             try_out(self.registry, version, candidate.model)
             waits_for = self._approval(champion)
+            waits_for += (verdict.asks,) if verdict.asks else ()
         ruled = ruling(verdict, waits_for)
         return ruled | {
             "details": ruled["details"]
@@ -174,19 +176,37 @@ class _Judge:
         after = run_facts(self.ledger, self.key, deciding=read_yaml(tasks.PARAMS))
         return approval_reasons(config, before, after, asked=self.asked)
 
-    def _score_champion(self, champion: Record) -> Evaluation:
-        """The champion under the candidate's protocol: same real images, numbers and seeds."""
+    def _score_both(
+        self, champion: Record, candidate: Evaluation
+    ) -> tuple[Evaluation, Evaluation | None]:
+        """The champion under the candidate's protocol: same real images, numbers and seeds.
+
+        A class that was added since is none that the champion draws. Then both are scored on the
+        classes that they share, and the second one is the candidate so.
+
+        Raises:
+            BadInputError: they share no class.
+        """
         config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
         processed = Processed.load(self.work.folder / "data" / "processed")
+        shared = shared_images(self.registry, [champion.number], processed)
+        judged = partial(self._score, processed=shared, config=config)
+        against = judged(champion.number, champion.weights_sha256)
+        if shared is processed:
+            return against, None
+        return against, judged(self._version(candidate), candidate.model)
 
+    def _score(
+        self, version: int, weights: str, *, processed: Processed, config: EvaluateConfig
+    ) -> Evaluation:
         def tell(what: str, done: int, total: int) -> None:
             self.say(what=what, done=done, total=total)
 
         return score_images(
-            fakes_of_version(self.registry, champion.number, processed, config, tell),
+            fakes_of_version(self.registry, version, processed, config, tell),
             processed,
             config,
-            champion.weights_sha256,
+            weights,
             cache=self.settings.cache / "features",
             on_progress=tell,
         ).evaluation

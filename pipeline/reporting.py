@@ -99,7 +99,7 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
         done = [stage for stage in ("train", "evaluate") if tasks.has_result(ledger, key, stage)]
         if done:
-            work.dvc.run("pull", "--quiet", *done)
+            work.dvc.run("pull", *done)
         yield work
 
 

@@ -30,7 +30,13 @@ from pipeline.ingest.run import ingest as ingest_files
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.planning import Plan, RetrainConfig, landing_is_ready, make_plan
+from pipeline.planning import (
+    Plan,
+    RetrainConfig,
+    landing_is_ready,
+    make_plan,
+    unplanned_withdrawals,
+)
 from pipeline.revising import require_consent
 from pipeline.sections import load_section
 from pipeline.settings import PROJECT_ROOT, Settings
@@ -167,13 +173,13 @@ def pull_thumbnails(work: Workspace) -> None:
     batches = sorted({row.batch for row in read_manifest(work.folder)})
     if batches:
         targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
-        work.dvc.run("pull", "--quiet", *targets)
+        work.dvc.run("pull", *targets)
 
 
 def _add_batch(work: Workspace, report: IngestReport) -> None:
     folder = str(RAW_FOLDER / str(report.batch))
-    work.dvc.run("add", "--quiet", folder)
-    work.dvc.run("push", "--quiet", f"{folder}.dvc")
+    work.dvc.run("add", folder)
+    work.dvc.run("push", f"{folder}.dvc")
     why = f"data: batch {report.batch}, {report.new} images"
     # By name: paths are added by force, and the whole folder would put the images into git.
     paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)]
@@ -183,7 +189,13 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
 
 
 def watch(settings: Settings) -> str:
-    """Why the landing zone should be ingested now; raises NothingNewError when it should not."""
+    """Why a retraining should begin now.
+
+    Raises:
+        NothingNewError: it should not; the message says what is waited for.
+    """
+    if withdrawn := unplanned_withdrawals(Ledger(settings)):
+        return f"{withdrawn} images were withdrawn, and no run was planned without them yet"
     config = load_section(PARAMS, "retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
@@ -226,7 +238,7 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             if stage == STAGES[0]:
                 pull_batches(work)
             work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
-            work.dvc.run("push", "--quiet", stage)
+            work.dvc.run("push", stage)
             try:
                 work.commit_and_push(f"{stage} of run {key}", "dvc.lock")
             except PushRefusedError:
@@ -241,7 +253,7 @@ def pull_batches(work: Workspace) -> None:
     batches' .dvc files.
     """
     batches = sorted({row.batch for row in read_manifest(work.folder)})
-    work.dvc.run("pull", "--quiet", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
+    work.dvc.run("pull", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
 
 
 def has_result(ledger: Ledger, key: str, stage: str) -> bool:
@@ -266,7 +278,7 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
         hold_lease(settings.leases, f"run-{key}"),
         ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
     ):
-        work.dvc.run("pull", "--quiet", *targets)
+        work.dvc.run("pull", *targets)
         yield work
 
 

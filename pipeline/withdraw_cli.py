@@ -48,9 +48,9 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
     ) -> None:
         """Withdraw consent for images: no later training sees them, and they never come back.
 
-        Versions that learned from them are tagged, and the next plan retrains. Repeating the
-        command ends what a kill cut short, and is the way to purge later. The landing zone is
-        never touched: the files there are listed for you to remove.
+        Versions that learned from them are tagged, and the scheduler retrains without them.
+        Repeating the command ends what a kill cut short, and is the way to purge later. The landing
+        zone is never touched: the files there are listed for you to remove.
         """
         _withdraw(existing_project(), subject, reason, by, policy, purge, dry_run, as_json)
 
@@ -174,7 +174,7 @@ def _tell_withdrawn(settings: Settings, done: "Withdrawal", *, dry_run: bool) ->
     for file in done.landing:
         _say(f"remove by hand: {settings.landing / file}")
     if not dry_run:
-        _say("the next plan retrains without them; `medloom run` asks for it now")
+        _say("the scheduler retrains without them in five minutes; `medloom run` asks for it now")
 
 
 def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:

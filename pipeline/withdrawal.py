@@ -211,18 +211,18 @@ def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collectio
     tracked = f"{RAW_FOLDER / batch}.dvc"
     staying = [row for row in rows if row.id not in leaving]
     if not staying:
-        work.dvc.run("remove", "--quiet", tracked)
+        work.dvc.run("remove", tracked)
         (work.folder / MANIFEST_FOLDER / f"{batch}.csv").unlink()
         return
-    work.dvc.run("pull", "--quiet", tracked)
+    work.dvc.run("pull", tracked)
     thumbnails = read_thumbnails(work.folder, [batch])
     for name in (*(f"{id_}.png" for id_ in leaving), THUMBNAILS_FILE):
         # A file may be a hard link to the cache: it is unlinked, never written over.
         (folder / name).unlink(missing_ok=True)
     write_thumbnails(folder, {row.id: thumbnails[row.id] for row in staying})
     write_batch(work.folder, batch, staying)
-    work.dvc.run("add", "--quiet", str(RAW_FOLDER / batch))
-    work.dvc.run("push", "--quiet", tracked)
+    work.dvc.run("add", str(RAW_FOLDER / batch))
+    work.dvc.run("push", tracked)
 
 
 def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:

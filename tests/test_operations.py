@@ -371,6 +371,7 @@ def test_a_backup_makes_the_same_project_again(project: RunningProject, tmp_path
 def test_a_withdrawn_patient_is_gone_and_stays_gone(
     project: RunningProject, airflow: Airflow, registry: Registry
 ) -> None:
+    before = {run["dag_run_id"] for run in airflow.runs(DAG, 100)}
     needles = list(traces_of(project))
     assert len(needles) >= 5
     assert len(files_with(project.state, needles)) >= 5
@@ -381,7 +382,10 @@ def test_a_withdrawn_patient_is_gone_and_stays_gone(
     used = project.told("audit", "uses", WITHDRAWN)
     assert 1 in [use["version"] for use in used["versions"]]
     assert files_with(project.state, needles) == []
-    run_id = airflow.trigger(DAG, {})
+    wait_for(
+        lambda: len(airflow.runs(DAG, 100)) > len(before), "the retraining that was asked for", 400
+    )
+    (run_id,) = {run["dag_run_id"] for run in airflow.runs(DAG, 100)} - before
     assert airflow.finished(DAG, run_id) == "success"
     revisions = Revisions(Ledger(project.settings))
     verdict = last(project)

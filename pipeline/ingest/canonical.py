@@ -1,7 +1,8 @@
 """The form in which an image is kept: its identity, its stored file, its thumbnail."""
 
 import hashlib
-import io
+import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pipeline.ingest.manifest import RAW_FOLDER
 
 Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SUB, _GREY = 1, 0  # PNG's filter type and colour type
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
 
@@ -26,21 +29,57 @@ def image_id(pixels: Pixels) -> str:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """A greyscale PNG of 8 or 16 bits without metadata; the same bytes every time."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", compress_level=6)
-    return stream.getvalue()
+    """A greyscale PNG of 8 or 16 bits without metadata; the same bytes every time.
 
-
-def thumbnail(pixels: Pixels) -> Thumbnail:
-    """uint8 [24, 24], box-averaged and stretched to 0..255 of its own range.
-
-    The stretch costs nothing, as correlation ignores gain and offset, and it keeps the precision
-    of 16-bit files that use a fraction of their range. The aspect is not kept.
+    Written here, as no library lets one choose filter and strategy: each pixel less its left
+    neighbour, then run lengths and Huffman codes. CT takes as little space so as in Pillow's
+    default, in a tenth of the time (`medloom bench ingest`).
     """
+    height, width = pixels.shape
+    step = pixels.itemsize
+    raw = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    filtered = np.empty((height, 1 + raw.shape[1]), np.uint8)
+    filtered[:, 0] = _SUB
+    filtered[:, 1 : 1 + step] = raw[:, :step]
+    np.subtract(raw[:, step:], raw[:, :-step], out=filtered[:, 1 + step :])
+    deflate = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
+    packed = deflate.compress(filtered.data) + deflate.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8 * step, _GREY, 0, 0, 0)
+    chunks = (b"IHDR", head), (b"IDAT", packed), (b"IEND", b"")
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
+def shrink(pixels: Pixels) -> NDArray[np.float32]:
+    """Grey levels as they are, float32 [24, 24], box-averaged. The aspect is not kept."""
     size = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     small = Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    values = np.asarray(small, dtype=np.float32)
+    return np.asarray(small, dtype=np.float32)
+
+
+def brightness(small: NDArray[np.float32], white: int) -> float:
+    """Median of what is not black, 0 to 1, of an image as `shrink` makes it.
+
+    Args:
+        small: grey levels [S, S].
+        white: the highest level that there can be.
+    """
+    lit = small[small > white / 16]
+    return float(np.median(lit)) / white if lit.size else 0.0
+
+
+def thumbnail(small: NDArray[np.float32]) -> Thumbnail:
+    """uint8 [24, 24], stretched to 0..255 of its own range, of an image as `shrink` makes it.
+
+    The stretch costs nothing, as correlation ignores gain and offset, and it keeps the precision
+    of 16-bit files that use a fraction of their range.
+    """
+    values = small
     low, high = values.min(), values.max()
     stretched: Thumbnail = np.round((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
     return stretched

@@ -9,6 +9,46 @@ from pydantic import Field, field_validator, model_validator
 from model.section import Section
 
 
+class Check(Section):
+    """One check of new images beside the others of their class."""
+
+    limit: float = Field(description="beyond which it speaks")
+    action: Literal["warn", "quarantine", "ignore"] = Field(
+        default="warn",
+        description="warn: a column of the manifest says so; quarantine: until a person has looked",
+    )
+
+    @property
+    def on(self) -> bool:
+        """Whether it is made at all."""
+        return self.action != "ignore"
+
+
+class ChecksConfig(Section):
+    """What is looked for in new images beside those of their class."""
+
+    near_duplicate: Check = Field(
+        default=Check(limit=0.9999),
+        description="correlation of small copies above which two images are nearly one",
+    )
+    outlier: Check = Field(
+        default=Check(limit=0.7),
+        description="correlation with the nearest image, below which an image is like no other",
+    )
+    windowing: Check = Field(
+        default=Check(limit=6.0),
+        description="deviations of an image's brightness from the class's",
+    )
+    low_information: Check = Field(
+        default=Check(limit=0.25), description="bits a pixel that its PNG takes, at least"
+    )
+
+    def by_name(self, name: str) -> Check:
+        """A check by the name that findings carry."""
+        found: Check = getattr(self, name.replace("-", "_"))
+        return found
+
+
 class IngestConfig(Section):
     """The `ingest` section of params.yaml. Pixels are counted in the image as it is decoded."""
 
@@ -43,6 +83,10 @@ class IngestConfig(Section):
         default=1.0, gt=0.0, le=1.0, description="end of a volume's slices, as a share"
     )
     slice_step: int = Field(default=1, ge=1, description="slices from one taken to the next")
+    add_classes: tuple[str, ...] = Field(
+        default=(),
+        description="classes that may come although the project began without them",
+    )
     npz_classes: tuple[str, ...] = Field(
         default=(), description="class names by the numbers that an NPZ's labels use"
     )
@@ -55,6 +99,10 @@ class IngestConfig(Section):
         ge=0,
         description="letter-like shapes in a row that are taken for burnt-in text; 0: not looked "
         "for",
+    )
+    checks: ChecksConfig = Field(
+        default=ChecksConfig(),
+        description="what is odd beside other images of the class, and what is done about it",
     )
     patient_pattern: str = Field(
         default=r"^(?P<patient>phantom-\d+)-",

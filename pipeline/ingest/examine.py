@@ -8,7 +8,14 @@ from typing import IO
 
 from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.archives import Member, members
-from pipeline.ingest.canonical import Thumbnail, encode_png, image_id, thumbnail
+from pipeline.ingest.canonical import (
+    Thumbnail,
+    brightness,
+    encode_png,
+    image_id,
+    shrink,
+    thumbnail,
+)
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats import SNIFF_BYTES, Decoded, decode, sniff
 from pipeline.ingest.formats.sniff import ARCHIVES
@@ -27,7 +34,18 @@ _TELL_CLASSES = (*ARCHIVES, "NPZ")
 
 @dataclass(frozen=True)
 class Image:
-    """A good image, by what was decoded; `sha256` is of the canonical PNG."""
+    """A good image, by what was decoded.
+
+    Attributes:
+        id: of the pixels.
+        sha256: of the canonical PNG.
+        thumbnail: for comparing images with each other.
+        width, height: pixels.
+        bits: of a grey level, 8 or 16.
+        brightness: median of what is not black, 0 to 1.
+        bits_a_pixel: of the canonical PNG: how little it can be told in.
+        view, modality, spacing, window: as in `Row`.
+    """
 
     id: str
     sha256: str
@@ -35,6 +53,8 @@ class Image:
     width: int
     height: int
     bits: int
+    brightness: float
+    bits_a_pixel: float
     view: str = "unknown"
     modality: str = ""
     spacing: str = ""
@@ -180,10 +200,21 @@ class Examiner:
         height, width = pixels.shape
         view = found.view or decoded.view
         spacing = "x".join(f"{mm:.6g}" for mm in decoded.spacing) if decoded.spacing else ""
+        small, bits = shrink(pixels), 8 * pixels.itemsize
         return Image(
-            id_, hashlib.sha256(stored).hexdigest(), thumbnail(pixels), width, height,
-            8 * pixels.itemsize, view, decoded.modality, spacing, decoded.window,
-        )  # fmt: skip
+            id=id_,
+            sha256=hashlib.sha256(stored).hexdigest(),
+            thumbnail=thumbnail(small),
+            width=width,
+            height=height,
+            bits=bits,
+            brightness=brightness(small, 2**bits - 1),
+            bits_a_pixel=8 * len(stored) / pixels.size,
+            view=view,
+            modality=decoded.modality,
+            spacing=spacing,
+            window=decoded.window,
+        )
 
     def _group(self, found: Found, name: str, decoded: Decoded | None) -> str:
         """Who it is: as a list says, else the file's name, else the file itself, else its scan."""

@@ -34,6 +34,8 @@ class Row:
         version: of this row format.
         modality: as DICOM calls it, or "".
         spacing: of the source, millimetres between rows and between columns, as "0.7x0.7"; or "".
+        brightness: median of what is not black, 0 to 1, as "0.314"; "" of earlier versions' rows.
+        warnings: what is odd about it beside its class, as "outlier 0.43; windowing 7.1"; or "".
         window: what became black and white, in words; "" when the grey levels are the file's own.
     """
 
@@ -52,6 +54,8 @@ class Row:
     modality: str = ""
     spacing: str = ""
     window: str = ""
+    brightness: str = ""
+    warnings: str = ""
 
     @property
     def path(self) -> Path:

@@ -7,7 +7,10 @@ TRANSIENT = frozenset({"growing", "unreadable"})
 # The verdict depends on other files, which a person may have changed since: looked at every time.
 RELATIVE = frozenset({"conflict", "bridge"})
 # A person may look at the image and see it otherwise: it can be released.
-BY_LOOKS = frozenset({"low-contrast", "too-small", "too-long", "burnt-in"})
+BY_LOOKS = frozenset({
+    "low-contrast", "too-small", "too-long", "burnt-in",
+    "near-duplicate", "outlier", "windowing", "low-information",
+})  # fmt: skip
 
 
 class Refused(BadInputError):  # noqa: N818 - a verdict on one file, not a failure of ingest

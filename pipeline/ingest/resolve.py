@@ -85,6 +85,7 @@ def resolve(
     *,
     withdrawn: Withdrawn = _NOBODY,
     corrections: Corrections = _NONE,
+    add_classes: Collection[str] = (),
 ) -> tuple[list[Entry], dict[str, NewImage]]:
     """Decide on everything looked at, in order of path and item.
 
@@ -102,12 +103,15 @@ def resolve(
         withdrawn: images and patients that never come back.
         corrections: an image in the folder of a class that it was corrected from counts as in its
             class of today.
+        add_classes: that the project may have beside those that it has.
 
     Returns:
         An entry for each look, without its batch, and the new images by id.
     """
     describe = partial(_entry, names=names, rules=rules)
-    looks = [_in_class(_corrected(look, known, corrections), known) for look in looks]
+    classes = {row.label for row in known.values()}
+    allowed = classes | set(add_classes) if classes else classes
+    looks = [_in_class(_corrected(look, known, corrections), allowed) for look in looks]
     labels = _labels(looks)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
@@ -181,14 +185,14 @@ def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -
     return replace(look, label=row.label)
 
 
-def _in_class(look: Look, known: Mapping[str, Row]) -> Look:
-    """The look, refused when its folder is none of the classes that the project has."""
-    classes = sorted({row.label for row in known.values()})
-    if isinstance(look.result, Refused) or not classes or look.label in classes:
+def _in_class(look: Look, allowed: Collection[str]) -> Look:
+    """The look, refused when its folder is none of the project's classes; at first any may be."""
+    if isinstance(look.result, Refused) or not allowed or look.label in allowed:
         return look
     detail = (
-        f"the folder is none of this project's classes: {', '.join(classes)}; a new class needs a "
-        "new project (MEDLOOM_STATE)"
+        f"the folder is none of this project's classes: {', '.join(sorted(allowed))}. If it is "
+        f"meant as a new one, say so in params.yaml, `ingest.add_classes: [{look.label}]`; "
+        "classes of another kind want a project of their own (MEDLOOM_STATE)"
     )
     return replace(look, result=Refused("unknown-class", detail))
 

@@ -16,7 +16,7 @@ from pipeline.datasets import PHANTOM_FILE
 from pipeline.errors import BadInputError
 from pipeline.ingest.arrange import check_groups, group_new, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
-from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.config import ChecksConfig, IngestConfig
 from pipeline.ingest.decisions import read_decisions, read_released
 from pipeline.ingest.examine import Examiner, Progress, examine_all
 from pipeline.ingest.grouping import Grouping
@@ -25,6 +25,7 @@ from pipeline.ingest.landing import Found, scan
 from pipeline.ingest.lists import apply_lists
 from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
 from pipeline.ingest.names import Pseudonyms, check_key, write_key_id
+from pipeline.ingest.oddities import Oddity, oddities
 from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.ingest.refusal import Refused
@@ -116,12 +117,16 @@ def ingest(
             names,
             withdrawn=withdrawn,
             corrections=corrections,
+            add_classes=config.add_classes,
         )
         grouping = Grouping({}, {}, {}, ())
+        odd: dict[str, tuple[Oddity, ...]] = {}
         if new:
             thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
+            odd = oddities(new, rows, thumbnails, config.checks)
+            entries = _set_aside(entries, new, odd, config.checks, released)
             grouping = group_new(new, rows, thumbnails, config)
-        added = _rows(new, grouping, rows, config)
+        added = _rows(new, grouping, rows, odd, config)
         if added:
             _check(rows + added, entries, config)
             if not (workspace / PHANTOM_FILE).exists():
@@ -154,6 +159,26 @@ def _consented(
     return replace(found, refused=no_consent()) if names.patient(told) in groups else found
 
 
+def _set_aside(
+    entries: Sequence[Entry],
+    new: dict[str, NewImage],
+    odd: Mapping[str, Sequence[Oddity]],
+    checks: ChecksConfig,
+    released: Collection[str],
+) -> list[Entry]:
+    """The entries, odd images quarantined where a check says so; those leave `new`."""
+    refused = {}
+    for id_ in set(odd) - set(released):
+        told = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
+        if told:
+            refused[id_] = Refused(told[0].check, told[0].detail, id_)
+            del new[id_]
+    return [
+        quarantined(entry, refused[entry.image_id]) if entry.image_id in refused else entry
+        for entry in entries
+    ]
+
+
 def _sources(rows: Iterable[Row]) -> dict[str, str]:
     """sha256 of a source file -> the id of the one image that it became."""
     counts = Counter(row.source_sha256 for row in rows)
@@ -161,7 +186,11 @@ def _sources(rows: Iterable[Row]) -> dict[str, str]:
 
 
 def _rows(
-    new: Mapping[str, NewImage], grouping: Grouping, rows: Sequence[Row], config: IngestConfig
+    new: Mapping[str, NewImage],
+    grouping: Grouping,
+    rows: Sequence[Row],
+    odd: Mapping[str, Sequence[Oddity]],
+    config: IngestConfig,
 ) -> list[Row]:
     """Manifest rows of the new images that have a group; bridges have none."""
     splits = place_splits(grouping, new, rows, config)
@@ -183,6 +212,8 @@ def _rows(
             modality=new[id_].image.modality,
             spacing=new[id_].image.spacing,
             window=new[id_].image.window,
+            brightness=f"{new[id_].image.brightness:.3f}",
+            warnings="; ".join(f"{one.check} {one.value:.4g}" for one in odd.get(id_, ())),
         )
         for id_ in sorted(splits)
     ]

@@ -40,7 +40,9 @@ class Dvc:
         )
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        """Run `dvc <arguments>`, passing its output through; returns that output.
+        """Run `dvc <arguments>`; returns its output, which `repro` also passes through.
+
+        Never with --quiet: DVC would keep to itself why it failed.
 
         Raises:
             BadInputError: a stage exited with 65, or with 1, a bug: neither is mended by waiting.
@@ -57,7 +59,8 @@ class Dvc:
             text=True,
         ) as process:
             for line in process.stdout or ():
-                print(line, end="", flush=True)
+                if arguments[0] == "repro":  # a stage speaks to whoever reads the task's log
+                    print(line, end="", flush=True)
                 lines.append(line)
         output = "".join(lines)
         if process.returncode:
@@ -65,7 +68,7 @@ class Dvc:
         return output
 
     def _raise(self, arguments: tuple[str, ...], output: str) -> None:
-        message = f"dvc {' '.join(arguments)} failed: {output.strip()[-2000:]}"
+        message = f"dvc {' '.join(arguments)} failed: {_reason(output)}"
         exited = _EXITED.findall(output)
         if exited and int(exited[-1]) in (ExitCode.BAD_INPUT, 1):
             raise BadInputError(message)
@@ -81,3 +84,14 @@ class Dvc:
             "DVC_SITE_CACHE_DIR": str(self.cache / "dvc-site"),
             "DVC_STUDIO_OFFLINE": "1",
         }
+
+
+def _reason(output: str) -> str:
+    """What went wrong: DVC says it once a file, and then how many files there were.
+
+    A stage's own words come before DVC's, so of a `repro` the end of all that was said counts.
+    """
+    errors = [line for line in output.splitlines() if line.startswith("ERROR: failed to transfer")]
+    if not errors:
+        return output.strip()[-2000:]
+    return f"{errors[0]}\n{output.strip().splitlines()[-1]}"

@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.feature import match_template
 
 from pipeline import tasks
-from pipeline.ingest.canonical import encode_png, thumbnail
+from pipeline.ingest.canonical import encode_png, shrink, thumbnail
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.projection import Mirror, Projection
@@ -182,8 +182,8 @@ class Clinic:
         settings, record = self.settings, self.judge(action)
         key = record.run_key
         with self.ledger.workspace(f"run/{key}", settings.workspaces / key / "all") as work:
-            work.dvc.run("repro", "--quiet", "--pull")
-            work.dvc.run("push", "--quiet", *tasks.STAGES)
+            work.dvc.run("repro", "--pull")
+            work.dvc.run("push", *tasks.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             arrays = sorted((work.folder / "data" / "processed").glob("*/images.npy"))
             pixels = np.concatenate([np.load(file) for file in arrays])
@@ -251,7 +251,7 @@ def _pictures(data: bytes) -> Iterator[NDArray[Any]]:
 
 def _resembles(found: NDArray[Any], pixels: Grey) -> bool:
     """Whether the image or its thumbnail correlates above 0.98 anywhere in a picture."""
-    for sought in (pixels, thumbnail(pixels)):
+    for sought in (pixels, thumbnail(shrink(pixels))):
         fits = all(a >= b for a, b in zip(found.shape, sought.shape, strict=True))
         if fits and match_template(found.astype(float), sought.astype(float)).max() > 0.98:
             return True

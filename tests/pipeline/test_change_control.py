@@ -48,8 +48,13 @@ def test_the_same_again_lies_within() -> None:
         ),
         (
             replace(BEFORE, images=images(*range(1, 8)) | {("0", "cyst", "train")}),
-            PLAN,
+            PLAN.model_copy(update={"classes": True}),
             "1 images are gone",
+        ),
+        (
+            replace(BEFORE, images=BEFORE.images | {("9", "cyst", "train")}),
+            PLAN,
+            "classes were stone and are cyst, stone",
         ),
         (replace(BEFORE, code="c2"), PLAN, "code differs"),
         (replace(BEFORE, code="c2"), PLAN.model_copy(update={"code": True}), None),

@@ -108,7 +108,7 @@ def test_the_next_revision_lacks_the_patient_and_the_record_says_so(without: Cli
 def test_the_new_revision_is_whole_in_the_remote(without: Clinic) -> None:
     shutil.rmtree(without.settings.cache / "dvc")
     with without.ledger.workspace(DATA, without.settings.workspaces / "look") as work:
-        work.dvc.run("pull", "--quiet")
+        work.dvc.run("pull")
         stored = {file.stem for file in work.folder.glob("data/raw/*/*.png")}
         assert stored == ids(without)
         assert "png" not in work.git.run("ls-files")
@@ -196,8 +196,12 @@ def test_a_retraining_is_due_however_few_images_are_new(
 ) -> None:
     monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
     add_row(without, "b2")  # and so as many images as before
+    assert "1 images were withdrawn" in tasks.watch(without.settings)
     plan = make_plan(without.ledger, FEW, asked_by_person=False)
     assert plan.reasons == ("+0 images", "1 images withdrawn")
+    without.ledger.open_run(plan.run.key, plan.code, plan.data, "manual")
+    with pytest.raises(NothingNewError):
+        tasks.watch(without.settings)
     without.judge("rejected")
     add_row(without, "b3")
     with pytest.raises(NothingNewError, match="1 of 50"):
@@ -281,7 +285,7 @@ def test_after_a_purge_no_file_shows_the_image(without: Clinic) -> None:
     assert LocalIndex.of(settings).of_path(f"cyst/{NAME}-a.png") == []
     assert (settings.landing / "cyst" / f"{NAME}-a.png").exists()
     with without.ledger.workspace(DATA, settings.workspaces / "look") as work:
-        work.dvc.run("pull", "--quiet")
+        work.dvc.run("pull")
     last = without.journal.verdict_on(without.shelf.keys[2])
     assert last is not None
     with tasks.finished_run(settings, last.run_key, "look", *tasks.STAGES) as work:

@@ -72,7 +72,11 @@ def crash_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[
 
 
 def outage_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Outage]:
-    """Run every command while a store that it needs is away; `only` as in `crash_matrix`."""
+    """Run every command while a store that it needs is away; `only` as in `crash_matrix`.
+
+    The project has begun: the first, empty data revision is made before any store is written to.
+    """
+    tasks.declare_data(project.settings, phantom=True)
     for action in actions(project):
         chosen = partial(_chosen, only, name_of(action))
         yield from outages(project, action, partial(look, project.settings), chosen)

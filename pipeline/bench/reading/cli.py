@@ -16,26 +16,36 @@ def register(app: typer.Typer) -> None:
 
     @app.command("ingest")
     def ingest_speed(
-        files: Annotated[int, typer.Option(min=32, help="PNG files to make and read.")] = 2000,
+        files: Annotated[int, typer.Option(min=32, help="Files of each kind to read.")] = 2000,
         side: Annotated[int, typer.Option(min=32, help="Their height and width, pixels.")] = 512,
+        many: Annotated[
+            int, typer.Option(min=0, help="Images that a project holds, for --few; 0: not timed.")
+        ] = 50_000,
+        few: Annotated[int, typer.Option(min=1, help="Images that are added to it.")] = 100,
         as_json: Json = False,
     ) -> None:
-        """Time how fast files are read, beside decoding alone by Pillow, both in two processes."""
+        """Time how fast files are read, beside decoding alone by Pillow, both in two processes.
+
+        Then ingest many images into a throw-away project, and a few more: what these cost, and
+        the most memory that it took. 50,000 images take about ten minutes.
+        """
+        from pipeline.bench.reading.adding import measure_adding
         from pipeline.bench.reading.speed import measure_speed
-        from pipeline.console.tables import facts_table
+        from pipeline.console.bench_reading import adding_table, speed_table
 
         with tempfile.TemporaryDirectory(prefix="medloom-reading-") as folder:
-            found = measure_speed(files, side, Path(folder), console.print)
-        facts = {**vars(found), "ratio": found.ratio}
+            speeds = list(measure_speed(files, side, Path(folder) / "files", console.print))
+            home = Path(folder) / "project"
+            added = measure_adding(many, few, home, console.print) if many else None
         if as_json:
-            Console().print_json(data=facts)
-            return
-        told = {
-            "files": f"{found.files} of {found.side} px",
-            "decoded alone": f"{found.bare:.0f} a second",
-            "ingest": f"{found.ingest:.0f} a second, {found.ratio:.0%} of it",
-        }
-        Console().print(facts_table(told))
+            told = [{**vars(speed), "ratio": speed.ratio} for speed in speeds]
+            Console().print_json(data={"reading": told, "adding": added and vars(added)})
+        else:
+            Console().print(speed_table(speeds))
+            if added:
+                Console().print(adding_table(added))
+        if added and not added.fine:
+            raise typer.Exit(1)
 
     @app.command("fuzz")
     def fuzz_readers(

@@ -1,21 +1,29 @@
 """How many files a second ingest looks at, beside decoding alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pipeline.errors import MedloomError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.examine import Examiner, examine_all
 from pipeline.ingest.landing import scan
 from pipeline.ingest.names import Pseudonyms
 
-_PROCESSES = 2
+PROCESSES = 2
+KINDS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "PNG, grey": ("L", ".png", {}),
+    "PNG, colour": ("RGB", ".png", {}),
+    "JPEG, colour": ("RGB", ".jpg", {"quality": 90}),
+}
+"""How exports come: Pillow's mode, the suffix, and how the file is written."""
 _NAMES = Pseudonyms(b"files of a benchmark, which are nobody's")
 
 
@@ -24,11 +32,13 @@ class Speed:
     """Files a second over two processes, each the best of its rounds, taken in turn.
 
     Attributes:
+        kind: of file, a key of `KINDS`.
         files, side: how many, and their height and width.
         bare: opened and decoded by Pillow, nothing else.
         ingest: read, hashed, decoded, judged, and written in the canonical form.
     """
 
+    kind: str
     files: int
     side: int
     bare: float
@@ -42,41 +52,49 @@ class Speed:
 
 def measure_speed(
     files: int, side: int, folder: Path, say: Callable[[str], None], rounds: int = 3
-) -> Speed:
-    """Make files and time both ways of reading them.
+) -> Iterator[Speed]:
+    """Make files of each kind and time both ways of reading them.
 
     Args:
-        files: PNG files, 8-bit grey, textured like a CT slice so that they compress like one.
+        files: of each kind, textured like a CT slice so that they compress like one.
         side: height and width, pixels.
         folder: for the files; empty.
         say: told what comes next.
-        rounds: of each, in turn.
+        rounds: of each way, in turn.
     """
-    landing, store = folder / "landing", folder / "store"
-    say("making files")
-    make_files(landing / "cyst", files, side)
-    store.mkdir()
+    for number, kind in enumerate(KINDS):
+        say(f"{kind}: making files")
+        landing, store = folder / f"landing-{number}", folder / f"store-{number}"
+        make_files(landing / "cyst", files, side, kind)
+        store.mkdir()
+        yield _measure(kind, side, landing, store, say, rounds)
+
+
+def _measure(
+    kind: str, side: int, landing: Path, store: Path, say: Callable[[str], None], rounds: int
+) -> Speed:
     found, _ = scan(landing)
     paths = [str(landing / one.path) for one in found]
     bare, ingest = [], []
     examiner = Examiner(landing, IngestConfig(), _NAMES, store)
-    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_decode, paths[:32], chunksize=4))  # they start, and import
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        list(pool.map(decode, paths[:32], chunksize=4))  # they start, and import
         for number in range(rounds):
-            say(f"round {number + 1} of {rounds}")
+            say(f"{kind}: round {number + 1} of {rounds}")
             started = time.perf_counter()
-            list(pool.map(_decode, paths, chunksize=16))
-            bare.append(files / (time.perf_counter() - started))
+            list(pool.map(decode, paths, chunksize=16))
+            bare.append(len(paths) / (time.perf_counter() - started))
             started = time.perf_counter()
-            looks = examine_all(examiner, found, {}, workers=_PROCESSES)
-            ingest.append(files / (time.perf_counter() - started))
+            looks = examine_all(examiner, found, {}, workers=PROCESSES)
+            ingest.append(len(paths) / (time.perf_counter() - started))
             if any(not look.source_sha256 for look in looks):
-                raise AssertionError("a file was not read")
-    return Speed(files, side, max(bare), max(ingest))
+                raise MedloomError(f"{kind}: a file was not read")
+    return Speed(kind, len(paths), side, max(bare), max(ingest))
 
 
-def make_files(folder: Path, count: int, side: int) -> None:
+def make_files(folder: Path, count: int, side: int, kind: str = "PNG, grey") -> None:
     """Soft shapes on black with noise in the body, as CT slices are."""
+    mode, suffix, options = KINDS[kind]
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[:side, :side] / side - 0.5
@@ -86,10 +104,12 @@ def make_files(folder: Path, count: int, side: int) -> None:
         organs = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC), np.float32)
         noise = rng.normal(0, 6, (side, side)).astype(np.float32)
         pixels = np.where(body, np.clip(organs + noise, 0, 255), 0).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:06d}.png")
+        image = Image.fromarray(pixels).convert(mode)
+        image.save(folder / f"{number:06d}{suffix}", **options)
 
 
-def _decode(path: str) -> int:
+def decode(path: str) -> int:
+    """Open and decode a file by Pillow; returns its width."""
     with Image.open(path) as image:
         image.load()
         return image.width

@@ -110,8 +110,8 @@ class Tiny:
         key = ledger.run_key(code, data).key
         ledger.open_run(key, code, data, "manual")
         with ledger.workspace(f"run/{key}", settings.workspaces / key) as work:
-            work.dvc.run("repro", "--quiet", "--pull")
-            work.dvc.run("push", "--quiet", *tasks.STAGES)
+            work.dvc.run("repro", "--pull")
+            work.dvc.run("push", *tasks.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             candidate = Candidate(
                 work.folder, ("cyst", "stone"), 4, tasks.lineage(work, key), {}, {},

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.bench.reading.adding import measure_adding
 from pipeline.bench.reading.fuzz import damage, fuzz
 from pipeline.bench.reading.samples import samples
-from pipeline.bench.reading.speed import measure_speed
+from pipeline.bench.reading.speed import KINDS, measure_speed
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.examine import Examiner, Look
 from pipeline.ingest.landing import scan
@@ -44,5 +45,13 @@ def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) ->
 
 
 def test_speed_is_measured(tmp_path: Path) -> None:
-    found = measure_speed(64, 64, tmp_path, lambda _: None, rounds=1)
-    assert 0 < found.ratio < 1.5
+    found = list(measure_speed(64, 64, tmp_path, lambda _: None, rounds=1))
+    assert [speed.kind for speed in found] == list(KINDS)
+    assert all(0 < speed.ratio < 1.5 for speed in found)
+
+
+def test_adding_is_measured(tmp_path: Path) -> None:
+    found = measure_adding(200, 20, tmp_path, lambda _: None)
+    assert (found.many, found.few) == (200, 20)
+    assert 50 < found.mebibytes < 1024
+    assert 0 < found.decoding < found.seconds

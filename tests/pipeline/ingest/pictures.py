@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.decisions import RELEASED_FILE, released_text
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import scan
 from pipeline.ingest.names import Pseudonyms
@@ -93,6 +94,12 @@ class Project:
         if record:
             self.index.record(report.entries)
         return report
+
+    def release(self, *images: str) -> None:
+        """Let images in that were set aside, as a person's decision on the data branch does."""
+        file = self.workspace / RELEASED_FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(released_text(images))
 
     def reasons(self, report: IngestReport) -> dict[str, str]:
         """Reason by path, of the quarantined files."""

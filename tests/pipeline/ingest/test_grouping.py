@@ -3,7 +3,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.ingest.canonical import thumbnail
+from pipeline.ingest.canonical import shrink, thumbnail
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.grouping import Grouping, Member, group_images
 from pipeline.ingest.names import Pseudonyms
@@ -16,7 +16,7 @@ NAMES = Pseudonyms(b"a key of the tests, and of nothing else")
 
 def member(pixels: Pixels, label: str = "cyst", group: str = "") -> Member:
     id_ = hashlib.sha256(pixels.tobytes()).hexdigest()
-    return Member(id_, label, thumbnail(pixels), group)
+    return Member(id_, label, thumbnail(shrink(pixels)), group)
 
 
 def run(

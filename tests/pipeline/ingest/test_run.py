@@ -341,7 +341,11 @@ def test_a_class_that_the_project_does_not_have(project: Project) -> None:
     assert report.reasons == {"unknown-class": 6}
     detail = next(e.detail for e in report.entries if e.reason == "unknown-class")
     assert "cyst, stone" in detail
-    assert "MEDLOOM_STATE" in detail
+    assert "ingest.add_classes: [tumor]" in detail
+    report = project.ingest(config=IngestConfig(add_classes=("tumor",)))
+    assert (report.reasons, report.new) == ({}, 6)
+    assert set(report.images) == {"cyst", "stone", "tumor"}
+    assert all(report.groups["tumor"].values()), "a group in every split"
 
 
 def test_a_class_needs_a_group_in_every_split(project: Project) -> None:
