@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.ingest.canonical import thumbnail
+from pipeline.ingest.canonical import THUMBNAIL_SIDE, shrink, thumbnail
 from pipeline.ingest.formats import Pixels
 from pipeline.report.page import data_uri, inline_jpeg
 
@@ -51,8 +51,10 @@ def picture(pixels: Pixels, id_: str, note: str = "") -> Picture:
 
 def mosaic(pixels: Pixels, id_: str, note: str = "") -> Picture:
     """An image as 24 x 24 squares, in which no text can be read: nothing else of it is kept."""
-    stream = io.BytesIO()
-    Image.fromarray(thumbnail(pixels)).save(stream, "PNG")
+    stream, squares = io.BytesIO(), (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    small = Image.fromarray(thumbnail(shrink(pixels)))
+    # Once more, so that whatever thumbnails become, no picture of more squares comes out.
+    small.resize(squares, Image.Resampling.BOX).save(stream, "PNG")
     return Picture(data_uri(stream.getvalue(), "png"), id_, note, mosaic=True)
 
 
