@@ -50,8 +50,8 @@ def _leak(facts: DataFacts) -> Iterator[Finding]:
     if untold := facts.groups.count - facts.groups.patients:
         yield (
             "maybe",
-            f"Of {untold} of {facts.groups.count} groups nobody told the patient: they are made "
-            "by likeness or scan, and two unlike scans of one patient may lie in two splits.",
+            f"Nobody told the patients of {untold} of {facts.groups.count} groups: they are made by "
+            "likeness or scan, and two unlike scans of one patient may lie in two splits.",
         )
     few = [
         f"{row.label} ({row.groups})"
@@ -84,6 +84,12 @@ def _drift(facts: DataFacts) -> Iterator[Finding]:
             "yes",
             f"Of {', '.join(one.label for one in measured)}, added images differ from those that "
             "were there by no more than chance, as far as their groups can tell.",
+        )
+    if unmeasured := [one.label for one in facts.drift if not one.kernel]:
+        yield (
+            "maybe",
+            f"Whether added images of {', '.join(unmeasured)} differ from those that were there "
+            "cannot be told: there are too few images or groups.",
         )
 
 
