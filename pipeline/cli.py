@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline import withdraw_cli
 from pipeline.audit.cli import audit_app
 from pipeline.bench.cli import bench_app
-from pipeline.console import backup_cli, data_show
+from pipeline.console import backup_cli, data_report, data_show
 from pipeline.console.champion_cli import champion_app
 from pipeline.console.project import Choice, chosen_settings, existing_project
 from pipeline.datasets.cli import data_app
@@ -35,6 +35,7 @@ app.add_typer(data_app, name="data")
 backup_cli.register(app)
 withdraw_cli.register(audit_app, data_app)
 data_show.register(data_app)
+data_report.register(data_app)
 
 console = Console()
 

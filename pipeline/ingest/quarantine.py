@@ -1,6 +1,7 @@
 """The versioned record of what was not taken in: no names, only what a person needs to act."""
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -56,13 +57,15 @@ def write_quarantine(workspace: Path, records: Iterable[QuarantineRecord]) -> Pa
 def read_quarantine(workspace: Path) -> list[QuarantineRecord]:
     """What `write_quarantine` wrote; nothing when there is no file."""
     file = workspace / QUARANTINE_FILE
-    if not file.exists():
-        return []
-    with file.open(newline="") as lines:
-        return [
-            QuarantineRecord(**{**line, "bytes": int(line["bytes"])})  # type: ignore[arg-type]
-            for line in csv.DictReader(lines)
-        ]
+    return parse_quarantine(file.read_text()) if file.exists() else []
+
+
+def parse_quarantine(text: str) -> list[QuarantineRecord]:
+    """The records of a data/quarantine.csv; an empty text holds none."""
+    return [
+        QuarantineRecord(**{**line, "bytes": int(line["bytes"])})  # type: ignore[arg-type]
+        for line in csv.DictReader(io.StringIO(text))
+    ]
 
 
 def record_of(entry: Entry, allowed: set[str]) -> QuarantineRecord:

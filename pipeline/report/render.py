@@ -1,25 +1,19 @@
 """One self-contained HTML page a run: what was decided, why, on what, and what it does not show."""
 
-import base64
-import io
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from PIL import Image
-
 from pipeline import scores
 from pipeline.gate import Verdict
-from pipeline.processed import SPLITS
-from pipeline.report.facts import ReportFacts, SplitCount
+from pipeline.report.facts import ReportFacts
 from pipeline.report.limits import MISUSES, USES, limits
+from pipeline.report.page import environment, inline_file, number, share
+from pipeline.report.split_table import split_table
 from pipeline.report.words import CHAPTERS, SHARES, Words
 from pipeline.scores import Evaluation, Figure
 
-_LARGEST_PNG = 350_000  # bytes; above it a picture is inlined as JPEG, so that the page stays small
 _FEW_QUARANTINED = 60  # rows shown; the rest is counted
 
 
@@ -57,22 +51,22 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
         images: what the evaluate stage drew.
         out: HTML file to write; its folder is made when missing.
     """
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(
         page.render(
             facts=facts,
             banner=_banner(facts),
-            grids={label: _inline(file) for label, file in images.grids.items()},
-            nearest=_inline(images.nearest) if images.nearest else None,
-            curves=_inline(images.curves) if images.curves else None,
-            statistics=_inline(images.statistics) if images.statistics else None,
-            utility=_inline(images.utility) if images.utility else None,
-            baseline=_inline(images.baseline) if images.baseline else None,
+            grids={label: inline_file(file) for label, file in images.grids.items()},
+            nearest=inline_file(images.nearest) if images.nearest else None,
+            curves=inline_file(images.curves) if images.curves else None,
+            statistics=inline_file(images.statistics) if images.statistics else None,
+            utility=inline_file(images.utility) if images.utility else None,
+            baseline=inline_file(images.baseline) if images.baseline else None,
             chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             findings=_findings(facts.evaluation) if facts.evaluation else [],
-            table=_split_table(facts.splits),
+            table=split_table(facts.splits),
             limits=limits(facts),
             uses=USES,
             misuses=MISUSES,
@@ -91,19 +85,6 @@ def write_facts(facts: ReportFacts, out: Path) -> Path:
     }
     out.write_text(json.dumps(said, indent=1, sort_keys=True) + "\n")
     return out
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"number": number, "share": share, "size": size}
-    environment.filters |= {"duration": duration, "energy": energy}
-    return environment
 
 
 def _banner(facts: ReportFacts) -> dict[str, Any]:
@@ -225,67 +206,3 @@ def _findings(evaluation: Evaluation) -> list[dict[str, Any]]:
         for (metric, label), figure in found.items()
         if metric.endswith(f"_{scores.PREVALENCE}")
     ]
-
-
-def _split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:
-    """One row a class and a last one of sums: (images, groups) of each split in order."""
-    counts = {(row.label, row.split): (row.images, row.groups) for row in splits}
-    rows: list[dict[str, Any]] = [
-        {"label": label, "cells": [counts.get((label, split), (0, 0)) for split in SPLITS]}
-        for label in sorted({row.label for row in splits})
-    ]
-    if rows:
-        columns = zip(*(row["cells"] for row in rows), strict=True)
-        sums = [(sum(i for i, _ in column), sum(g for _, g in column)) for column in columns]
-        rows.append({"label": "all", "cells": sums})
-    return rows
-
-
-def _inline(file: Path) -> str:
-    """A picture as a data URI: the file itself, or a JPEG when it is large."""
-    content, kind = file.read_bytes(), "png"
-    if len(content) > _LARGEST_PNG:
-        stream = io.BytesIO()
-        with Image.open(file) as image:
-            image.convert("L" if image.mode == "L" else "RGB").save(stream, "JPEG", quality=86)
-        content, kind = stream.getvalue(), "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-# -- how numbers are written -----------------------------------------------------------------------
-
-
-def number(value: float) -> str:
-    """Three significant digits, without an exponent where it can be avoided."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 5)}f}".replace("-", "−")
-
-
-def share(value: float) -> str:
-    """A share as percent."""
-    return f"{100 * value:.1f} %"
-
-
-def size(value: int) -> str:
-    """Bytes for people."""
-    amount, unit = float(value), "B"
-    for larger in ("kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
-
-
-def energy(joules: float) -> str:
-    """Joules for people, who pay for watt hours."""
-    return f"{number(joules / 3600)} Wh"

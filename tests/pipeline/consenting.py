@@ -203,7 +203,7 @@ class Clinic:
         put(self.shelf.folder / key / "evaluation" / "evaluation.json", b"{}")
         for folder in (
             settings.checkpoints / key, settings.workspaces / key / "killed",
-            settings.cache / "features",
+            settings.cache / "features", settings.workspaces / "report-1",
         ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
             np.save(folder / "images.npy", pixels)

@@ -23,7 +23,8 @@ from pipeline.report.facts import (
     TaskFacts,
 )
 from pipeline.report.figures import draw_curves, draw_grids, draw_nearest
-from pipeline.report.render import ReportImages, duration, number, render_report, size, write_facts
+from pipeline.report.page import duration, number, size
+from pipeline.report.render import ReportImages, render_report, write_facts
 from pipeline.report.words import CHAPTERS
 from pipeline.scores import Evaluation, Figure, Protocol, Statistic
 

@@ -1,0 +1,1 @@
+"""The page about one data revision: its facts (`facts`), pictures and drawing (`page`)."""
