@@ -23,7 +23,7 @@ from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import Found, scan
 from pipeline.ingest.lists import apply_lists
-from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, warnings_text, write_batch
 from pipeline.ingest.names import Pseudonyms, check_key, write_key_id
 from pipeline.ingest.oddities import Oddity, oddities
 from pipeline.ingest.patients import patient_in_name
@@ -213,7 +213,7 @@ def _rows(
             spacing=new[id_].image.spacing,
             window=new[id_].image.window,
             brightness=f"{new[id_].image.brightness:.3f}",
-            warnings="; ".join(f"{one.check} {one.value:.4g}" for one in odd.get(id_, ())),
+            warnings=warnings_text((one.check, one.value) for one in odd.get(id_, ())),
         )
         for id_ in sorted(splits)
     ]
