@@ -76,6 +76,7 @@ def ingest(
     *,
     workers: int = 0,
     on_progress: Progress | None = None,
+    listed: tuple[list[Found], int] | None = None,
 ) -> IngestReport:
     """Take in what is new in the landing zone, as one batch in the workspace.
 
@@ -87,6 +88,8 @@ def ingest(
         config: thresholds.
         workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
         on_progress: called as (files done, files to read).
+        listed: what `scan` would return, where files that lie elsewhere count as landed; of the
+            landing zone only the lists are read then.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
@@ -98,7 +101,7 @@ def ingest(
     withdrawn, corrections = read_decisions(workspace)
     released = read_released(workspace)
     check_key(workspace, names)
-    files, ignored = scan(landing)
+    files, ignored = listed or scan(landing)
     files = [
         _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
     ]
