@@ -38,7 +38,7 @@ def ingest(
         str | None,
         typer.Option(
             metavar="REGEX|FILE.csv",
-            help="Who the patients are: a pattern with a group (?P<patient>...), or a list.",
+            help="Who the patients are: a pattern with a group named patient, or a list.",
         ),
     ] = None,
     allow_unmatched: Annotated[

@@ -21,11 +21,12 @@ from pipeline.feeding.source import Item, Tell, UnsteadyError
 _AT_ONCE = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _VERSIONS = (
-    "ETag", "etag", "md5", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified",
-    "updated", "modify", "created",
+    "ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "mtime",
+    "LastModified", "Last-Modified", "last_modified", "updated", "modify", "created",
 )  # fmt: skip
 """What stores call the fact that changes with a file's content; the best first."""
 _DOWN = {"ConnectionError", "TimeoutError", "ClientConnectionError", "HTTPClientError"}
+_BUSY = (408, 429, *range(500, 600))
 _NOT_ALLOWED = {
     "PermissionError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
     "CredentialRetrievalError", "TokenRetrievalError", "SSOTokenLoadError",
@@ -37,7 +38,7 @@ _WRONG_NUMBERS = (errno.EINVAL, getattr(errno, "EREMCHG", errno.EINVAL))
 def shown_url(url: str) -> str:
     """A URL as it may be told: without user, password, query and fragment."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 class StoreSource:
@@ -169,7 +170,8 @@ def _explain(shown: str, error: BaseException) -> MedloomError:
     kinds = {kind.__name__ for each in chain for kind in type(each).__mro__}
     statuses = {getattr(each, "status", None) for each in chain}
     name = type(chain[-1]).__name__
-    if kinds & _DOWN:
+    busy = any(isinstance(status, int) and status in _BUSY for status in statuses)
+    if kinds & _DOWN or busy:
         return TransientError(f"{shown}: the store does not answer ({name}); try again later")
     if kinds & _NOT_ALLOWED or statuses & {401, 403}:
         return BadInputError(
