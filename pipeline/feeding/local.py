@@ -74,7 +74,10 @@ class LocalSource:
             raise _unreadable(file, error) from error
         with source, to.open("wb", buffering=0) as target:
             before = os.fstat(source.fileno())
+            left = before.st_size
             while chunk := source.read(_CHUNK):
+                if (left := left - len(chunk)) < 0:  # somebody writes as fast as this reads
+                    raise UnsteadyError
                 view = memoryview(chunk)
                 while view:
                     view = view[target.write(view) :]
