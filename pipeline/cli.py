@@ -12,7 +12,7 @@ from rich.console import Console
 from pipeline import withdraw_cli
 from pipeline.audit.cli import audit_app
 from pipeline.bench.cli import bench_app
-from pipeline.console import backup_cli, data_show, ingest_cli
+from pipeline.console import backup_cli, data_show, ingest_cli, quarantine_cli
 from pipeline.console.champion_cli import champion_app
 from pipeline.console.project import Choice, chosen_settings, existing_project
 from pipeline.datasets.cli import data_app
@@ -35,6 +35,7 @@ app.add_typer(data_app, name="data")
 backup_cli.register(app)
 withdraw_cli.register(audit_app, data_app)
 data_show.register(data_app)
+data_app.add_typer(quarantine_cli.quarantine_app, name="quarantine")
 
 console = Console()
 
@@ -127,19 +128,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 app.command("ingest")(ingest_cli.ingest)
-
-
-@app.command()
-def quarantine(as_json: Json = False) -> None:
-    """List the files in the landing zone that were not taken, and why.
-
-    File names are shown here only: they stay in an index on this machine, and no report, log or
-    registry has them. The record is the first column of the report's quarantine table.
-    """
-    from pipeline.console.tables import quarantine_table, quarantined_files
-
-    rows = quarantined_files(existing_project())
-    console.print_json(data=rows) if as_json else console.print(quarantine_table(rows))
+app.command("quarantine")(quarantine_cli.list_quarantine)
 
 
 @app.command()

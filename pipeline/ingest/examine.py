@@ -20,7 +20,7 @@ from pipeline.ingest.quality import check_quality
 from pipeline.ingest.refusal import Refused
 
 Progress = Callable[[int, int], None]
-_ONE_IMAGE = ("PNG", "JPEG", "TIFF", "BMP")
+_ONE_IMAGE = ("PNG", "JPEG", "BMP")
 _TELL_CLASSES = (*ARCHIVES, "NPZ")
 """What may lie outside a class folder, as its members or labels tell the class."""
 

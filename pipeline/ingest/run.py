@@ -17,7 +17,7 @@ from pipeline.errors import BadInputError
 from pipeline.ingest.arrange import check_groups, group_new, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.decisions import read_decisions, read_released
+from pipeline.ingest.decisions import read_decisions, read_rejected, read_released
 from pipeline.ingest.examine import Examiner, Progress, examine_all
 from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
@@ -99,13 +99,13 @@ def ingest(
     rows = read_manifest(workspace)
     known = {row.id: row for row in rows}
     withdrawn, corrections = read_decisions(workspace)
-    released = read_released(workspace)
+    released, rejected = read_released(workspace), read_rejected(workspace)
     check_key(workspace, names)
     files, ignored = listed or scan(landing)
     files = [
         _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
     ]
-    remembered = reusable(index.entries(), files, known, config.rules, names, released)
+    remembered = reusable(index.entries(), files, known, config.rules, names, released, rejected)
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
@@ -119,6 +119,7 @@ def ingest(
             names,
             withdrawn=withdrawn,
             corrections=corrections,
+            rejected=rejected,
         )
         grouping = Grouping({}, {}, {}, ())
         if new:

@@ -17,6 +17,7 @@ from pipeline.feeding.feed import Fed, bring
 from pipeline.feeding.local import LocalSource
 from pipeline.feeding.plan import Plan, make_plan, open_source
 from pipeline.feeding.source import Item, Tell
+from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.landing import scan
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.settings import PROJECT_ROOT, Settings
@@ -234,7 +235,7 @@ def test_a_landing_zone_that_is_full_keeps_whole_files_only(
     assert 1 <= len(left) < 12
     assert not [name for name in left if "/." in name[1:]]
     assert snapshot(source) == before
-    assert not settings.index_file.exists() or tasks.LocalIndex.of(settings).entries() == []
+    assert not settings.index_file.exists() or LocalIndex.of(settings).entries() == []
 
 
 def test_a_state_that_is_full_takes_nothing_in(settings: Settings) -> None:
@@ -245,6 +246,6 @@ def test_a_state_that_is_full_takes_nothing_in(settings: Settings) -> None:
     assert done.returncode == ExitCode.TRANSIENT, done.stderr
     assert "No space left on device" in done.stderr
     assert Ledger(settings).head(DATA) == head
-    assert tasks.LocalIndex.of(settings).entries() == []
+    assert LocalIndex.of(settings).entries() == []
     assert snapshot(settings.landing) == before
     assert tasks.ingest(settings).new == 12

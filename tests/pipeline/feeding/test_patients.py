@@ -14,6 +14,7 @@ from pipeline.feeding.patients import PatientsFrom
 from pipeline.feeding.plan import make_plan, open_source
 from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.lists import read_list
+from pipeline.ledger.ledger import Ledger
 from pipeline.revising import Revisions
 from pipeline.settings import Settings
 from tests.pipeline.ingest.pictures import encode, picture, put
@@ -39,7 +40,7 @@ def ingest(settings: Settings, *arguments: str) -> dict[str, Any]:
 def groups(settings: Settings) -> dict[str, set[str]]:
     """Group -> ids of its images."""
     found = defaultdict(set)
-    revisions = Revisions(tasks.Ledger(settings))
+    revisions = Revisions(Ledger(settings))
     for row in revisions.rows(revisions.head):
         found[row.group].add(row.id)
     return dict(found)
