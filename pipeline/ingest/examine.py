@@ -28,7 +28,7 @@ from pipeline.ingest.refusal import Refused
 from pipeline.ingest.views import guess_view
 
 Progress = Callable[[int, int], None]
-_ONE_IMAGE = ("PNG", "JPEG", "TIFF", "BMP")
+_ONE_IMAGE = ("PNG", "JPEG", "BMP")
 _TELL_CLASSES = (*ARCHIVES, "NPZ")
 """What may lie outside a class folder, as its members or labels tell the class."""
 
