@@ -12,7 +12,13 @@ from rich.console import Console
 from pipeline import withdraw_cli
 from pipeline.audit.cli import audit_app
 from pipeline.bench.cli import bench_app
-from pipeline.console import backup_cli, data_report, data_show
+from pipeline.console import (
+    backup_cli,
+    data_report,
+    data_show,
+    ingest_cli,
+    quarantine_cli,
+)
 from pipeline.console.champion_cli import champion_app
 from pipeline.console.project import Choice, chosen_settings, existing_project
 from pipeline.datasets.cli import data_app
@@ -36,6 +42,7 @@ backup_cli.register(app)
 withdraw_cli.register(audit_app, data_app)
 data_show.register(data_app)
 data_report.register(data_app)
+data_app.add_typer(quarantine_cli.quarantine_app, name="quarantine")
 
 console = Console()
 
@@ -127,48 +134,8 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-@app.command()
-def ingest(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Folders of class folders. Default: only what has landed already."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Copy folders into the landing zone, then take what is new there into a data revision.
-
-    A folder looks like `images/stone/0001.png`, one folder a class. The originals are only read.
-    """
-    from pipeline import tasks
-    from pipeline.console.tables import bars
-    from pipeline.landing_feed import feed
-
-    settings = chosen_settings()
-    if paths:
-        tasks.declare_data(settings, phantom=False)
-    with bars(Console(stderr=True)) as bar:
-        for path in paths or []:
-            feed(path, settings.landing, on_progress=bar(f"copying {path.name}"))
-        report = tasks.ingest(settings, bar("reading"))
-    if as_json:
-        console.print_json(data=tasks.describe_ingest(report))
-        return
-    from pipeline.console.tables import ingest_table
-
-    console.print(ingest_table(report))
-
-
-@app.command()
-def quarantine(as_json: Json = False) -> None:
-    """List the files in the landing zone that were not taken, and why.
-
-    File names are shown here only: they stay in an index on this machine, and no report, log or
-    registry has them. The record is the first column of the report's quarantine table.
-    """
-    from pipeline.console.tables import quarantine_table, quarantined_files
-
-    rows = quarantined_files(existing_project())
-    console.print_json(data=rows) if as_json else console.print(quarantine_table(rows))
+app.command("ingest")(ingest_cli.ingest)
+app.command("quarantine")(quarantine_cli.list_quarantine)
 
 
 @app.command()

@@ -44,6 +44,7 @@ from pipeline.stages.preprocess import PreprocessConfig
 Tell = Callable[[str, int, int], None]
 T = TypeVar("T")
 STRIP = 8  # images of a large group
+_ODD = 32  # images with a warning that are shown
 _CORRECTED = 16  # relabelled images that are shown
 
 
@@ -135,7 +136,7 @@ def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
     batches = sorted({row.batch for row in rows})
     for done, batch in enumerate(batches):
         tell("fetching batches", done, len(batches))
-        work.dvc.run("pull", "--quiet", f"{RAW_FOLDER / batch}.dvc")
+        work.dvc.run("pull", f"{RAW_FOLDER / batch}.dvc")
     tell("fetching batches", len(batches), len(batches))
 
 
@@ -176,6 +177,7 @@ def _facts(
 ) -> DataFacts:
     ingest = load_section(tasks.PARAMS, "ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
+    odd = counts.odd_facts(held)
     measured = chosen(held)
     told = _counted(tell, "grey levels", len(measured))
     levels = level_facts(held, measured, lambda row: told(measure(pixels(row))))
@@ -220,6 +222,8 @@ def _facts(
         group_correlation=ingest.group_correlation,
         least_groups=load_section(tasks.PARAMS, "gate", GateConfig).min_groups,
         leak=leak,
+        odd=odd,
+        odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
         refusals_of=aside.source,
         refusals=tuple(refusal for refusal, _ in aside.refusals),
         reasons=dict(Counter(refusal.reason for refusal, _ in aside.refusals).most_common()),
@@ -316,6 +320,10 @@ def _pictures(
             ]
             for leak in facts.leak
         },
+        odd=[
+            pixels.picture(one.id, ", ".join(f"{name} {v:.3g}" for name, v in one.warnings.items()))
+            for one in facts.odd[:_ODD]
+        ],
         corrected=[
             pixels.picture(one.id, f"{one.before} → {one.after}")
             for one in corrected

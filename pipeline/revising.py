@@ -32,7 +32,7 @@ class Decision:
     """What a person decided about images.
 
     Attributes:
-        action: of the journal's record: withdrawn, relabelled or released.
+        action: of the journal's record: withdrawn, relabelled, released or kept-out.
         by: who decided.
         reason: in words, without a patient's name.
         details: image ids and the like.
@@ -210,7 +210,7 @@ def journal_revisions(
 
     Args:
         ledger: of the project.
-        action: withdrawn, relabelled or released.
+        action: withdrawn, relabelled, released or kept-out.
         more: what the record says beside the decision's own details.
     """
     decisions = Revisions(ledger).decisions(action)

@@ -136,6 +136,11 @@ class Settings:
         return self.state / "landing-index.sqlite"
 
     @property
+    def fetched_file(self) -> Path:
+        """What was fetched from stores into the landing zone; it may be lost at any time."""
+        return self.state / "fetched.jsonl"
+
+    @property
     def workspaces(self) -> Path:
         """Private working folders, one a task try."""
         return self.state / "workspaces"

@@ -1,4 +1,4 @@
-"""`medloom audit withdraw`, `data relabel` and `data release`: what persons decide of images."""
+"""`medloom audit withdraw` and `data relabel`: what persons decide of images."""
 
 import getpass
 from dataclasses import asdict
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
-    """Add `withdraw` to the one, `relabel` and `release` to the other."""
+    """Add `withdraw` to the one and `relabel` to the other."""
 
     @audit_app.command("withdraw")
     def withdraw(
@@ -94,26 +94,6 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
             console.print_json(data=asdict(done))
         else:
             _tell_relabelled(done, dry_run=dry_run)
-
-    @data_app.command("release")
-    def release(
-        records: Annotated[list[str], typer.Argument(help="First column of `medloom quarantine`.")],
-        reason: Reason,
-        by: By = None,
-        as_json: Json = False,
-    ) -> None:
-        """Let images in that were quarantined by their looks: too small, flat, text-like strokes.
-
-        Look at each first. The next ingest takes them in; who decided is kept in the journal.
-        """
-        from pipeline.release import release as let_in
-
-        done = let_in(existing_project(), records, by=by or getpass.getuser(), reason=reason)
-        if as_json:
-            console.print_json(data=asdict(done))
-        else:
-            count = len(done.images)
-            console.print(f"{count} image(s) come in with the next ingest: `medloom ingest`")
 
 
 def _withdraw(

@@ -35,6 +35,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.registry import Registry
 from pipeline.revising import Revisions
 from pipeline.stages.preprocess import PreprocessConfig, to_square
+from pipeline.tasks import RunFolder
 from tests.pipeline.consenting import content_of
 from tests.running import RunningProject
 
@@ -189,7 +190,7 @@ def last(project: RunningProject) -> Record:
 
 
 def result(project: RunningProject, run_id: str, task: str) -> dict[str, Any]:
-    return dict(json.loads((project.state / "runs" / run_id / f"{task}.json").read_text()))
+    return RunFolder.of(project.settings, run_id).result(task)
 
 
 # -- kills -----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The tables of `medloom bench faults`, one a part."""
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +13,7 @@ from pipeline.bench.faults.race import RaceTable
 from pipeline.bench.faults.storm import StormTable
 from pipeline.bench.faults.tamper import Harmed
 
+_MOST = 100  # characters of what a command said; --json has all of them
 _FINE = {True: "[green]kept[/]", False: "[red]BROKEN[/]"}
 
 
@@ -49,7 +51,7 @@ def outage_table(rows: Sequence[Outage]) -> Table:
     for row in rows:
         what = "; ".join((*row.half_done, *row.after)) or row.skipped or _FINE[row.fine]
         code = "not tried" if row.skipped else str(row.exit_code)
-        table.add_row(row.action, row.fault, code, row.said, what)
+        table.add_row(row.action, row.fault, code, shorten(row.said, _MOST), what)
     return table
 
 
@@ -57,7 +59,8 @@ def tamper_table(rows: Sequence[Harmed]) -> Table:
     """Each harm and the first broken links that `audit verify` named."""
     table = _table("tamper: `audit verify --all`", "harm", "", "first broken links")
     for row in rows:
-        table.add_row(row.harm, "named" if row.fine else "[red]MISSED[/]", "; ".join(row.broken))
+        first = shorten("; ".join(row.broken), _MOST)
+        table.add_row(row.harm, "named" if row.fine else "[red]MISSED[/]", first)
     return table
 
 

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from pipeline import services
 from pipeline.console.follow import DAG, TASKS, follow
+from pipeline.console.ingest_cli import feed_bar
 from pipeline.console.tables import bars, facts_table
 from pipeline.datasets.phantom import write_phantom
 from pipeline.errors import ExitCode
-from pipeline.landing_feed import feed
+from pipeline.feeding.feed import feed
 from pipeline.settings import Settings
 from pipeline.tasks import RunFolder, declare_data
 
@@ -53,12 +54,13 @@ def run_demo(settings: Settings, data: Path | None, patients: int, console: Cons
 
 def _feed(settings: Settings, data: Path | None, patients: int, console: Console) -> None:
     declare_data(settings, phantom=data is None)
-    with bars(console) as bar:
-        if data is None:
+    if data is None:
+        with bars(console) as bar:
             show = bar("drawing phantom patients")
             write_phantom(settings.landing, patients, PHANTOM_SEED, on_progress=show)
-        else:
-            feed(data, settings.landing, on_progress=bar("copying into the landing zone"))
+    else:
+        with feed_bar(console) as bar_of_bytes:
+            feed(data, settings.landing, on_progress=bar_of_bytes)
     console.print(f"landing zone {settings.landing}", highlight=False)
 
 

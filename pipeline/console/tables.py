@@ -10,14 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.gate import Compared
-from pipeline.ingest.index import LocalIndex
-from pipeline.ingest.landing import scan
-from pipeline.ingest.quarantine import record_of
 from pipeline.ingest.run import IngestReport
 from pipeline.ledger.journal import Record
 from pipeline.processed import SPLITS
 from pipeline.scores import Evaluation, Figure
-from pipeline.settings import Settings
 
 
 @contextmanager
@@ -88,37 +84,6 @@ def split_table(report: IngestReport) -> Table:
         images, groups = report.images[label], report.groups[label]
         cells = [f"{images.get(s, 0)} ({groups.get(s, 0)})" for s in SPLITS]
         table.add_row(label, *cells)
-    return table
-
-
-def quarantined_files(settings: Settings) -> list[dict[str, str]]:
-    """Every quarantined file of the landing zone by name, with its reason."""
-    index = LocalIndex.of(settings)
-    # The index knows pseudonyms; what lies in the landing zone tells whose they are.
-    paths = {index.names.file(found.path): found.path for found in scan(settings.landing)[0]}
-    rows = [
-        {
-            "record": record_of(entry, set()).record,
-            "file": _place(paths.get(entry.file, ""), entry.item),
-            "reason": entry.reason,
-            "detail": entry.detail,
-        }
-        for entry in index.entries()
-        if entry.outcome == "quarantined"
-    ]
-    return sorted(rows, key=lambda row: row["file"])
-
-
-def _place(path: str, item: int) -> str:
-    return f"{path or 'a file that is gone'}{f', image {item}' if item else ''}"
-
-
-def quarantine_table(rows: Sequence[dict[str, str]]) -> Table:
-    """The quarantined files, by name."""
-    table = Table("record", "file in the landing zone", "reason", "what came, what is allowed")
-    for row in rows:
-        # Names may hold anything, line breaks and terminal codes among it.
-        table.add_row(row["record"], Text(ascii(row["file"])[1:-1]), row["reason"], row["detail"])
     return table
 
 

@@ -87,6 +87,10 @@ class IngestConfig(Section):
         default=(),
         description="classes that may come although the project began without them",
     )
+    guess_views: bool = Field(
+        default=False,
+        description="tell axial from coronal by the outline where nothing does: CT of the trunk",
+    )
     npz_classes: tuple[str, ...] = Field(
         default=(), description="class names by the numbers that an NPZ's labels use"
     )

@@ -1,4 +1,4 @@
-"""What persons decided about images: withdrawn, corrected, let in. It binds every ingest.
+"""What persons decided about images: withdrawn, corrected, let in, kept out. It binds every ingest.
 
 The lists lie on the data branch, so that each ingest on any machine has them. They hold hashes
 and group names alone: nothing in them tells who the patient is.
@@ -13,6 +13,7 @@ from pathlib import Path
 WITHDRAWN_FILE = Path("data/withdrawn.csv")
 CORRECTED_FILE = Path("data/relabelled.csv")
 RELEASED_FILE = Path("data/released.csv")
+REJECTED_FILE = Path("data/rejected.csv")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,45 @@ class Withdrawn:
     def text(self) -> str:
         """The list as CSV, sorted, one row a hash or a group."""
         pairs = [("image", self.images), ("source", self.sources), ("group", self.groups)]
+        return _csv(
+            ("kind", "value"), ((kind, value) for kind, values in pairs for value in sorted(values))
+        )
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What a person looked at and keeps out for good.
+
+    Attributes:
+        images: ids, of what could be decoded.
+        sources: sha256 of the files, or members of archives, of which nothing could.
+    """
+
+    images: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Rejected") -> "Rejected":
+        return Rejected(self.images | other.images, self.sources | other.sources)
+
+    def __sub__(self, other: "Rejected") -> "Rejected":
+        return Rejected(self.images - other.images, self.sources - other.sources)
+
+    def holds(self, image_id: str, source_sha256: str) -> bool:
+        """Whether it speaks of an image, or of the file that it came in; either may be ""."""
+        return image_id in self.images or source_sha256 in self.sources
+
+    @classmethod
+    def parse(cls, text: str) -> "Rejected":
+        """Read what `text` wrote; an empty text rejects nothing."""
+        kinds: dict[str, set[str]] = {"image": set(), "source": set()}
+        for line in csv.DictReader(io.StringIO(text)):
+            kinds[line["kind"]].add(line["value"])
+        return cls(*(frozenset(values) for values in kinds.values()))
+
+    @property
+    def text(self) -> str:
+        """The list as CSV, sorted, one row a hash."""
+        pairs = [("image", self.images), ("source", self.sources)]
         return _csv(
             ("kind", "value"), ((kind, value) for kind, values in pairs for value in sorted(values))
         )
@@ -87,8 +127,17 @@ def read_decisions(workspace: Path) -> tuple[Withdrawn, Corrections]:
 
 def read_released(workspace: Path) -> frozenset[str]:
     """Ids of images that a person let in although their looks spoke against it."""
-    lines = csv.DictReader(io.StringIO(_read(workspace / RELEASED_FILE)))
-    return frozenset(line["id"] for line in lines)
+    return parse_released(_read(workspace / RELEASED_FILE))
+
+
+def parse_released(text: str) -> frozenset[str]:
+    """Read what `released_text` wrote; an empty text lists nothing."""
+    return frozenset(line["id"] for line in csv.DictReader(io.StringIO(text)))
+
+
+def read_rejected(workspace: Path) -> Rejected:
+    """What a person keeps out, by a data revision."""
+    return Rejected.parse(_read(workspace / REJECTED_FILE))
 
 
 def released_text(images: Iterable[str]) -> str:

@@ -25,9 +25,10 @@ from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quality import check_quality
 from pipeline.ingest.refusal import Refused
+from pipeline.ingest.views import guess_view
 
 Progress = Callable[[int, int], None]
-_ONE_IMAGE = ("PNG", "JPEG", "TIFF", "BMP")
+_ONE_IMAGE = ("PNG", "JPEG", "BMP")
 _TELL_CLASSES = (*ARCHIVES, "NPZ")
 """What may lie outside a class folder, as its members or labels tell the class."""
 
@@ -199,6 +200,8 @@ class Examiner:
         (self.store / f"{id_}.png").write_bytes(stored)
         height, width = pixels.shape
         view = found.view or decoded.view
+        if view == "unknown" and self.config.guess_views:
+            view = guess_view(pixels)
         spacing = "x".join(f"{mm:.6g}" for mm in decoded.spacing) if decoded.spacing else ""
         small, bits = shrink(pixels), 8 * pixels.itemsize
         return Image(

@@ -8,7 +8,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -36,6 +36,7 @@ class Found:
         sidecar: a sidecar file beside it says that the image is synthetic.
         patient: who it is, as a list beside it says; "" when none does.
         view: from which side, as a list beside it says; "" when none does.
+        at: where its bytes lie, when not yet in the landing zone (`as_if`).
     """
 
     path: str
@@ -47,6 +48,7 @@ class Found:
     arrived_ns: int = 0
     patient: str = field(default="", repr=False)
     view: str = ""
+    at: Path | None = field(default=None, repr=False)
 
 
 def scan(landing: Path) -> tuple[list[Found], int]:
@@ -80,7 +82,8 @@ def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
     listed = (found.size, found.mtime_ns)
     try:
         # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since it was listed.
-        handle = os.open(landing / found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        place = found.at or landing / found.path
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise Refused("growing", "the file went away while it was read") from None
     except OSError as error:
@@ -121,6 +124,17 @@ def label_of(path: str) -> str:
         detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
         raise Refused("bad-class", detail)
     return label
+
+
+def as_if(path: str, at: Path, *, sidecar: bool) -> Found:
+    """The entry that a file which lies elsewhere would be, lay it at `path` of the landing zone."""
+    return replace(_look(path, at.lstat(), sidecar), at=at)
+
+
+def is_ignored(path: str) -> bool:
+    """Whether ingest passes over a path of the landing zone: hidden, system, lists, sidecars."""
+    *folders, name = path.split("/")
+    return any(part.startswith(".") for part in folders) or _is_ignored(name)
 
 
 def _facts(stream: IO[bytes]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ Patients are turned into pseudonyms at once.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -17,8 +17,11 @@ from pipeline.errors import BadInputError
 from pipeline.ingest.landing import CLASS_NAME, LIST_NAME, Found
 
 VIEWS = ("axial", "coronal", "sagittal", "oblique", "unknown")
-_COLUMNS = ("file", "class", "patient", "view")
-_LONGEST = 64 << 20
+COLUMNS = ("file", "class", "patient", "view")
+LONGEST = 64 << 20
+
+Line = dict[str, str]
+"""One row of a list: all of COLUMNS, "" where nothing is told."""
 
 
 def apply_lists(landing: Path, files: Iterable[Found]) -> list[Found]:
@@ -29,16 +32,43 @@ def apply_lists(landing: Path, files: Iterable[Found]) -> list[Found]:
             No file name of the landing zone is in the message, as it may be a patient's.
     """
     files = list(files)
-    told: dict[str, dict[str, str]] = {}
-    for folder in sorted({parent for file in files for parent in _parents(file.path)}):
+    lists = {}
+    for folder in {parent for file in files for parent in parents(file.path)}:
         list_file = landing / folder / LIST_NAME
         if list_file.is_file() and not list_file.is_symlink():
-            for row in _read(list_file):
-                told[f"{folder}{row['file']}"] = row
+            lists[folder] = read_list(list_file)
+    told = by_path(lists)
     return [_told(file, told[file.path]) if file.path in told else file for file in files]
 
 
-def _told(found: Found, row: dict[str, str]) -> Found:
+def by_path(lists: Mapping[str, Iterable[Line]]) -> dict[str, Line]:
+    """Path -> what is told of it, by lists in folders such as "" and "stone/a/"."""
+    # A folder comes before those in it.
+    return {f"{folder}{line['file']}": line for folder in sorted(lists) for line in lists[folder]}
+
+
+def merged(lines: Iterable[Line], more: Iterable[Line]) -> list[Line]:
+    """Both lists in one, a row a file; of two that speak of one file, `more` has the last word."""
+    files: dict[str, Line] = {}
+    for line in (*lines, *more):
+        files[line["file"]] = files.get(line["file"], {}) | {
+            column: line[column]
+            for column in COLUMNS
+            if line[column] or column not in files.get(line["file"], {})
+        }
+    return list(files.values())
+
+
+def list_text(lines: Iterable[Line]) -> str:
+    """The list as CSV."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return stream.getvalue()
+
+
+def _told(found: Found, row: Line) -> Found:
     if found.refused and found.refused.reason not in ("bad-class", "no-class"):
         return found
     label = row["class"] or found.label
@@ -48,44 +78,59 @@ def _told(found: Found, row: dict[str, str]) -> Found:
     )  # fmt: skip
 
 
-def _parents(path: str) -> list[str]:
+def parents(path: str) -> list[str]:
     """Every folder that a file lies below, as "" and "stone/" and "stone/a/"."""
     parts = path.split("/")[:-1]
     return ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
 
 
-def _read(file: Path) -> list[dict[str, str]]:
+def read_list(file: Path, called: str = f"a {LIST_NAME}") -> list[Line]:
+    """The rows of a list.
+
+    Args:
+        file: the list.
+        called: what a message calls it.
+
+    Raises:
+        BadInputError: it cannot be read, or says what is not allowed.
+    """
     try:
-        if file.stat().st_size > _LONGEST:
-            raise BadInputError(f"a {LIST_NAME} is larger than {_LONGEST >> 20} MiB: divide it")
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeError) as error:
-        raise BadInputError(
-            f"a {LIST_NAME} cannot be read ({type(error).__name__}): save it as CSV in UTF-8"
-        ) from None
-    lines = csv.DictReader(io.StringIO(text))
-    columns = [column.strip().lower() for column in lines.fieldnames or ()]
-    if "file" not in columns or set(columns) - set(_COLUMNS):
-        raise BadInputError(
-            f"a {LIST_NAME} has the columns {', '.join(columns) or 'of nothing'}; allowed are "
-            f"{', '.join(_COLUMNS)}, and file must be there"
-        )
-    lines.fieldnames = columns
-    return [_row(line, number) for number, line in enumerate(lines, 2)]
+        with file.open("rb") as stream:
+            content = stream.read(LONGEST + 1)
+    except OSError as error:
+        raise BadInputError(f"{called} cannot be read: {error.strerror}") from None
+    return parse_list(content, called)
 
 
-def _row(line: dict[str, str | None], number: int) -> dict[str, str]:
-    row = {column: (line.get(column) or "").strip() for column in _COLUMNS}
+def parse_list(content: bytes, called: str = f"a {LIST_NAME}") -> list[Line]:
+    """The rows in a list's bytes; arguments and errors as of `read_list`."""
+    if len(content) > LONGEST:
+        raise BadInputError(f"{called} is larger than {LONGEST >> 20} MiB: divide it")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeError:
+        raise BadInputError(f"{called} cannot be read: save it as CSV in UTF-8") from None
+    lines = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns = [column.strip().lower() for column in lines.fieldnames or ()]
+        if "file" not in columns or set(columns) - set(COLUMNS):
+            raise BadInputError(
+                f"{called} has the columns {', '.join(columns) or 'of nothing'}; allowed are "
+                f"{', '.join(COLUMNS)}, and file must be there"
+            )
+        lines.fieldnames = columns
+        return [_row(line, f"line {number} of {called}") for number, line in enumerate(lines, 2)]
+    except csv.Error as error:
+        raise BadInputError(f"{called} is no CSV ({error}): save it as CSV in UTF-8") from None
+
+
+def _row(line: dict[str, str | None], where: str) -> Line:
+    row = {column: (line.get(column) or "").strip() for column in COLUMNS}
     row["class"], row["view"] = row["class"].lower(), row["view"].lower()
     if not row["file"] or ".." in PurePosixPath(row["file"]).parts or row["file"].startswith("/"):
-        raise BadInputError(f"line {number} of a {LIST_NAME} names no file below its folder")
+        raise BadInputError(f"{where} names no file below its folder")
     if row["class"] and not CLASS_NAME.fullmatch(row["class"]):
-        raise BadInputError(
-            f"line {number} of a {LIST_NAME}: a class is made of a-z, 0-9, - and _, as in "
-            "kidney-stone"
-        )
+        raise BadInputError(f"{where}: a class is made of a-z, 0-9, - and _, as in kidney-stone")
     if row["view"] and row["view"] not in VIEWS:
-        raise BadInputError(
-            f"line {number} of a {LIST_NAME}: the view is none of {', '.join(VIEWS)}"
-        )
+        raise BadInputError(f"{where}: the view is none of {', '.join(VIEWS)}")
     return row

@@ -7,6 +7,7 @@ git commit. No source name is in it: those stay in the unversioned local index.
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,17 @@ def read_manifest(workspace: Path) -> list[Row]:
 def parse_batch(text: str) -> list[Row]:
     """The rows of one batch's CSV."""
     return [_parse(line) for line in csv.DictReader(io.StringIO(text))]
+
+
+def warnings_text(found: Iterable[tuple[str, float]]) -> str:
+    """What the column `warnings` holds, of checks and what they measured."""
+    return "; ".join(f"{check} {value:.4g}" for check, value in found)
+
+
+def parse_warnings(text: str) -> dict[str, float]:
+    """Check -> what it measured, of the column `warnings`."""
+    pairs = (told.split(" ") for told in text.split("; ") if told)
+    return {check: float(value) for check, value in pairs}
 
 
 def write_batch(workspace: Path, batch: str, rows: list[Row]) -> Path:

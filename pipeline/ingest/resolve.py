@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from pipeline.ingest.decisions import Corrections, Withdrawn
+from pipeline.ingest.decisions import Corrections, Rejected, Withdrawn
 from pipeline.ingest.examine import Image, Look
 from pipeline.ingest.index import Entry
 from pipeline.ingest.landing import Found
@@ -15,7 +15,7 @@ from pipeline.ingest.manifest import Row
 from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import RELATIVE, Refused
 
-_NOBODY, _NONE = Withdrawn(), Corrections({})
+_NOBODY, _NONE, _NOTHING = Withdrawn(), Corrections({}), Rejected()
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
 
 
@@ -43,6 +43,7 @@ def reusable(
     rules: str,
     names: Pseudonyms,
     released: Collection[str] = (),
+    rejected: Rejected = _NOTHING,
 ) -> dict[str, list[Entry]]:
     """By path, the entries of files about which all of them still hold: those need no opening.
 
@@ -53,6 +54,7 @@ def reusable(
         rules: hash of the configuration.
         names: pseudonyms of the entries.
         released: ids of images that a person let in.
+        rejected: what a person keeps out, whatever the configuration says.
     """
     by_file: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -60,16 +62,25 @@ def reusable(
     kept = {}
     for found in files:
         remembered = by_file.get(names.file(found.path))
-        if remembered and all(_holds(entry, found, known, rules, released) for entry in remembered):
+        if remembered and all(
+            _holds(entry, found, known, rules, released, rejected) for entry in remembered
+        ):
             kept[found.path] = remembered
     return kept
 
 
 def _holds(
-    entry: Entry, found: Found, known: Mapping[str, Row], rules: str, released: Collection[str]
+    entry: Entry,
+    found: Found,
+    known: Mapping[str, Row],
+    rules: str,
+    released: Collection[str],
+    rejected: Rejected,
 ) -> bool:
     if (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
         return False
+    if entry.outcome == "quarantined" and rejected.holds(entry.image_id, entry.source_sha256):
+        return True
     if entry.outcome == "quarantined":
         open_again = entry.reason in RELATIVE or entry.image_id in released
         return entry.rules == rules and not open_again
@@ -86,6 +97,7 @@ def resolve(
     withdrawn: Withdrawn = _NOBODY,
     corrections: Corrections = _NONE,
     add_classes: Collection[str] = (),
+    rejected: Rejected = _NOTHING,
 ) -> tuple[list[Entry], dict[str, NewImage]]:
     """Decide on everything looked at, in order of path and item.
 
@@ -104,6 +116,7 @@ def resolve(
         corrections: an image in the folder of a class that it was corrected from counts as in its
             class of today.
         add_classes: that the project may have beside those that it has.
+        rejected: what a person keeps out.
 
     Returns:
         An entry for each look, without its batch, and the new images by id.
@@ -125,6 +138,10 @@ def resolve(
             entries.append(quarantined(entry, image))
             continue
         row = known.get(image.id)
+        if row is None and rejected.holds(image.id, look.source_sha256):
+            detail = "a person looked at it and keeps it out"
+            entries.append(quarantined(entry, Refused("rejected", detail)))
+            continue
         under = {row.label, look.label} if row else labels[image.id]
         if len(under) > 1:
             entries.append(quarantined(entry, _conflict(under, row)))

@@ -17,13 +17,13 @@ from pipeline.errors import BadInputError
 from pipeline.ingest.arrange import check_groups, group_new, place_splits
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import ChecksConfig, IngestConfig
-from pipeline.ingest.decisions import read_decisions, read_released
+from pipeline.ingest.decisions import read_decisions, read_rejected, read_released
 from pipeline.ingest.examine import Examiner, Progress, examine_all
 from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import Found, scan
 from pipeline.ingest.lists import apply_lists
-from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.ingest.manifest import RAW_FOLDER, Row, read_manifest, warnings_text, write_batch
 from pipeline.ingest.names import Pseudonyms, check_key, write_key_id
 from pipeline.ingest.oddities import Oddity, oddities
 from pipeline.ingest.patients import patient_in_name
@@ -77,6 +77,7 @@ def ingest(
     *,
     workers: int = 0,
     on_progress: Progress | None = None,
+    listed: tuple[list[Found], int] | None = None,
 ) -> IngestReport:
     """Take in what is new in the landing zone, as one batch in the workspace.
 
@@ -88,6 +89,8 @@ def ingest(
         config: thresholds.
         workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
         on_progress: called as (files done, files to read).
+        listed: what `scan` would return, where files that lie elsewhere count as landed; of the
+            landing zone only the lists are read then.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
@@ -97,13 +100,13 @@ def ingest(
     rows = read_manifest(workspace)
     known = {row.id: row for row in rows}
     withdrawn, corrections = read_decisions(workspace)
-    released = read_released(workspace)
+    released, rejected = read_released(workspace), read_rejected(workspace)
     check_key(workspace, names)
-    files, ignored = scan(landing)
+    files, ignored = listed or scan(landing)
     files = [
         _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
     ]
-    remembered = reusable(index.entries(), files, known, config.rules, names, released)
+    remembered = reusable(index.entries(), files, known, config.rules, names, released, rejected)
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
@@ -118,6 +121,7 @@ def ingest(
             withdrawn=withdrawn,
             corrections=corrections,
             add_classes=config.add_classes,
+            rejected=rejected,
         )
         grouping = Grouping({}, {}, {}, ())
         odd: dict[str, tuple[Oddity, ...]] = {}
@@ -213,7 +217,7 @@ def _rows(
             spacing=new[id_].image.spacing,
             window=new[id_].image.window,
             brightness=f"{new[id_].image.brightness:.3f}",
-            warnings="; ".join(f"{one.check} {one.value:.4g}" for one in odd.get(id_, ())),
+            warnings=warnings_text((one.check, one.value) for one in odd.get(id_, ())),
         )
         for id_ in sorted(splits)
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import BadInputError, ExitCode, TransientError
 
+_OFFER = "Having any troubles?"
 _EXITED = re.compile(r"exited with (-?\d+)")
 
 
@@ -91,7 +92,6 @@ def _reason(output: str) -> str:
 
     A stage's own words come before DVC's, so of a `repro` the end of all that was said counts.
     """
-    errors = [line for line in output.splitlines() if line.startswith("ERROR: failed to transfer")]
-    if not errors:
-        return output.strip()[-2000:]
-    return f"{errors[0]}\n{output.strip().splitlines()[-1]}"
+    lines = [line for line in output.strip().splitlines() if not line.startswith(_OFFER)]
+    files = [line for line in lines if line.startswith("ERROR: failed to transfer")]
+    return f"{files[0]}\n{lines[-1]}" if files else "\n".join(lines)[-2000:].strip()

@@ -36,6 +36,7 @@ Action = Literal[
     "purged",
     "relabelled",
     "released",
+    "kept-out",
 ]
 VERDICTS = ("promoted", "inconclusive", "rejected", "awaiting")
 """The gate's decisions; `awaiting` would promote, and waits for a person."""

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,17 @@ from pipeline.stages.harness import report_progress
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
 
+View = Literal["axial", "coronal", "sagittal", "oblique", "unknown"]
+
+
 class PreprocessConfig(Section):
     """The `preprocess` section of params.yaml."""
 
     size: int = Field(default=64, ge=32, le=256, description="side of the images, a power of two")
+    views: tuple[View, ...] = Field(
+        default=(),
+        description="views of the manifest that are learned, such as axial; none named: all",
+    )
     low_percentile: float = Field(
         default=0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
     )
@@ -82,11 +90,12 @@ def preprocess(
         on_progress: called as (images done, images to do).
 
     Raises:
-        BadInputError: no rows, an image twice, a group in two splits, or a stored file that is
-            missing or not the one that ingest wrote.
+        BadInputError: no rows, an image twice, a group in two splits, a class without an image of
+            the views chosen, or a stored file that is missing or not the one that ingest wrote.
     """
     rows = read_manifest(workspace)
     check_rows(rows)
+    rows = _of_views(rows, config.views)
     images = np.empty((len(rows), config.size, config.size), np.uint8)
     for number, row in enumerate(rows):
         images[number] = to_square(_read(workspace, row), config)
@@ -125,6 +134,17 @@ def check_rows(rows: Sequence[Row]) -> None:
         if row.split not in SPLITS:
             allowed = ", ".join(SPLITS)
             raise BadInputError(f"image {row.id} is in split {row.split!r}; allowed are {allowed}")
+
+
+def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
+    chosen = [row for row in rows if not views or row.view in views]
+    if lacking := {row.label for row in rows} - {row.label for row in chosen}:
+        there = Counter(row.view for row in rows if row.label in lacking)
+        raise BadInputError(
+            f"preprocess.views is {', '.join(views)}, of which class {min(lacking)} has no image; "
+            f"there are {', '.join(f'{view} {count}' for view, count in sorted(there.items()))}"
+        )
+    return chosen
 
 
 def to_square(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.uint8]:

@@ -9,15 +9,21 @@ What is decided here, once:
   mirrored kidney is a different anatomy.
 - CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
   marker is turned back.
+- The pages of a TIFF are images of one scan, which share a group; previews and masks among them are
+  passed over. Other files of several frames are films, and refused.
 """
 
+import hashlib
 import io
+import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageChops, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -29,14 +35,19 @@ from pipeline.ingest.synthetic import is_marked
 
 # The classes are imported, which registers their readers: Pillow's lazy start is not thread-safe.
 _READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, TiffImageFile, BmpImageFile))
-_BITS_PER_SAMPLE = 258  # TIFF tag
+_BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
+_NO_PAGE = 0b101  # bits of the subfile type: a smaller copy of another page, a mask
 _COLOUR = ("RGB", "RGBA", "LA", "CMYK")
 
 
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
-    """The one image of a file; see `pipeline.ingest.formats.decode`."""
+    """The one image of a file, or the pages of a TIFF; see `pipeline.ingest.formats.decode`."""
     try:
-        yield _decode(data, config.max_pixels)
+        with Image.open(io.BytesIO(data), formats=_READERS) as image:
+            if isinstance(image, TiffImageFile):
+                yield from _pages(image, data, config)
+            else:
+                yield _decode(image, data, config.max_pixels)
     except Refused:
         raise
     except Image.DecompressionBombError as error:
@@ -61,22 +72,72 @@ def is_animated_gif(data: bytes) -> bool:
         return False
 
 
-def _decode(data: bytes, max_pixels: int) -> Decoded:
-    with Image.open(io.BytesIO(data), formats=_READERS) as image:
-        if image.width * image.height > max_pixels:
-            raise _too_many(f"{image.width}x{image.height} pixels", max_pixels)
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1:
-            raise Refused("multi-frame", f"the file holds {frames} frames; allowed is one a file")
-        if image.mode in _COLOUR and _bits_per_sample(image, data) > 8:
+def _pages(image: TiffImageFile, data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """Every page of a TIFF; how many and how large they are is known before one is unfolded."""
+    pages: list[int] = []
+    pixels = 0
+    for number in range(_count(data, config.max_members)):
+        image.seek(number)
+        if int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NO_PAGE and pages:
+            continue
+        pages.append(number)
+        pixels += image.width * image.height
+        if pixels > config.max_pixels:
+            many = f" in {len(pages)} pages" if len(pages) > 1 else ""
+            raise _too_many(f"{pixels} pixels{many}", config.max_pixels)
+    series = hashlib.sha256(data).hexdigest() if len(pages) > 1 else ""
+    for number in pages:
+        image.seek(number)
+        try:
+            yield replace(_take(image, data), series=series)
+        except Refused as refused:
+            if len(pages) == 1:
+                raise
+            yield refused
+
+
+def _count(data: bytes, most: int) -> int:
+    """How many directories a TIFF has, one a page: Pillow takes a cut chain for a short one."""
+    order = "<" if data[:2] == b"II" else ">"
+    at = struct.unpack_from(f"{order}I", data, 4)[0]
+    seen: set[int] = set()
+    while at and at not in seen:  # a circle ends where it began
+        seen.add(at)
+        if len(seen) > most:
             raise Refused(
-                "unsupported-depth",
-                "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit "
-                "grey",
+                "too-many-members",
+                f"the file holds over {most} pages; allowed are as many (ingest.max_members): "
+                "divide it",
             )
-        image.load()  # PNG text chunks may follow the pixels
-        synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
-        return Decoded(_to_grey(image), synthetic)
+        try:
+            (entries,) = struct.unpack_from(f"{order}H", data, at)
+            (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
+        except struct.error as error:
+            raise _truncated() from error
+    return len(seen)
+
+
+def _decode(image: ImageFile, data: bytes, max_pixels: int) -> Decoded:
+    if image.width * image.height > max_pixels:
+        raise _too_many(f"{image.width}x{image.height} pixels", max_pixels)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise Refused(
+            "multi-frame",
+            f"the file is a film of {frames} frames; allowed is one a file, and pages in TIFF",
+        )
+    return _take(image, data)
+
+
+def _take(image: ImageFile, data: bytes) -> Decoded:
+    if image.mode in _COLOUR and _bits_per_sample(image, data) > 8:
+        raise Refused(
+            "unsupported-depth",
+            "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit grey",
+        )
+    image.load()  # PNG text chunks may follow the pixels
+    synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
+    return Decoded(_to_grey(image), synthetic)
 
 
 def _bits_per_sample(image: Image.Image, data: bytes) -> int:

@@ -6,10 +6,10 @@ from statistics import median
 
 from pipeline.ingest.canonical import Thumbnail
 from pipeline.ingest.leak import Leak, Pair, leaks
-from pipeline.ingest.manifest import Row
+from pipeline.ingest.manifest import Row, parse_warnings
 from pipeline.ingest.names import PATIENT_PREFIX
 from pipeline.processed import SPLITS
-from pipeline.report.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, Tally
+from pipeline.report.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, Odd, Tally
 from pipeline.report.facts import SplitCount
 
 LARGEST = 5
@@ -46,6 +46,15 @@ def tallies(rows: Iterable[Row], name_of: Callable[[Row], str]) -> tuple[Tally, 
         for name, mine in found.items()
     ]
     return tuple(sorted(made, key=lambda tally: (-tally.images, tally.name)))
+
+
+def odd_facts(rows: Iterable[Row]) -> tuple[Odd, ...]:
+    """Images that carry a warning, by class."""
+    return tuple(
+        Odd(id=row.id, label=row.label, warnings=parse_warnings(row.warnings))
+        for row in sorted(rows, key=lambda row: (row.label, row.id))
+        if row.warnings
+    )
 
 
 def group_facts(rows: Iterable[Row]) -> Groups:

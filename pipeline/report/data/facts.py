@@ -76,6 +76,14 @@ class ClassLeak(Section):
     pairs: tuple[LeakPair, ...]
 
 
+class Odd(Section):
+    """An image that is odd beside the others of its class, as its ingest saw it."""
+
+    id: str
+    label: str
+    warnings: dict[str, float] = Field(description="check -> what it measured")
+
+
 class Refusal(Section):
     """What was set aside. It is named by its content."""
 
@@ -170,6 +178,8 @@ class DataFacts(Section):
     group_correlation: float
     least_groups: int
     leak: tuple[ClassLeak, ...]
+    odd: tuple[Odd, ...]
+    odd_by_check: dict[str, int]
     refusals_of: str
     refusals: tuple[Refusal, ...]
     reasons: dict[str, int]

@@ -94,6 +94,9 @@ def _drift(facts: DataFacts) -> Iterator[Finding]:
 
 
 def _aside(facts: DataFacts) -> Iterator[Finding]:
+    if facts.odd:
+        told = ", ".join(f"{check} {count}" for check, count in facts.odd_by_check.items())
+        yield "maybe", f"Odd beside the others of their class: {_images(len(facts.odd))} ({told})."
     if facts.refusals:
         told = ", ".join(f"{reason} {count}" for reason, count in facts.reasons.items())
         yield "maybe", f"Set aside: {told}."

@@ -26,6 +26,7 @@ class DataPictures:
         sheets: class -> a fixed choice of its images.
         groups: one of the largest groups -> some of its images.
         pairs: class -> pairs of a test and a training image, nearest first.
+        odd: images with a warning.
         corrected: images that were relabelled.
         refused: place in the list of refusals -> image, or its mosaic.
     """
@@ -33,6 +34,7 @@ class DataPictures:
     sheets: dict[str, list[Picture]] = field(default_factory=dict)
     groups: dict[str, list[Picture]] = field(default_factory=dict)
     pairs: dict[str, list[tuple[LeakPair, Picture, Picture]]] = field(default_factory=dict)
+    odd: Sequence[Picture] = ()
     corrected: Sequence[Picture] = ()
     refused: dict[int, Picture] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,9 +148,9 @@ def test_exif_orientation_is_applied() -> None:
         (encode(GREY, "WEBP"), "unsupported-format", "WebP"),
         (bytes(128) + b"DICM" + bytes(64), "no-pixels", "DICOM"),
         (
-            encode(GREY, "TIFF", save_all=True, append_images=[Image.fromarray(GREY.T)]),
-            "multi-frame",
-            "2 frames",
+            encode(GREY, "WEBP", save_all=True, append_images=[Image.fromarray(GREY.T)]),
+            "unsupported-format",
+            "WebP",
         ),
         (
             encode(GREY, "PNG", save_all=True, append_images=[Image.fromarray(GREY.T)]),
@@ -192,3 +193,63 @@ def test_the_synthetic_mark_is_found_wherever_the_chunk_stands(tmp_path: Path) -
     assert decode(late, LIMIT).synthetic
     assert not decode(encode(GREY), LIMIT).synthetic
     assert not is_marked({"Software": "medloom"})  # the phantom is training data
+
+
+def pages(count: int, **options: Any) -> bytes:
+    """A TIFF of pages that do not resemble each other."""
+    first, *others = (Image.fromarray(picture(number)) for number in range(count))
+    return encode(np.asarray(first), "TIFF", save_all=True, append_images=others, **options)
+
+
+def all_of(data: bytes, config: IngestConfig) -> list[Decoded]:
+    return [one for one in decode_all(data, config) if isinstance(one, Decoded)]
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_the_pages_of_a_tiff_are_images_of_one_scan(compression: str) -> None:
+    found = all_of(pages(3, compression=compression), IngestConfig())
+    assert [picture(number).tolist() for number in range(3)] == [f.pixels.tolist() for f in found]
+    assert len({f.series for f in found}) == 1
+    assert found[0].series
+    assert all_of(pages(1), IngestConfig())[0].series == ""
+
+
+def test_the_pages_of_a_tiff_are_bounded_in_number_and_in_sum() -> None:
+    data = pages(4)
+    size = picture(0).size
+    assert len(all_of(data, IngestConfig(max_members=4, max_pixels=4 * size))) == 4
+    with pytest.raises(Refused, match=r"over 3 pages.*ingest.max_members"):
+        all_of(data, IngestConfig(max_members=3))
+    with pytest.raises(Refused, match=r"too-many-pixels.* in 4 pages"):
+        all_of(data, IngestConfig(max_pixels=4 * size - 1))
+
+
+def test_a_preview_in_a_tiff_is_no_page() -> None:
+    small = Image.fromarray(picture(0)[::2, ::2])
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    stream = io.BytesIO()
+    Image.fromarray(picture(0)).save(stream, "TIFF", save_all=True, append_images=[small])
+    (only,) = all_of(stream.getvalue(), IngestConfig())
+    np.testing.assert_array_equal(only.pixels, picture(0))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_a_cut_tiff_never_passes_for_one_of_fewer_pages() -> None:
+    data, pixels = pages(3), 2304
+    end = data.rindex(picture(2).tobytes()) + pixels  # padding may follow
+    for length in range(400, end, 61):
+        with pytest.raises(Refused):
+            all_of(data[:length], IngestConfig())
+    assert len(all_of(data[:end], IngestConfig())) == 3
+
+
+def test_a_tiff_whose_pages_go_round_in_a_circle_ends() -> None:
+    data = bytearray(pages(2))
+    order = "<" if data[:2] == b"II" else ">"
+    offsets = [struct.unpack_from(f"{order}I", data, 4)[0]]
+    for _ in range(2):
+        entries = struct.unpack_from(f"{order}H", data, offsets[-1])[0]
+        offsets.append(struct.unpack_from(f"{order}I", data, offsets[-1] + 2 + 12 * entries)[0])
+    entries = struct.unpack_from(f"{order}H", data, offsets[1])[0]
+    struct.pack_into(f"{order}I", data, offsets[1] + 2 + 12 * entries, offsets[0])
+    assert len(all_of(bytes(data), IngestConfig())) <= 2

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ def rows(tmp_path: Path) -> list[Row]:
     ]
     write_batch(tmp_path, "b0001-x", rows)
     return rows
+
+
+def test_views_are_chosen_and_a_class_without_one_is_told(tmp_path: Path, rows: list[Row]) -> None:
+    chosen = [
+        replace(row, view="axial" if number % 2 else "coronal") for number, row in enumerate(rows)
+    ]
+    write_batch(tmp_path, "b0001-x", chosen)
+    result = preprocess(tmp_path, tmp_path / "out", PreprocessConfig(size=32, views=("axial",)))
+    assert result.images["train"] == {"cyst": 1, "stone": 1}
+    write_batch(
+        tmp_path,
+        "b0001-x",
+        [replace(row, view="axial" if row.label == "cyst" else "coronal") for row in rows],
+    )
+    with pytest.raises(BadInputError, match="class stone has no image; there are coronal 6"):
+        preprocess(tmp_path, tmp_path / "out", PreprocessConfig(size=32, views=("axial",)))
 
 
 def test_every_image_is_in_its_split_under_its_label(tmp_path: Path, rows: list[Row]) -> None:

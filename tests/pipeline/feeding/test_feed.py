@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import BadInputError
-from pipeline.landing_feed import Fed, feed
+from pipeline.feeding.feed import Fed, feed
 
 
 def make(folder: Path, **files: bytes) -> Path:
