@@ -7,45 +7,38 @@ any more was withdrawn, and is neither shown nor measured.
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
-from PIL import Image
 
 from pipeline import tasks
 from pipeline.changes import changes, find_revision, previous, revision_time, subject
+from pipeline.data_pictures import (
+    SetAside,
+    StoredPixels,
+    Tell,
+    counted,
+    draw_pictures,
+    refused_pictures,
+)
 from pipeline.errors import BadInputError
 from pipeline.gate import GateConfig
 from pipeline.ingest.canonical import read_thumbnails
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.decisions import read_decisions
-from pipeline.ingest.formats import Pixels
-from pipeline.ingest.index import Entry, LocalIndex
+from pipeline.ingest.index import LocalIndex
 from pipeline.ingest.manifest import RAW_FOLDER, Row
 from pipeline.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.report.data import counts, set_aside
 from pipeline.report.data.drift import drift_facts
-from pipeline.report.data.facts import DataFacts, Duplicate, Refusal
+from pipeline.report.data.facts import DataFacts
 from pipeline.report.data.levels import chosen, level_facts, measure
-from pipeline.report.data.page import SHEET, DataPictures, render_data_report
-from pipeline.report.data.pictures import Picture, mosaic, picture
-from pipeline.report.data.sample import spread
+from pipeline.report.data.page import render_data_report
 from pipeline.revising import Revisions
 from pipeline.sections import load_section
 from pipeline.settings import Settings
 from pipeline.stages.preprocess import PreprocessConfig
-
-Tell = Callable[[str, int, int], None]
-T = TypeVar("T")
-STRIP = 8  # images of a large group
-_ODD = 32  # images with a warning that are shown
-_CORRECTED = 16  # relabelled images that are shown
 
 
 @dataclass(frozen=True)
@@ -74,22 +67,6 @@ class _Revision:
     def newest(self) -> bool:
         """Whether it is the newest one."""
         return self.commit == self.revisions.head
-
-
-@dataclass
-class _Pixels:
-    """The stored images in a workspace."""
-
-    workspace: Path
-    by_id: dict[str, Row] = field(default_factory=dict)
-
-    def __call__(self, row: Row) -> Pixels:
-        with Image.open(self.workspace / row.path, formats=["PNG"]) as image:
-            return np.asarray(image)
-
-    def picture(self, id_: str, note: str = "") -> Picture:
-        """An image by its id."""
-        return picture(self(self.by_id[id_]), id_, note)
 
 
 def report_on_data(
@@ -122,12 +99,12 @@ def report_on_data(
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
         _pull(work, held, tell)
-        pixels = _Pixels(work.folder, {row.id: row for row in held})
+        pixels = StoredPixels(work.folder, {row.id: row for row in held})
         aside = _set_aside(settings, about)
         facts = _facts(settings, about, held, pixels, aside, tell)
         if out is not None:
-            refused = _refused_pictures(settings, work, aside, tell)
-            render_data_report(facts, _pictures(facts, held, pixels, refused, tell), out)
+            refused = refused_pictures(settings, work, aside, tell)
+            render_data_report(facts, draw_pictures(facts, held, pixels, refused, tell), out)
     return facts
 
 
@@ -143,43 +120,34 @@ def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
 # -- facts -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _SetAside:
-    """What was not taken in, and by whose word; an entry where the local index has one."""
-
-    source: str
-    refusals: list[tuple[Refusal, Entry | None]]
-    duplicates: tuple[Duplicate, ...] | None
-
-
-def _set_aside(settings: Settings, about: _Revision) -> _SetAside:
+def _set_aside(settings: Settings, about: _Revision) -> SetAside:
     """By the local index for the newest revision, where there is one; else by the record."""
     if about.newest and settings.index_file.exists():
         entries = LocalIndex.of(settings).entries()
         found = set_aside.refused(entries, {row.label for row in about.rows})
-        return _SetAside(
+        return SetAside(
             "what the last ingest on this machine found in the landing zone",
             list(found),
             set_aside.duplicates(entries),
         )
     text = about.ledger.read(about.commit, str(QUARANTINE_FILE)) or ""
     records = [(set_aside.refusal(record), None) for record in parse_quarantine(text)]
-    return _SetAside("the record of the revision, made by its last batch", list(records), None)
+    return SetAside("the record of the revision, made by its last batch", list(records), None)
 
 
 def _facts(
     settings: Settings,
     about: _Revision,
     held: Sequence[Row],
-    pixels: _Pixels,
-    aside: _SetAside,
+    pixels: StoredPixels,
+    aside: SetAside,
     tell: Tell,
 ) -> DataFacts:
     ingest = load_section(tasks.PARAMS, "ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
-    told = _counted(tell, "grey levels", len(measured))
+    told = counted(tell, "grey levels", len(measured))
     levels = level_facts(held, measured, lambda row: told(measure(pixels(row))))
     tell("leak", 0, 1)
     leak = counts.leak_facts(
@@ -241,93 +209,3 @@ def _command(settings: Settings, about: _Revision) -> str:
     if about.against:
         words += ["--against", about.against[:12]]
     return shlex.join(words)
-
-
-def _counted(tell: Tell, what: str, total: int) -> Callable[[T], T]:
-    """A function that passes a value through and tells of one more."""
-    done = count(1)
-
-    def passed(value: T) -> T:
-        tell(what, next(done), total)
-        return value
-
-    return passed
-
-
-# -- pictures --------------------------------------------------------------------------------------
-
-
-def _refused_pictures(
-    settings: Settings, work: Workspace, aside: _SetAside, tell: Tell
-) -> dict[int, Picture]:
-    """Refused images by their place in the list, of those that can be read again."""
-    entries = [entry for _, entry in aside.refusals if entry]
-    if not entries:
-        return {}
-    files = set_aside.look_again(
-        settings.landing,
-        LocalIndex.of(settings),
-        entries,
-        load_section(tasks.PARAMS, "ingest", IngestConfig),
-        read_decisions(work.folder)[0],
-        work.folder / ".refused",
-        workers=tasks.READERS,
-        on_progress=lambda done, total: tell("what was set aside", done, total),
-    )
-    pictures = {}
-    for place, (refusal, entry) in enumerate(aside.refusals):
-        if entry and (file := files.get(entry.image_id)):
-            with Image.open(file, formats=["PNG"]) as image:
-                seen: Pixels = np.asarray(image)
-            draw = mosaic if set_aside.shows_text(seen, refusal.reason) else picture
-            pictures[place] = draw(seen, refusal.record)
-    return pictures
-
-
-def _pictures(
-    facts: DataFacts,
-    held: Sequence[Row],
-    pixels: _Pixels,
-    refused: dict[int, Picture],
-    tell: Tell,
-) -> DataPictures:
-    classes = sorted({row.label for row in held})
-    told = _counted(tell, "pictures", len(classes) + len(facts.groups.largest))
-    corrected = facts.changes.relabelled if facts.changes else ()
-    return DataPictures(
-        sheets={
-            label: told(
-                [
-                    pixels.picture(row.id, row.split)
-                    for row in spread([r for r in held if r.label == label], SHEET)
-                ]
-            )
-            for label in classes
-        },
-        groups={
-            large.group: told(
-                [
-                    pixels.picture(row.id)
-                    for row in spread([r for r in held if r.group == large.group], STRIP)
-                ]
-            )
-            for large in facts.groups.largest
-        },
-        pairs={
-            leak.label: [
-                (pair, pixels.picture(pair.tested, "test"), pixels.picture(pair.trained, "train"))
-                for pair in leak.pairs
-            ]
-            for leak in facts.leak
-        },
-        odd=[
-            pixels.picture(one.id, ", ".join(f"{name} {v:.3g}" for name, v in one.warnings.items()))
-            for one in facts.odd[:_ODD]
-        ],
-        corrected=[
-            pixels.picture(one.id, f"{one.before} → {one.after}")
-            for one in corrected
-            if one.id in pixels.by_id
-        ][:_CORRECTED],
-        refused=refused,
-    )

@@ -50,8 +50,8 @@ def _leak(facts: DataFacts) -> Iterator[Finding]:
     if untold := facts.groups.count - facts.groups.patients:
         yield (
             "maybe",
-            f"Nobody told the patients of {untold} of {facts.groups.count} groups: they are made by "
-            "likeness or scan, and two unlike scans of one patient may lie in two splits.",
+            f"Nobody told the patients of {untold} of {facts.groups.count} groups: they are made "
+            "by likeness or scan, and two unlike scans of one patient may lie in two splits.",
         )
     few = [
         f"{row.label} ({row.groups})"
