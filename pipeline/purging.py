@@ -200,8 +200,9 @@ def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
     """What may hold pixels on this host and can be made again, or need not be."""
     for key in sorted(runs):
         yield from (settings.checkpoints / key, settings.workspaces / key)
-    yield from (settings.workspaces / name for name in ("ingest", "withdraw", "show"))
-    yield from sorted(settings.workspaces.glob("report-*"))  # of data reports that were killed
+    yield from (settings.workspaces / name for name in ("ingest", "withdraw"))
+    for killed in ("show-*", "report-*"):
+        yield from sorted(settings.workspaces.glob(killed))
     # No listing names what a killed stage left in the cache, so all of it goes: it fills again
     # from the remote, and a stage that misses something there is tried again.
     yield from (settings.cache / "features", settings.cache / "dvc" / "files")

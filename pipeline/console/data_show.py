@@ -1,5 +1,6 @@
 """`medloom data show`: what a data revision holds, and how well its splits are apart."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -43,7 +44,7 @@ def register(app: typer.Typer) -> None:
         settings = existing_project()
         config = load_section(tasks.PARAMS, "ingest", IngestConfig)
         ledger = Ledger(settings)
-        with ledger.workspace(DATA, settings.workspaces / "show") as work:
+        with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
             tasks.pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})
