@@ -14,14 +14,12 @@ from pipeline.champion import Facts, block_on, decide_once, try_out
 from pipeline.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
 from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError
-from pipeline.evaluating import fakes_of_version, shared_images
 from pipeline.gate import GateConfig, Rule, Verdict, decide
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
 from pipeline.processed import Processed
 from pipeline.registry import Candidate, Registry
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
-from pipeline.scoring import score_images
 from pipeline.sections import load_section, read_yaml
 from pipeline.settings import Settings
 
@@ -187,6 +185,8 @@ class _Judge:
         Raises:
             BadInputError: they share no class.
         """
+        from pipeline.evaluating import shared_images
+
         config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
         processed = Processed.load(self.work.folder / "data" / "processed")
         shared = shared_images(self.registry, [champion.number], processed)
@@ -199,6 +199,10 @@ class _Judge:
     def _score(
         self, version: int, weights: str, *, processed: Processed, config: EvaluateConfig
     ) -> Evaluation:
+        # With torch: the first champion of a project, and `register`, need not wait for it.
+        from pipeline.evaluating import fakes_of_version
+        from pipeline.scoring import score_images
+
         def tell(what: str, done: int, total: int) -> None:
             self.say(what=what, done=done, total=total)
 

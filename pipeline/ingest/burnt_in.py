@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.ingest.formats import Pixels
 
@@ -101,6 +99,10 @@ def _shapes(strokes: NDArray[np.bool_]) -> Iterator[Box]:
     Strokes are few among the pixels: they are joined as a graph of their own, which takes a third
     of the time of labelling every pixel.
     """
+    # Half a second to import, which commands that read no image need not wait for.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     height, width = strokes.shape
     width += 1  # a column of nothing keeps the end of a row apart from the next row's start
     lit = np.flatnonzero(np.pad(strokes, ((0, 0), (0, 1))))
