@@ -18,7 +18,8 @@ from model.section import Section
 from pipeline.bench.faults.tiny import TinyProject
 from pipeline.console.follow import TASKS
 from pipeline.errors import MedloomError
-from pipeline.tasks import STAGES, RunFolder
+from pipeline.sections import load_section
+from pipeline.tasks import PARAMS, READERS, STAGES, RunFolder
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""
@@ -35,7 +36,7 @@ class Overhead(Section):
         services_up, services_down: Airflow and MLflow; not part of a run.
         run: from asking for a retraining to its end.
         tasks: of it, each task by its own record.
-        bare: the stages by hand, without scheduler, DVC, ledger and registry.
+        bare: ingest and the stages by hand, without scheduler, DVC, ledger and registry.
         nothing_new: a run that finds nothing to do.
         backup, restore: of the project, each by its command.
         megabytes: of the backup.
@@ -143,23 +144,44 @@ def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
 
 
 def _bare(timed: _Timed, clone: Path) -> dict[str, float]:
-    """Seconds of each stage's module in a clone of the newest data."""
+    """Seconds of reading the landing zone, and of each stage's module in a clone of the data."""
     timed.medloom("checkout", str(clone))
-    found = {}
-    for stage in STAGES:
-        started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", f"pipeline.stages.{stage}"],
-            cwd=clone,
-            env={**timed.project.environment, "PYTHONPATH": str(clone)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise MedloomError(f"{stage} ended with {done.returncode}: {done.stderr[-1500:]}")
-        found[stage] = time.monotonic() - started
-    return found
+    landing, empty = timed.project.settings.landing, clone.with_name("empty")
+    read = f"from {__name__} import read_images; read_images({str(landing)!r}, {str(empty)!r})"
+    commands = {"ingest": ["-c", read]}
+    commands |= {stage: ["-m", f"pipeline.stages.{stage}"] for stage in STAGES}
+    return {name: _seconds_of(timed.project, clone, command) for name, command in commands.items()}
+
+
+def _seconds_of(project: TinyProject, clone: Path, command: list[str]) -> float:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=clone,
+        env={**project.environment, "PYTHONPATH": str(clone)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip()[-1500:]
+        raise MedloomError(f"{' '.join(command)} ended with {done.returncode}: {words}")
+    return time.monotonic() - started
+
+
+def read_images(landing: str, workspace: str) -> None:
+    """Ingest as it would be without ledger and DVC: into a folder."""
+    from pipeline.ingest.config import IngestConfig
+    from pipeline.ingest.index import LocalIndex
+    from pipeline.ingest.names import Pseudonyms
+    from pipeline.ingest.run import ingest
+
+    folder = Path(workspace)
+    folder.mkdir()
+    names = Pseudonyms(b"of a benchmark, which are nobody's")
+    index = LocalIndex(folder / "index.sqlite", names)
+    config = load_section(PARAMS, "ingest", IngestConfig)
+    ingest(Path(landing), folder, index, config, workers=READERS)
 
 
 def _verified(timed: _Timed, **more: str) -> Any:

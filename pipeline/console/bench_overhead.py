@@ -9,11 +9,14 @@ from pipeline.console.tables import facts_table
 
 def overhead_table(found: Overhead) -> Group:
     """A run beside its bare stages, and what else was timed."""
-    table = Table("", *found.tasks, "all", title="a retraining, seconds", title_justify="left")
-    scheduled = [f"{seconds:.1f}" for seconds in found.tasks.values()]
-    bare = [f"{found.bare[task]:.1f}" if task in found.bare else "" for task in found.tasks]
-    table.add_row("through the scheduler", *scheduled, f"{found.run:.1f}")
-    table.add_row("bare stages", *bare, f"{sum(found.bare.values()):.1f}")
+    table = Table("task", title="a retraining, seconds", title_justify="left")
+    table.add_column("through the scheduler", justify="right")
+    table.add_column("bare", justify="right")
+    for task, seconds in found.tasks.items():
+        bare = f"{found.bare[task]:.1f}" if task in found.bare else ""
+        table.add_row(task, f"{seconds:.1f}", bare)
+    table.add_section()
+    table.add_row("from asking to its end", f"{found.run:.1f}", f"{sum(found.bare.values()):.1f}")
     facts = {
         "project": f"{found.images} images, {found.kimg:g} kimg",
         "overhead": f"{found.overhead:.1f} s (promised: at most {MOST_OVERHEAD:.0f})",
