@@ -165,7 +165,8 @@ def decide(
         checks += added + _primary(comparison, champion, rules, looks_used)
     outcome, reason = _conclude(checks, champion)
     if added and outcome == "inconclusive":
-        outcome, asks = "promoted", f"{added[0].says}. There it is not shown to be better: {reason}"
+        open_ = f"There it is not shown to be better, and may be worse: {reason}"
+        outcome, asks = "promoted", f"{added[0].says}. {open_}"
         reason = asks
     return Verdict(
         outcome=outcome,

@@ -18,23 +18,27 @@ from pipeline.ingest.resolve import NewImage
 from pipeline.ingest.splits import SplitBook
 
 
+def require_thumbnails(rows: Iterable[Row], thumbnails: Mapping[str, Thumbnail]) -> None:
+    """Hold that every row has a thumbnail to be compared by.
+
+    Raises:
+        BadInputError: some have none.
+    """
+    if missing := sorted(row.batch for row in rows if row.id not in thumbnails):
+        raise BadInputError(
+            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which is not as it "
+            f"was written: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
+        )
+
+
 def group_new(
     new: Mapping[str, NewImage],
     rows: Iterable[Row],
     thumbnails: Mapping[str, Thumbnail],
     config: IngestConfig,
 ) -> Grouping:
-    """Group new images with each other and with the manifest's rows.
-
-    Raises:
-        BadInputError: a row has no thumbnail.
-    """
+    """Group new images with each other and with the manifest's rows, which all have thumbnails."""
     rows = list(rows)
-    if missing := sorted(row.batch for row in rows if row.id not in thumbnails):
-        raise BadInputError(
-            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which is not as it "
-            f"was written: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
-        )
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
         Member(id_, image.label, image.image.thumbnail, image.group) for id_, image in new.items()

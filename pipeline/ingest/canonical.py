@@ -18,6 +18,7 @@ Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SUB, _GREY = 1, 0  # PNG's filter type and colour type
+_WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1)
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
 
@@ -37,7 +38,9 @@ def encode_png(pixels: Pixels) -> bytes:
     """
     height, width = pixels.shape
     step = pixels.itemsize
-    raw = pixels.astype(pixels.dtype.newbyteorder(">")).view(np.uint8).reshape(height, -1)
+    raw = (
+        pixels.astype(pixels.dtype.newbyteorder(">"), order="C").view(np.uint8).reshape(height, -1)
+    )
     filtered = np.empty((height, 1 + raw.shape[1]), np.uint8)
     filtered[:, 0] = _SUB
     filtered[:, 1 : 1 + step] = raw[:, :step]
@@ -62,13 +65,17 @@ def shrink(pixels: Pixels) -> NDArray[np.float32]:
     return np.asarray(small, dtype=np.float32)
 
 
-def brightness(small: NDArray[np.float32], white: int) -> float:
+def brightness(small: NDArray[np.float32], highest: int) -> float:
     """Median of what is not black, 0 to 1, of an image as `shrink` makes it.
+
+    Twelve bits often come in sixteen: white is the highest level of 8, 12 or 16 bits, whichever is
+    the least that no pixel is above.
 
     Args:
         small: grey levels [S, S].
-        white: the highest level that there can be.
+        highest: level of the image itself, before it was shrunk.
     """
+    white = next(level for level in _WHITES if highest <= level)
     lit = small[small > white / 16]
     return float(np.median(lit)) / white if lit.size else 0.0
 

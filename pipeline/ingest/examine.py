@@ -211,7 +211,7 @@ class Examiner:
             width=width,
             height=height,
             bits=bits,
-            brightness=brightness(small, 2**bits - 1),
+            brightness=brightness(small, int(pixels.max())),
             bits_a_pixel=8 * len(stored) / pixels.size,
             view=view,
             modality=decoded.modality,

@@ -72,7 +72,7 @@ def _of_class(
 ) -> Iterator[tuple[str, Oddity]]:
     if checks.low_information.on:
         yield from _low_information(new, checks.low_information)
-    if checks.windowing.on and len(new) + len(known) >= LEAST_IMAGES:
+    if checks.windowing.on:
         yield from _windowing(new, known, checks.windowing)
     if checks.near_duplicate.on or checks.outlier.on:
         yield from _likeness(new, known, thumbnails, checks)
@@ -91,6 +91,8 @@ def _windowing(
     """Brightness far from the class's: another window, inverted, or another kind of image."""
     earlier = [float(row.brightness) for row in known if row.brightness]
     everyone = [image.image.brightness for image in new.values()] + earlier
+    if len(everyone) < LEAST_IMAGES:
+        return
     usual = median(everyone)
     spread = _TO_DEVIATION * median(abs(value - usual) for value in everyone)
     for id_, image in new.items():
@@ -116,12 +118,16 @@ def _likeness(
         return
     vectors = normalise(np.stack(small))
     first = len(known)
-    nearest, partner = _nearest(vectors, np.arange(first, len(ids)))
+    rows = np.arange(first, len(ids))
+    # Of two new images that are nearly one, the second is the odd one.
+    before, partner = _nearest(vectors, rows, earlier=True)
+    nearest, _ = _nearest(vectors, rows)
     one_kind = len(ids) >= LEAST_IMAGES and _alike(vectors) > _ALIKE
-    for id_, value, other in zip(ids[first:], nearest.tolist(), partner.tolist(), strict=True):
-        if checks.near_duplicate.on and value > checks.near_duplicate.limit:
-            detail = f"it is nearly image {ids[other][:12]}: correlation {value:.5f}"
-            yield id_, Oddity("near-duplicate", value, detail)
+    found = zip(ids[first:], before.tolist(), partner.tolist(), nearest.tolist(), strict=True)
+    for id_, likest, other, value in found:
+        if checks.near_duplicate.on and likest > checks.near_duplicate.limit:
+            detail = f"it is nearly image {ids[other][:12]}: correlation {likest:.5f}"
+            yield id_, Oddity("near-duplicate", likest, detail)
         if checks.outlier.on and one_kind and value < checks.outlier.limit:
             detail = (
                 f"it is like no other image of its class: correlation {value:.2f} with the "
@@ -138,14 +144,16 @@ def _alike(vectors: NDArray[np.float32]) -> float:
 
 
 def _nearest(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64]
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], *, earlier: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Highest correlation of each of `rows` with another vector, and with which."""
+    """Highest correlation of each of `rows` with another vector, or an earlier one; which it is."""
     values, partners = [], []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         block = rows[start : start + _ROWS_AT_ONCE]
         alike = vectors[block] @ vectors.T
         alike[np.arange(len(block)), block] = -1.0
+        if earlier:
+            alike[np.arange(len(vectors)) > block[:, None]] = -1.0
         partners.append(alike.argmax(axis=1))
         values.append(alike.max(axis=1))
     return np.concatenate(values), np.concatenate(partners)

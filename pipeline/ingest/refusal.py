@@ -6,11 +6,10 @@ from pipeline.errors import BadInputError
 TRANSIENT = frozenset({"growing", "unreadable"})
 # The verdict depends on other files, which a person may have changed since: looked at every time.
 RELATIVE = frozenset({"conflict", "bridge"})
+# The image is fine by itself, and odd beside the others of its class.
+BESIDE_OTHERS = frozenset({"near-duplicate", "outlier", "windowing", "low-information"})
 # A person may look at the image and see it otherwise: it can be released.
-BY_LOOKS = frozenset({
-    "low-contrast", "too-small", "too-long", "burnt-in",
-    "near-duplicate", "outlier", "windowing", "low-information",
-})  # fmt: skip
+BY_LOOKS = frozenset({"low-contrast", "too-small", "too-long", "burnt-in"}) | BESIDE_OTHERS
 
 
 class Refused(BadInputError):  # noqa: N818 - a verdict on one file, not a failure of ingest

@@ -13,7 +13,7 @@ from pipeline.ingest.index import Entry
 from pipeline.ingest.landing import Found
 from pipeline.ingest.manifest import Row
 from pipeline.ingest.names import Pseudonyms
-from pipeline.ingest.refusal import RELATIVE, Refused
+from pipeline.ingest.refusal import BESIDE_OTHERS, RELATIVE, Refused
 
 _NOBODY, _NONE, _NOTHING = Withdrawn(), Corrections({}), Rejected()
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
@@ -83,6 +83,7 @@ def _holds(
         return True
     if entry.outcome == "quarantined":
         open_again = entry.reason in RELATIVE or entry.image_id in released
+        open_again = open_again or entry.image_id in known
         return entry.rules == rules and not open_again
     return entry.image_id in known and found.label in ("", entry.label)
 
@@ -126,6 +127,9 @@ def resolve(
     allowed = classes | set(add_classes) if classes else classes
     looks = [_in_class(_corrected(look, known, corrections), allowed) for look in looks]
     labels = _labels(looks)
+    for entry in remembered:  # set aside as odd in its class: a conflict with another all the same
+        if entry.reason in BESIDE_OTHERS:
+            labels[entry.image_id].add(entry.label)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
     entries = []
@@ -208,7 +212,7 @@ def _in_class(look: Look, allowed: Collection[str]) -> Look:
         return look
     detail = (
         f"the folder is none of this project's classes: {', '.join(sorted(allowed))}. If it is "
-        f"meant as a new one, say so in params.yaml, `ingest.add_classes: [{look.label}]`; "
+        "meant as a new one, name it in params.yaml's `ingest.add_classes: [...]`; "
         "classes of another kind want a project of their own (MEDLOOM_STATE)"
     )
     return replace(look, result=Refused("unknown-class", detail))

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from pipeline.datasets import PHANTOM_FILE
 from pipeline.errors import BadInputError
-from pipeline.ingest.arrange import check_groups, group_new, place_splits
+from pipeline.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import ChecksConfig, IngestConfig
 from pipeline.ingest.decisions import read_decisions, read_rejected, read_released
@@ -127,6 +127,7 @@ def ingest(
         odd: dict[str, tuple[Oddity, ...]] = {}
         if new:
             thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
+            require_thumbnails(rows, thumbnails)
             odd = oddities(new, rows, thumbnails, config.checks)
             entries = _set_aside(entries, new, odd, config.checks, released)
             grouping = group_new(new, rows, thumbnails, config)

@@ -69,7 +69,7 @@ class Dvc:
         return output
 
     def _raise(self, arguments: tuple[str, ...], output: str) -> None:
-        message = f"dvc {' '.join(arguments)} failed: {_reason(output)}"
+        message = f"dvc {' '.join(arguments)} failed: {_reason(arguments[0], output)}"
         exited = _EXITED.findall(output)
         if exited and int(exited[-1]) in (ExitCode.BAD_INPUT, 1):
             raise BadInputError(message)
@@ -87,11 +87,12 @@ class Dvc:
         }
 
 
-def _reason(output: str) -> str:
+def _reason(command: str, output: str) -> str:
     """What went wrong: DVC says it once a file, and then how many files there were.
 
     A stage's own words come before DVC's, so of a `repro` the end of all that was said counts.
     """
     lines = [line for line in output.strip().splitlines() if not line.startswith(_OFFER)]
     files = [line for line in lines if line.startswith("ERROR: failed to transfer")]
-    return f"{files[0]}\n{lines[-1]}" if files else "\n".join(lines)[-2000:].strip()
+    short = files and command != "repro"
+    return f"{files[0]}\n{lines[-1]}" if short else "\n".join(lines)[-2000:].strip()

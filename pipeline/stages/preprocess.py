@@ -138,11 +138,14 @@ def check_rows(rows: Sequence[Row]) -> None:
 
 def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
     chosen = [row for row in rows if not views or row.view in views]
-    if lacking := {row.label for row in rows} - {row.label for row in chosen}:
-        there = Counter(row.view for row in rows if row.label in lacking)
+    cells = {(row.label, row.split) for row in chosen}
+    if lacking := {(row.label, row.split) for row in rows} - cells:
+        label, split = min(lacking)
+        views_there = Counter(row.view for row in rows if (row.label, row.split) == (label, split))
+        there = ", ".join(f"{view} {count}" for view, count in sorted(views_there.items()))
         raise BadInputError(
-            f"preprocess.views is {', '.join(views)}, of which class {min(lacking)} has no image; "
-            f"there are {', '.join(f'{view} {count}' for view, count in sorted(there.items()))}"
+            f"preprocess.views is {', '.join(views)}, of which class {label} has no image in "
+            f"{split}; there are {there}"
         )
     return chosen
 

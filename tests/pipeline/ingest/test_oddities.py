@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from pipeline.errors import BadInputError
+from pipeline.ingest.canonical import brightness, shrink
 from pipeline.ingest.config import Check, ChecksConfig, IngestConfig
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.manifest import Row, read_manifest
@@ -74,17 +76,62 @@ def test_an_odd_image_is_taken_with_a_warning(project: Project, kind: str) -> No
 @pytest.mark.parametrize("kind", ["windowing", "outlier", "near-duplicate", "low-information"])
 def test_or_set_aside_until_a_person_has_looked(project: Project, kind: str) -> None:
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one(kind)))
-    field = kind.replace("-", "_")
-    limit = getattr(ChecksConfig(), field).limit
-    only = {name: Check(limit=0, action="ignore") for name in ChecksConfig.model_fields}
-    checks = ChecksConfig(**only | {field: Check(limit=limit, action="quarantine")})
-    strict = IngestConfig(checks=checks)
+    strict = only(kind.replace("-", "_"))
     report = project.ingest(config=strict)
     assert (report.new, report.reasons) == (0, {kind: 1})
     (entry,) = (e for e in report.entries if e.outcome == "quarantined")
     project.release(entry.image_id)
     report = project.ingest(config=strict)
     assert (report.new, report.reasons) == (1, {})
+
+
+def only(check: str) -> IngestConfig:
+    """One check alone, which sets aside."""
+    checks = {name: Check(limit=0, action="ignore") for name in ChecksConfig.model_fields}
+    limit = getattr(ChecksConfig(), check).limit
+    return IngestConfig(
+        checks=ChecksConfig(**checks | {check: Check(limit=limit, action="quarantine")})
+    )
+
+
+def test_of_two_that_are_nearly_one_the_first_stays(project: Project) -> None:
+    first, second = slice_of(500), slice_of(500).copy()
+    second[30, 30] ^= 3
+    put(project.landing / "cyst" / "phantom-00500-a.png", encode(first))
+    put(project.landing / "cyst" / "phantom-00500-b.png", encode(second))
+    report = project.ingest(config=only("near_duplicate"))
+    assert (report.new, report.reasons) == (1, {"near-duplicate": 1})
+    assert project.ingest(config=only("near_duplicate")).read == 0
+
+
+def test_what_is_odd_in_one_class_is_a_conflict_in_another(project: Project) -> None:
+    pixels = encode(odd_one("near-duplicate"))
+    put(project.landing / "cyst" / "phantom-00800-a.png", pixels)
+    config = only("near_duplicate").model_copy(
+        update={"add_classes": ("stone",), "allow_missing": True}
+    )
+    assert project.ingest(config=config).reasons == {"near-duplicate": 1}
+    put(project.landing / "stone" / "phantom-00801-a.png", pixels)
+    report = project.ingest(config=config)
+    assert (report.new, report.reasons) == (0, {"near-duplicate": 1, "conflict": 1})
+
+
+def test_twelve_bits_in_sixteen_are_as_bright_as_eight() -> None:
+    pixels = slice_of(3)
+    deep = pixels.astype(np.uint16) * 16
+    bright = [brightness(shrink(one), int(one.max())) for one in (pixels, deep)]
+    assert bright[0] == pytest.approx(bright[1], abs=0.01)
+    assert bright[0] > 0.2
+
+
+def test_a_damaged_file_of_thumbnails_is_told(project: Project) -> None:
+    (file,) = project.workspace.rglob("thumbnails.npz")
+    with np.load(file) as arrays:
+        few = {name: arrays[name][3:] for name in arrays.files}
+    np.savez_compressed(file, **few)
+    fill(project, 100, 1)
+    with pytest.raises(BadInputError, match="3 images have no thumbnail"):
+        project.ingest()
 
 
 def test_a_small_class_has_nothing_usual(tmp_path: Path) -> None:
