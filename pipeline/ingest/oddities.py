@@ -118,10 +118,8 @@ def _likeness(
         return
     vectors = normalise(np.stack(small))
     first = len(known)
-    rows = np.arange(first, len(ids))
     # Of two new images that are nearly one, the second is the odd one.
-    before, partner = _nearest(vectors, rows, earlier=True)
-    nearest, _ = _nearest(vectors, rows)
+    nearest, before, partner = _nearest(vectors, np.arange(first, len(ids)))
     one_kind = len(ids) >= LEAST_IMAGES and _alike(vectors) > _ALIKE
     found = zip(ids[first:], before.tolist(), partner.tolist(), nearest.tolist(), strict=True)
     for id_, likest, other, value in found:
@@ -139,21 +137,21 @@ def _likeness(
 def _alike(vectors: NDArray[np.float32]) -> float:
     """How near the nearest neighbour of an image usually is."""
     step = max(1, len(vectors) // _SAMPLE)
-    nearest, _ = _nearest(vectors, np.arange(0, len(vectors), step))
+    nearest, _, _ = _nearest(vectors, np.arange(0, len(vectors), step))
     return float(np.median(nearest))
 
 
 def _nearest(
-    vectors: NDArray[np.float32], rows: NDArray[np.int64], *, earlier: bool = False
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Highest correlation of each of `rows` with another vector, or an earlier one; which it is."""
-    values, partners = [], []
+    vectors: NDArray[np.float32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Highest correlation of each row with another vector, and with an earlier one; which it is."""
+    nearest, before, partners = [], [], []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         block = rows[start : start + _ROWS_AT_ONCE]
         alike = vectors[block] @ vectors.T
         alike[np.arange(len(block)), block] = -1.0
-        if earlier:
-            alike[np.arange(len(vectors)) > block[:, None]] = -1.0
+        nearest.append(alike.max(axis=1))
+        alike[np.arange(len(vectors)) > block[:, None]] = -1.0
+        before.append(alike.max(axis=1))
         partners.append(alike.argmax(axis=1))
-        values.append(alike.max(axis=1))
-    return np.concatenate(values), np.concatenate(partners)
+    return np.concatenate(nearest), np.concatenate(before), np.concatenate(partners)
