@@ -17,6 +17,8 @@ def speed_table(found: Sequence[Speed]) -> Table:
         table.add_column(column, justify="right")
     for speed in found:
         table.add_row(speed.kind, f"{speed.bare:.0f}", f"{speed.ingest:.0f}", f"{speed.ratio:.0%}")
+    start = max(speed.start for speed in found)
+    table.caption = f"besides {start:.1f} s until the reading processes run, once an ingest"
     return table
 
 

@@ -8,8 +8,10 @@ at what is quarantined, and decides.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from pipeline.ingest.formats import Pixels
@@ -58,8 +60,7 @@ def glyphs_in_a_row(pixels: Pixels) -> int:
         for box in shapes
         if max(box.height, box.width) <= _MARK and box.height * box.width >= _LEAST_MARK
     ]
-    dark = pixels < _DARK * float(pixels.max())
-    marks = [box for box in small if _in_the_dark(box, dark)]
+    marks = [box for box in small if _in_the_dark(box, pixels)] if len(small) >= _MARKS else []
     height, width = pixels.shape
     return max(
         max((len(chain) for chain in _rows(letters)), default=0),
@@ -71,26 +72,30 @@ def glyphs_in_a_row(pixels: Pixels) -> int:
 
 def _strokes(pixels: Pixels) -> NDArray[np.bool_]:
     """Thin and bright: above half of the brightest, and gone when opened by a small square."""
-    brightest = max(float(pixels.max()), 1.0)
-    opened = pixels
-    for extreme in _EXTREMES:
-        opened = _in_a_row(_in_a_row(opened, extreme).T, extreme).T
-    mask: NDArray[np.bool_] = pixels >= _INK * brightest
-    mask &= pixels - opened >= _RISE * brightest
+    brightest = max(int(pixels.max()), 1)
+    mask: NDArray[np.bool_] = pixels >= ceil(_INK * brightest)
+    mask &= pixels - _opened(pixels) >= ceil(_RISE * brightest)
     return mask
 
 
-def _in_a_row(pixels: Pixels, extreme: np.ufunc) -> Pixels:
-    """Minimum or maximum over five pixels down each column; the border is mirrored.
+def _opened(pixels: Pixels) -> Pixels:
+    """The darkest of each square's neighbours, then the brightest of those; mirrored borders.
 
-    Five by two, four and one more: three passes, where a general filter looks at each neighbour.
+    Row after row as one line of pixels, on which numpy is ten times as fast as on columns: what
+    runs over from one row into the next stays within the margin, which is cut off.
     """
-    reach = _STROKE // 2
-    padded = np.pad(pixels, ((reach, reach), (0, 0)), "symmetric")
-    two = extreme(padded[:-1], padded[1:])
-    four = extreme(two[:-2], two[2:])
-    five: Pixels = extreme(four[:-1], padded[4:])
-    return five
+    margin = 2 * (_STROKE // 2)  # each of the two filters reaches half a square
+    padded = np.pad(pixels, margin, "symmetric")
+    width = padded.shape[1]
+    line = padded.ravel()
+    for extreme in _EXTREMES:
+        for step in (1, width):
+            two = extreme(line[:-step], line[step:])
+            four = extreme(two[: -2 * step], two[2 * step :])
+            line = extreme(four[:-step], line[4 * step :])
+    # It begins with the image's first pixel and ends with its last; between rows lies margin.
+    row, one = width * line.itemsize, line.itemsize
+    return as_strided(line, pixels.shape, (row, one), writeable=False)
 
 
 def _shapes(strokes: NDArray[np.bool_]) -> Iterator[Box]:
@@ -99,6 +104,8 @@ def _shapes(strokes: NDArray[np.bool_]) -> Iterator[Box]:
     Strokes are few among the pixels: they are joined as a graph of their own, which takes a third
     of the time of labelling every pixel.
     """
+    if np.count_nonzero(strokes) < _HEIGHTS[0]:
+        return  # not even one letter
     # Half a second to import, which commands that read no image need not wait for.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -149,12 +156,12 @@ def _rows(letters: list[Box]) -> Iterator[list[Box]]:
         yield chain
 
 
-def _in_the_dark(box: Box, dark: NDArray[np.bool_]) -> bool:
+def _in_the_dark(box: Box, pixels: Pixels) -> bool:
     """Whether nearly all around a mark is black: a scale stands beside the anatomy."""
     top, left = max(0, int(box.row - box.height / 2) - _MARGIN), max(0, int(box.left) - _MARGIN)
     bottom, right = int(box.row + box.height / 2) + _MARGIN, int(box.right) + _MARGIN
-    around = dark[top:bottom, left:right]
-    lit = around.size - int(around.sum())
+    around = pixels[top:bottom, left:right]
+    lit = np.count_nonzero(around >= ceil(_DARK * int(pixels.max())))
     return bool(lit <= 1.5 * box.height * box.width + 0.1 * around.size)
 
 

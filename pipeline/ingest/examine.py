@@ -190,10 +190,10 @@ class Examiner:
             detail = "the image is marked as synthetic; a generator must not learn from those"
             raise Refused("synthetic", detail)
         pixels = decoded.pixels
-        id_ = image_id(pixels)
+        id_, small = image_id(pixels), shrink(pixels)
         if id_ not in self.released:
             try:
-                check_quality(pixels, self.config)
+                check_quality(pixels, small, self.config)
             except Refused as refused:
                 raise Refused(refused.reason, refused.detail, id_) from None
         stored = encode_png(pixels)
@@ -203,14 +203,13 @@ class Examiner:
         if view == "unknown" and self.config.guess_views:
             view = guess_view(pixels)
         spacing = "x".join(f"{mm:.6g}" for mm in decoded.spacing) if decoded.spacing else ""
-        small, bits = shrink(pixels), 8 * pixels.itemsize
         return Image(
             id=id_,
             sha256=hashlib.sha256(stored).hexdigest(),
             thumbnail=thumbnail(small),
             width=width,
             height=height,
-            bits=bits,
+            bits=8 * pixels.itemsize,
             brightness=brightness(small, int(pixels.max())),
             bits_a_pixel=8 * len(stored) / pixels.size,
             view=view,

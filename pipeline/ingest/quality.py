@@ -1,13 +1,21 @@
 """Which decoded images are worth learning from."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.ingest.burnt_in import glyphs_in_a_row
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.refusal import Refused
 
 
-def check_quality(pixels: Pixels, config: IngestConfig) -> None:
-    """Refuse an image [H, W] that is too small, too long, empty or flat, or shows text.
+def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConfig) -> None:
+    """Refuse an image that is too small, too long, empty or flat, or shows text.
+
+    Args:
+        pixels: [H, W].
+        small: the same, as `shrink` makes it.
+        config: thresholds.
 
     Raises:
         Refused: too-small, too-long, all-black, constant, low-contrast or burnt-in.
@@ -27,7 +35,9 @@ def check_quality(pixels: Pixels, config: IngestConfig) -> None:
         raise Refused("all-black", "every pixel is 0")
     if low == high:
         raise Refused("constant", f"every pixel is {low}")
-    if (spread := float(pixels.std())) < config.min_std:
+    # The averages of boxes that differ by a pixel a side spread at most twice as much as the pixels
+    # do (law of total variance), and are quick to look at.
+    if small.std() < 2 * config.min_std and (spread := float(pixels.std())) < config.min_std:
         raise Refused(
             "low-contrast",
             f"grey levels {low} to {high} with standard deviation {spread:.2f}; allowed is >= "

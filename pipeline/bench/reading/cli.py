@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("ingest")
     def ingest_speed(
-        files: Annotated[int, typer.Option(min=32, help="Files of each kind to read.")] = 2000,
+        files: Annotated[int, typer.Option(min=200, help="Files of each kind to read.")] = 2000,
         side: Annotated[int, typer.Option(min=32, help="Their height and width, pixels.")] = 512,
         many: Annotated[
             int, typer.Option(min=0, help="Images that a project holds, for --few; 0: not timed.")

@@ -4,7 +4,8 @@ What is decided here, once:
 - A 16-bit greyscale file stays 16 bits; 16-bit colour is refused, because Pillow would silently
   drop the lower eight bits. 32-bit integers and floats are taken when they hold whole numbers
   from 0 to 65535 (a common way to write 16 bits), else refused: their scale is not known.
-- Colour becomes grey by ITU-R 601 luma. Transparency is laid over black, the background of CT.
+- Colour becomes grey by ITU-R 601 luma, which a JPEG holds as such. Transparency is laid over
+  black, the background of CT.
 - An EXIF orientation is applied: what counts is the image as a person was shown it, since a
   mirrored kidney is a different anatomy.
 - CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -135,6 +136,8 @@ def _take(image: ImageFile, data: bytes) -> Decoded:
             "unsupported-depth",
             "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit grey",
         )
+    if isinstance(image, JpegImageFile) and image.mode == "RGB":
+        image.draft("L", None)  # luma as it is stored, in half the time of going through colour
     image.load()  # PNG text chunks may follow the pixels
     synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
     return Decoded(_to_grey(image), synthetic)
@@ -149,7 +152,9 @@ def _bits_per_sample(image: Image.Image, data: bytes) -> int:
 
 
 def _to_grey(image: Image.Image) -> Pixels:
-    upright = ImageOps.exif_transpose(image)
+    upright: Image.Image = image
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        upright = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _sixteen_bits(np.asarray(upright))
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
@@ -159,7 +164,7 @@ def _to_grey(image: Image.Image) -> Pixels:
         upright = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
     if upright.mode == "P":
         upright = upright.convert("RGB")
-    return np.asarray(upright.convert("L"))
+    return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
 
 
 def _sixteen_bits(values: np.ndarray) -> Pixels:

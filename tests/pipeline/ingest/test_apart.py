@@ -38,6 +38,16 @@ def test_answers_come_in_order_and_bad_calls_are_named(capfd: pytest.CaptureFixt
     assert "a name" not in said.out + said.err
 
 
+def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
+    tasks = [f"t{number}" for number in range(200)]
+    tasks[3], tasks[100], tasks[101], tasks[199] = "crash", "hang", "crash", "crash"
+    answers = list(run_apart(act, tasks, 2, lambda task: 2.0))
+    expected: list[str | Died] = [task.upper() for task in tasks]
+    expected[3], expected[100], expected[101] = Died("crashed"), Died("hung"), Died("crashed")
+    expected[199] = Died("crashed")
+    assert answers == expected
+
+
 def test_what_the_function_raises_is_raised() -> None:
     with pytest.raises(MemoryError):
         list(run_apart(act, ["a", "fill"], 2, patience))

@@ -106,6 +106,19 @@ def test_palette_and_one_bit() -> None:
     assert decode(encode(GREY, mode="P"), LIMIT).pixels.shape == GREY.shape
 
 
+@pytest.mark.parametrize("keep_rgb", [False, True])
+def test_grey_of_a_colour_jpeg_is_its_luma(keep_rgb: bool) -> None:
+    rng = np.random.default_rng(0)
+    colours = Image.fromarray(rng.integers(60, 200, (8, 8, 3), dtype=np.uint8)).resize((64, 64))
+    stream = io.BytesIO()
+    colours.save(stream, "JPEG", quality=95, keep_rgb=keep_rgb)
+    luma = np.asarray(colours, dtype=np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    decoded = decode(stream.getvalue(), LIMIT).pixels
+    assert decoded.shape == (64, 64)
+    assert np.abs(decoded - luma).max() < 8
+    assert np.abs(decoded - luma).mean() < 1.5
+
+
 def test_cmyk_jpeg_is_upright_with_and_without_adobes_marker() -> None:
     ink = Image.fromarray(GREY).convert("RGB").convert("CMYK")
     stream = io.BytesIO()

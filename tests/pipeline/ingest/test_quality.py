@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from pipeline.ingest.canonical import shrink
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.quality import check_quality
 from pipeline.ingest.refusal import Refused
@@ -23,12 +27,24 @@ BLACK = np.zeros((48, 48), np.uint8)
 )
 def test_each_flaw_has_its_reason(pixels: np.ndarray, reason: str, said: str) -> None:
     with pytest.raises(Refused) as caught:
-        check_quality(pixels, CONFIG)
+        check_quality(pixels, shrink(pixels), CONFIG)
     assert caught.value.reason == reason
     assert said in caught.value.detail
 
 
 def test_good_images_pass_at_the_bounds() -> None:
-    check_quality(picture(0, 32), CONFIG)
-    check_quality(np.tile(picture(0, 32), (4, 1)), CONFIG)
-    check_quality(picture(0).astype(np.uint16) * 16, CONFIG)
+    for pixels in (
+        picture(0, 32),
+        np.tile(picture(0, 32), (4, 1)),
+        picture(0).astype(np.uint16) * 16,
+    ):
+        check_quality(pixels, shrink(pixels), CONFIG)
+
+
+@given(
+    arrays(
+        st.sampled_from([np.uint8, np.uint16]), st.tuples(st.integers(1, 80), st.integers(1, 80))
+    )
+)
+def test_boxes_spread_at_most_twice_as_much_as_pixels(pixels: np.ndarray) -> None:
+    assert shrink(pixels).std() <= 2 * pixels.std() + 0.01
