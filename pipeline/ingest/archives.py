@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -35,6 +36,10 @@ _UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
 }
 
 
+_Unread = tuple[str, Callable[[], bytes | Refused]]
+"""A member's path, and what reads it or tells why it is not taken; before the next is asked for."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One file of an archive.
@@ -48,13 +53,17 @@ class Member:
     content: bytes | Refused
 
 
-def members(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[Member]:
-    """The files of an archive in its own order; folders and system files are passed over.
+def members(
+    stream: IO[bytes], kind: str, config: IngestConfig, first: int = 0, of: int = 1
+) -> Iterator[tuple[int, Member]]:
+    """The files of an archive in its own order, numbered; folders and system files are passed over.
 
     Args:
         stream: of the whole file, at its start.
         kind: ZIP, tar, gzip, bzip2 or xz.
         config: the limits.
+        first: number of the first member to hand out.
+        of: hand out every how many-th from there. The limits hold for all members together.
 
     Raises:
         Refused: the archive is damaged, encrypted or larger than allowed. It may come after some
@@ -62,11 +71,14 @@ def members(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[Memb
     """
     try:
         if kind == "ZIP":
-            yield from _zip(stream, config)
+            found = _zip(stream, config)
         elif kind == "tar":
-            yield from _tar(stream, config)
+            found = _tar(stream, config)
         else:
-            yield from _unfolded(stream, kind, config)
+            found = _unfolded(stream, kind, config)
+        for number, (path, content) in enumerate(found):
+            if number % of == first:
+                yield number, Member(path, content())
     except Refused:
         raise
     except _BROKEN as error:
@@ -75,8 +87,8 @@ def members(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[Memb
         ) from error
 
 
-def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[Member]:
-    left = config.max_unpacked_bytes
+def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
+    limit = _Limit(config)
     with zipfile.ZipFile(stream) as archive:
         infos = archive.infolist()
         _check_count(len(infos), config)
@@ -86,16 +98,21 @@ def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[Member]:
             if info.flag_bits & 1:
                 raise Refused("encrypted", "the archive asks for a password; unpack it yourself")
             if stat.S_ISLNK(info.external_attr >> 16):
-                yield Member(info.filename, _link())
+                yield info.filename, _link
                 continue
-            with archive.open(info) as member:
-                content = _bounded(member, info.filename, left, config)
-            left -= len(content.content) if isinstance(content.content, bytes) else 0
-            yield content
+            limit.count(info.file_size)  # zipfile gives no more than that
+            yield info.filename, partial(_of_zip, archive, info, config)
 
 
-def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[Member]:
-    left, count = config.max_unpacked_bytes, 0
+def _of_zip(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, config: IngestConfig
+) -> bytes | Refused:
+    with archive.open(info) as member:
+        return _bounded(member, info.filename, config)
+
+
+def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
+    limit, count = _Limit(config), 0
     with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as archive:
         for info in archive:
             _check_count(count := count + 1, config)
@@ -104,20 +121,17 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[Member]:
             if info.isdir() or _is_ignored(info.name):
                 continue
             if info.issym() or info.islnk():
-                yield Member(info.name, _link())
+                yield info.name, _link
             elif not info.isreg():
-                yield Member(info.name, Refused(
-                    "special-file", "a pipe, socket or device; allowed are regular files"
-                ))  # fmt: skip
+                yield info.name, _special
             else:
+                limit.count(info.size)
                 member = archive.extractfile(info)
                 assert member is not None  # noqa: S101 - it is a regular file
-                content = _bounded(member, info.name, left, config)
-                left -= len(content.content) if isinstance(content.content, bytes) else 0
-                yield content
+                yield info.name, partial(_bounded, member, info.name, config)
 
 
-def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[Member]:
+def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
     """A compressed tar, or one compressed file such as volume.nii.gz."""
     inner: Any = _UNFOLDED[kind](stream)
     limited = io.BufferedReader(_Limited(inner, config.max_unpacked_bytes), 1 << 16)
@@ -125,32 +139,35 @@ def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[Me
     if found == "tar":
         yield from _tar(limited, config)
     else:
-        yield _bounded(limited, "", config.max_unpacked_bytes, config)
+        yield "", partial(_bounded, limited, "", config)
 
 
-def _bounded(member: IO[bytes], path: str, left: int, config: IngestConfig) -> Member:
-    """A member's bytes, if its path is honest and it is not too large.
-
-    Raises:
-        Refused: the archive as a whole unfolds to more than is allowed.
-    """
+def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refused:
+    """A member's bytes, if its path is honest and it is not too large."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     if path[:1] in ("/", "\\") or ".." in parts or path[1:2] == ":":
-        detail = "its path leaves the archive; no honest archive holds such a file"
-        return Member(path, Refused("unsafe-path", detail))
-    most = min(config.max_bytes, left)
-    content = member.read(most + 1)
-    if len(content) > left:
-        raise Refused(
-            "archive-bomb",
-            f"the archive unfolds to over {config.max_unpacked_bytes} bytes; allowed are as many "
-            "(ingest.max_unpacked_bytes)",
+        return Refused(
+            "unsafe-path", "its path leaves the archive; no honest archive holds such a file"
         )
+    content = member.read(config.max_bytes + 1)
     if len(content) > config.max_bytes:
-        return Member(path, Refused(
+        return Refused(
             "too-large", f"over {config.max_bytes} bytes; allowed are as many (ingest.max_bytes)"
-        ))  # fmt: skip
-    return Member(path, content)
+        )
+    return content
+
+
+class _Limit:
+    """Counts the bytes that members unfold to; those too large to be handed out take none."""
+
+    def __init__(self, config: IngestConfig) -> None:
+        self._config, self._left = config, config.max_unpacked_bytes
+
+    def count(self, size: int) -> None:
+        if size <= self._config.max_bytes:
+            self._left -= size
+        if self._left < 0:
+            raise _bomb(self._config.max_unpacked_bytes)
 
 
 class _Limited(io.RawIOBase):
@@ -166,13 +183,16 @@ class _Limited(io.RawIOBase):
         content = self._inner.read(len(buffer))
         self._left -= len(content)
         if self._left < 0:
-            raise Refused(
-                "archive-bomb",
-                f"the archive unfolds to over {self._most} bytes; allowed are as many "
-                "(ingest.max_unpacked_bytes)",
-            )
+            raise _bomb(self._most)
         buffer[: len(content)] = content
         return len(content)
+
+
+def _bomb(most: int) -> Refused:
+    detail = (
+        f"the archive unfolds to over {most} bytes; allowed are as many (ingest.max_unpacked_bytes)"
+    )
+    return Refused("archive-bomb", detail)
 
 
 def _check_count(count: int, config: IngestConfig) -> None:
@@ -191,3 +211,7 @@ def _is_ignored(path: str) -> bool:
 
 def _link() -> Refused:
     return Refused("symlink", "a link; links are never followed: put the file itself there")
+
+
+def _special() -> Refused:
+    return Refused("special-file", "a pipe, socket or device; allowed are regular files")

@@ -8,6 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from model.section import Section
 
+Shown = tuple[float, float] | Literal["file", "percentiles"]
+"""Centre and width of a window, or where it comes from."""
+
 
 class Check(Section):
     """One check of new images beside the others of their class."""
@@ -69,9 +72,10 @@ class IngestConfig(Section):
         default=("CT", "CR", "DX", "MR", "US"),
         description="DICOM modalities that are taken in",
     )
-    ct_window: tuple[float, float] = Field(
-        default=(40.0, 400.0),
-        description="centre and width of what is shown of CT, in HU: soft tissue of the abdomen",
+    windows: dict[str, Shown] = Field(
+        default={"CT": (40.0, 400.0), "CR": "file", "DX": "file", "MR": "file", "US": "file"},
+        description="what is shown of a modality: [centre, width] (CT in HU), file (as the file "
+        "says) or percentiles",
     )
     slice_axis: Literal["axial", "coronal", "sagittal"] = Field(
         default="axial", description="view that a volume is cut into"
@@ -145,12 +149,13 @@ class IngestConfig(Section):
             raise ValueError("the pattern needs a group (?P<patient>...)")
         return pattern
 
-    @field_validator("ct_window")
+    @field_validator("windows")
     @classmethod
-    def _is_wide(cls, window: tuple[float, float]) -> tuple[float, float]:
-        if window[1] <= 1:
-            raise ValueError("the second number is the window's width in HU, and must be over 1")
-        return window
+    def _are_wide(cls, windows: dict[str, Shown]) -> dict[str, Shown]:
+        for modality, shown in windows.items():
+            if isinstance(shown, tuple) and shown[1] <= 0:
+                raise ValueError(f"{modality}: the second number, the width, must be over 0")
+        return windows
 
     @model_validator(mode="after")
     def _takes_a_slice(self) -> Self:

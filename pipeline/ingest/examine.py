@@ -1,15 +1,13 @@
 """Look at one file of the landing zone: read, decode, judge, and keep its canonical form."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.archives import Member, members
 from pipeline.ingest.canonical import (
-    Thumbnail,
     brightness,
     encode_png,
     image_id,
@@ -20,70 +18,16 @@ from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats import SNIFF_BYTES, Decoded, decode, sniff
 from pipeline.ingest.formats.sniff import ARCHIVES
 from pipeline.ingest.landing import Found, label_of, open_stable, read_whole
-from pipeline.ingest.manifest import Row
+from pipeline.ingest.looks import Image, Known, Look, Seen, Share
 from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quality import check_quality
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.views import guess_view
 
-Progress = Callable[[int, int], None]
 _ONE_IMAGE = ("PNG", "JPEG", "BMP")
 _TELL_CLASSES = (*ARCHIVES, "NPZ")
 """What may lie outside a class folder, as its members or labels tell the class."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """A good image, by what was decoded.
-
-    Attributes:
-        id: of the pixels.
-        sha256: of the canonical PNG.
-        thumbnail: for comparing images with each other.
-        width, height: pixels.
-        bits: of a grey level, 8 or 16.
-        brightness: median of what is not black, 0 to 1.
-        bits_a_pixel: of the canonical PNG: how little it can be told in.
-        view, modality, spacing, window: as in `Row`.
-    """
-
-    id: str
-    sha256: str
-    thumbnail: Thumbnail
-    width: int
-    height: int
-    bits: int
-    brightness: float
-    bits_a_pixel: float
-    view: str = "unknown"
-    modality: str = ""
-    spacing: str = ""
-    window: str = ""
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was seen: a good image, or why something is refused.
-
-    Attributes:
-        found: the file as listed.
-        item: number, from 1, of the image within a file of several; 0 of a file that is one
-            image, or that is refused as a whole.
-        source_sha256: of the bytes of the file, or of the archive's member; "" when they could
-            not be read.
-        label: class, or "".
-        group: pseudonym of the patient, or of the scan when no patient is told; or "".
-        result: the image, the row of the image that these very bytes became before, or why it is
-            not taken in.
-    """
-
-    found: Found
-    item: int
-    source_sha256: str
-    label: str
-    group: str
-    result: Image | Row | Refused
 
 
 @dataclass(frozen=True)
@@ -106,8 +50,9 @@ class Examiner:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
 
-    def __call__(self, found: Found) -> list[tuple[Look, str]]:
-        """Every look at a file, each with the id of the image that it is known to be, or ""."""
+    def __call__(self, share: Share) -> Seen:
+        """Everything in a file, or in a share of an archive."""
+        found = share.found
         try:
             if found.refused:
                 raise found.refused
@@ -115,44 +60,38 @@ class Examiner:
                 kind = sniff(stream.read(SNIFF_BYTES))
                 stream.seek(0)
                 if kind in ARCHIVES:
-                    looks = list(self._archive(found, stream, kind))
-                else:
-                    looks = self._file(
-                        found, kind, read_whole(stream, found, self.config.max_bytes)
-                    )
+                    return self._archive(share, stream, kind)
+                if share.first:
+                    return Seen()
+                data = read_whole(stream, found, self.config.max_bytes)
+                return Seen({0: self._file(found, kind, data)})
         except Refused as refused:
-            return [(Look(found, 0, "", found.label, "", refused), "")]
+            return Seen(refused=refused)
         except MemoryError:
             detail = "it unfolds to more than the memory of a reader"
-            return [(Look(found, 0, "", found.label, "", Refused("too-large", detail)), "")]
-        return looks
+            return Seen(refused=Refused("too-large", detail))
 
-    def _file(self, found: Found, kind: str, data: bytes) -> list[tuple[Look, str]]:
+    def _file(self, found: Found, kind: str, data: bytes) -> list[Look]:
         digest = hashlib.sha256(data).hexdigest()
         try:
             if not found.label and kind not in _TELL_CLASSES:
                 raise no_class()
             if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
                 group = self._group(found, found.path, None)
-                look = Look(found, 0, digest, found.label, group, Refused("known", ""))
-                return [(look, known)]
+                return [Look(found, 0, digest, found.label, group, Known(known))]
             looks = list(self._images(found, found.path, found.label, digest, data))
         except Refused as refused:
-            return [(Look(found, 0, digest, found.label, "", refused), "")]
-        if not looks:
-            return [(Look(found, 0, digest, found.label, "", _no_image()), "")]
-        if len(looks) == 1:
-            return [(looks[0], "")]
-        return [(replace(look, item=item), "") for item, look in enumerate(looks, 1)]
+            return [Look(found, 0, digest, found.label, "", refused)]
+        return looks or [Look(found, 0, digest, found.label, "", _no_image())]
 
-    def _archive(self, found: Found, stream: IO[bytes], kind: str) -> Iterator[tuple[Look, str]]:
-        item = 0
-        for member in members(stream, kind, self.config):
-            for look in self._member(found, member):
-                item += 1
-                yield replace(look, item=item), ""
-        if not item:
-            raise Refused("empty", "the archive holds no file")
+    def _archive(self, share: Share, stream: IO[bytes], kind: str) -> Seen:
+        return Seen(
+            {
+                number: list(self._member(share.found, member))
+                for number, member in members(stream, kind, self.config, share.first, share.of)
+            },
+            archive=True,
+        )
 
     def _member(self, found: Found, member: Member) -> Iterator[Look]:
         label, digest = found.label, ""
@@ -230,42 +169,6 @@ class Examiner:
         )
 
 
-def examine_all(
-    examiner: Examiner,
-    files: Sequence[Found],
-    known: Mapping[str, Row],
-    *,
-    workers: int = 0,
-    on_progress: Progress | None = None,
-) -> list[Look]:
-    """Look at files in order; canonical PNGs of the good images are written to the store.
-
-    A file whose bytes are the source of a known image is that image and is not decoded again: a
-    lost index costs reading only, and a JPEG decoder that rounds differently makes no new image.
-
-    Args:
-        examiner: what to look with.
-        files: as listed.
-        known: manifest rows by image id.
-        workers: processes to look in, so that a file that brings a decoder down is one refused
-            file and not the end of ingest; 0: this process.
-        on_progress: called as (files done, files) in the caller's thread.
-    """
-    looks: list[Look] = []
-    results: Iterable[list[tuple[Look, str]] | Died] = (
-        run_apart(examiner, files, workers, _patience) if workers else map(examiner, files)
-    )
-    for done, (found, result) in enumerate(zip(files, results, strict=True), 1):
-        if isinstance(result, Died):
-            refused = Refused("reader-died", f"the reader {result.how} over this file")
-            looks.append(Look(found, 0, "", found.label, "", refused))
-        else:
-            looks += [replace(look, result=known[id_]) if id_ else look for look, id_ in result]
-        if on_progress:
-            on_progress(done, len(files))
-    return looks
-
-
 def _member_label(label: str, path: str, kind: str) -> str:
     """The class of an archive's member; "" when its own labels tell it."""
     if kind in ARCHIVES:
@@ -284,8 +187,3 @@ def _no_image() -> Refused:
 def no_class() -> Refused:
     """Why a file that tells no class is refused."""
     return Refused("no-class", "the file lies in no class folder; put it into <class>/")
-
-
-def _patience(found: Found) -> float:
-    """Seconds that a file may take: generous, as other work may run beside."""
-    return 60.0 + found.size / 2e5

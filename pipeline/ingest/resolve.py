@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from pipeline.ingest.decisions import Corrections, Rejected, Withdrawn
-from pipeline.ingest.examine import Image, Look
 from pipeline.ingest.index import Entry
 from pipeline.ingest.landing import Found
+from pipeline.ingest.looks import Image, Look
 from pipeline.ingest.manifest import Row
 from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import BESIDE_OTHERS, RELATIVE, Refused

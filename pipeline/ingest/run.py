@@ -18,7 +18,7 @@ from pipeline.ingest.arrange import check_groups, group_new, place_splits, requi
 from pipeline.ingest.canonical import read_thumbnails, write_thumbnails
 from pipeline.ingest.config import ChecksConfig, IngestConfig
 from pipeline.ingest.decisions import read_decisions, read_rejected, read_released
-from pipeline.ingest.examine import Examiner, Progress, examine_all
+from pipeline.ingest.examine import Examiner
 from pipeline.ingest.grouping import Grouping
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import Found, scan
@@ -28,6 +28,7 @@ from pipeline.ingest.names import Pseudonyms, check_key, write_key_id
 from pipeline.ingest.oddities import Oddity, oddities
 from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quarantine import quarantine_records, write_quarantine
+from pipeline.ingest.readers import Progress, examine_all
 from pipeline.ingest.refusal import Refused
 from pipeline.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.processed import SPLITS
@@ -111,7 +112,7 @@ def ingest(
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
         examiner = Examiner(landing, config, names, Path(store), _sources(rows), released)
-        looks = examine_all(examiner, changed, known, workers=workers, on_progress=on_progress)
+        looks = examine_all(examiner, changed, workers=workers, on_progress=on_progress)
         entries, new = resolve(
             looks,
             kept,

@@ -18,7 +18,8 @@ from pipeline.bench.reading.samples import samples
 from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.examine import Examiner
-from pipeline.ingest.landing import Found, scan
+from pipeline.ingest.landing import scan
+from pipeline.ingest.looks import Share, looks_at
 from pipeline.ingest.names import Pseudonyms
 from pipeline.ingest.refusal import Refused
 
@@ -41,13 +42,13 @@ class Guarded:
 
     examiner: Examiner
 
-    def __call__(self, found: Found) -> Tried:
+    def __call__(self, share: Share) -> Tried:
         """Look at a file."""
         try:
-            looks = self.examiner(found)
+            looks = looks_at(share.found, [self.examiner(share)])
         except Exception as error:
             return Tried((), f"{type(error).__name__}: {error}")
-        results = (look.result for look, _ in looks)
+        results = (look.result for look in looks)
         return Tried(tuple(r.reason if isinstance(r, Refused) else "taken" for r in results))
 
 
@@ -100,7 +101,8 @@ def fuzz(
             name = sorted(good)[int(rng.integers(len(good)))]
             (landing / "cyst" / f"{number:03d}-{name}").write_bytes(damage(good[name], rng))
         files, _ = scan(landing)
-        for file, tried in zip(files, run_apart(look, files, 2, lambda _: 30.0), strict=True):
+        bundles = [[Share(file)] for file in files]
+        for file, tried in zip(files, run_apart(look, bundles, 2, lambda _: 30.0), strict=True):
             kept = wrong / f"{found.files:07d}-{Path(file.path).name}"
             found.files += 1
             if isinstance(tried, Died):

@@ -13,9 +13,11 @@ from PIL import Image as Picture
 
 from pipeline.errors import MedloomError
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.examine import Examiner, Image, examine_all
+from pipeline.ingest.examine import Examiner
 from pipeline.ingest.landing import Found, scan
+from pipeline.ingest.looks import Image
 from pipeline.ingest.names import Pseudonyms
+from pipeline.ingest.readers import examine_all
 
 PROCESSES = 2
 KINDS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
@@ -100,7 +102,7 @@ def _measure(
 
 def _seconds_of_ingest(examiner: Examiner, files: Sequence[Found]) -> float:
     started = time.perf_counter()
-    looks = examine_all(examiner, files, {}, workers=PROCESSES)
+    looks = examine_all(examiner, files, workers=PROCESSES)
     seconds = time.perf_counter() - started
     if any(not isinstance(look.result, Image) for look in looks):
         raise MedloomError("a file of the benchmark was not taken in")

@@ -5,8 +5,8 @@ as a value, whatever an export hid in private tags or nested sequences. Of those
 identifier and the series are turned into pseudonyms by the caller, and the technical ones may be
 kept.
 
-Grey levels: CT is shown through one preset window in Hounsfield units, so that all hospitals look
-alike; other modalities through the window or table that the file brings, else between two
+Grey levels: by default CT is shown through one window in Hounsfield units, so that all hospitals
+look alike; other modalities through the window or table that the file brings, else between two
 percentiles. MONOCHROME1 is turned, so that 0 is black. Straight views are hung as radiologists hang
 them (`geometry`).
 """
@@ -234,10 +234,21 @@ def _windowed(
     values: NDArray[Any], stored: NDArray[Any], facts: Dataset, config: IngestConfig
 ) -> tuple[NDArray[np.uint8], str]:
     modality = _word(facts, "Modality")
-    hounsfield = modality == "CT" and "RescaleSlope" in facts
-    if hounsfield and _word(facts, "RescaleType") in ("", "HU"):
-        window = Window.preset(config.ct_window, "HU")
+    shown = config.windows.get(modality, "file")
+    hounsfield = "RescaleSlope" in facts and _word(facts, "RescaleType") in ("", "HU")
+    if isinstance(shown, tuple) and (hounsfield or modality != "CT"):
+        window = Window.preset(shown, "HU" if modality == "CT" else "")
         return window.apply(values), window.words
+    if shown != "percentiles" and (of_file := _by_file(values, stored, facts)):
+        return of_file
+    window = Window.of(_unpadded(values, stored, facts))
+    return window.apply(values), window.words
+
+
+def _by_file(
+    values: NDArray[Any], stored: NDArray[Any], facts: Dataset
+) -> tuple[NDArray[np.uint8], str] | None:
+    """As the file says that it is shown; None where it says nothing."""
     if table := _first(facts, "VOILUTSequence"):
         return _by_table(values, table), "the file's table"
     centre, width = (_numbers(facts.get(key)) for key in ("WindowCenter", "WindowWidth"))
@@ -249,8 +260,7 @@ def _windowed(
         return window.apply(values), window.words
     if _integer(facts, "BitsStored") == 8 and values is stored and values.dtype == np.uint8:
         return values, ""
-    window = Window.of(_unpadded(values, stored, facts))
-    return window.apply(values), window.words
+    return None
 
 
 def _by_table(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ the whole volume.
 import hashlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from nibabel import Nifti1Image, Nifti2Image
@@ -121,9 +122,12 @@ def _window(volume: NDArray[np.float32], config: IngestConfig) -> Window:
     finite = volume[np.isfinite(volume)]
     if not finite.size:
         raise Refused("corrupt", "no voxel is a number")
-    if finite.min() <= _AIR:
-        return Window.preset(config.ct_window, "HU")
-    return Window.of(finite)
+    if finite.min() > _AIR:
+        return Window.of(finite)
+    shown = config.windows.get("CT")
+    if isinstance(shown, tuple):
+        return Window.preset(shown, "HU")
+    return replace(Window.of(finite), unit="HU")
 
 
 def _chosen(count: int, config: IngestConfig) -> range:

@@ -10,14 +10,15 @@ from pathlib import Path
 from pipeline.ingest.burnt_in import glyphs_in_a_row
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.decisions import Withdrawn
-from pipeline.ingest.examine import Examiner, examine_all
-from pipeline.ingest.examine import Image as Good
+from pipeline.ingest.examine import Examiner
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.landing import scan
 from pipeline.ingest.lists import apply_lists
+from pipeline.ingest.looks import Image as Good
 from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quarantine import QuarantineRecord, record_of
+from pipeline.ingest.readers import examine_all
 from pipeline.ingest.refusal import BY_LOOKS, TRANSIENT
 from pipeline.report.data.facts import Duplicate, Refusal
 
@@ -100,7 +101,7 @@ def look_again(
     # As if a person had let them in: what is judged by looks is stored all the same.
     released = frozenset(entry.image_id for entry in wanted)
     examiner = Examiner(landing, config, index.names, store, released=released)
-    looks = examine_all(examiner, files, {}, workers=workers, on_progress=on_progress)
+    looks = examine_all(examiner, files, workers=workers, on_progress=on_progress)
     good = [(look.result, look.group) for look in looks if isinstance(look.result, Good)]
     stranger = {image.id for image, group in good if group in withdrawn.groups}
     stored = {id_: store / f"{id_}.png" for id_ in released - stranger}

@@ -9,8 +9,9 @@ from pipeline.bench.reading.fuzz import damage, fuzz
 from pipeline.bench.reading.samples import samples
 from pipeline.bench.reading.speed import KINDS, measure_speed
 from pipeline.ingest.config import IngestConfig
-from pipeline.ingest.examine import Examiner, Look
+from pipeline.ingest.examine import Examiner
 from pipeline.ingest.landing import scan
+from pipeline.ingest.looks import Share, looks_at
 from pipeline.ingest.refusal import Refused
 from tests.pipeline.ingest.pictures import NAMES
 
@@ -22,7 +23,7 @@ def test_every_sample_is_taken(tmp_path: Path) -> None:
         (tmp_path / "landing" / "cyst" / name).write_bytes(content)
     look = Examiner(tmp_path / "landing", IngestConfig(), NAMES, tmp_path / "store")
     for found in scan(tmp_path / "landing")[0]:
-        looks: list[Look] = [one for one, _ in look(found)]
+        looks = looks_at(found, [look(Share(found))])
         assert looks
         reasons = [one.result for one in looks if isinstance(one.result, Refused)]
         assert reasons == [], found.path

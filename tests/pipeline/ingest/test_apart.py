@@ -32,7 +32,7 @@ def patience(task: str) -> float:
 
 def test_answers_come_in_order_and_bad_calls_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     tasks = ["a", "b", "talk", "crash", "c", "hang", "d", "e"]
-    answers = list(run_apart(act, tasks, 2, patience))
+    answers = list(run_apart(act, [[task] for task in tasks], 2, patience))
     assert answers == ["A", "B", "TALK", Died("crashed"), "C", Died("hung"), "D", "E"]
     said = capfd.readouterr()
     assert "a name" not in said.out + said.err
@@ -41,7 +41,8 @@ def test_answers_come_in_order_and_bad_calls_are_named(capfd: pytest.CaptureFixt
 def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
     tasks = [f"t{number}" for number in range(200)]
     tasks[3], tasks[100], tasks[101], tasks[199] = "crash", "hang", "crash", "crash"
-    answers = list(run_apart(act, tasks, 2, lambda task: 2.0))
+    bundles = [tasks[at : at + 8] for at in range(0, 200, 8)]
+    answers = list(run_apart(act, bundles, 2, lambda _: 2.0))
     expected: list[str | Died] = [task.upper() for task in tasks]
     expected[3], expected[100], expected[101] = Died("crashed"), Died("hung"), Died("crashed")
     expected[199] = Died("crashed")
@@ -50,7 +51,7 @@ def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
 
 def test_what_the_function_raises_is_raised() -> None:
     with pytest.raises(MemoryError):
-        list(run_apart(act, ["a", "fill"], 2, patience))
+        list(run_apart(act, [["a", "fill"]], 2, patience))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -61,7 +62,7 @@ def test_readers_end_with_whoever_is_killed() -> None:
         "from pipeline.ingest.apart import run_apart\n"
         "import multiprocessing\n"
         "if __name__ == '__main__':\n"
-        "    for answer in run_apart(act, ['a', 'b', 'c', 'hang'], 2, lambda t: 60.0):\n"
+        "    for answer in run_apart(act, [['a'], ['b'], ['c'], ['hang']], 2, lambda t: 60.0):\n"
         "        if answer == 'C':\n"
         "            print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
     )

@@ -7,15 +7,21 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.ingest.archives import members
 from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.examine import Examiner
 from pipeline.ingest.formats.sniff import SNIFF_BYTES, sniff
+from pipeline.ingest.landing import scan
+from pipeline.ingest.looks import Look
 from pipeline.ingest.manifest import read_manifest
+from pipeline.ingest.readers import examine_all
 from pipeline.ingest.refusal import Refused
 from tests.pipeline.ingest.dicoms import ct_values, slice_of, to_bytes
-from tests.pipeline.ingest.pictures import Project, encode, picture, put
+from tests.pipeline.ingest.pictures import NAMES, Project, encode, picture, put
+from tests.pipeline.ingest.test_volumes import SHAPE, nifti
 
 Files = dict[str, bytes]
 
@@ -44,7 +50,7 @@ def listed(data: bytes, config: IngestConfig | None = None) -> dict[str, str]:
     kind = sniff(data[:SNIFF_BYTES])
     return {
         member.path: member.content.reason if isinstance(member.content, Refused) else ""
-        for member in members(io.BytesIO(data), kind, config or IngestConfig())
+        for _, member in members(io.BytesIO(data), kind, config or IngestConfig())
     }
 
 
@@ -157,3 +163,41 @@ def test_archives_in_archives_and_empty_ones_are_refused(project: Project) -> No
     put(project.landing / "a.zip", zipped({"cyst/b.zip": zipped({"1.png": encode(picture(1))})}))
     put(project.landing / "none.zip", zipped({}))
     assert project.ingest().reasons == {"empty": 1, "nested-archive": 1}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_readers_share_a_large_archive(
+    kind: str, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"cyst/{number:02d}.png": encode(picture(number)) for number in range(21)}
+    files |= {
+        "cyst/10.txt": b"hello",
+        "stone/v.nii": nifti(np.random.default_rng(0).uniform(0, 900, SHAPE)),
+    }
+    put(project.landing / f"export.{kind}", zipped(files) if kind == "zip" else tarred(files))
+    (found,), _ = scan(project.landing)
+    examiner = Examiner(project.landing, IngestConfig(), NAMES, project.landing.parent)
+    alone = examine_all(examiner, [found])
+    monkeypatch.setattr("pipeline.ingest.readers._SHARED", 1)
+    shared = examine_all(examiner, [found], workers=2)
+    assert [told(look) for look in shared] == [told(look) for look in alone]
+    assert [look.item for look in shared] == list(range(1, 21 + 1 + SHAPE[2] + 1))
+    damaged = tarred(files)[:-2000] if kind == "tar.gz" else zipped(files)[:-200]
+    put(project.landing / f"export.{kind}", damaged)
+    (found,), _ = scan(project.landing)
+    (look,) = examine_all(examiner, [found], workers=2)
+    assert isinstance(look.result, Refused)
+    assert look.result.reason in ("corrupt", "truncated")
+
+
+def test_the_limit_on_what_unfolds_holds_for_all_shares_together() -> None:
+    files = {f"cyst/{number}.bin": bytes(1000) for number in range(10)}
+    config = IngestConfig(max_unpacked_bytes=9_500)
+    for data, kind in ((zipped(files), "ZIP"), (tarred(files, "w"), "tar")):
+        with pytest.raises(Refused, match="archive-bomb"):
+            list(members(io.BytesIO(data), kind, config, 1, 2))
+
+
+def told(look: Look) -> tuple[int, str, str]:
+    result = look.result
+    return look.item, look.label, result.reason if isinstance(result, Refused) else result.id

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from pipeline import tasks
-from pipeline.ingest.config import IngestConfig
+from pipeline.ingest.config import IngestConfig, Shown
 from pipeline.ingest.formats import Decoded, decode
 from pipeline.ingest.manifest import read_manifest
 from pipeline.ingest.refusal import Refused
@@ -74,6 +74,29 @@ def test_other_modalities_are_shown_as_the_file_says() -> None:
     table.add_new(0x00283006, "US", [min(255, n // 8) for n in range(2048)])
     by_table = one(slice_of(values, VOILUTSequence=Sequence([table]), **plain))
     np.testing.assert_array_equal(by_table.pixels, values // 8)
+
+
+def test_windows_can_be_chosen_a_modality() -> None:
+    values = (picture(3).astype(np.uint16) * 4) + 100
+    facts: dict[str, Any] = {"RescaleSlope": None, "RescaleIntercept": None, "Modality": "MR"}
+    facts |= {"WindowCenter": 5000, "WindowWidth": 10}  # as the technician left it: all black
+    assert one(slice_of(values, **facts)).pixels.max() == 0
+
+    def shown(how: Shown, dataset: Dataset) -> Decoded:
+        config = CONFIG.model_copy(update={"windows": {"MR": how, "CT": how}})
+        (decoded,) = decode(to_bytes(dataset), config)
+        assert isinstance(decoded, Decoded)
+        return decoded
+
+    stretched = shown("percentiles", slice_of(values, **facts))
+    assert (stretched.pixels.min(), stretched.pixels.max()) == (0, 255)
+    fixed = shown((610.0, 1020.0), slice_of(values, **facts))
+    assert np.abs(fixed.pixels.astype(int) - picture(3)).max() <= 1
+    assert fixed.window == "100..1120"
+    bone = shown((500.0, 2000.0), slice_of(ct_values(picture(1))))
+    assert bone.window == "-500..1500 HU"
+    by_file = shown("file", slice_of(ct_values(picture(1)), WindowCenter=40.5, WindowWidth=401))
+    assert np.abs(by_file.pixels.astype(int) - picture(1)).max() <= 1
 
 
 def test_padding_does_not_decide_the_window() -> None:

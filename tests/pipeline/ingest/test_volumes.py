@@ -70,6 +70,13 @@ def test_a_range_of_slices_can_be_chosen() -> None:
     assert len(images(data, IngestConfig(slice_from=0.25, slice_to=0.75, slice_step=2))) == 4
 
 
+def test_ct_can_be_stretched_too() -> None:
+    decoded = images(nifti(body()), IngestConfig(windows={"CT": "percentiles"}))
+    assert {one.modality for one in decoded} == {"CT"}
+    assert decoded[0].window.endswith("HU")
+    assert decoded[0].window != images(nifti(body()))[0].window
+
+
 def test_a_volume_that_is_not_ct_is_stretched_as_a_whole() -> None:
     values = np.random.default_rng(0).uniform(0, 900, SHAPE).astype(np.float32)
     decoded = images(nifti(values))
