@@ -3,8 +3,8 @@
 from pipeline.errors import NothingNewError
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal
 from pipeline.ledger.ledger import Ledger
+from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
-from pipeline.tasks import RunFolder
 from pipeline.webhook import tell_champion
 
 _DECIDING = ("promote", "approve")

@@ -15,9 +15,10 @@ from pipeline.ingest.decisions import read_decisions
 from pipeline.ingest.formats import Pixels
 from pipeline.ingest.index import Entry, LocalIndex
 from pipeline.ingest.manifest import Row
+from pipeline.ingest.quarantine import QuarantineRecord
 from pipeline.ledger.ledger import Workspace
 from pipeline.report.data import set_aside
-from pipeline.report.data.facts import DataFacts, Duplicate, Refusal
+from pipeline.report.data.facts import DataFacts, Duplicate
 from pipeline.report.data.page import SHEET, DataPictures
 from pipeline.report.data.pictures import Picture, mosaic, picture
 from pipeline.report.data.sample import spread
@@ -42,7 +43,7 @@ class SetAside:
     """
 
     source: str
-    refusals: list[tuple[Refusal, Entry | None]]
+    refusals: list[tuple[QuarantineRecord, Entry | None]]
     duplicates: tuple[Duplicate, ...] | None
 
 

@@ -131,7 +131,7 @@ def _set_aside(settings: Settings, about: _Revision) -> SetAside:
             set_aside.duplicates(entries),
         )
     text = about.ledger.read(about.commit, str(QUARANTINE_FILE)) or ""
-    records = [(set_aside.refusal(record), None) for record in parse_quarantine(text)]
+    records = [(record, None) for record in parse_quarantine(text)]
     return SetAside("the record of the revision, made by its last batch", list(records), None)
 
 

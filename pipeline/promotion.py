@@ -17,6 +17,7 @@ from pipeline.errors import BadInputError
 from pipeline.gate import GateConfig, Rule, Verdict, decide
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.lineage import data_listing, lineage
 from pipeline.processed import Processed
 from pipeline.registry import Candidate, Registry
 from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
@@ -43,10 +44,10 @@ def _candidate(work: Workspace, key: str) -> Candidate:
         workspace=work.folder,
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
-        tags=tasks.lineage(work, key),
+        tags=lineage(work, key),
         params=flat({section: params[section] for section in tasks.STAGES}),
         metrics=evaluation.flat(),
-        dataset_digest=tasks.data_listing((work.folder / "dvc.lock").read_text()),
+        dataset_digest=data_listing((work.folder / "dvc.lock").read_text()),
     )
 
 

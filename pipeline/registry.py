@@ -5,11 +5,7 @@ projection and a copy of the lineage, for people and tools that speak MLflow.
 """
 
 import hashlib
-import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +29,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
+from pipeline.bundle import make_bundle
+from pipeline.consumer import ask
 from pipeline.environment import describe_environment
 from pipeline.errors import BadInputError, TransientError
 from pipeline.projection import CHALLENGER, CHAMPION, PREVIOUS, Mirror, Projection
@@ -332,70 +330,9 @@ class Registry:
         truncation: float = 1.0,
         frames: int = 0,
     ) -> NDArray[np.uint8]:
-        """Ask a version for images, as any consumer would.
-
-        It runs in a process of its own, in an empty folder, to which this repository's packages
-        are hidden: what works here works for the consumer.
-
-        Returns uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
-
-        Raises:
-            BadInputError: the version cannot be loaded or does not answer as its signature says.
-        """
-        with tempfile.TemporaryDirectory() as folder:
-            request = {
-                "uri": self.uri,
-                "model": f"models:/{self.model}/{version}",
-                "labels": list(labels),
-                "params": {"seed": seed, "truncation": truncation, "frames": frames},
-            }
-            done = subprocess.run(
-                [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                why = done.stderr.strip().splitlines()[-1:] or ["no message"]
-                raise BadInputError(f"{request['model']} does not load and answer: {why[0]}")
-            images: NDArray[np.uint8] = np.load(Path(folder) / "images.npy")
-        count = (len(labels) - 1) * frames + 1 if frames else len(labels)
-        if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
-            raise BadInputError(
-                f"{request['model']} answered {images.dtype} {images.shape}; "
-                f"allowed is uint8 [{count}, H, W]"
-            )
-        return images
-
-
-_CONSUMER = """
-import json, sys
-sys.modules.update({"pipeline": None, "model": None, "dags": None})  # as if not installed
-import mlflow, numpy
-request = json.loads(sys.argv[1])
-mlflow.set_tracking_uri(request["uri"])
-model = mlflow.pyfunc.load_model(request["model"])
-numpy.save("images.npy", model.predict(request["labels"], params=request["params"]))
-"""
-
-
-def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
-    """Lay out what a version carries: weights beside their config, and the code that reads them.
-
-    The code is the workspace's, that is, exactly what trained the weights.
-    """
-    generator, code = folder / "generator", folder / "medloom_model"
-    generator.mkdir(parents=True)
-    for name in ("generator.safetensors", "config.json"):
-        shutil.copyfile(workspace / "models" / name, generator / name)
-    shutil.copytree(workspace / "model", code, ignore=shutil.ignore_patterns("__pycache__"))
-    digest = hashlib.sha256()
-    for file in sorted(code.rglob("*.py")):
-        digest.update(str(file.relative_to(code)).encode() + b"\0" + file.read_bytes())
-    facts = {"weights_sha256": sha256, "code_sha256": digest.hexdigest()}
-    (folder / "bundle.json").write_text(json.dumps(facts, indent=2) + "\n")
-    return folder
+        """Ask a version for images, as any consumer would; see `pipeline.consumer.ask`."""
+        params = {"seed": seed, "truncation": truncation, "frames": frames}
+        return ask(self.uri, f"models:/{self.model}/{version}", labels, params)
 
 
 def signature(image_size: int) -> ModelSignature:

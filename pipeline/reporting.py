@@ -25,6 +25,7 @@ from pipeline.report.facts import (
     TaskFacts,
 )
 from pipeline.report.render import ReportImages, render_report, write_facts
+from pipeline.run_folder import RunFolder
 from pipeline.scores import EVALUATION_FILE, Evaluation
 from pipeline.settings import Settings
 
@@ -32,7 +33,7 @@ ORDER = ("ingest", "plan", "preprocess", "train", "evaluate", "register", "promo
 PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 
 
-def write_report(settings: Settings, run: tasks.RunFolder) -> Path:
+def write_report(settings: Settings, run: RunFolder) -> Path:
     """Write the run's page, and its facts as JSON, from whatever the run came to; returns the page.
 
     Nothing in it names a source file.

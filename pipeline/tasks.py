@@ -4,25 +4,20 @@ Every step works by ledger and remote alone, in a private workspace, so that it 
 machine and be killed at any moment. What it tells a person goes to the run's folder.
 """
 
-import hashlib
-import json
-import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.datasets import PHANTOM_FILE
-from pipeline.energy import EnergyMeter
 from pipeline.errors import BadInputError, NothingNewError
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.index import LocalIndex
-from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER, read_manifest
+from pipeline.ingest.manifest import RAW_FOLDER, read_manifest
 from pipeline.ingest.names import KEY_ID_FILE
 from pipeline.ingest.quarantine import QUARANTINE_FILE
 from pipeline.ingest.run import IngestReport
@@ -38,6 +33,7 @@ from pipeline.planning import (
     unplanned_withdrawals,
 )
 from pipeline.revising import require_consent
+from pipeline.run_folder import RunFolder
 from pipeline.sections import load_section
 from pipeline.settings import PROJECT_ROOT, Settings
 from pipeline.stages import harness
@@ -48,59 +44,6 @@ READERS = 2
 """Processes that ingest reads files in."""
 
 OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """What one run of the DAG tells whoever watches it: progress and results, a file a task."""
-
-    folder: Path
-
-    @classmethod
-    def of(cls, settings: Settings, run_id: str) -> "RunFolder":
-        """The folder of a DAG run; ids of scheduled runs hold characters that no path should."""
-        safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
-        return cls(settings.runs / safe)
-
-    def progress_file(self, task: str) -> Path:
-        """Where a running task says how far it is."""
-        return self.folder / f"{task}.progress.json"
-
-    def progress(self, task: str) -> dict[str, Any]:
-        """How far a task is, in its own words; empty when it has not said."""
-        return _read_json(self.progress_file(task))
-
-    def result(self, task: str) -> dict[str, Any]:
-        """What a task ended with; empty when it has not."""
-        return _read_json(self.folder / f"{task}.json")
-
-    def save(self, task: str, facts: dict[str, Any]) -> None:
-        """Keep a task's result."""
-        harness.write_atomically(self.folder / f"{task}.json", json.dumps(facts, indent=2) + "\n")
-
-    @contextmanager
-    def recorded(self, task: str) -> Iterator[dict[str, Any]]:
-        """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
-        facts: dict[str, Any] = {}
-        started, meter = time.time(), EnergyMeter()
-        try:
-            yield facts
-        except NothingNewError as nothing:
-            facts |= {"outcome": "skipped", "why": str(nothing)}
-            raise
-        except Exception as error:
-            facts |= {"outcome": "failed", "why": f"{error}"}
-            raise
-        else:
-            facts["outcome"] = "done"
-        finally:
-            facts.setdefault("outcome", "ended from outside")
-            took = {
-                "started": started,
-                "seconds": time.time() - started,
-                "joules": meter.joules(),
-            }
-            self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
 
 
 # -- ingest and plan -------------------------------------------------------------------------------
@@ -304,54 +247,8 @@ def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
     return branch
 
 
-# -- lineage ---------------------------------------------------------------------------------------
-
-
-def lineage(work: Workspace, key: str) -> dict[str, str]:
-    """Where a run's weights come from, as tags; git stays the authority on each."""
-    lock = (work.folder / "dvc.lock").read_text()
-    parents = work.git.run("log", "--merges", "--format=%P", "-1").split()
-    upstream = work.git.run("log", "-1", "--format=%b", parents[0]).split("\n")
-    facts = dict(line.split(" ", 1) for line in upstream if " " in line)
-    return {
-        "medloom.run_key": key,
-        "dvc.git_commit": work.head(),
-        "dvc.lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
-        "dvc.data_md5": data_listing(lock),
-        "medloom.code_commit": parents[0],
-        "medloom.data_commit": parents[1],
-        "medloom.upstream_commit": facts.get("upstream", "none"),
-        "medloom.upstream_dirty": facts.get("dirty", "unknown"),
-        "medloom.manifest_sha256": _manifest_sha256(work.folder),
-        "medloom.dag_id": os.environ.get("MEDLOOM_DAG_ID", "none"),
-        "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),
-        "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
-        "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
-    }
-
-
-def data_listing(lock: str) -> str:
-    """DVC's md5 of the raw listing that a dvc.lock was made from."""
-    deps = yaml.safe_load(lock)["stages"]["preprocess"]["deps"]
-    return str(next(dep["md5"] for dep in deps if dep["path"] == str(RAW_FOLDER)))
-
-
-def _manifest_sha256(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted((folder / MANIFEST_FOLDER).glob("*.csv")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
 def describe_ingest(report: IngestReport) -> dict[str, Any]:
     """The counts of an ingest, without a source name."""
     facts = asdict(report)
     del facts["entries"]
     return facts
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(file.read_text()))
-    except FileNotFoundError:
-        return {}

@@ -34,8 +34,8 @@ from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry import Registry
 from pipeline.revising import Revisions
+from pipeline.run_folder import RunFolder
 from pipeline.stages.preprocess import PreprocessConfig, to_square
-from pipeline.tasks import RunFolder
 from tests.pipeline.consenting import content_of
 from tests.running import RunningProject
 

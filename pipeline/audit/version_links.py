@@ -11,7 +11,7 @@ from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import Objects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.ledger.journal import VERDICTS, Record
-from pipeline.tasks import data_listing
+from pipeline.lineage import data_listing
 
 if TYPE_CHECKING:
     from pipeline.registry import Registry

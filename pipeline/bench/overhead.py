@@ -18,8 +18,9 @@ from model.section import Section
 from pipeline.bench.faults.tiny import TinyProject
 from pipeline.console.follow import TASKS
 from pipeline.errors import MedloomError
+from pipeline.run_folder import RunFolder
 from pipeline.sections import load_section
-from pipeline.tasks import PARAMS, READERS, STAGES, RunFolder
+from pipeline.tasks import PARAMS, READERS, STAGES
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""

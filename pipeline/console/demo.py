@@ -16,8 +16,9 @@ from pipeline.console.tables import bars, facts_table
 from pipeline.datasets.phantom import write_phantom
 from pipeline.errors import ExitCode
 from pipeline.feeding.feed import feed
+from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
-from pipeline.tasks import RunFolder, declare_data
+from pipeline.tasks import declare_data
 
 PHANTOM_SEED = 0
 

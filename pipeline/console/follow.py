@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.airflow_api import AirflowApi
-from pipeline.tasks import RunFolder
+from pipeline.run_folder import RunFolder
 
 DAG = "retrain_generator"
 TASKS = (

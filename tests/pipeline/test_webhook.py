@@ -17,8 +17,8 @@ import pytest
 from pipeline import webhook
 from pipeline.announcing import announce
 from pipeline.errors import NothingNewError
+from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
-from pipeline.tasks import RunFolder
 from tests.pipeline.decisions import Story, weights
 
 SECRET = b"a shared secret"

@@ -22,6 +22,7 @@ from pipeline.planning import RetrainConfig, make_plan
 from pipeline.purging import PICTURES, Purge, purge
 from pipeline.registry import Registry
 from pipeline.revising import Revisions, require_consent
+from pipeline.run_folder import RunFolder
 from pipeline.withdrawal import WITHDRAWN_TAG, Withdrawal, withdraw
 from tests.pipeline.consenting import Clinic, files_showing
 from tests.pipeline.ingest.pictures import encode, picture, put
@@ -211,7 +212,7 @@ def test_a_retraining_is_due_however_few_images_are_new(
 def test_a_run_of_the_old_data_does_not_go_on(without: Clinic) -> None:
     old = without.journal.records[0].run_key
     with pytest.raises(BadInputError, match="consent was withdrawn"):
-        tasks.run_stage(without.settings, old, "train", tasks.RunFolder.of(without.settings, "r"))
+        tasks.run_stage(without.settings, old, "train", RunFolder.of(without.settings, "r"))
     require_consent(without.ledger, without.judge("rejected").run_key)
 
 

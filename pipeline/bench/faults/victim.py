@@ -24,6 +24,7 @@ from pipeline.errors import run_as_command
 from pipeline.ingest.index import LocalIndex
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git
+from pipeline.run_folder import RunFolder
 from pipeline.settings import Settings
 
 LOG, AT = "MEDLOOM_FAULT_LOG", "MEDLOOM_FAULT_AT"
@@ -101,7 +102,7 @@ def main() -> None:
     elif action == "plan":
         print(tasks.plan(settings, trigger="manual").run.key)
     elif action == "stage":
-        tasks.run_stage(settings, more[1], more[0], tasks.RunFolder.of(settings, "fault"))
+        tasks.run_stage(settings, more[1], more[0], RunFolder.of(settings, "fault"))
     else:
         from pipeline.promotion import promote, register
 

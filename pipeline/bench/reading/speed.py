@@ -81,7 +81,6 @@ def _measure(
     found, _ = scan(landing)
     paths = [str(landing / one.path) for one in found]
     bare, ingest, starts = [], [], []
-    examiner = Examiner(landing, IngestConfig(), _NAMES, store)
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         list(pool.map(decode, paths[:32], chunksize=4))  # they start, and import
         for number in range(rounds):
@@ -90,6 +89,9 @@ def _measure(
             list(pool.map(decode, paths, chunksize=16))
             bare.append(len(paths) / (time.perf_counter() - started))
             few, rest = found[:PROCESSES], found[PROCESSES:]
+            fresh = store / str(number)  # writing over a file costs more than making one
+            fresh.mkdir()
+            examiner = Examiner(landing, IngestConfig(), _NAMES, fresh)
             starts.append(_seconds_of_ingest(examiner, few))
             seconds = _seconds_of_ingest(examiner, found) - starts[-1]
             if seconds <= 0:

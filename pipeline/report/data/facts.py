@@ -4,6 +4,7 @@ from pydantic import Field
 
 from model.section import Section
 from pipeline.changes import Changes
+from pipeline.ingest.quarantine import QuarantineRecord
 from pipeline.report.facts import SplitCount
 
 
@@ -82,17 +83,6 @@ class Odd(Section):
     id: str
     label: str
     warnings: dict[str, float] = Field(description="check -> what it measured")
-
-
-class Refusal(Section):
-    """What was set aside. It is named by its content."""
-
-    record: str
-    label: str
-    extension: str
-    bytes: int
-    reason: str
-    detail: str
 
 
 class Duplicate(Section):
@@ -181,7 +171,7 @@ class DataFacts(Section):
     odd: tuple[Odd, ...]
     odd_by_check: dict[str, int]
     refusals_of: str
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[QuarantineRecord, ...]
     reasons: dict[str, int]
     duplicates: tuple[Duplicate, ...] | None
     changes: Changes | None

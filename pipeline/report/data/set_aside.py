@@ -20,7 +20,7 @@ from pipeline.ingest.patients import patient_in_name
 from pipeline.ingest.quarantine import QuarantineRecord, record_of
 from pipeline.ingest.readers import examine_all
 from pipeline.ingest.refusal import BY_LOOKS, TRANSIENT
-from pipeline.report.data.facts import Duplicate, Refusal
+from pipeline.report.data.facts import Duplicate
 
 MOST_LOOKED_AT = 60
 """Refused images that are drawn."""
@@ -31,15 +31,10 @@ _FEW_GLYPHS = 3
 """Letter-like shapes in a row from which a refused image is a mosaic, whatever its reason."""
 
 
-def refusal(record: QuarantineRecord) -> Refusal:
-    """The same, for the page."""
-    return Refusal(**vars(record))
-
-
-def refused(entries: Sequence[Entry], classes: set[str]) -> list[tuple[Refusal, Entry]]:
+def refused(entries: Sequence[Entry], classes: set[str]) -> list[tuple[QuarantineRecord, Entry]]:
     """What the local index knows to be set aside now; folders outside `classes` are not named."""
     found = [
-        (refusal(record_of(entry, classes)), entry)
+        (record_of(entry, classes), entry)
         for entry in entries
         if entry.outcome == "quarantined" and entry.reason not in TRANSIENT
     ]

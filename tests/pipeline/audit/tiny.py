@@ -13,6 +13,7 @@ from pipeline import services, tasks
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import make_key
+from pipeline.lineage import data_listing, lineage
 from pipeline.projection import project_aliases
 from pipeline.registry import Candidate, Registry
 from pipeline.settings import Settings
@@ -114,8 +115,8 @@ class Tiny:
             work.dvc.run("push", *tasks.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             candidate = Candidate(
-                work.folder, ("cyst", "stone"), 4, tasks.lineage(work, key), {}, {},
-                tasks.data_listing((work.folder / "dvc.lock").read_text()),
+                work.folder, ("cyst", "stone"), 4, lineage(work, key), {}, {},
+                data_listing((work.folder / "dvc.lock").read_text()),
             )  # fmt: skip
             version = self.registry.register(candidate)
         return key, version, self.registry.tags(version)["medloom.weights_sha256"]
