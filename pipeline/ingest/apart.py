@@ -50,10 +50,12 @@ class _Pool(Generic[T, R]):
 
     def __exit__(self, *_: object) -> None:
         processes = list((self._executor._processes or {}).values())
+        manager: Any = self._executor._executor_manager_thread
         self._executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:  # idle ones, and one that hangs
             process.kill()
-        self._executor.shutdown()
+        if manager:  # else it, and what it has open, would outlive this
+            manager.join(10)
 
 
 def run_apart(
@@ -83,7 +85,7 @@ def run_apart(
                     while left and len(handed) < _AHEAD * workers:
                         handed.append((left[0], pool.submit(left[0])))
                         left.popleft()
-                    # Too little for a bundle of slow ones costs that they are looked at again.
+                    # A bundle of slow tasks may need longer; then they are done again, one by one.
                     answers = handed[0][1].result(timeout=max(map(seconds, handed[0][0])))
                 except (BrokenProcessPool, TimeoutError):
                     doubtful = [task for bundle, _ in handed for task in bundle]
@@ -96,20 +98,27 @@ def run_apart(
 def _one_by_one(
     function: Callable[[T], R], tasks: list[T], seconds: Callable[[T], float]
 ) -> Iterator[R | Died]:
-    """A process looks at one task at a time: if it goes, it is known which one takes it along."""
+    """One process does one task after the other, so that it is known which one it died over.
+
+    An earlier task may have hurt it: a crash is blamed on the first task of a process alone.
+    """
     left = deque(tasks)
     while left:
+        answered, died = False, ""
         with _Pool(function, 1) as pool:
-            died = ""
             while left and not died:
-                task = left.popleft()
                 try:
-                    yield pool.submit([task]).result(timeout=seconds(task))[0]
+                    (answer,) = pool.submit([left[0]]).result(timeout=seconds(left[0]))
                 except BrokenProcessPool:
                     died = "crashed"
                 except TimeoutError:
                     died = "hung"
-        if died:
+                else:
+                    left.popleft()
+                    answered = True
+                    yield answer
+        if died == "hung" or (died and not answered):
+            left.popleft()
             yield Died(died)
 
 

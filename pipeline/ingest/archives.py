@@ -37,7 +37,7 @@ _UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
 
 
 _Unread = tuple[str, Callable[[], bytes | Refused]]
-"""A member's path, and what reads it or tells why it is not taken; before the next is asked for."""
+"""A member's path, and what reads it or says why not, to be called before the next is asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def members(
         kind: ZIP, tar, gzip, bzip2 or xz.
         config: the limits.
         first: number of the first member to hand out.
-        of: hand out every how many-th from there. The limits hold for all members together.
+        of: hand out every `of`-th from there. The limits hold for all members together.
 
     Raises:
         Refused: the archive is damaged, encrypted or larger than allowed. It may come after some
@@ -100,8 +100,11 @@ def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             if stat.S_ISLNK(info.external_attr >> 16):
                 yield info.filename, _link
                 continue
-            limit.count(info.file_size)  # zipfile gives no more than that
-            yield info.filename, partial(_of_zip, archive, info, config)
+            # zipfile gives no more than the size that is told, whatever was packed.
+            if limit.allows(info.file_size):
+                yield info.filename, partial(_of_zip, archive, info, config)
+            else:
+                yield info.filename, partial(_too_large, config)
 
 
 def _of_zip(
@@ -125,10 +128,22 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             elif not info.isreg():
                 yield info.name, _special
             else:
-                limit.count(info.size)
-                member = archive.extractfile(info)
-                assert member is not None  # noqa: S101 - it is a regular file
-                yield info.name, partial(_bounded, member, info.name, config)
+                yield (
+                    info.name,
+                    (
+                        partial(_of_tar, archive, info, config)
+                        if limit.allows(info.size)
+                        else partial(_too_large, config)
+                    ),
+                )
+
+
+def _of_tar(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, config: IngestConfig
+) -> bytes | Refused:
+    member = archive.extractfile(info)
+    assert member is not None  # noqa: S101 - it is a regular file
+    return _bounded(member, info.name, config)
 
 
 def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
@@ -151,23 +166,36 @@ def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refu
         )
     content = member.read(config.max_bytes + 1)
     if len(content) > config.max_bytes:
-        return Refused(
-            "too-large", f"over {config.max_bytes} bytes; allowed are as many (ingest.max_bytes)"
-        )
+        return _too_large(config)
     return content
 
 
+def _too_large(config: IngestConfig) -> Refused:
+    return Refused(
+        "too-large", f"over {config.max_bytes} bytes; allowed are as many (ingest.max_bytes)"
+    )
+
+
 class _Limit:
-    """Counts the bytes that members unfold to; those too large to be handed out take none."""
+    """Counts the bytes of members that may be unfolded; one that may not be is never opened."""
 
     def __init__(self, config: IngestConfig) -> None:
         self._config, self._left = config, config.max_unpacked_bytes
 
-    def count(self, size: int) -> None:
-        if size <= self._config.max_bytes:
-            self._left -= size
+    def allows(self, size: int) -> bool:
+        """Whether a member of this size may be unfolded.
+
+        Raises:
+            Refused: with it all of them together are too many bytes; or the size is nonsense.
+        """
+        if size < 0:
+            raise Refused("corrupt", "the archive says of a member that it has fewer than 0 bytes")
+        if size > self._config.max_bytes:
+            return False
+        self._left -= size
         if self._left < 0:
             raise _bomb(self._config.max_unpacked_bytes)
+        return True
 
 
 class _Limited(io.RawIOBase):

@@ -60,7 +60,8 @@ def glyphs_in_a_row(pixels: Pixels) -> int:
         for box in shapes
         if max(box.height, box.width) <= _MARK and box.height * box.width >= _LEAST_MARK
     ]
-    marks = [box for box in small if _in_the_dark(box, pixels)] if len(small) >= _MARKS else []
+    dark = ceil(_DARK * int(pixels.max()))
+    marks = [box for box in small if len(small) >= _MARKS and _in_the_dark(box, pixels, dark)]
     height, width = pixels.shape
     return max(
         max((len(chain) for chain in _rows(letters)), default=0),
@@ -79,7 +80,9 @@ def _strokes(pixels: Pixels) -> NDArray[np.bool_]:
 
 
 def _opened(pixels: Pixels) -> Pixels:
-    """The darkest of each square's neighbours, then the brightest of those; mirrored borders.
+    """For each pixel the darkest of the square around it, then the brightest of those minima.
+
+    Borders are mirrored.
 
     Row after row as one line of pixels, on which numpy is ten times as fast as on columns: what
     runs over from one row into the next stays within the margin, which is cut off.
@@ -156,12 +159,12 @@ def _rows(letters: list[Box]) -> Iterator[list[Box]]:
         yield chain
 
 
-def _in_the_dark(box: Box, pixels: Pixels) -> bool:
-    """Whether nearly all around a mark is black: a scale stands beside the anatomy."""
+def _in_the_dark(box: Box, pixels: Pixels, dark: int) -> bool:
+    """Whether nearly all around a mark is below `dark`: a scale stands beside the anatomy."""
     top, left = max(0, int(box.row - box.height / 2) - _MARGIN), max(0, int(box.left) - _MARGIN)
     bottom, right = int(box.row + box.height / 2) + _MARGIN, int(box.right) + _MARGIN
     around = pixels[top:bottom, left:right]
-    lit = np.count_nonzero(around >= ceil(_DARK * int(pixels.max())))
+    lit = np.count_nonzero(around >= dark)
     return bool(lit <= 1.5 * box.height * box.width + 0.1 * around.size)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from math import isfinite
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -10,6 +11,9 @@ from model.section import Section
 
 Shown = tuple[float, float] | Literal["file", "percentiles"]
 """Centre and width of a window, or where it comes from."""
+_WINDOWS: dict[str, Shown] = {
+    "CT": (40.0, 400.0), "CR": "file", "DX": "file", "MR": "file", "US": "file",
+}  # fmt: skip
 
 
 class Check(Section):
@@ -73,9 +77,9 @@ class IngestConfig(Section):
         description="DICOM modalities that are taken in",
     )
     windows: dict[str, Shown] = Field(
-        default={"CT": (40.0, 400.0), "CR": "file", "DX": "file", "MR": "file", "US": "file"},
+        default=_WINDOWS,
         description="what is shown of a modality: [centre, width] (CT in HU), file (as the file "
-        "says) or percentiles",
+        "says) or percentiles; of one left out, as here",
     )
     slice_axis: Literal["axial", "coronal", "sagittal"] = Field(
         default="axial", description="view that a volume is cut into"
@@ -153,9 +157,22 @@ class IngestConfig(Section):
     @classmethod
     def _are_wide(cls, windows: dict[str, Shown]) -> dict[str, Shown]:
         for modality, shown in windows.items():
-            if isinstance(shown, tuple) and shown[1] <= 0:
-                raise ValueError(f"{modality}: the second number, the width, must be over 0")
-        return windows
+            if isinstance(shown, tuple) and not (all(map(isfinite, shown)) and shown[1] > 0):
+                raise ValueError(
+                    f"{modality}: {list(shown)} is no window; allowed are two numbers, the centre "
+                    "and the width, which is over 0"
+                )
+        return _WINDOWS | windows
+
+    @model_validator(mode="after")
+    def _shows_modalities(self) -> Self:
+        allowed = {*_WINDOWS, *self.modalities}
+        if unknown := sorted(set(self.windows) - allowed):
+            raise ValueError(
+                f"windows: {', '.join(unknown)} is no modality that is taken in; allowed are "
+                f"{', '.join(sorted(allowed))}, and what ingest.modalities names"
+            )
+        return self
 
     @model_validator(mode="after")
     def _takes_a_slice(self) -> Self:

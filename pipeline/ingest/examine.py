@@ -1,6 +1,7 @@
 """Look at one file of the landing zone: read, decode, judge, and keep its canonical form."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -102,6 +103,9 @@ class Examiner:
             kind = sniff(member.content[:SNIFF_BYTES])
             label = _member_label(label, member.path, kind)
             name = member.path or PurePosixPath(found.path).stem
+            if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
+                yield Look(found, 0, digest, label, self._group(found, name, None), Known(known))
+                return
             yield from list(self._images(found, name, label, digest, member.content))
         except Refused as refused:
             yield Look(found, 0, digest, label, "", refused)
@@ -129,6 +133,8 @@ class Examiner:
             detail = "the image is marked as synthetic; a generator must not learn from those"
             raise Refused("synthetic", detail)
         pixels = decoded.pixels
+        if not pixels.size:
+            raise Refused("empty", f"the image has no pixels: {pixels.shape[1]}x{pixels.shape[0]}")
         id_, small = image_id(pixels), shrink(pixels)
         if id_ not in self.released:
             try:
@@ -136,7 +142,10 @@ class Examiner:
             except Refused as refused:
                 raise Refused(refused.reason, refused.detail, id_) from None
         stored = encode_png(pixels)
-        (self.store / f"{id_}.png").write_bytes(stored)
+        # Another reader may be writing the same image, and either may be killed.
+        unfinished = self.store / f".{id_}-{os.getpid()}"
+        unfinished.write_bytes(stored)
+        unfinished.replace(self.store / f"{id_}.png")
         height, width = pixels.shape
         view = found.view or decoded.view
         if view == "unknown" and self.config.guess_views:

@@ -85,7 +85,7 @@ class Seen:
     Attributes:
         members: looks by the number of the archive's member; 0 of a file that is none.
         archive: whether it is one.
-        refused: why the file does not count as a whole.
+        refused: why nothing of the file counts.
     """
 
     members: dict[int, list[Look]] = field(default_factory=dict)

@@ -35,8 +35,8 @@ def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConf
         raise Refused("all-black", "every pixel is 0")
     if low == high:
         raise Refused("constant", f"every pixel is {low}")
-    # The averages of boxes that differ by a pixel a side spread at most twice as much as the pixels
-    # do (law of total variance), and are quick to look at.
+    # The averages of boxes that differ by a pixel a side, or of pixels that repeat, spread at most
+    # twice as much as the pixels do (law of total variance), and are quick to look at.
     if small.std() < 2 * config.min_std and (spread := float(pixels.std())) < config.min_std:
         raise Refused(
             "low-contrast",

@@ -1,7 +1,6 @@
 """Look at many files, in several processes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.examine import Examiner
@@ -11,7 +10,7 @@ from pipeline.ingest.looks import Look, Seen, Share, looks_at
 Progress = Callable[[int, int], None]
 _SMALL = 1 << 20
 _BUNDLE = 8
-"""Small files that travel to a process together: alone, each costs a tenth of its reading."""
+"""Most small files that are sent to a process together: sent alone, each costs a tenth more."""
 _SHARED = 16 << 20
 """Bytes of a file from which all processes take part, if it is an archive."""
 
@@ -47,14 +46,15 @@ def _seen(
     examiner: Examiner, files: Sequence[Found], workers: int
 ) -> Iterator[tuple[Found, list[Seen | Died]]]:
     shares = [_shares(found, workers) for found in files]
-    bundles = _bundles(share for several in shares for share in several)
+    most = min(max(len(files) // (4 * max(workers, 1)), 1), _BUNDLE)
+    bundles = _bundles((share for several in shares for share in several), most)
     seen: Iterator[Seen | Died] = (
         run_apart(examiner, bundles, workers, _patience)
         if workers
         else (examiner(share) for bundle in bundles for share in bundle)
     )
     for found, several in zip(files, shares, strict=True):
-        yield found, list(islice(seen, len(several)))
+        yield found, [next(seen) for _ in several]
 
 
 def _shares(found: Found, workers: int) -> list[Share]:
@@ -62,7 +62,7 @@ def _shares(found: Found, workers: int) -> list[Share]:
     return [Share(found, first, of) for first in range(of)]
 
 
-def _bundles(shares: Iterable[Share]) -> list[list[Share]]:
+def _bundles(shares: Iterable[Share], most: int) -> list[list[Share]]:
     bundles: list[list[Share]] = []
     room = 0
     for share in shares:
@@ -74,7 +74,7 @@ def _bundles(shares: Iterable[Share]) -> list[list[Share]]:
             room -= 1
         else:
             bundles.append([share])
-            room = _BUNDLE - 1
+            room = most - 1
     return bundles
 
 

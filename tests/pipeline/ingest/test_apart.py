@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,10 @@ def act(task: str) -> str:
         time.sleep(600)
     if task == "fill":
         bytearray(64 << 30)
+    if task == "poison":
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGSEGV)).start()
+    if task.startswith("slow"):
+        time.sleep(0.5)
     if task == "talk":
         os.write(1, b"a name")
         os.write(2, b"a name")
@@ -47,6 +52,18 @@ def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
     expected[3], expected[100], expected[101] = Died("crashed"), Died("hung"), Died("crashed")
     expected[199] = Died("crashed")
     assert answers == expected
+
+
+def test_a_task_is_not_blamed_for_what_an_earlier_one_did() -> None:
+    tasks = ["a", "poison", "slow 1", "slow 2", "b"]
+    answers = list(run_apart(act, [tasks], 1, patience))
+    assert answers == ["A", "POISON", "SLOW 1", "SLOW 2", "B"]
+
+
+def test_nothing_is_left_running() -> None:
+    before = threading.active_count()
+    assert list(run_apart(act, [["a"], ["b"]], 2, patience)) == ["A", "B"]
+    assert threading.active_count() <= before + 1  # the queue's feeder may still be ending
 
 
 def test_what_the_function_raises_is_raised() -> None:

@@ -1,7 +1,9 @@
 """Archives: what is in them is taken, and no hostile one gets anywhere."""
 
 import gzip
+import hashlib
 import io
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterable
@@ -15,7 +17,7 @@ from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.examine import Examiner
 from pipeline.ingest.formats.sniff import SNIFF_BYTES, sniff
 from pipeline.ingest.landing import scan
-from pipeline.ingest.looks import Look
+from pipeline.ingest.looks import Known, Look
 from pipeline.ingest.manifest import read_manifest
 from pipeline.ingest.readers import examine_all
 from pipeline.ingest.refusal import Refused
@@ -196,6 +198,39 @@ def test_the_limit_on_what_unfolds_holds_for_all_shares_together() -> None:
     for data, kind in ((zipped(files), "ZIP"), (tarred(files, "w"), "tar")):
         with pytest.raises(Refused, match="archive-bomb"):
             list(members(io.BytesIO(data), kind, config, 1, 2))
+
+
+def test_a_member_that_lies_about_its_size_counts_for_nothing() -> None:
+    config = IngestConfig(max_bytes=100_000, max_unpacked_bytes=200_000)
+    data = zipped({f"cyst/{number}.bin": bytes(90_000) for number in range(20)})
+    told_size = struct.pack("<I", 90_000)
+    lying = data.replace(told_size, struct.pack("<I", 0x7FFFFFFF))
+    assert lying != data
+    assert set(listed(lying, config).values()) == {"too-large"}
+    assert refused(data, config) == "archive-bomb"
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for number in range(20):
+            info = tarfile.TarInfo(f"cyst/{number}.bin")
+            info.size = 90_000
+            if not number:
+                info.pax_headers = {
+                    "GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+                    "GNU.sparse.name": "cyst/0.bin", "GNU.sparse.realsize": "-100000000",
+                }  # fmt: skip
+            archive.addfile(info, io.BytesIO(b"0\n".ljust(90_000, b"\0")))
+    assert refused(stream.getvalue(), config) == "corrupt"
+
+
+def test_known_images_of_an_archive_are_told_by_their_bytes(project: Project) -> None:
+    files = three()
+    put(project.landing / "export.zip", zipped(files))
+    (found,), _ = scan(project.landing)
+    sources = {hashlib.sha256(files["stone/a/1.png"]).hexdigest(): "an id"}
+    store = project.landing.parent
+    looks = examine_all(Examiner(project.landing, IngestConfig(), NAMES, store, sources), [found])
+    assert [look.result for look in looks if look.label == "stone"] == [Known("an id")]
+    assert not list(store.glob("an id*"))
 
 
 def told(look: Look) -> tuple[int, str, str]:

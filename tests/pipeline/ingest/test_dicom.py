@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pydantic import ValidationError
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -97,6 +98,21 @@ def test_windows_can_be_chosen_a_modality() -> None:
     assert bone.window == "-500..1500 HU"
     by_file = shown("file", slice_of(ct_values(picture(1)), WindowCenter=40.5, WindowWidth=401))
     assert np.abs(by_file.pixels.astype(int) - picture(1)).max() <= 1
+
+
+def test_windows_are_those_of_modalities_and_the_others_stay() -> None:
+    config = IngestConfig(windows={"MR": "percentiles"})
+    assert config.windows["CT"] == (40.0, 400.0)
+    assert IngestConfig(modalities=("CT", "PT"), windows={"PT": (5.0, 10.0)}).windows["PT"]
+    cases: list[tuple[dict[str, Shown], str]] = [
+        ({"ct": (40.0, 400.0)}, "ct is no modality"),
+        ({"CT": (40.0, 0.0)}, "width, which is over 0"),
+        ({"CT": (float("nan"), 400.0)}, "is no window"),
+        ({"CT": (40.0, float("inf"))}, "is no window"),
+    ]
+    for wrong, said in cases:
+        with pytest.raises(ValidationError, match=said):
+            IngestConfig(windows=wrong)
 
 
 def test_padding_does_not_decide_the_window() -> None:

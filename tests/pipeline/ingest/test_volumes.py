@@ -160,6 +160,12 @@ def test_npz_as_medmnist_has_it_goes_to_the_classes_that_params_name(project: Pr
         list(decode(data, few))
 
 
+@pytest.mark.parametrize("shape", [(3, 28, 0), (3, 0, 28)])
+def test_npz_of_images_without_pixels_is_refused(shape: tuple[int, ...], project: Project) -> None:
+    put(project.landing / "stone" / "a.npz", npz(x_images=np.zeros(shape, np.uint8)))
+    assert project.ingest().reasons == {"empty": 3}
+
+
 def test_npz_in_a_class_folder_needs_no_labels(project: Project) -> None:
     put(project.landing / "stone" / "a.npz", npz(x_images=np.stack([picture(1), picture(2)])))
     assert project.ingest().new == 2
