@@ -127,15 +127,10 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
                 yield info.name, _link
             elif not info.isreg():
                 yield info.name, _special
+            elif limit.allows(info.size):
+                yield info.name, partial(_of_tar, archive, info, config)
             else:
-                yield (
-                    info.name,
-                    (
-                        partial(_of_tar, archive, info, config)
-                        if limit.allows(info.size)
-                        else partial(_too_large, config)
-                    ),
-                )
+                yield info.name, partial(_too_large, config)
 
 
 def _of_tar(
