@@ -72,14 +72,21 @@ class Airflow(AirflowApi):
     def answer(self, run_id: str, option: str, why: str) -> None:
         """Respond to the required action of a run of promote_generator until it ends.
 
-        An answer within a second of the question may find its worker still ending: the scheduler
-        then takes the task for lost, and asks again.
+        Not before a person could: an answer within a second of the question may find its worker
+        still ending, and the scheduler then takes the task for lost, and asks again.
         """
         run = f"/dags/promote_generator/dagRuns/{run_id}"
         body = {"chosen_options": [option], "params_input": {"why": why}}
 
+        waits_since = time.monotonic()
+
         def ended() -> bool:
+            nonlocal waits_since
             state = self.tasks("promote_generator", run_id)["approval"]["state"]
+            if state != "awaiting_input":
+                waits_since = time.monotonic()
+            elif time.monotonic() - waits_since < 3:
+                return False
             for asked in self._call("GET", f"{run}/hitlDetails")["hitl_details"]:
                 assert asked["options"] == [APPROVE, REJECT]
                 if state == "awaiting_input" and not asked["response_received"]:
