@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -44,9 +45,13 @@ def task_ingest() -> None:
     from pipeline import tasks
 
     def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+        said = 0.0
+
         def say(done: int, total: int) -> None:
-            if done % 50 == 0 or done == total:
-                _report(folder, "ingest", done=done, total=total, what="files")
+            nonlocal said
+            if time.monotonic() - said > 0.5 or done == total:
+                said = time.monotonic()
+                _report(folder, "ingest", done=done, total=total, what="read")
 
         report = tasks.ingest(settings, say)
         facts.update(tasks.describe_ingest(report))

@@ -1,6 +1,7 @@
 """Look at many files, in several processes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.examine import Examiner
@@ -13,6 +14,7 @@ _BUNDLE = 8
 """Most small files that are sent to a process together: sent alone, each costs a tenth more."""
 _SHARED = 16 << 20
 """Bytes of a file from which all processes take part, if it is an archive."""
+_MOST_SHARES = 32  # each reads the archive's table of contents
 
 
 def examine_all(
@@ -32,33 +34,44 @@ def examine_all(
         files: as listed.
         workers: processes to look in, so that a file that brings a decoder down is one refused
             file and not the end of ingest; 0: this process.
-        on_progress: called as (files done, files) in the caller's thread.
+        on_progress: called as (done, of how many) in the caller's thread: files, and shares of
+            large archives.
     """
+    shares = [share for found in files for share in _shares(found, workers)]
+
+    def seen() -> Iterator[tuple[Found, Seen | Died]]:
+        pairs = zip(shares, _seen(examiner, shares, workers), strict=True)
+        for done, (share, one) in enumerate(pairs, 1):
+            yield share.found, one
+            if on_progress:
+                on_progress(done, len(shares))
+
     looks: list[Look] = []
-    for done, (found, seen) in enumerate(_seen(examiner, files, workers), 1):
-        looks += looks_at(found, seen)
-        if on_progress:
-            on_progress(done, len(files))
+    for _, group in groupby(seen(), key=lambda pair: pair[0].path):
+        pairs = list(group)
+        looks += looks_at(pairs[0][0], [one for _, one in pairs])
     return looks
 
 
-def _seen(
-    examiner: Examiner, files: Sequence[Found], workers: int
-) -> Iterator[tuple[Found, list[Seen | Died]]]:
-    shares = [_shares(found, workers) for found in files]
-    most = min(max(len(files) // (4 * max(workers, 1)), 1), _BUNDLE)
-    bundles = _bundles((share for several in shares for share in several), most)
-    seen: Iterator[Seen | Died] = (
-        run_apart(examiner, bundles, workers, _patience)
-        if workers
-        else (examiner(share) for bundle in bundles for share in bundle)
-    )
-    for found, several in zip(files, shares, strict=True):
-        yield found, [next(seen) for _ in several]
+def _seen(examiner: Examiner, shares: Sequence[Share], workers: int) -> Iterator[Seen | Died]:
+    most = min(max(len(shares) // (4 * max(workers, 1)), 1), _BUNDLE)
+    bundles = _bundles(shares, most)
+    if workers:
+        return run_apart(examiner, bundles, workers, _patience)
+    return (examiner(share) for bundle in bundles for share in bundle)
 
 
 def _shares(found: Found, workers: int) -> list[Share]:
-    of = workers if workers > 1 and found.size >= _SHARED else 1
+    """One, or of a large archive some for each process.
+
+    A zip is read at any place, so that more shares tell how far it is; any other has to be unfolded
+    by each reader from its start.
+    """
+    if workers < 2 or found.size < _SHARED:
+        return [Share(found)]
+    of = workers
+    if found.path.lower().endswith(".zip"):
+        of = min(max(found.size // _SHARED, workers), _MOST_SHARES)
     return [Share(found, first, of) for first in range(of)]
 
 

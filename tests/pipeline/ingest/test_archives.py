@@ -180,8 +180,11 @@ def test_readers_share_a_large_archive(
     (found,), _ = scan(project.landing)
     examiner = Examiner(project.landing, IngestConfig(), NAMES, project.landing.parent)
     alone = examine_all(examiner, [found])
-    monkeypatch.setattr("pipeline.ingest.readers._SHARED", 1)
-    shared = examine_all(examiner, [found], workers=2)
+    monkeypatch.setattr("pipeline.ingest.readers._SHARED", found.size // 5)
+    told_of: list[tuple[int, int]] = []
+    shared = examine_all(examiner, [found], workers=2, on_progress=lambda *a: told_of.append(a))
+    shares = 5 if kind == "zip" else 2
+    assert told_of == [(done, shares) for done in range(1, shares + 1)]
     assert [told(look) for look in shared] == [told(look) for look in alone]
     assert [look.item for look in shared] == list(range(1, 21 + 1 + SHAPE[2] + 1))
     damaged = tarred(files)[:-2000] if kind == "tar.gz" else zipped(files)[:-200]
