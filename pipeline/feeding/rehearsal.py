@@ -91,7 +91,7 @@ def rehearse(
         settings: of the project, which need not exist.
         plans: what would be brought.
         names: of `names_of`.
-        on_file: called as (files done, files to read).
+        on_file: called as (done, of how many), as `examine_all` does.
 
     Raises:
         BadInputError: the ingest would be refused.

@@ -79,7 +79,7 @@ class IngestConfig(Section):
     windows: dict[str, Shown] = Field(
         default=_WINDOWS,
         description="what is shown of a modality: [centre, width] (CT in HU), file (as the file "
-        "says) or percentiles; a modality left out is shown as here",
+        "says) or percentiles; left out: as here, or file",
     )
     slice_axis: Literal["axial", "coronal", "sagittal"] = Field(
         default="axial", description="view that a volume is cut into"

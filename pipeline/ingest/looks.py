@@ -94,7 +94,10 @@ class Seen:
 
 
 def looks_at(found: Found, shares: Sequence[Seen | Died]) -> list[Look]:
-    """All that was seen of a file, in its own order, whoever read which share of it."""
+    """All that was seen of a file, in its own order, whoever read which share of it.
+
+    Of an archive that is refused for several reasons, those of the first shares are told.
+    """
     members: dict[int, list[Look]] = {}
     archive = False
     for seen in shares:

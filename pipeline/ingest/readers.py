@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from pipeline.ingest.apart import Died, run_apart
 from pipeline.ingest.examine import Examiner
-from pipeline.ingest.landing import Found
+from pipeline.ingest.formats.sniff import ARCHIVES, SNIFF_BYTES, sniff
+from pipeline.ingest.landing import Found, open_stable
 from pipeline.ingest.looks import Look, Seen, Share, looks_at
+from pipeline.ingest.refusal import Refused
 
 Progress = Callable[[int, int], None]
 _SMALL = 1 << 20
-_BUNDLE = 8
+BUNDLE = 8
 """Most small files that are sent to a process together: sent alone, each costs a tenth more."""
 _SHARED = 16 << 20
 """Bytes of a file from which all processes take part, if it is an archive."""
-_MOST_SHARES = 32  # each reads the archive's table of contents
+_SHARES = 8  # of a zip at most: each reads its table of contents
 
 
 def examine_all(
@@ -37,7 +40,7 @@ def examine_all(
         on_progress: called as (done, of how many) in the caller's thread: files, and shares of
             large archives.
     """
-    shares = [share for found in files for share in _shares(found, workers)]
+    shares = [share for found in files for share in _shares(examiner.landing, found, workers)]
 
     def seen() -> Iterator[tuple[Found, Seen | Died]]:
         pairs = zip(shares, _seen(examiner, shares, workers), strict=True)
@@ -54,25 +57,32 @@ def examine_all(
 
 
 def _seen(examiner: Examiner, shares: Sequence[Share], workers: int) -> Iterator[Seen | Died]:
-    most = min(max(len(shares) // (4 * max(workers, 1)), 1), _BUNDLE)
+    most = min(max(len(shares) // (4 * max(workers, 1)), 1), BUNDLE)
     bundles = _bundles(shares, most)
     if workers:
         return run_apart(examiner, bundles, workers, _patience)
     return (examiner(share) for bundle in bundles for share in bundle)
 
 
-def _shares(found: Found, workers: int) -> list[Share]:
+def _shares(landing: Path, found: Found, workers: int) -> list[Share]:
     """One, or of a large archive some for each process.
 
     A zip is read at any place, so that more shares tell how far it is; any other has to be unfolded
     by each reader from its start.
     """
-    if workers < 2 or found.size < _SHARED:
-        return [Share(found)]
-    of = workers
-    if found.path.lower().endswith(".zip"):
-        of = min(max(found.size // _SHARED, workers), _MOST_SHARES)
+    kind = _kind(landing, found) if workers > 1 and found.size >= _SHARED else ""
+    of = workers if kind in ARCHIVES else 1
+    if kind == "ZIP":
+        of = max(workers, min(found.size // _SHARED, _SHARES))
     return [Share(found, first, of) for first in range(of)]
+
+
+def _kind(landing: Path, found: Found) -> str:
+    try:
+        with open_stable(landing, found) as stream:
+            return sniff(stream.read(SNIFF_BYTES))
+    except Refused:  # its reader says so
+        return ""
 
 
 def _bundles(shares: Iterable[Share], most: int) -> list[list[Share]]:
@@ -92,5 +102,5 @@ def _bundles(shares: Iterable[Share], most: int) -> list[list[Share]]:
 
 
 def _patience(share: Share) -> float:
-    """Seconds that a file may take: generous, as other work may run beside."""
-    return 60.0 + share.found.size / 2e5
+    """Seconds that it may take: generous, as other work may run beside, and shares are uneven."""
+    return 60.0 + share.found.size * min(2 / share.of, 1) / 2e5

@@ -89,7 +89,7 @@ def ingest(
         index: what is known of the landing zone; read here, and not written.
         config: thresholds.
         workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
-        on_progress: called as (files done, files to read).
+        on_progress: called as (done, of how many), as `examine_all` does.
         listed: what `scan` would return, where files that lie elsewhere count as landed; of the
             landing zone only the lists are read then.
 

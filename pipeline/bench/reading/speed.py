@@ -17,7 +17,7 @@ from pipeline.ingest.examine import Examiner
 from pipeline.ingest.landing import Found, scan
 from pipeline.ingest.looks import Image
 from pipeline.ingest.names import Pseudonyms
-from pipeline.ingest.readers import examine_all
+from pipeline.ingest.readers import BUNDLE, examine_all
 
 PROCESSES = 2
 KINDS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
@@ -38,8 +38,8 @@ class Speed:
         files, side: how many, and their height and width.
         bare: opened and decoded by Pillow, nothing else.
         ingest: read, hashed, decoded, judged, and written in the canonical form.
-        start: seconds until two reading processes have answered, once an ingest; not part of
-            `ingest`, as the processes of `bare` run already.
+        start: seconds until the reading processes answer, once an ingest; not part of `ingest`, as
+            the processes of `bare` run already.
     """
 
     kind: str
@@ -88,27 +88,26 @@ def _measure(
             started = time.perf_counter()
             list(pool.map(decode, paths, chunksize=16))
             bare.append(len(paths) / (time.perf_counter() - started))
-            few, rest = found[:PROCESSES], found[PROCESSES:]
             fresh = store / str(number)  # writing over a file costs more than making one
             fresh.mkdir()
             examiner = Examiner(landing, IngestConfig(), _NAMES, fresh)
-            starts.append(_seconds_of_ingest(examiner, few))
-            seconds = _seconds_of_ingest(examiner, found) - starts[-1]
-            if seconds <= 0:
-                raise MedloomError(
-                    f"{len(found)} files are read too quickly to be timed: take more"
-                )
-            ingest.append(len(rest) / seconds)
+            start, rate = _ingest(examiner, found)
+            starts.append(start)
+            ingest.append(rate)
     return Speed(kind, len(paths), side, max(bare), max(ingest), min(starts))
 
 
-def _seconds_of_ingest(examiner: Examiner, files: Sequence[Found]) -> float:
+def _ingest(examiner: Examiner, files: Sequence[Found]) -> tuple[float, float]:
+    """Seconds until the first answer, and files a second from there."""
+    told: list[float] = []
     started = time.perf_counter()
-    looks = examine_all(examiner, files, workers=PROCESSES)
-    seconds = time.perf_counter() - started
+    looks = examine_all(
+        examiner, files, workers=PROCESSES, on_progress=lambda *_: told.append(time.perf_counter())
+    )
     if any(not isinstance(look.result, Image) for look in looks):
         raise MedloomError("a file of the benchmark was not taken in")
-    return seconds
+    # When the first bundle is answered, each process has read one.
+    return told[0] - started, (len(files) - PROCESSES * BUNDLE) / (told[-1] - told[0])
 
 
 def make_files(folder: Path, count: int, side: int, kind: str = "PNG, grey") -> None:

@@ -78,7 +78,7 @@ def look_again(
         withdrawn: by the newest revision.
         store: folder for the files.
         workers: processes to read in; 0: this one.
-        on_progress: called as (files done, files).
+        on_progress: called as (done, of how many), as `examine_all` does.
     """
     wanted = [e for e in entries if e.reason in _DECODED and e.image_id][:MOST_LOOKED_AT]
     wanted = [entry for entry in wanted if entry.image_id not in withdrawn.images]

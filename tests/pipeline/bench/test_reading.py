@@ -48,7 +48,7 @@ def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) ->
 def test_speed_is_measured(tmp_path: Path) -> None:
     found = list(measure_speed(200, 256, tmp_path, lambda _: None, rounds=1))
     assert [speed.kind for speed in found] == list(KINDS)
-    assert all(0 < speed.ratio < 1.5 and speed.start > 0 for speed in found)
+    assert all(0 < speed.ratio < 3 and speed.start > 0 for speed in found)
 
 
 def test_adding_is_measured(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -193,6 +194,21 @@ def test_readers_share_a_large_archive(
     (look,) = examine_all(examiner, [found], workers=2)
     assert isinstance(look.result, Refused)
     assert look.result.reason in ("corrupt", "truncated")
+
+
+def test_content_decides_how_an_archive_is_shared(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"cyst/{number:02d}.png": encode(picture(number)) for number in range(20)}
+    contents = zipped(files), tarred(files), encode(picture(0, 256))
+    monkeypatch.setattr("pipeline.ingest.readers._SHARED", 100)
+    examiner = Examiner(project.landing, IngestConfig(), NAMES, project.landing.parent)
+    for content, shares in zip(contents, (8, 2, 1), strict=True):
+        put(project.landing / "cyst" / "x.zip", content)
+        (found,), _ = scan(project.landing)
+        tell = Mock()
+        examine_all(examiner, [found], workers=2, on_progress=tell)
+        tell.assert_called_with(shares, shares)
 
 
 def test_the_limit_on_what_unfolds_holds_for_all_shares_together() -> None:
