@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats.sniff import SNIFF_BYTES, sniff
@@ -36,8 +36,19 @@ _UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
 }
 
 
-_Unread = tuple[str, Callable[[], bytes | Refused]]
-"""A member's path, and what reads it or says why not, to be called before the next is asked for."""
+class _Unread(NamedTuple):
+    """A member before it is unfolded.
+
+    Attributes:
+        path: inside the archive.
+        size: that the archive tells, bytes, to which reading it is bounded; 0 where something else
+            bounds it, or nothing is read.
+        read: gives its bytes or says why not; to be called before the next member is asked for.
+    """
+
+    path: str
+    size: int
+    read: Callable[[], bytes | Refused]
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,11 @@ def members(
             found = _tar(stream, config)
         else:
             found = _unfolded(stream, kind, config)
-        for number, (path, content) in enumerate(found):
+        limit = _Limit(config)
+        for number, member in enumerate(found):
+            fits = limit.allows(member.size)
             if number % of == first:
-                yield number, Member(path, content())
+                yield number, Member(member.path, member.read() if fits else _too_large(config))
     except Refused:
         raise
     except _BROKEN as error:
@@ -88,7 +101,6 @@ def members(
 
 
 def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
-    limit = _Limit(config)
     with zipfile.ZipFile(stream) as archive:
         infos = archive.infolist()
         _check_count(len(infos), config)
@@ -98,13 +110,10 @@ def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             if info.flag_bits & 1:
                 raise Refused("encrypted", "the archive asks for a password; unpack it yourself")
             if stat.S_ISLNK(info.external_attr >> 16):
-                yield info.filename, _link
-                continue
-            # zipfile gives no more than the size that is told, whatever was packed.
-            if limit.allows(info.file_size):
-                yield info.filename, partial(_of_zip, archive, info, config)
+                yield _Unread(info.filename, 0, _link)
             else:
-                yield info.filename, partial(_too_large, config)
+                read = partial(_of_zip, archive, info, config)
+                yield _Unread(info.filename, info.file_size, read)
 
 
 def _of_zip(
@@ -115,7 +124,7 @@ def _of_zip(
 
 
 def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
-    limit, count = _Limit(config), 0
+    count = 0
     with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as archive:
         for info in archive:
             _check_count(count := count + 1, config)
@@ -124,13 +133,11 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             if info.isdir() or _is_ignored(info.name):
                 continue
             if info.issym() or info.islnk():
-                yield info.name, _link
+                yield _Unread(info.name, 0, _link)
             elif not info.isreg():
-                yield info.name, _special
-            elif limit.allows(info.size):
-                yield info.name, partial(_of_tar, archive, info, config)
+                yield _Unread(info.name, 0, _special)
             else:
-                yield info.name, partial(_too_large, config)
+                yield _Unread(info.name, info.size, partial(_of_tar, archive, info, config))
 
 
 def _of_tar(
@@ -149,7 +156,7 @@ def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_U
     if found == "tar":
         yield from _tar(limited, config)
     else:
-        yield "", partial(_bounded, limited, "", config)
+        yield _Unread("", 0, partial(_bounded, limited, "", config))  # only its end tells its size
 
 
 def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refused:

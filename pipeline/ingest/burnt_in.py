@@ -84,7 +84,7 @@ def _opened(pixels: Pixels) -> Pixels:
 
     Borders are mirrored.
 
-    Row after row as one line of pixels, on which numpy is ten times as fast as on columns: what
+    Row after row as one line of pixels, on which numpy is four times as fast as row by row: what
     runs over from one row into the next stays within the margin, which is cut off.
     """
     margin = 2 * (_STROKE // 2)  # each of the two filters reaches half a square

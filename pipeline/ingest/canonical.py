@@ -17,7 +17,7 @@ Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SUB, _GREY = 1, 0  # PNG's filter type and colour type
-_LEVEL = 1  # of ISA-L; 0 makes files half as large again for a tenth less time
+_LEVEL = 1  # of ISA-L; 0 makes files two thirds larger for a tenth less time
 _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1)
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
@@ -34,7 +34,7 @@ def encode_png(pixels: Pixels) -> bytes:
     """A greyscale PNG of 8 or 16 bits without metadata.
 
     Written here, as no image library lets one choose the filter: each pixel less its left
-    neighbour, then DEFLATE by ISA-L (docs/decisions/0009). CT takes no more space this way than by
+    neighbour, then DEFLATE by ISA-L (docs/decisions/0009). CT takes about as much space as by
     Pillow's default. The same bytes every time on one machine; ISA-L may find others on another
     kind of processor, so an image's identity is its pixels alone.
     """
@@ -66,7 +66,7 @@ def shrink(pixels: Pixels) -> NDArray[np.float32]:
     """
     tops, bottoms = _boxes(pixels.shape[0])
     lefts, rights = _boxes(pixels.shape[1])
-    # Band by band: converting all pixels at once takes six times as long, most of it for memory.
+    # Band by band: converting all pixels at once takes several times as long.
     bands = [
         np.add.reduce(pixels[top:bottom], axis=0, dtype=np.uint32)
         for top, bottom in zip(tops, bottoms, strict=True)

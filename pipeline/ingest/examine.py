@@ -8,13 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pipeline.ingest.archives import Member, members
-from pipeline.ingest.canonical import (
-    brightness,
-    encode_png,
-    image_id,
-    shrink,
-    thumbnail,
-)
+from pipeline.ingest.canonical import brightness, encode_png, image_id, shrink, thumbnail
 from pipeline.ingest.config import IngestConfig
 from pipeline.ingest.formats import SNIFF_BYTES, Decoded, decode, sniff
 from pipeline.ingest.formats.sniff import ARCHIVES
@@ -77,10 +71,7 @@ class Examiner:
         try:
             if not found.label and kind not in _TELL_CLASSES:
                 raise no_class()
-            if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
-                group = self._group(found, found.path, None)
-                return [Look(found, 0, digest, found.label, group, Known(known))]
-            looks = list(self._images(found, found.path, found.label, digest, data))
+            looks = list(self._images(found, found.path, found.label, digest, kind, data))
         except Refused as refused:
             return [Look(found, 0, digest, found.label, "", refused)]
         return looks or [Look(found, 0, digest, found.label, "", _no_image())]
@@ -103,17 +94,17 @@ class Examiner:
             kind = sniff(member.content[:SNIFF_BYTES])
             label = _member_label(label, member.path, kind)
             name = member.path or PurePosixPath(found.path).stem
-            if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
-                yield Look(found, 0, digest, label, self._group(found, name, None), Known(known))
-                return
-            yield from list(self._images(found, name, label, digest, member.content))
+            yield from list(self._images(found, name, label, digest, kind, member.content))
         except Refused as refused:
             yield Look(found, 0, digest, label, "", refused)
 
     def _images(
-        self, found: Found, name: str, label: str, digest: str, data: bytes
+        self, found: Found, name: str, label: str, digest: str, kind: str, data: bytes
     ) -> Iterator[Look]:
         """Every image of one file's bytes; raises Refused when the file is damaged."""
+        if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
+            yield Look(found, 0, digest, label, self._group(found, name, None), Known(known))
+            return
         for decoded in decode(data, self.config):
             if isinstance(decoded, Refused):
                 yield Look(found, 0, digest, label, "", decoded)

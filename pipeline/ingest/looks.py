@@ -102,19 +102,20 @@ def looks_at(found: Found, shares: Sequence[Seen | Died]) -> list[Look]:
     archive = False
     for seen in shares:
         if isinstance(seen, Died):
-            return [refused_look(found, "reader-died", f"the reader {seen.how} over this file")]
+            why = Refused("reader-died", f"the reader {seen.how} over this file")
+            return [_refused(found, why)]
         if seen.refused:
-            return [Look(found, 0, "", found.label, "", seen.refused)]
+            return [_refused(found, seen.refused)]
         members |= seen.members
         archive |= seen.archive
     looks = [look for number in sorted(members) for look in members[number]]
     if not looks:
-        return [refused_look(found, "empty", "the archive holds no file")]
+        return [_refused(found, Refused("empty", "the archive holds no file"))]
     if len(looks) == 1 and not archive:
         return looks
     return [replace(look, item=item) for item, look in enumerate(looks, 1)]
 
 
-def refused_look(found: Found, reason: str, detail: str) -> Look:
-    """Of a file that nothing was read of."""
-    return Look(found, 0, "", found.label, "", Refused(reason, detail))
+def _refused(found: Found, why: Refused) -> Look:
+    """At a file of which nothing counts."""
+    return Look(found, 0, "", found.label, "", why)
