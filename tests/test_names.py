@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import services
-from pipeline.airflow_api import AirflowApi
-from pipeline.bench.faults.storm import DAG
-from pipeline.bench.faults.tiny import TINY
-from tests.pipeline.consenting import content_of
-from tests.pipeline.ingest.dicoms import SECRET, planted, to_bytes, with_preamble
-from tests.pipeline.ingest.pictures import picture, put
-from tests.running import RunningProject
+from bench.faults.storm import DAG
+from bench.faults.tiny import TINY
+from pipeline.local import services
+from pipeline.local.airflow_api import AirflowApi
+from tests.support.consenting import content_of
+from tests.support.dicoms import SECRET, planted, to_bytes, with_preamble
+from tests.support.pictures import picture, put
+from tests.support.running import RunningProject
 from tests.test_operations import wait_for
 
 pytestmark = [

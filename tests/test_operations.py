@@ -25,19 +25,19 @@ import pytest
 import requests
 from PIL import Image
 
-from pipeline import services
-from pipeline.airflow_api import AirflowApi
-from pipeline.bench.faults.storm import DAG, storm
-from pipeline.bench.faults.tiny import TINY
-from pipeline.ingest.index import LocalIndex
+from bench.faults.storm import DAG, storm
+from bench.faults.tiny import TINY
+from pipeline.base.run_folder import RunFolder
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.revise.revision import Revisions
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
-from pipeline.registry import Registry
-from pipeline.revising import Revisions
-from pipeline.run_folder import RunFolder
+from pipeline.local import services
+from pipeline.local.airflow_api import AirflowApi
+from pipeline.registry.registry import Registry
 from pipeline.stages.preprocess import PreprocessConfig, to_square
-from tests.pipeline.consenting import content_of
-from tests.running import RunningProject
+from tests.support.consenting import content_of
+from tests.support.running import RunningProject
 
 pytestmark = [
     pytest.mark.timeout(900),

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.running import RunningProject
+from tests.support.running import RunningProject
 
 CONSUMER = """
 import sys

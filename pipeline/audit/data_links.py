@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.audit.links import Link
 from pipeline.audit.objects import Objects
-from pipeline.ingest.manifest import MANIFEST_FOLDER, RAW_FOLDER
+from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.git import Git
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import BadInputError
-from pipeline.ingest.manifest import MANIFEST_FOLDER
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import CODE, DATA, Ledger
-from pipeline.settings import Settings
 
 RUN = "run/"
 _MIRRORED = "refs/audit/"

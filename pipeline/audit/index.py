@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.audit.history import History
-from pipeline.errors import BadInputError, TransientError
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.base.settings import Settings
 from pipeline.ledger.journal import VERDICTS, Journal, Record, champions
-from pipeline.settings import Settings
 
 Say = Callable[[str, int, int], None]
 T = TypeVar("T")

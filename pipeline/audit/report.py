@@ -14,11 +14,11 @@ from pipeline.audit.facts import Trace
 from pipeline.audit.statement import statement
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings
-from pipeline.errors import BadInputError
+from pipeline.base.errors import BadInputError
+from pipeline.base.harness import write_atomically
+from pipeline.base.settings import Settings
 from pipeline.ledger.journal import Journal, champions
 from pipeline.ledger.ledger import Ledger
-from pipeline.settings import Settings
-from pipeline.stages.harness import write_atomically
 
 STATEMENT_SUFFIX = ".intoto.json"
 

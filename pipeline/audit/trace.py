@@ -14,10 +14,10 @@ import yaml
 
 from pipeline.audit.facts import CodeFacts, Counts, DataFacts, Output, Trace
 from pipeline.audit.history import RUN, History, Run
-from pipeline.errors import BadInputError
-from pipeline.ingest.manifest import RAW_FOLDER
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.manifest import RAW_FOLDER
 from pipeline.ledger.journal import Journal, Record, champions
-from pipeline.settings import Settings
 
 SECTIONS = ("preprocess", "train", "evaluate", "gate")
 ALIASES = ("champion", "previous", "challenger")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.audit.index import Index, Say, ask, quiet
-from pipeline.errors import BadInputError
-from pipeline.ingest.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
 from pipeline.ledger.ledger import DATA
-from pipeline.settings import Settings
 
 LEARNED, CHOSE, JUDGED = "train", "val", "test"
 """A split's use: weights were learned from it, chosen by it, judged on it."""
@@ -181,10 +181,10 @@ def _of_nobody(digest: str, group: str) -> _Asked:
 
 def _of_file(rows: sqlite3.Connection, file: Path) -> _Asked:
     """By the file's bytes, and by its pixels as ingest decodes them."""
-    from pipeline.ingest.canonical import image_id
-    from pipeline.ingest.config import IngestConfig
-    from pipeline.ingest.formats import decode
-    from pipeline.ingest.refusal import Refused
+    from pipeline.data.config import IngestConfig
+    from pipeline.data.formats import decode
+    from pipeline.data.formats.canonical import image_id
+    from pipeline.data.refusal import Refused
 
     data = file.read_bytes()
     source = hashlib.sha256(data).hexdigest()

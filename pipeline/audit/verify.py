@@ -25,14 +25,14 @@ from pipeline.audit.version_links import (
     tag_links,
     verdict_links,
 )
-from pipeline.errors import BadInputError
+from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record, read_chain
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import Verifier
 
 if TYPE_CHECKING:
-    from pipeline.registry import Registry
+    from pipeline.registry.registry import Registry
 
 Say = Callable[[str, int, int], None]
 
@@ -135,7 +135,7 @@ class _Audit:
         keys = {verifier.key_id: verifier for verifier in self.verifiers}
         mirror = None
         if self.registry:
-            from pipeline.registry import HEAD_TAG, RECORDS_TAG
+            from pipeline.registry.registry import HEAD_TAG, RECORDS_TAG
 
             tags = self.registry.model_tags()
             mirror = tags.get(HEAD_TAG, ""), tags.get(RECORDS_TAG, "")

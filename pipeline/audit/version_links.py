@@ -11,10 +11,10 @@ from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import Objects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.ledger.journal import VERDICTS, Record
-from pipeline.lineage import data_listing
+from pipeline.registry.lineage import data_listing
 
 if TYPE_CHECKING:
-    from pipeline.registry import Registry
+    from pipeline.registry.registry import Registry
 
 _LINEAGE = ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock")
 _ARTIFACT = "the copy in MLflow was changed or removed; the ledger's is the authority"

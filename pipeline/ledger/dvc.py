@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import BadInputError, ExitCode, TransientError
+from pipeline.base.errors import BadInputError, ExitCode, TransientError
 
 _OFFER = "Having any troubles?"
 _EXITED = re.compile(r"exited with (-?\d+)")

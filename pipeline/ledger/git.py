@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import TransientError
+from pipeline.base.errors import TransientError
 
 # Commits in the ledger are the pipeline's own work, whatever the user's git is set to.
 _IDENTITY = {

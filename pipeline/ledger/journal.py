@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.errors import BadInputError
+from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer

@@ -2,7 +2,7 @@
 
 The lock is an flock, so a kill releases it. The file's first line is a token that each holder
 writes anew: a stage that outlived its task finds the lock free or another token, and stops
-(`pipeline.stages.harness.lease_is_ours`). The second line is the holder's process id, so that the
+(`pipeline.base.harness.lease_is_ours`). The second line is the holder's process id, so that the
 next try can end an orphaned task before it starts.
 """
 
@@ -17,8 +17,8 @@ from typing import IO
 
 import psutil
 
-from pipeline.errors import TransientError
-from pipeline.stages.harness import LEASE_FILE, LEASE_TOKEN
+from pipeline.base.errors import TransientError
+from pipeline.base.harness import LEASE_FILE, LEASE_TOKEN
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import BadInputError, TransientError
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
-from pipeline.settings import PROJECT_ROOT, Settings
 
 CODE, DATA = "code", "data"
 

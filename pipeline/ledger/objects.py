@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipeline.errors import TransientError
+from pipeline.base.errors import TransientError
 from pipeline.ledger.ledger import Workspace
 
 LISTING = ".dir"  # end of the md5 of a folder's listing

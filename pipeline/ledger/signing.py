@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from pipeline.errors import BadInputError
-from pipeline.settings import Settings
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
 
 KEYGEN = "`medloom audit keygen FILE` makes one"
 

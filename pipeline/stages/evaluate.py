@@ -1,6 +1,6 @@
 """Evaluate: a trained generator against held-out images, with figures and pictures for the report.
 
-Champion and candidate are scored by the same functions (`pipeline.scoring`), so that neither is
+Champion and candidate are scored by the same functions (`evaluation.score`), so that neither is
 read from an old log.
 """
 
@@ -16,18 +16,18 @@ from model.config import TrainConfig
 from model.sampling import load_generator, sample
 from model.training import Progress
 from model.weights import WEIGHTS_FILE
-from pipeline.datasets import PHANTOM_FILE
-from pipeline.errors import BadInputError, run_as_command
-from pipeline.measures import membership
-from pipeline.measures.findings import findings
-from pipeline.processed import Processed
-from pipeline.report.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
-from pipeline.scores import EVALUATION_FILE, EvaluateConfig, Evaluation
-from pipeline.scoring import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
-from pipeline.sections import load_section
-from pipeline.stages.harness import checkpoint_folder, feature_cache, report_progress
+from pipeline.base.errors import BadInputError, run_as_command
+from pipeline.base.harness import checkpoint_folder, feature_cache, report_progress
+from pipeline.base.sections import load_section
+from pipeline.data.processed import Processed
+from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
+from pipeline.evaluation.measures import membership
+from pipeline.evaluation.measures.findings import findings
+from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
+from pipeline.evaluation.score import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
+from pipeline.evaluation.utility import UTILITY_FITS, measure_utility
+from pipeline.phantoms import PHANTOM_FILE
 from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
-from pipeline.utility import UTILITY_FITS, measure_utility
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")

@@ -24,11 +24,11 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from model.section import Section
-from pipeline.errors import BadInputError, run_as_command
-from pipeline.ingest.manifest import MANIFEST_FOLDER, Row, read_manifest
-from pipeline.processed import SPLITS, Processed, SplitArrays
-from pipeline.sections import load_section
-from pipeline.stages.harness import report_progress
+from pipeline.base.errors import BadInputError, run_as_command
+from pipeline.base.harness import report_progress
+from pipeline.base.sections import load_section
+from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
+from pipeline.data.processed import SPLITS, Processed, SplitArrays
 
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
@@ -81,7 +81,7 @@ def preprocess(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PreprocessResult:
-    """Write `pipeline.processed.Processed` and contact sheets into `out`.
+    """Write `pipeline.data.processed.Processed` and contact sheets into `out`.
 
     Args:
         workspace: holds data/manifest and data/raw/<batch> of every batch.

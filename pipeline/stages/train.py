@@ -20,10 +20,10 @@ from model.judge import make_judge
 from model.parallel import joined, this_shard
 from model.training import Progress, Stopped, TrainResult, fit
 from model.weights import save_generator
-from pipeline.errors import BadInputError, TransientError, run_as_command
-from pipeline.processed import Processed
-from pipeline.sections import load_section, read_yaml, validate
-from pipeline.stages import harness
+from pipeline.base import harness
+from pipeline.base.errors import BadInputError, TransientError, run_as_command
+from pipeline.base.sections import load_section, read_yaml, validate
+from pipeline.data.processed import Processed
 
 PROCESSED = Path("data/processed")
 MODELS = Path("models")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.pipeline.audit.tiny import Tiny, tiny_project
+from tests.support.tiny import Tiny, tiny_project
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bench.audit_history import make_history
 from pipeline.audit.links import Chain, Link
 from pipeline.audit.report import write_audit
 from pipeline.audit.statement import statement
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings
-from pipeline.bench.audit_history import make_history
-from pipeline.cli import app
-from pipeline.errors import BadInputError
-from pipeline.settings import Settings
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.cli.main import app
 
 HELD = Findings((Chain("journal", 7, None, ("not signed",)),), ("the registry",))
 BROKEN = Findings((Chain("journal", 2, Link("record 3", False, "<b>x</b>", "edited"), ()),), ())

@@ -11,17 +11,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.audit import verify_cli
+from bench.faults.tamper import FILES, Victim, changed_file
 from pipeline.audit.journal_links import journal_links
 from pipeline.audit.links import Link, walk
 from pipeline.audit.objects import Objects
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
-from pipeline.bench.faults.tamper import FILES, Victim, changed_file
+from pipeline.cli import verify as verify_command
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, GENESIS, Journal, Record, sha256
 from pipeline.ledger.signing import Verifier, make_key
-from tests.pipeline.audit.tiny import Tiny, tiny_project
+from tests.support.tiny import Tiny, tiny_project
 
 
 def nobody(*_: object) -> None:
@@ -189,9 +189,9 @@ def test_an_object_of_the_right_md5_must_have_the_right_sha256(tiny: Tiny) -> No
 @pytest.fixture
 def app(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     made = typer.Typer()
-    verify_cli.register(made)
+    verify_command.register(made)
     settings = replace(tiny.settings, journal_key=None)
-    monkeypatch.setattr(verify_cli, "existing_project", lambda: settings)
+    monkeypatch.setattr(verify_command, "existing_project", lambda: settings)
     return made
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import BadInputError
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
 from pipeline.ledger.journal import BRANCH, FOLDER, Journal, champions, file_of
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Verifier, make_key
-from pipeline.settings import Settings
 
 
 def facts(action: str = "promoted", version: int = 1, **more: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.base.harness import lease_is_ours
 from pipeline.ledger.lease import end_holder, hold_lease
-from pipeline.stages.harness import lease_is_ours
 
 HOLD = """
 import sys, time

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import TransientError
+from pipeline.base.errors import TransientError
+from pipeline.base.settings import Settings
 from pipeline.ledger.git import Git, GitError, PushRefusedError
 from pipeline.ledger.ledger import CODE, DATA, Ledger
-from pipeline.settings import Settings
 
 DVC_YAML = """\
 stages:

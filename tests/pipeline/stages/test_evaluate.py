@@ -15,11 +15,10 @@ from model.config import NetworkConfig, TrainConfig
 from model.families import make_generator
 from model.utility.config import UtilityConfig
 from model.weights import save_generator, sha256_of
-from pipeline.errors import BadInputError
-from pipeline.processed import Processed, SplitArrays
-from pipeline.report.figures import draw_grids
-from pipeline.report.render import ReportImages
-from pipeline.scores import (
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.figures import draw_grids
+from pipeline.evaluation.record import (
     AUTHENTIC,
     C_T,
     CLOSE,
@@ -42,7 +41,8 @@ from pipeline.scores import (
     Evaluation,
     require_same_protocol,
 )
-from pipeline.scoring import Scored, draw_fakes, score_images
+from pipeline.evaluation.score import Scored, draw_fakes, score_images
+from pipeline.reports.run.render import ReportImages
 from pipeline.stages.evaluate import evaluate, train_baseline
 
 Images = NDArray[np.uint8]

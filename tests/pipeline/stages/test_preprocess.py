@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from pipeline.errors import BadInputError
-from pipeline.ingest.canonical import encode_png, image_id
-from pipeline.ingest.manifest import Row, write_batch
-from pipeline.processed import SPLITS, Processed
+from pipeline.base.errors import BadInputError
+from pipeline.data.formats.canonical import encode_png, image_id
+from pipeline.data.manifest import Row, write_batch
+from pipeline.data.processed import SPLITS, Processed
 from pipeline.stages import preprocess as stage
 from pipeline.stages.preprocess import PreprocessConfig, contact_sheet, preprocess, to_square
 

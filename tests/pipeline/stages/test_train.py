@@ -14,9 +14,9 @@ from model.config import TrainConfig
 from model.families.rpgan.recipe import Recipe
 from model.sampling import load_generator, sample
 from model.weights import sha256_of
-from pipeline.errors import BadInputError, ExitCode, TransientError
-from pipeline.processed import SPLITS, Processed, SplitArrays
-from pipeline.stages import harness
+from pipeline.base import harness
+from pipeline.base.errors import BadInputError, ExitCode, TransientError
+from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.stages.train import TUNABLES, require_extractor, train
 
 CLASSES = ("normal", "stone")

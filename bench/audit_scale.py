@@ -1,0 +1,134 @@
+"""How fast an audit answers on a ledger of many versions."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from bench.audit_history import Made, make_history
+from model.section import Section
+from pipeline.audit.index import ask, index_file
+from pipeline.audit.trace import trace
+from pipeline.audit.uses import find_uses
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
+
+Say = Callable[[str, int, int], None]
+T = TypeVar("T")
+_ROUNDS = 5
+
+
+class Timing(Section):
+    """One question, in seconds: the median of five in this process, and of five commands."""
+
+    question: str
+    inside: float
+    command: float
+    answer: str
+
+
+class AuditScale(Section):
+    """What was measured.
+
+    Attributes:
+        versions, revisions, images: of the history; images in the newest revision.
+        made: seconds that the synthetic history took to make.
+        reindex: seconds to make the index from nothing.
+        follow: seconds to bring it up to date after one more decision.
+        megabytes: of the index.
+        timings: by question.
+    """
+
+    versions: int
+    revisions: int
+    images: int
+    made: float
+    reindex: float
+    follow: float
+    megabytes: float
+    timings: tuple[Timing, ...]
+
+
+def audit_scale(versions: int, revisions: int, images: int, say: Say) -> AuditScale:
+    """Make a synthetic history and ask it.
+
+    Raises:
+        BadInputError: fewer images than a patient of each split in every batch needs.
+    """
+    if images // revisions < 1 or versions < 1:
+        raise BadInputError(f"{images} images are not one for each of {revisions} revisions")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.load({"MEDLOOM_STATE": str(Path(folder) / "state" / "scale")})
+        say("making the history", 0, 1)
+        made, known = _timed(lambda: make_history(settings, versions, revisions, images))
+        say("making the history", 1, 1)
+        reindex, _ = _timed(lambda: ask(settings, lambda _: None, say, anew=True))
+        Journal(Ledger(settings)).append(action="declined", version=1, run_key="none",
+                                         by="a person", reason="one more record")  # fmt: skip
+        follow, _ = _timed(lambda: ask(settings, lambda _: None))
+        return AuditScale(
+            versions=versions,
+            revisions=revisions,
+            images=images - len(known.withdrawn),
+            made=made,
+            reindex=reindex,
+            follow=follow,
+            megabytes=index_file(settings).stat().st_size / 1e6,
+            timings=tuple(_timings(settings, known, versions, say)),
+        )
+
+
+def _timings(settings: Settings, known: Made, versions: int, say: Say) -> list[Timing]:
+    uses = {
+        "uses of an image": known.images[0],
+        "uses of its first digits": known.images[0][:10],
+        "uses of a withdrawn image": (known.withdrawn or known.images)[0],
+        "uses of a patient": known.patients[0],
+        "uses of an unknown image": "0" * 64,
+    }
+    traces = {"trace of the champion": "champion", "trace of the last version": str(versions)}
+    found = []
+    for number, (question, asked) in enumerate({**uses, **traces}.items()):
+        say("asking", number, len(uses) + len(traces))
+        ask_inside = partial(_uses if question in uses else _trace, settings, asked)
+        ask_outside = partial(_run, settings, question.split()[0], asked)
+        inside, outside = _median(ask_inside), _median(ask_outside)
+        found.append(Timing(question=question, inside=inside, command=outside, answer=ask_inside()))
+    return found
+
+
+def _uses(settings: Settings, asked: str) -> str:
+    answer = find_uses(settings, asked)
+    return f"{len(answer.revisions)} revisions, {len(answer.versions)} runs"
+
+
+def _trace(settings: Settings, asked: str) -> str:
+    answer = trace(settings, asked)
+    return f"version {answer.version}, {answer.data.images} images"
+
+
+def _run(settings: Settings, command: str, asked: str) -> None:
+    """Ask as a person does, and hold that the answer is one."""
+    line = [sys.executable, "-m", "pipeline", "audit", command, asked, "--json"]
+    environment = {**os.environ, **settings.environment()}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+    json.loads(done.stdout)
+
+
+def _median(work: Callable[[], object]) -> float:
+    return median(_timed(work)[0] for _ in range(_ROUNDS))
+
+
+def _timed(work: Callable[[], T]) -> tuple[float, T]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result

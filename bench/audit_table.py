@@ -1,0 +1,22 @@
+"""The table of `medloom bench audit`."""
+
+from rich.console import Group
+from rich.table import Table
+
+from bench.audit_scale import AuditScale
+from pipeline.cli.tables import facts_table
+
+
+def audit_table(found: AuditScale) -> Group:
+    """Times of making and following the index, and of each question."""
+    facts = {
+        "history": f"{found.versions} versions, {found.revisions} data revisions, "
+        f"{found.images} images in the newest",
+        "made in": f"{found.made:.1f} s",
+        "audit reindex": f"{found.reindex:.2f} s, {found.megabytes:.0f} MB",
+        "following one more decision": f"{found.follow:.2f} s",
+    }
+    table = Table("question", "in process", "as a command", "answer")
+    for one in found.timings:
+        table.add_row(one.question, f"{one.inside:.3f} s", f"{one.command:.2f} s", one.answer)
+    return Group(facts_table(facts), table)

@@ -1,0 +1,240 @@
+"""`medloom bench …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.faults.cli import faults
+from bench.reading import cli as reading_cli
+from pipeline.base.errors import BadInputError
+
+bench_app = typer.Typer(
+    help="Measure medloom itself. Leave the machine idle: timings are part of the result.",
+    no_args_is_help=True,
+)
+bench_app.command("faults")(faults)
+reading_cli.register(bench_app)
+console = Console(stderr=True)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
+Size = Annotated[int, typer.Option(help="Height and width to train at, in pixels.")]
+Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock time of each training.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each, with seeds 0, 1, ...")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@bench_app.command("train")
+def train(
+    data: Data,
+    against: Annotated[
+        str, typer.Option(help="Rivals, by commas: dcgan, vae, prototype, plain.")
+    ] = "dcgan,vae,prototype,plain",
+    minutes: Minutes = 10.0,
+    seeds: Seeds = 2,
+    size: Size = 64,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights and grids.")] = Path(
+        "state/bench/train"
+    ),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the trainings that --out holds whole.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train the default recipe and its rivals for the same minutes and compare them.
+
+    Prints images a second, the kernel distance to held-out test patients with its interval, what
+    is left of it over its floor, and the ratios. Each seed trains all of them in turn. A run that
+    was ended goes on with --resume, as long as neither code nor machine has changed since.
+    """
+    from bench.contest import RIVALS, contest
+    from bench.tables import contest_table, training_bars
+    from model.runtime import cores, processor_name
+    from pipeline.stages.prepared import prepare
+
+    rivals = [name.strip() for name in against.split(",") if name.strip()]
+    if unknown := sorted(set(rivals) - set(RIVALS)):
+        raise BadInputError(f"no rival {', '.join(unknown)}; known: {', '.join(RIVALS)}")
+    processed = prepare(data, size)
+    with training_bars(console) as tell:
+        standings, outcomes = contest(
+            processed, rivals, minutes, range(seeds), out, tell, resume=resume
+        )
+    if as_json:
+        Console().print_json(
+            data={
+                "cpu": processor_name("cpu"),
+                "cores": cores(),
+                "minutes": minutes,
+                "standings": [one.model_dump() for one in standings],
+                "trials": [one.model_dump(mode="json") for one in outcomes],
+            }
+        )
+    else:
+        Console().print(f"{processor_name('cpu')}, {cores()} cores, {minutes:g} minutes each")
+        Console().print(contest_table(standings))
+
+
+@bench_app.command("ablate")
+def ablate_recipe(
+    data: Data,
+    rows: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Rows such as batch=16 or gamma=1,gamma_end=1; 'default' changes nothing. "
+            "Without any: one factor at a time."
+        ),
+    ] = None,
+    minutes: Minutes = 4.0,
+    seeds: Seeds = 1,
+    size: Size = 64,
+    file: Annotated[
+        Path, typer.Option("-o", "--out", help="JSON lines; a row that is there is not repeated.")
+    ] = Path("state/bench/ablation.jsonl"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings side by side, each with its share of the cores.")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Train each row for the same minutes and rank them by the validation split.
+
+    A row is the default recipe with the keys of params.yaml's `train` and `train.recipe` that it
+    names. Its speed is measured first, which takes seconds and wants an idle machine; then it is
+    shown as many images as its minutes are worth at that speed, so what else runs does not count.
+    Outcomes are appended to a file, so a run that was ended goes on where it was.
+    """
+    from bench.ablation import ROWS, ablate
+    from bench.tables import ablation_table, training_bars
+    from pipeline.stages.prepared import prepare
+
+    processed = prepare(data, size)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with training_bars(console) as tell:
+        outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, jobs, tell)
+    if as_json:
+        Console().print_json(data=[one.model_dump(mode="json") for one in outcomes])
+    else:
+        Console().print(ablation_table(outcomes))
+
+
+@bench_app.command("gate")
+def judge_the_gate(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of class folders of images; else the phantom."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Comparisons of each kind.")] = 2000,
+    size: Size = 64,
+    as_json: Json = False,
+) -> None:
+    """Try on simulated generators whether the gate keeps its promises.
+
+    How often it promotes at a true difference equal to the margin, finds a planted improvement,
+    and refuses copies and collapse. Exit code 1 when a promise is broken.
+    """
+    from bench.gate import judge_gate, phantom_data
+    from bench.gate_tables import gate_bars, gate_tables
+
+    with gate_bars(console) as tell:
+        bench = judge_gate(data or phantom_data(), size, trials, tell)
+    if as_json:
+        Console().print_json(data=bench.model_dump(mode="json"))
+    else:
+        Console().print(f"{bench.images} images of {bench.groups} groups")
+        Console().print(gate_tables(bench))
+    if bench.broken:
+        raise typer.Exit(1)
+
+
+@bench_app.command("evaluate")
+def time_the_evaluation(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of class folders of images; else the phantom."),
+    ] = None,
+    images: Annotated[int, typer.Option(min=4, help="Images of a round of extraction.")] = 128,
+    fakes: Annotated[int, typer.Option(min=60, help="Generated images of an evaluation.")] = 2000,
+    size: Size = 64,
+    as_json: Json = False,
+) -> None:
+    """Time feature extraction against the plain loop, and an evaluation with every metric.
+
+    The plain loop is the published network in float32, 32 images a batch. Both run in turn in one
+    process and the best of three rounds counts. Noised real images stand in for generated ones.
+    """
+    from bench.evaluate_speed import evaluate_speed
+    from bench.gate import phantom_data
+    from pipeline.cli.tables import bars_of_steps, facts_table
+    from pipeline.data.processed import Processed
+    from pipeline.stages.prepared import prepare
+
+    processed = Processed.load(prepare(data or phantom_data(), size))
+    with bars_of_steps(console) as tell:
+        found = evaluate_speed(processed, images, fakes, tell)
+    if as_json:
+        Console().print_json(data=found.model_dump(mode="json"))
+        return
+    extraction, whole = found.extraction, found.whole
+    facts = {
+        "plain loop": f"{extraction.plain:.1f} img/s",
+        "medloom": f"{extraction.ours:.1f} img/s, {extraction.ratio:.2f} x ({extraction.way})",
+        "greatest difference": f"{extraction.greatest_difference:.1e} of any feature",
+        "kernel distance": f"{extraction.distance_plain:.6f} plain, {extraction.distance_ours:.6f}",
+        f"{whole.fakes} fakes, nothing kept": f"{whole.cold:.1f} s ({whole.real} real images)",
+        f"{whole.fakes} fakes, real features kept": f"{whole.cached:.1f} s",
+    }
+    Console().print(facts_table(facts, f"{found.processor}, {found.cores} cores"))
+
+
+@bench_app.command("audit")
+def time_an_audit(
+    versions: Annotated[int, typer.Option(min=1, help="Versions of the synthetic history.")] = 1000,
+    revisions: Annotated[int, typer.Option(min=1, help="Data revisions.")] = 100,
+    images: Annotated[int, typer.Option(min=1, help="Images of the newest revision.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """Time `medloom audit` on a synthetic history, in this process and as a command.
+
+    Branches, listings and the journal are of the real form; there are no images behind them.
+    """
+    from bench.audit_scale import audit_scale
+    from bench.audit_table import audit_table
+    from pipeline.cli.tables import bars_of_steps
+
+    with bars_of_steps(console) as tell:
+        found = audit_scale(versions, revisions, images, tell)
+    if as_json:
+        Console().print_json(data=found.model_dump(mode="json"))
+    else:
+        Console().print(audit_table(found))
+
+
+@bench_app.command("pipeline")
+def time_the_pipeline(
+    images: Annotated[int, typer.Option(min=60, help="Phantom images of the demo.")] = 1600,
+    kimg: Annotated[float, typer.Option(min=0.1, help="Length of the training.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Time what scheduler, versioning and registry add to the bare stages, and a backup.
+
+    A demo runs in a throw-away project through the real scheduler; then its stages by hand. Exit
+    code 1 when a promise is broken.
+    """
+    import tempfile
+
+    from bench.overhead import measure_overhead
+    from bench.overhead_table import overhead_table
+
+    with (
+        tempfile.TemporaryDirectory(prefix="medloom-bench-") as folder,
+        console.status("drawing phantoms") as status,
+    ):
+        found = measure_overhead(Path(folder), images, kimg, status.update)
+    if as_json:
+        told = found.model_dump(mode="json") | {"overhead": found.overhead, "fine": found.fine}
+        Console().print_json(data=told)
+    else:
+        Console().print(overhead_table(found))
+    if not found.fine:
+        raise typer.Exit(1)

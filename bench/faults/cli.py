@@ -1,0 +1,91 @@
+"""`medloom bench faults`: everything that must not break is broken on purpose, and looked at."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pipeline.base.errors import BadInputError
+
+PARTS = ("race", "crashes", "outages", "tamper", "storm")
+console = Console(stderr=True)
+
+
+def faults(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help=f"Out of {', '.join(PARTS)}. Default: all of them.")
+    ] = None,
+    only: Annotated[
+        str, typer.Option(help="Of crashes, outages and tamper: those whose words hold this.")
+    ] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the race.")] = 20,
+    processes: Annotated[int, typer.Option(min=2, help="Promoters that race.")] = 8,
+    events: Annotated[int, typer.Option(min=1, help="Events of the storm.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Break things on purpose, in throw-away projects, and see whether medloom keeps its promises.
+
+    race: promoters decide at once; the history must stay serial.
+    crashes: SIGKILL at every step of every command, then the next run; nothing may differ.
+    outages: a store is down, full or read-only; exit code 75, and nothing half done.
+    tamper: every store is changed behind medloom's back; `audit verify` must name it.
+    storm: images arrive during a run of the real scheduler; all must be learned in few runs.
+
+    Crashes and storm take long. A table a part; exit code 1 when a promise is broken.
+    """
+    chosen = parts or list(PARTS)
+    if unknown := sorted(set(chosen) - set(PARTS)):
+        raise BadInputError(f"no part {', '.join(unknown)}; known: {', '.join(PARTS)}")
+    from bench.faults.tables import TABLES
+
+    def wanted(words: str) -> bool:
+        return only in words
+
+    numbers = {"rounds": rounds, "processes": processes, "events": events}
+    found: dict[str, list[Any]] = {}
+    for part in chosen:
+        with tempfile.TemporaryDirectory(prefix="medloom-faults-") as folder:
+            rows = _told(part, _rows(part, Path(folder), wanted, numbers))
+        found[part] = rows
+        if not as_json:
+            Console().print(TABLES[part](rows))
+    if as_json:
+        told = {part: [asdict(row) | {"fine": row.fine} for row in found[part]] for part in found}
+        Console().print_json(data=told, default=str)
+    if not all(row.fine for rows in found.values() for row in rows):
+        raise typer.Exit(1)
+
+
+def _rows(
+    part: str, folder: Path, only: Callable[[str], bool], numbers: dict[str, int]
+) -> Iterator[Any]:
+    from bench.faults import road
+    from bench.faults.race import race
+    from bench.faults.storm import storm
+    from bench.faults.tiny import TinyProject
+
+    if part == "race":
+        yield race(numbers["rounds"], numbers["processes"], folder / "race")
+    elif part == "crashes":
+        yield from road.crash_matrix(road.make_road(folder), only)
+    elif part == "outages":
+        yield from road.outage_matrix(road.make_road(folder), only)
+    elif part == "tamper":
+        yield from road.tamper_all(road.make_road(folder), only)
+    else:
+        yield storm(TinyProject.make(folder / "medloom"), numbers["events"])
+
+
+def _told(part: str, rows: Iterator[Any]) -> list[Any]:
+    """All rows; each is told as it comes, since the next may take minutes."""
+    found = []
+    for row in rows:
+        found.append(row)
+        console.print(
+            f"{part}: {row.words}{'' if row.fine else '  [red]BROKEN[/]'}", soft_wrap=True
+        )
+    return found

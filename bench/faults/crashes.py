@@ -1,0 +1,191 @@
+"""SIGKILL at every step of ingest, of a stage, of registering and of promoting, then once more.
+
+After a kill the same command runs again, as the scheduler would have it. What it leaves must be
+what an undisturbed run leaves, and stay so once whatever outlived the kill has ended.
+"""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.faults.fingerprint import Fingerprint
+from bench.faults.tiny import TinyProject
+from bench.faults.victim import AT, LOG
+from pipeline.base.errors import MedloomError
+
+ORPHAN_PATIENCE = 120.0
+"""Seconds that a process which outlived its task may take to notice and end."""
+
+Look = Callable[[], Fingerprint]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a command does outside its process, and how long it took undisturbed."""
+
+    number: int
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One kill and what came of it.
+
+    Attributes:
+        action: the command, such as `preprocess`.
+        point: where it was killed, in words.
+        killed: whether it got there.
+        differences: of the state after the next run from an undisturbed one; empty is right.
+        orphans: processes that outlived the kill, by name; all have ended since.
+        late: what changed between the end of the next run and the end of the orphans.
+    """
+
+    action: str
+    point: str
+    killed: bool
+    differences: tuple[str, ...]
+    orphans: tuple[str, ...]
+    late: tuple[str, ...]
+
+    @property
+    def fine(self) -> bool:
+        """Killed as planned, and nothing to see of it afterwards."""
+        return self.killed and not self.differences and not self.late
+
+    @property
+    def words(self) -> str:
+        """Which one this is."""
+        return f"{self.action}, {self.point}"
+
+
+def crash_everywhere(
+    project: TinyProject,
+    action: Sequence[str],
+    look: Look,
+    *,
+    within: Sequence[str] = ("dvc repro", "dvc push", "git push"),
+    only: Callable[[str], bool] = lambda _: True,
+) -> Iterator[Crash]:
+    """Kill a command before each of its steps, and in the midst of the long ones.
+
+    Args:
+        project: in the state that the command starts from; it is there again afterwards, changed
+            by an undisturbed run.
+        action: arguments of `bench.faults.victim`.
+        look: the fingerprint to compare.
+        within: steps that are also killed half-way.
+        only: which points to try, by their words.
+
+    Raises:
+        MedloomError: the undisturbed run fails.
+    """
+    state = project.settings.state
+    before = state.with_name(f"{state.name}.before")
+    copy_folder(state, before)
+    steps = _undisturbed(project, action)
+    expected = look()
+    for moments, point in _points(steps, within):
+        if not only(point):
+            continue
+        for at in moments:
+            copy_folder(before, state)
+            crash = _crash(project, action, at, point, look, expected)
+            if crash.killed:
+                break
+        yield crash
+    shutil.rmtree(before)
+
+
+def _points(steps: Sequence[Step], within: Sequence[str]) -> Iterator[tuple[list[str], str]]:
+    """Each point in words, and moments to try: a step may be over sooner than it was before."""
+    for step in steps:
+        yield [str(step.number)], f"before {step.name} ({step.number})"
+        if step.name in within:
+            moments = [f"{step.number}+{step.seconds / part:.3f}" for part in (2, 4, 8, 16)]
+            yield moments, f"within {step.name} ({step.number})"
+
+
+def _undisturbed(project: TinyProject, action: Sequence[str]) -> list[Step]:
+    log = project.folder / "steps.jsonl"
+    log.unlink(missing_ok=True)
+    done = _victim(project, action, log, "")
+    if done:
+        raise MedloomError(f"{' '.join(action)} fails without a fault: exit code {done}")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [Step(n, line["step"], line["seconds"]) for n, line in enumerate(lines, 1)]
+
+
+def _crash(
+    project: TinyProject,
+    action: Sequence[str],
+    at: str,
+    point: str,
+    look: Look,
+    expected: Fingerprint,
+) -> Crash:
+    log = project.folder / "steps.jsonl"
+    killed = _victim(project, action, log, at) == -signal.SIGKILL
+    orphans = tuple(_orphans(project))
+    again = _victim(project, action, log, "")
+    if again:
+        failed = (f"the next run exits with {again}",)
+        return Crash(name_of(action), point, killed, failed, orphans, ())
+    found = look()
+    _wait_for_orphans(project)
+    return Crash(
+        action=name_of(action),
+        point=point,
+        killed=killed,
+        differences=tuple(expected.differences(found)),
+        orphans=orphans,
+        late=tuple(found.differences(look())),
+    )
+
+
+def name_of(action: Sequence[str]) -> str:
+    """What the arguments of a victim are about: `ingest`, `preprocess`, ..., `promote`."""
+    return action[1] if action[0] == "stage" else action[0]
+
+
+def _victim(project: TinyProject, action: Sequence[str], log: Path, at: str) -> int:
+    done = project.python(
+        "-m", "bench.faults.victim", *action, **{LOG: str(log), AT: at}
+    )  # fmt: skip
+    if done.returncode not in (0, -signal.SIGKILL):
+        (project.folder / "failed.txt").write_text(done.stdout + done.stderr)
+    return done.returncode
+
+
+def _orphans(project: TinyProject) -> Iterator[str]:
+    """Processes of the project that nobody waits for: program and first word, or module."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MEDLOOM_STATE") == str(project.settings.state):
+                program, *words = process.cmdline()
+                said = [word for word in words if word[:1] not in "-/'" and "=" not in word]
+                yield " ".join([Path(program).name, *said[:1]])
+        except (psutil.Error, ValueError):
+            continue
+
+
+def _wait_for_orphans(project: TinyProject) -> None:
+    deadline = time.monotonic() + ORPHAN_PATIENCE
+    while any(_orphans(project)):
+        if time.monotonic() > deadline:
+            raise MedloomError(f"still running: {', '.join(_orphans(project))}")
+        time.sleep(0.2)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Make a folder what another one is; missing if that is."""
+    if target.exists():
+        shutil.rmtree(target)
+    if source.exists():
+        shutil.copytree(source, target, symlinks=True)

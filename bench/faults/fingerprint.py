@@ -1,0 +1,92 @@
+"""What a project's stores hold, without what may differ between two runs that did the same."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.settings import Settings
+from pipeline.data.landing.index import LocalIndex
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
+
+_OF_THE_MOMENT = {"time", "previous", "signature", "data"}
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a run leaves behind.
+
+    Attributes:
+        branches: git tree of each branch of the ledger, and how many commits it has.
+        objects: names of the DVC remote's objects, which are the hashes of what they hold.
+        index: what became of each file of the landing zone.
+        decisions: the journal without times.
+        registry: versions and aliases; empty when nobody asked the registry.
+        leftovers: workspaces, and files half written.
+    """
+
+    branches: dict[str, tuple[str, int]]
+    objects: tuple[str, ...]
+    index: tuple[tuple[str, str, str], ...]
+    decisions: tuple[str, ...]
+    registry: tuple[str, ...]
+    leftovers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, registry: tuple[str, ...] = ()) -> "Fingerprint":
+        """Look at the stores of a project whose remote is a folder."""
+        ledger = Ledger(settings)
+        entries = LocalIndex.of(settings).entries()
+        return cls(
+            branches=dict(_branches(ledger)),
+            objects=tuple(sorted(_files(Path(settings.remote)))),
+            index=tuple((e.file, e.outcome, e.batch) for e in entries),
+            decisions=tuple(_decision(r.model_dump()) for r in Journal(ledger).records),
+            registry=registry,
+            leftovers=tuple(sorted(_leftovers(settings))),
+        )
+
+    def differences(self, other: "Fingerprint") -> list[str]:
+        """In words, what another state has that this one has not, and the reverse."""
+        found = []
+        for name, mine in vars(self).items():
+            theirs = getattr(other, name)
+            if mine != theirs:
+                found.append(f"{name}: {_short(mine)} is {_short(theirs)}")
+        return found
+
+
+def _branches(ledger: Ledger) -> list[tuple[str, tuple[str, int]]]:
+    listed = ledger.mirror.run("ls-remote", "--heads", ledger.url).splitlines()
+    names = [line.split("refs/heads/")[1] for line in listed]
+    found = []
+    for name in sorted(names):
+        head = ledger.head(name)
+        assert head is not None  # noqa: S101 - it was listed
+        # The journal's tree holds times; its decisions are compared one by one.
+        tree = "" if name == "journal" else ledger.tree(head)
+        count = int(ledger.mirror.run("rev-list", "--count", "--first-parent", head))
+        found.append((name, (tree, count)))
+    return found
+
+
+def _decision(record: dict[str, Any]) -> str:
+    kept = {name: value for name, value in record.items() if name not in _OF_THE_MOMENT}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _leftovers(settings: Settings) -> list[str]:
+    stages = [path for path in settings.workspaces.glob("*/*") if path.is_dir()]
+    ingest = [path for path in settings.workspaces.glob("ingest*") if path.is_dir()]
+    kept = {path.parent for path in stages if path.parent in ingest}
+    return [str(path.relative_to(settings.state)) for path in [*stages, *ingest] if not kept]
+
+
+def _files(folder: Path) -> list[str]:
+    return [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) < 200 else f"{text[:150]} … ({len(text)} characters)"

@@ -1,0 +1,181 @@
+"""A service or a disk that is not there while a step runs: a clear error, 75, nothing half done.
+
+Disks are made full or read-only by mounts in a namespace of their own, which the step alone sees
+and which ask for no rights (`unshare --map-root-user --mount`); where the system forbids that,
+those rows say so.
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.faults.crashes import copy_folder, name_of
+from bench.faults.fingerprint import Fingerprint
+from bench.faults.tiny import TinyProject
+from bench.faults.victim import LOG
+from pipeline.base.errors import ExitCode
+
+_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+_NOWHERE = "http://127.0.0.1:9"
+"""The discard port: nobody listens."""
+
+Fault = Callable[[TinyProject], tuple[list[str], dict[str, str]]]
+"""A command's prefix, and variables, that bring a fault about."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """One step under one fault.
+
+    Attributes:
+        action: the step.
+        fault: in words.
+        exit_code: of the step; 75 is right.
+        said: its last line.
+        half_done: what the stores hold that they did not before; objects apart, which are hashes
+            of what they hold and wait for the next try.
+        after: what differs from an undisturbed run once the fault has gone and the step has run
+            again.
+        skipped: why it was not tried; "" when it was.
+    """
+
+    action: str
+    fault: str
+    exit_code: int = 0
+    said: str = ""
+    half_done: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    skipped: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Told as worth another try, nothing half done, and made good by that."""
+        told = self.exit_code == ExitCode.TRANSIENT and bool(self.said)
+        return bool(self.skipped) or (told and not self.half_done and not self.after)
+
+    @property
+    def words(self) -> str:
+        """Which one this is."""
+        return f"{self.action}, {self.fault}" + (f": {self.skipped}" if self.skipped else "")
+
+
+def _mlflow_down(project: TinyProject) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
+    return [], {"MEDLOOM_MLFLOW_URI": _NOWHERE}
+
+
+def _ledger_away(project: TinyProject) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
+    return [], {"MEDLOOM_LEDGER": "http://127.0.0.1:9/ledger.git"}
+
+
+def _mounted(options: str, place: Callable[[TinyProject], str]) -> Fault:
+    def fault(project: TinyProject) -> tuple[list[str], dict[str, str]]:
+        folder = Path(place(project))
+        folder.mkdir(parents=True, exist_ok=True)
+        target = shlex.quote(str(folder))
+        shell = f'{options.format(target)} && exec "$@"'
+        return [*_NAMESPACE, "sh", "-c", shell, "sh"], {}
+
+    return fault
+
+
+# As large as what lies there, so that reading goes on, and then filled to the last page.
+_FULL = (
+    "size=$(($(du -sk {0} | cut -f1) + 256)) && keep=/tmp/.keep-$$ && mkdir $keep "
+    "&& mount --bind {0} $keep && mount -t tmpfs -o size=${{size}}k x {0} && cp -r $keep/. {0}/; "
+    "umount $keep; rmdir $keep; cat /dev/zero > {0}/.filler 2>/dev/null; test -d {0}"
+)
+_READ_ONLY = "mount --bind {0} {0} && mount -o remount,bind,ro {0}"
+
+FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {
+    "MLflow down": (_mlflow_down, ("register", "promote")),
+    "ledger unreachable": (_ledger_away, ("ingest", "plan", "stage", "register", "promote")),
+    "remote full": (_mounted(_FULL, lambda p: p.settings.remote), ("ingest", "stage")),
+    "remote read-only": (_mounted(_READ_ONLY, lambda p: p.settings.remote), ("ingest", "stage")),
+    "ledger read-only": (
+        _mounted(_READ_ONLY, lambda p: p.settings.ledger),
+        ("ingest", "plan", "stage", "promote"),
+    ),
+    "state read-only": (
+        _mounted(_READ_ONLY, lambda p: str(p.settings.state)),
+        ("ingest", "plan", "stage", "register", "promote"),
+    ),
+}
+"""Each fault, and the steps that touch what it takes away."""
+
+
+def outages(
+    project: TinyProject,
+    action: Sequence[str],
+    look: Callable[[], Fingerprint],
+    only: Callable[[str], bool] = lambda _: True,
+) -> Iterator[Outage]:
+    """Run a step under every fault that can hit it, and then without.
+
+    Args:
+        project: in the state that the step starts from; afterwards the step has run once.
+        action: arguments of `bench.faults.victim`.
+        look: the fingerprint to compare.
+        only: which faults to try, by name.
+    """
+    state = project.settings.state
+    before = state.with_name(f"{state.name}.before")
+    copy_folder(state, before)
+    _run(project, action, [], {})
+    expected = look()
+    for name, (fault, actions) in FAULTS.items():
+        if action[0] not in actions or not only(name):
+            continue
+        copy_folder(before, state)
+        yield _outage(project, action, name, fault, look, expected)
+    shutil.rmtree(before)
+
+
+def _outage(
+    project: TinyProject,
+    action: Sequence[str],
+    name: str,
+    fault: Fault,
+    look: Callable[[], Fingerprint],
+    expected: Fingerprint,
+) -> Outage:
+    prefix, variables = fault(project)
+    if prefix and (why := _forbidden()):
+        return Outage(name_of(action), name, skipped=why)
+    start = look()
+    done = _run(project, action, prefix, variables)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("medloom:")), "")
+    half = tuple(
+        line for line in start.differences(look()) if not line.startswith(("objects", "leftovers"))
+    )
+    _run(project, action, [], {})
+    after = tuple(expected.differences(look()))
+    return Outage(name_of(action), name, done.returncode, said, half, after)
+
+
+def _run(
+    project: TinyProject, action: Sequence[str], prefix: Sequence[str], variables: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    log = {LOG: str(project.folder / "steps.jsonl")}
+    return subprocess.run(
+        [*prefix, sys.executable, "-m", "bench.faults.victim", *action],
+        cwd=project.folder,
+        env={**project.environment, **log, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def _forbidden() -> str:
+    if shutil.which("unshare") is None:
+        return "no unshare on this system"
+    done = subprocess.run(
+        [*_NAMESPACE, "mount", "-t", "tmpfs", "x", "/mnt"], capture_output=True, check=False
+    )
+    return "" if done.returncode == 0 else "this system lets nobody mount in a namespace"

@@ -1,0 +1,82 @@
+"""The tables of `medloom bench faults`, one a part."""
+
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.faults.crashes import Crash
+from bench.faults.outages import Outage
+from bench.faults.race import RaceTable
+from bench.faults.storm import StormTable
+from bench.faults.tamper import Harmed
+
+_MOST = 100  # characters of what a command said; --json has all of them
+_FINE = {True: "[green]kept[/]", False: "[red]BROKEN[/]"}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def race_table(rows: Sequence[RaceTable]) -> Table:
+    """Rounds, decisions and broken promises."""
+    table = _table("race", "rounds", "promoters", "promotions", "decided again", "broken", "took")
+    for row in rows:
+        numbers = (row.rounds, row.processes, row.promotions, row.retries)
+        broken = "; ".join(row.violations) or "nothing"
+        table.add_row(*map(str, numbers), broken, f"{row.seconds:.0f} s")
+    return table
+
+
+def crash_table(rows: Sequence[Crash]) -> Table:
+    """Each kill and what the next run made of it."""
+    table = _table("crashes: SIGKILL, then the next run", "command", "killed", "outlived", "state")
+    for row in rows:
+        what = "; ".join((*row.differences, *(f"late: {late}" for late in row.late)))
+        state = _FINE[True] + " as undisturbed" if row.fine else _FINE[False] + f" {what}"
+        killed = row.point if row.killed else f"{row.point}: it never got there"
+        table.add_row(row.action, killed, "; ".join(row.orphans) or "nothing", state)
+    return table
+
+
+def outage_table(rows: Sequence[Outage]) -> Table:
+    """Each fault, what the command said, and what was left half done."""
+    table = _table("outages", "command", "fault", "exit code", "it said", "state")
+    for row in rows:
+        what = "; ".join((*row.half_done, *row.after)) or row.skipped or _FINE[row.fine]
+        code = "not tried" if row.skipped else str(row.exit_code)
+        table.add_row(row.action, row.fault, code, shorten(row.said, _MOST), what)
+    return table
+
+
+def tamper_table(rows: Sequence[Harmed]) -> Table:
+    """Each harm and the first broken links that `audit verify` named."""
+    table = _table("tamper: `audit verify --all`", "harm", "", "first broken links")
+    for row in rows:
+        first = shorten("; ".join(row.broken), _MOST)
+        table.add_row(row.harm, "named" if row.fine else "[red]MISSED[/]", first)
+    return table
+
+
+def storm_table(rows: Sequence[StormTable]) -> Table:
+    """Events, images and the runs that took them in."""
+    table = _table("storm", "events", "during a run", "images", "runs after", "lost", "took")
+    for row in rows:
+        numbers = (row.events, row.during, row.images, row.runs)
+        table.add_row(*map(str, numbers), ", ".join(row.lost) or "none", f"{row.seconds:.0f} s")
+    return table
+
+
+TABLES: Mapping[str, Callable[[Any], Table]] = {
+    "race": race_table,
+    "crashes": crash_table,
+    "outages": outage_table,
+    "tamper": tamper_table,
+    "storm": storm_table,
+}

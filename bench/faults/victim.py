@@ -1,0 +1,117 @@
+"""One step of a retraining in a process that counts what it does, and ends where it is told.
+
+`python -m bench.faults.victim ingest | plan | stage NAME KEY | register KEY | promote KEY`
+
+Whatever leaves a trace outside the process is a step: a git command that writes, a DVC command, a
+write to the local index, a call of the registry. Each is written to the file MEDLOOM_FAULT_LOG;
+MEDLOOM_FAULT_AT names the one to end at by SIGKILL, which nothing can catch: `3` before the third,
+`3+0.4` 0.4 s after it began.
+"""
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.errors import run_as_command
+from pipeline.base.run_folder import RunFolder
+from pipeline.base.settings import Settings
+from pipeline.data.landing.index import LocalIndex
+from pipeline.flow import steps as flow_steps
+from pipeline.ledger.dvc import Dvc
+from pipeline.ledger.git import Git
+
+LOG, AT = "MEDLOOM_FAULT_LOG", "MEDLOOM_FAULT_AT"
+_GIT_WRITES = ("clone", "commit", "commit-tree", "fetch", "push")
+_REGISTRY_WRITES = ("register", "attach_verdict", "project")
+
+
+class Steps:
+    """Counts steps, and ends the process at the one that was chosen."""
+
+    def __init__(self, log: Path, at: str) -> None:
+        self.log, self.count = log, 0
+        number, _, seconds = at.partition("+")
+        self.at, self.seconds = int(number or 0), float(seconds) if seconds else None
+
+    def watch(self, kind: type, method: str, name: Callable[..., str | None]) -> None:
+        """Make every call of a method a step, where `name` names it."""
+        inner = getattr(kind, method)
+
+        @functools.wraps(inner)
+        def watched(itself: Any, *given: Any, **named: Any) -> Any:
+            what = name(*given)
+            if what is None:
+                return inner(itself, *given, **named)
+            self.begin()
+            started = time.monotonic()
+            result = inner(itself, *given, **named)
+            line = json.dumps({"step": what, "seconds": time.monotonic() - started})
+            with self.log.open("a") as stream:
+                stream.write(line + "\n")
+            return result
+
+        setattr(kind, method, watched)
+
+    def begin(self) -> None:
+        """Count a step, and end before or within it if it is the one."""
+        self.count += 1
+        if self.count == self.at and self.seconds is None:
+            _end()
+        if self.count == self.at and self.seconds is not None:
+            timer = threading.Timer(self.seconds, _end)
+            timer.daemon = True
+            timer.start()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _git_step(*arguments: str) -> str | None:
+    return f"git {arguments[0]}" if arguments[0] in _GIT_WRITES else None
+
+
+def watch_everything(steps: Steps) -> None:
+    """Every door to the outside that tasks have."""
+    steps.watch(Git, "run", _git_step)
+    steps.watch(Dvc, "run", lambda *arguments: f"dvc {arguments[0]}")
+    steps.watch(LocalIndex, "record", lambda *_: "index")
+
+
+def _watch_registry(steps: Steps) -> None:
+    from pipeline.registry.registry import Registry
+
+    for method in _REGISTRY_WRITES:
+        steps.watch(Registry, method, lambda *_, name=method: f"registry {name}")
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    steps = Steps(Path(os.environ[LOG]), os.environ.get(AT, ""))
+    watch_everything(steps)
+    settings, (action, *more) = Settings.load(), sys.argv[1:]
+    if action == "ingest":
+        print(flow_steps.ingest(settings).new)
+    elif action == "plan":
+        print(flow_steps.plan(settings, trigger="manual").run.key)
+    elif action == "stage":
+        flow_steps.run_stage(settings, more[1], more[0], RunFolder.of(settings, "fault"))
+    else:
+        from pipeline.promotion.judge import promote, register
+
+        _watch_registry(steps)
+        if action == "register":
+            print(register(settings, more[0]))
+        else:
+            print(promote(settings, more[0], lambda **_: None)[0].action)
+
+
+if __name__ == "__main__":
+    run_as_command(main)

@@ -1,0 +1,157 @@
+"""`medloom bench gate`: the gate judged by simulation, with the code that decides in earnest.
+
+Whatever the gate promises is tried on comparisons whose truth is known. Records are simulated
+from features and pixels of real images; the verdicts are `pipeline.promotion.gate.decide`'s, and
+the copy and diversity figures are those of `pipeline.evaluation.measures`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from bench.gate_comparison import Sources, findings, pairs_at_margin, promotion_rates
+from bench.gate_guards import collapsing, copying
+from bench.gate_pool import SEEDS, make_pool
+from bench.gate_rows import Row
+from model.features import extract
+from model.section import Section
+from pipeline.data.processed import SPLITS, Processed
+from pipeline.evaluation.measures import Side
+from pipeline.evaluation.record import EvaluateConfig
+from pipeline.phantoms.phantom import write_phantom
+from pipeline.stages.prepared import CACHE, prepare
+
+OnProgress = Callable[[str, int, int], None]
+
+MARGINS = (0.0, 0.01)
+"""Margins in kernel distance at which promotions are counted."""
+
+PHANTOM_PATIENTS = 80
+
+_SOURCES = 400  # images that a simulated generator draws from
+_NOISE, _BLUR = 10.0, 0.7  # deviations, in grey levels and in pixels: damage that a reader sees
+_TRIALS_PER_COLLAPSE = 20  # MS-SSIM takes half a second
+
+
+class GateBench(Section):
+    """What the simulation was made of, and its rows."""
+
+    groups: int
+    images: int
+    rows: tuple[Row, ...]
+
+    @property
+    def broken(self) -> tuple[Row, ...]:
+        """Rows whose promise is not kept."""
+        return tuple(row for row in self.rows if row.kept is False)
+
+
+def phantom_data(cache: Path = CACHE) -> Path:
+    """The folder of the built-in phantom, written once."""
+    folder = cache.expanduser() / "phantom"
+    write_phantom(folder, PHANTOM_PATIENTS, seed=0)
+    return folder
+
+
+def judge_gate(
+    data: Path, size: int, trials: int, on_progress: OnProgress, cache: Path = CACHE
+) -> GateBench:
+    """Simulate comparisons, copies and collapses on the images of a folder.
+
+    Args:
+        data: folder of class folders of images, or what preprocess wrote.
+        size: of the arrays, in pixels.
+        trials: of each comparison; collapses take a twentieth of them.
+        on_progress: told what is being done, how much of it is, and how much there is.
+        cache: where arrays and features are kept.
+
+    Raises:
+        BadInputError: the folder cannot be used.
+    """
+    processed = Processed.load(prepare(data, size, cache))
+    folder = cache.expanduser() / "features"
+    sides = {split: _side(processed, split, folder, on_progress) for split in SPLITS}
+    everyone = _joined(list(sides.values()))
+    sources = make_sources(everyone, len(processed.classes), folder, on_progress)
+    rows = compare_all(sources, trials, on_progress)
+    config = EvaluateConfig()
+    held_out = _joined([sides["val"], sides["test"]])
+    rows += copying(
+        sides["train"], held_out, config, trials,
+        np.random.default_rng(2), partial(on_progress, "planted copies"),
+    )  # fmt: skip
+    rows += collapsing(
+        sides["train"], sides["test"], config, processed.classes,
+        max(trials // _TRIALS_PER_COLLAPSE, 1),
+        np.random.default_rng(3), partial(on_progress, "collapsed generators"),
+    )  # fmt: skip
+    return GateBench(groups=len(np.unique(everyone.groups)), images=len(everyone), rows=tuple(rows))
+
+
+def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[Row]:
+    """Promotions at every margin, then those of planted improvements."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for margin in MARGINS:
+        for pair in pairs_at_margin(sources, margin):
+            tell = partial(on_progress, f"{pair.case}, margin {margin:g}")
+            rows += promotion_rates(sources, pair, trials, rng, tell=tell)
+    found = findings(sources, max(trials // 2, 1), rng, partial(on_progress, "improvements"))
+    return rows + found
+
+
+def make_sources(
+    everyone: Side, classes: int, cache: Path | None, on_progress: OnProgress
+) -> Sources:
+    """Some of the images, clean, noised and blurred, as what simulated generators draw from."""
+    rng = np.random.default_rng(0)
+    chosen = np.sort(rng.permutation(len(everyone))[:_SOURCES])
+    clean = everyone.of(chosen)
+    features = [clean.features] + [
+        extract(
+            damage(clean.images, rng), cache_folder=cache, progress=partial(on_progress, name)
+        ).astype(np.float64)
+        for name, damage in (("noised features", noised), ("blurred features", blurred))
+    ]
+    names = rng.permutation(np.unique(everyone.groups))
+    share = np.bincount(everyone.labels, minlength=classes) / len(everyone)
+    per_seed = np.maximum((share * EvaluateConfig().n_fake / SEEDS).round().astype(np.int64), 2)
+    pool = make_pool(
+        everyone.features, everyone.groups, np.concatenate(features),
+        np.tile(clean.labels, len(features)), per_seed,
+    )  # fmt: skip
+    first_half = np.isin(clean.groups, names[: len(names) // 2])
+    kind = np.repeat(np.arange(len(features)), len(clean))
+    return Sources(pool, kind, np.tile(first_half, len(features)))
+
+
+def noised(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """With white noise on every pixel."""
+    return (images + rng.normal(0, _NOISE, images.shape)).round().clip(0, 255).astype(np.uint8)
+
+
+def blurred(images: NDArray[np.uint8], _rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Through a Gaussian filter."""
+    soft: NDArray[np.float64] = gaussian_filter(images.astype(np.float64), (0, _BLUR, _BLUR))
+    return soft.round().astype(np.uint8)
+
+
+def _side(processed: Processed, split: str, cache: Path, on_progress: OnProgress) -> Side:
+    arrays = processed.splits[split]
+    images = np.ascontiguousarray(arrays.images)
+    tell = partial(on_progress, f"{split} features")
+    found = extract(images, cache_folder=cache, progress=tell)
+    return Side(images, arrays.labels, arrays.groups, found.astype(np.float64))
+
+
+def _joined(sides: list[Side]) -> Side:
+    return Side(
+        np.concatenate([side.images for side in sides]),
+        np.concatenate([side.labels for side in sides]),
+        np.concatenate([side.groups for side in sides]),
+        np.concatenate([side.features for side in sides]),
+    )

@@ -1,0 +1,191 @@
+"""What scheduler, versioning and registry cost on top of the stages themselves.
+
+A demo in a throw-away project, through the real scheduler; then its three stages once more, by
+hand in a clone, without any of that; then a run with nothing new; then a backup, and the same
+project out of it.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.faults.tiny import TinyProject
+from model.section import Section
+from pipeline.base.errors import MedloomError
+from pipeline.base.run_folder import RunFolder
+from pipeline.base.sections import load_section
+from pipeline.cli.follow import TASKS
+from pipeline.flow.steps import PARAMS, READERS, STAGES
+
+MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
+"""Seconds that are promised."""
+
+Say = Callable[[str], None]
+
+
+class Overhead(Section):
+    """What was measured, in seconds of wall-clock time.
+
+    Attributes:
+        images: real images of the project.
+        kimg: length of the training.
+        services_up, services_down: Airflow and MLflow; not part of a run.
+        run: from asking for a retraining to its end.
+        tasks: of it, each task by its own record.
+        bare: ingest and the stages by hand, without scheduler, DVC, ledger and registry.
+        nothing_new: a run that finds nothing to do.
+        backup, restore: of the project, each by its command.
+        megabytes: of the backup.
+        same: whether `audit verify --all` says the same of the project and of the restored one,
+            and that both are whole.
+    """
+
+    images: int
+    kimg: float
+    services_up: float
+    services_down: float
+    run: float
+    tasks: dict[str, float]
+    bare: dict[str, float]
+    nothing_new: float
+    backup: float
+    restore: float
+    megabytes: float
+    same: bool
+
+    @property
+    def overhead(self) -> float:
+        """Of a run, on top of its bare stages."""
+        return self.run - sum(self.bare.values())
+
+    @property
+    def fine(self) -> bool:
+        """Whether all that is promised was kept."""
+        return self.overhead <= MOST_OVERHEAD and self.nothing_new <= MOST_IDLE and self.same
+
+
+@dataclass(frozen=True)
+class _Timed:
+    project: TinyProject
+
+    def medloom(self, *arguments: str, **more: str) -> tuple[float, str]:
+        """Run a command; returns seconds and what it printed."""
+        started = time.monotonic()
+        done = self.project.python("-m", "pipeline", *arguments, **more)
+        if done.returncode:
+            words = (done.stdout + done.stderr).strip()[-1500:]
+            raise MedloomError(
+                f"medloom {' '.join(arguments)} ended with {done.returncode}: {words}"
+            )
+        return time.monotonic() - started, done.stdout
+
+
+def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhead:
+    """Time all of it in a folder that is empty or missing.
+
+    Args:
+        folder: for the project and its clone.
+        images: phantom images, classes in equal shares.
+        kimg: length of the training; it does not change the overhead.
+        say: told what comes next.
+
+    Raises:
+        MedloomError: a command failed.
+    """
+    project = TinyProject.make(folder / "medloom", {"kimg": kimg})
+    timed, landing = _Timed(project), project.settings.landing
+    timed.medloom("data", "make", "phantom", str(landing), "--images", str(images))
+    say("starting services")
+    services_up, _ = timed.medloom("up")
+    try:
+        say("a retraining")
+        run, told = timed.medloom("run", "--wait", "--json")
+        records = _tasks(project, json.loads(told)["run_id"])
+        say("nothing new")
+        nothing_new, _ = timed.medloom("run", "--wait", "--json")
+    finally:
+        say("ending services")
+        services_down, _ = timed.medloom("down")
+    say("the bare stages")
+    bare = _bare(timed, folder / "clone")
+    say("backup and restore")
+    file = folder / "backup.tar"
+    backup, _ = timed.medloom("backup", str(file))
+    restored = {"MEDLOOM_STATE": str(folder / "restored" / "state" / "phantom")}
+    restored |= dict.fromkeys(("MEDLOOM_LEDGER", "MEDLOOM_REMOTE", "MEDLOOM_CACHE"), "")
+    restore, _ = timed.medloom("restore", str(file), **restored)
+    say("verifying both")
+    here, there = _verified(timed), _verified(timed, **restored)
+    return Overhead(
+        images=sum(1 for _ in landing.glob("*/[!.]*.png")),
+        kimg=kimg,
+        services_up=services_up,
+        services_down=services_down,
+        run=run,
+        tasks=records,
+        bare=bare,
+        nothing_new=nothing_new,
+        backup=backup,
+        restore=restore,
+        megabytes=file.stat().st_size / 1e6,
+        same=here == there,
+    )
+
+
+def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
+    """Seconds of each task of a run, in the order of the road."""
+    folder = RunFolder.of(project.settings, run_id)
+    results = {task: folder.result(task) for task in TASKS}
+    return {task: float(told["seconds"]) for task, told in results.items() if "seconds" in told}
+
+
+def _bare(timed: _Timed, clone: Path) -> dict[str, float]:
+    """Seconds of reading the landing zone, and of each stage's module in a clone of the data."""
+    timed.medloom("checkout", str(clone))
+    landing, empty = timed.project.settings.landing, clone.with_name("empty")
+    read = f"from {__name__} import read_images; read_images({str(landing)!r}, {str(empty)!r})"
+    commands = {"ingest": ["-c", read]}
+    commands |= {stage: ["-m", f"pipeline.stages.{stage}"] for stage in STAGES}
+    return {name: _seconds_of(timed.project, clone, command) for name, command in commands.items()}
+
+
+def _seconds_of(project: TinyProject, clone: Path, command: list[str]) -> float:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=clone,
+        env={**project.environment, "PYTHONPATH": str(clone)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip()[-1500:]
+        raise MedloomError(f"{' '.join(command)} ended with {done.returncode}: {words}")
+    return time.monotonic() - started
+
+
+def read_images(landing: str, workspace: str) -> None:
+    """Ingest as it would be without ledger and DVC: into a folder."""
+    from pipeline.data.config import IngestConfig
+    from pipeline.data.ingest.run import ingest
+    from pipeline.data.landing.index import LocalIndex
+    from pipeline.data.names import Pseudonyms
+
+    folder = Path(workspace)
+    folder.mkdir()
+    names = Pseudonyms(b"of a benchmark, which are nobody's")
+    index = LocalIndex(folder / "index.sqlite", names)
+    config = load_section(PARAMS, "ingest", IngestConfig)
+    ingest(Path(landing), folder, index, config, workers=READERS)
+
+
+def _verified(timed: _Timed, **more: str) -> Any:
+    """What `audit verify --all` says; it fails where something is broken."""
+    _, told = timed.medloom("audit", "verify", "--all", "--json", **more)
+    return json.loads(told)

@@ -1,0 +1,84 @@
+"""Tables and progress of `medloom bench`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bench.contest import Standing
+from bench.trial import Outcome
+from model.training import Progress as Training
+
+
+@contextmanager
+def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]:
+    """A bar a training, by name; it moves as the training tells."""
+    columns = (
+        TextColumn("{task.description:<32}"),
+        BarColumn(),
+        TextColumn("{task.fields[speed]:5.0f} img/s"),
+        TextColumn("{task.fields[kimg]:6.1f} kimg"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        known = {}
+
+        def tell(name: str, training: Training) -> None:
+            if name not in known:
+                shown = name if len(name) <= 32 else name[:31] + "…"
+                known[name] = bars.add_task(shown, total=1.0, speed=0.0, kimg=0.0)
+            bars.update(
+                known[name],
+                completed=training.images_seen / training.images_total,
+                speed=training.images_per_second,
+                kimg=training.images_seen / 1000,
+            )
+
+        yield tell
+
+
+def ablation_table(outcomes: Sequence[Outcome]) -> Table:
+    """Rows by rank: kernel distance to the validation split, diversity, speed."""
+    table = Table(title="ablation, best first (validation split)")
+    for name in ("row", "kernel distance", "MS-SSIM worst class (real)", "kimg", "img/s"):
+        table.add_column(name, justify="left" if name == "row" else "right")
+    for outcome in outcomes:
+        table.add_row(
+            outcome.name,
+            "–" if outcome.validation is None else f"{outcome.validation:.3f}",
+            f"{outcome.ms_ssim or 0:.2f} ({outcome.ms_ssim_real or 0:.2f})",
+            f"{outcome.images_seen / 1000:.1f}",
+            f"{outcome.speed:.0f}",
+        )
+    return table
+
+
+def contest_table(standings: Sequence[Standing]) -> Table:
+    """Each contestant with its interval and floor, and medloom's ratios to it."""
+    table = Table(title="same data, same minutes (test split)")
+    for name in (
+        "contestant", "kernel distance", "over floor", "medloom is", "MS-SSIM (real)",
+        "img/s", "medloom is", "medloom passes it after",
+    ):  # fmt: skip
+        table.add_column(name, justify="left" if name == "contestant" else "right")
+    for one in standings:
+        scored = one.kernel_distance is not None
+        table.add_row(
+            one.name,
+            f"{one.kernel_distance:.3f} [{one.low:.3f}, {one.high:.3f}]" if scored else "–",
+            "–" if one.over_floor is None else f"{one.over_floor:.3f}",
+            "" if one.distance_ratio is None else f"{one.distance_ratio:.2f} of it",
+            f"{one.ms_ssim:.2f} ({one.ms_ssim_real:.2f})" if scored else "–",
+            f"{one.speed:.0f}",
+            "" if one.speed_ratio is None else f"{one.speed_ratio:.1f} x",
+            _when(one),
+        )
+    return table
+
+
+def _when(one: Standing) -> str:
+    if one.distance_ratio is None:
+        return ""
+    return "never" if one.overtaken_minutes is None else f"{one.overtaken_minutes:.1f} min"

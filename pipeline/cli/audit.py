@@ -1,0 +1,135 @@
+"""`medloom audit …`."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pipeline.cli import verify
+from pipeline.cli.project import existing_project as project
+
+audit_app = typer.Typer(
+    help="Where a version comes from, who used an image, and whether the record is whole.",
+    no_args_is_help=True,
+)
+console = Console()
+
+Say = Callable[[str, int, int], None]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Version = Annotated[
+    str,
+    typer.Argument(help="Version number, champion, previous or challenger; or the key of a run."),
+]
+
+
+@audit_app.command("trace")
+def trace_version(version: Version, as_json: Json = False) -> None:
+    """Follow a version back to run, commits, data, code, parameters, verdict and approver.
+
+    The ledger alone is asked; the registry may be down or gone.
+    """
+    from pipeline.audit.answers import trace_json, trace_tree
+    from pipeline.audit.trace import trace
+
+    found = trace(project(), version)
+    _print_json(trace_json(found)) if as_json else console.print(trace_tree(found))
+
+
+@audit_app.command("uses")
+def uses_of(
+    asked: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE|SHA256|GROUP|PATIENT",
+            help="An image's id, the sha256 of its stored or source file, or 8 digits or more of "
+            "one; a group; a patient's name; or the path of an image file.",
+        ),
+    ],
+    everything: Annotated[bool, typer.Option("--all", help="List every run and revision.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find every data revision, split and version that used an image, and when it was champion.
+
+    A version learned from images of train, chose its weights by val and was judged on test. Ends
+    with exit code 0 also when nobody used it.
+    """
+    from pipeline.audit.answers import uses_json, uses_table
+    from pipeline.audit.uses import find_uses
+
+    with _telling() as tell:
+        found = find_uses(project(), asked, tell)
+    if as_json:
+        _print_json(uses_json(found))
+    else:
+        console.print(uses_table(found, everything=everything))
+
+
+@audit_app.command("reindex")
+def reindex(as_json: Json = False) -> None:
+    """Make the index behind `audit uses` anew from the ledger; it is only ever a help.
+
+    `uses` keeps it up to date by itself. To be sure that nobody changed it, make it anew first.
+    """
+    from pipeline.audit.index import describe, index_file
+
+    settings = project()
+    with _telling() as tell:
+        facts = {**describe(settings, tell, anew=True), "file": str(index_file(settings))}
+    if as_json:
+        _print_json(facts)
+    else:
+        lines = (f"{name}: {value}" for name, value in facts.items())
+        console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+@audit_app.command("report")
+def report(
+    version: Version,
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.")],
+    public_key: verify.Keys = None,
+    without_registry: verify.Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Write what an auditor files: one HTML page, and beside it an in-toto statement.
+
+    The page holds the trace, the check of the record, the verdict with all its figures and the
+    journal's records about the version; FILE.intoto.json is its provenance for machines (SLSA).
+    Exits with 1 when the check finds the record broken; the files are written all the same.
+    """
+    from pipeline.audit.report import write_audit
+
+    settings = project()
+    files = write_audit(
+        settings,
+        version,
+        out,
+        lambda number: verify._verify(
+            settings, number, public_key or [], registry=not without_registry
+        ),
+    )
+    if as_json:
+        facts = {"page": str(files.page), "statement": str(files.statement), "whole": files.whole}
+        _print_json(facts)
+    else:
+        console.print(f"{files.page}\n{files.statement}", highlight=False, soft_wrap=True)
+    if not files.whole:
+        raise typer.Exit(1)
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    """Without Rich, whose colours take longer than the answer when there are a thousand runs."""
+    typer.echo(json.dumps(facts, indent=2))
+
+
+@contextmanager
+def _telling() -> Iterator[Say]:
+    """Says on standard error what is being read; it imports next to nothing."""
+    with Console(stderr=True).status("reading the ledger") as status:
+        yield lambda what, done, total: status.update(f"reading {what}: {done} of {total}")
+
+
+verify.register(audit_app)

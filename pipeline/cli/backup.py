@@ -1,0 +1,57 @@
+"""`medloom backup` and `medloom restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.base.settings import Settings
+from pipeline.cli.project import chosen_settings, existing_project
+
+console = Console()
+
+File = Annotated[Path, typer.Argument(help="The tar file.")]
+To = Annotated[str | None, typer.Option("--to", help="Project to make. Default: as --project.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the app."""
+
+    @app.command("backup")
+    def backup_project(file: File) -> None:
+        """Write the project to one file: ledger, remote, MLflow, Airflow's database, index.
+
+        It may run while the project works. The journal's key is not in it, nor is anything that
+        lies at a URL; what is left out is said.
+        """
+        from pipeline.cli.tables import bars
+        from pipeline.local.backup import backup
+
+        with bars(Console(stderr=True)) as bar:
+            made = backup(existing_project(), file, bar("writing"))
+        console.print(f"{len(made.files)} files of {made.project} in {file}", highlight=False)
+        _say_left(made.left)
+
+    @app.command("restore")
+    def restore_project(file: File, to: To = None) -> None:
+        """Make a project out of a backup; an existing one is never overwritten."""
+        from pipeline.cli.tables import bars
+        from pipeline.local.backup import restore
+
+        settings = Settings.load(project=to) if to else chosen_settings()
+        with bars(Console(stderr=True)) as bar:
+            made = restore(file, settings, bar("reading"))
+        console.print(f"{made.project} lies in {settings.state}", highlight=False, soft_wrap=True)
+        if made.model != settings.model:
+            console.print(
+                f"its model is {made.model}: set MEDLOOM_MODEL={made.model} for this project",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        _say_left(made.left)
+        console.print("next: medloom audit verify --all", highlight=False)
+
+
+def _say_left(left: tuple[str, ...]) -> None:
+    for what in left:
+        console.print(f"not in it: {what}", style="yellow", highlight=False, soft_wrap=True)

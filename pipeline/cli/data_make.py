@@ -1,0 +1,69 @@
+"""`medloom data …`: the project's images, and data sets that need no download."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.base.errors import BadInputError
+
+data_app = typer.Typer(
+    help="The project's images, and data sets that need no download.", no_args_is_help=True
+)
+console = Console(stderr=True)
+
+
+@data_app.callback()
+def data() -> None:
+    """What a project learns from, and data sets that need no download."""
+
+
+@data_app.command("make")
+def make(
+    name: Annotated[str, typer.Argument(help="phantom, lumpy, clustered-lumpy or voronoi.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made when missing.")],
+    images: Annotated[
+        int, typer.Option(min=1, help="At least so many: whole patients of 5, equal classes.")
+    ] = 1600,
+    size: Annotated[int, typer.Option(help="Height and width, pixels.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same images.")] = 0,
+) -> None:
+    """Make a data set whose truth is known, as class folders that medloom can learn from.
+
+    - **phantom**: kidney CT of patients who do not exist; counts of cysts, stones and tumors.
+
+    - **lumpy**: soft lumps (Rolland and Barrett 1992). The four classes have the same mean,
+      variance and correlation, and differ in the number of lumps alone.
+
+    - **clustered-lumpy**: mammographic texture (Bochud et al. 1999), by number of clusters.
+
+    - **voronoi**: cells of random grey, by number of cells.
+
+    Beside each image, `<image>.truth.json` says what it holds. A patient's images overlap, and
+    their names start with the patient, `phantom-00012-`, which the default
+    `ingest.patient_pattern` reads, so that no patient comes into two splits.
+
+    A larger --images adds to a folder made before; the images that are there stay.
+
+    Example: `medloom data make voronoi /tmp/voronoi --images 2000 --size 64`, then
+    `medloom demo /tmp/voronoi`.
+    """
+    from pipeline.cli.tables import bars
+    from pipeline.phantoms.built_in import BUILT_IN, patients_for, write_built_in
+
+    if name not in BUILT_IN:
+        raise BadInputError(f"no data set {name!r}: choose one of {', '.join(BUILT_IN)}")
+    patients = patients_for(images, name)
+    with bars(console) as bar:
+        written = write_built_in(
+            name, folder, patients, seed, size=size, on_progress=bar(f"making {name}")
+        )
+    made = BUILT_IN[name]
+    held = patients * len(made.classes) * made.images
+    Console().print(
+        f"{folder}: {held} images of {patients} patients in each of {len(made.classes)} classes "
+        f"({', '.join(made.classes)}), {written} of them new",
+        soft_wrap=True,
+        highlight=False,
+    )

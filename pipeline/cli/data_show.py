@@ -1,0 +1,123 @@
+"""`medloom data show`: what a data revision holds, and how well its splits are apart."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.project import existing_project
+
+if TYPE_CHECKING:
+    from pipeline.data.ingest.leak import Leak
+    from pipeline.data.manifest import Row
+
+_SPLITS = ("train", "val", "test")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+
+    @app.command("show")
+    def show(
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    ) -> None:
+        """Say what the newest data revision holds, by class and split, and whether splits leak.
+
+        The leak is told by the nearest training image of each test image, as correlation of small
+        copies, once for the split by patients as it is, and once had images been divided one by
+        one. Neighbouring slices correlate above ingest.group_correlation.
+        """
+        from pipeline.base.sections import load_section
+        from pipeline.data.config import IngestConfig
+        from pipeline.data.formats.canonical import read_thumbnails
+        from pipeline.data.ingest.leak import leaks
+        from pipeline.data.manifest import read_manifest
+        from pipeline.flow import steps
+        from pipeline.ledger.ledger import DATA, Ledger
+
+        settings = existing_project()
+        config = load_section(steps.PARAMS, "ingest", IngestConfig)
+        ledger = Ledger(settings)
+        with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
+            steps.pull_thumbnails(work)
+            rows = read_manifest(work.folder)
+            thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})
+        found = list(leaks(rows, thumbnails))
+        if as_json:
+            revision = ledger.head(DATA)
+            Console().print_json(data={"revision": revision} | _facts(rows, found))
+            return
+        console = Console()
+        console.print(_counts_table(rows))
+        console.print(_leak_table(found, config.group_correlation))
+
+
+def _facts(rows: "Sequence[Row]", found: "Sequence[Leak]") -> dict[str, Any]:
+    images = Counter((row.label, row.split) for row in rows)
+    groups = Counter((label, split) for label, split, _ in _groups(rows))
+    labels = sorted({row.label for row in rows})
+    return {
+        "images": {at: {split: images[at, split] for split in _SPLITS} for at in labels},
+        "groups": {at: {split: groups[at, split] for split in _SPLITS} for at in labels},
+        **{
+            column: dict(sorted(Counter(str(getattr(row, column)) for row in rows).items()))
+            for column in ("view", "modality", "bits", "batch")
+        },
+        "leak": {
+            leak.label: {
+                "nearest": float(leak.nearest.max()),
+                "nearest_by_image": float(leak.nearest_by_image.max()),
+                "median": median(leak.nearest.tolist()),
+                "median_by_image": median(leak.nearest_by_image.tolist()),
+                "pairs": [vars(pair) for pair in leak.pairs],
+            }
+            for leak in found
+        },
+    }
+
+
+def _groups(rows: "Sequence[Row]") -> set[tuple[str, str, str]]:
+    return {(row.label, row.split, row.group) for row in rows}
+
+
+def _counts_table(rows: "Sequence[Row]") -> Table:
+    facts = _facts(rows, ())
+    table = Table(title="images (groups)", title_justify="left", box=None)
+    table.add_column("class", style="bold")
+    for split in _SPLITS:
+        table.add_column(split, justify="right")
+    table.add_column("views")
+    for label, images in facts["images"].items():
+        views = Counter(row.view for row in rows if row.label == label)
+        told = ", ".join(f"{view} {count}" for view, count in sorted(views.items()))
+        cells = [f"{images[split]} ({facts['groups'][label][split]})" for split in _SPLITS]
+        table.add_row(label, *cells, told)
+    return table
+
+
+def _leak_table(found: "Sequence[Leak]", neighbours: float) -> Table:
+    table = Table(
+        title="nearest training image of the test images, correlation: median, highest",
+        title_justify="left",
+        box=None,
+        caption=f"neighbouring slices: above {neighbours:g} (ingest.group_correlation)",
+        caption_justify="left",
+    )
+    table.add_column("class", style="bold")
+    table.add_column("this split", justify="right")
+    table.add_column("had it been by image", justify="right")
+    for leak in found:
+        style = "red" if leak.nearest.max() > neighbours else ""
+        cells = (
+            f"{median(values.tolist()):.3f}  {values.max():.3f}"
+            for values in (leak.nearest, leak.nearest_by_image)
+        )
+        this, by_image = cells
+        table.add_row(leak.label, Text(this, style=style), by_image)
+    return table

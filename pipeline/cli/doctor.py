@@ -1,0 +1,145 @@
+"""Is this machine, and this project, fit to run?"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from rich.table import Table
+
+from pipeline.base.errors import MedloomError
+from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
+from pipeline.local import services
+
+State = Literal["ok", "note", "bad"]
+_DISK_NEEDED_GB, _MEMORY_NEEDED_GB = 4, 4
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: what was found, and what to do when it is bad."""
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Look at everything; no check depends on another."""
+    return [
+        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(),
+        _state(settings), _ledger(settings), _services(settings),
+    ]  # fmt: skip
+
+
+def doctor_table(found: list[Check]) -> Table:
+    """The checks for a person."""
+    styles = {"ok": "green", "note": "yellow", "bad": "red"}
+    table = Table("", "what", "found", "what to do", box=None)
+    for check in found:
+        mark = {"ok": "✓", "note": "!", "bad": "✗"}[check.state]
+        table.add_row(f"[{styles[check.state]}]{mark}[/]", check.name, check.found, check.advice)
+    return table
+
+
+def _check(name: str, fine: bool, found: str, advice: str, otherwise: State = "bad") -> Check:
+    return Check(name, "ok", found) if fine else Check(name, otherwise, found, advice)
+
+
+def _python() -> Check:
+    fine = (3, 11) <= sys.version_info[:2] < (3, 14)
+    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again: make clean install"
+    return _check("Python", fine, platform.python_version(), advice)
+
+
+def _git() -> Check:
+    path = shutil.which("git")
+    if path is None:
+        return Check("git", "bad", "not found", "install git")
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return Check("git", "ok", said.strip().removeprefix("git version "))
+
+
+def _packages() -> Iterator[Check]:
+    wanted = dict(
+        re.findall(
+            r"^([a-z0-9-]+)==([^\s;]+)", (PROJECT_ROOT / "requirements.lock").read_text(), re.M
+        )
+    )
+    for name in ("torch", "apache-airflow", "mlflow", "dvc"):
+        try:
+            have = version(name)
+        except PackageNotFoundError:
+            yield Check(name, "bad", "not installed", "make install")
+            continue
+        advice = f"requirements.lock says {wanted.get(name)}: make install"
+        yield _check(name, have.split("+")[0] == wanted.get(name), have, advice)
+
+
+def _compiler() -> Check:
+    found = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    advice = "optional: without one torch.compile is not used"
+    return _check("C++ compiler", found is not None, found or "none", advice, "note")
+
+
+def _memory() -> Check:
+    free = psutil.virtual_memory().available / 1e9
+    advice = f"training and services want {_MEMORY_NEEDED_GB} GB"
+    return _check("free memory", free >= _MEMORY_NEEDED_GB, f"{free:.1f} GB", advice, "note")
+
+
+def _disk(settings: Settings) -> Check:
+    free = shutil.disk_usage(_existing(settings.state)).free / 1e9
+    advice = f"free at least {_DISK_NEEDED_GB} GB, or set MEDLOOM_STATE to another disk"
+    return _check("free disk", free >= _DISK_NEEDED_GB, f"{free:.0f} GB", advice)
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)
+
+
+def _params() -> Check:
+    from pipeline.flow.params import load_params
+
+    return _attempt(
+        "params.yaml",
+        lambda: f"{len(load_params(PROJECT_ROOT / 'params.yaml').model_fields_set)} sections",
+    )
+
+
+def _state(settings: Settings) -> Check:
+    place = _existing(settings.state)
+    advice = f"make {place} writable, or set MEDLOOM_STATE"
+    return _check("state", os.access(place, os.W_OK), str(settings.state), advice)
+
+
+def _ledger(settings: Settings) -> Check:
+    if not settings.state.is_dir():
+        return Check("ledger", "note", "none yet", "medloom demo")
+    return _attempt(
+        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} verdicts, chain whole"
+    )
+
+
+def _services(settings: Settings) -> Check:
+    running = services.find(settings)
+    found = f"Airflow {running.airflow_uri}, MLflow {running.mlflow_uri}" if running else "down"
+    return _check("services", running is not None, found, "medloom up", "note")
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, "ok", look())
+    except MedloomError as error:
+        return Check(name, "bad", "wrong", str(error))

@@ -1,0 +1,126 @@
+"""Following a run of the DAG: one line a task, with what it says of itself."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.base.run_folder import RunFolder
+from pipeline.local.airflow_api import AirflowApi
+
+DAG = "retrain_generator"
+TASKS = (
+    "ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "announce",
+    "report",
+)  # fmt: skip
+_MARKS = {
+    "success": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "upstream_failed": ("✗", "red"),
+    "skipped": ("–", "dim"),
+    "running": ("▶", "cyan"),
+    "up_for_retry": ("↻", "yellow"),
+    "restarting": ("↻", "yellow"),
+}
+_POLL_SECONDS, _PLAIN_SECONDS = 1.0, 20.0
+
+
+def follow(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> dict[str, Any]:
+    """Show a run's tasks until it ends; returns the run as Airflow tells it.
+
+    In a terminal the table is redrawn in place; elsewhere a line is printed at each change of a
+    task's state, and every 20 seconds of a running task's progress.
+    """
+    show = _redraw if console.is_terminal else _print_changes
+    show(api, run_id, folder, console)
+    return api.run(DAG, run_id)
+
+
+def _redraw(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> None:
+    with Live(console=console, refresh_per_second=4) as live:
+        for tasks in _watch(api, run_id):
+            live.update(_table(tasks, folder))
+
+
+def _print_changes(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> None:
+    said: dict[str, str] = {}
+    last = time.monotonic()
+    for tasks in _watch(api, run_id):
+        due = time.monotonic() - last > _PLAIN_SECONDS
+        last = time.monotonic() if due else last
+        for name in TASKS:
+            state = str(tasks.get(name, {}).get("state"))
+            if state in _MARKS and (said.get(name) != state or (due and state == "running")):
+                said[name] = state
+                words = f"{name:<11} {state:<9} {describe(name, folder)}"
+                console.print(words.rstrip(), highlight=False, soft_wrap=True)
+
+
+def _watch(api: AirflowApi, run_id: str) -> Iterator[dict[str, Any]]:
+    """The run's tasks, again and again until it has ended."""
+    while True:
+        finished = api.is_finished(api.run(DAG, run_id))
+        yield api.tasks(DAG, run_id)
+        if finished:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _table(tasks: dict[str, Any], folder: RunFolder) -> Group:
+    table = Table.grid(padding=(0, 2))
+    for _ in range(5):
+        table.add_column(no_wrap=True)
+    for name in TASKS:
+        task = tasks.get(name, {})
+        state = str(task.get("state"))
+        mark, style = _MARKS.get(state, ("·", "dim"))
+        facts = folder.progress(name) if state == "running" else {}
+        bar = ProgressBar(total=1.0, completed=_share(facts), width=24) if _share(facts) else ""
+        table.add_row(
+            Text(mark, style), Text(name, style), _seconds(task), bar, describe(name, folder)
+        )
+    return Group(table)
+
+
+def describe(task: str, folder: RunFolder) -> str:
+    """One task's progress or result in a few words."""
+    result = folder.result(task)
+    if result:
+        return str(result.get("summary") or result.get("why") or "").split("\n")[0]
+    facts = folder.progress(task)
+    if "images_seen" in facts:
+        eta = int(facts.get("eta_seconds") or 0)
+        losses = "  ".join(
+            f"{name.removeprefix('loss_')} {value:.2f}"
+            for name, value in sorted(facts.items())
+            if name.startswith("loss")
+        )
+        return (
+            f"{facts['images_seen'] / 1000:.1f} of {facts['images_total'] / 1000:.1f} kimg  "
+            f"{facts.get('images_per_second') or 0:.0f} img/s  "
+            f"{losses}  "
+            f"ETA {eta // 60}:{eta % 60:02d}"
+        )
+    if "done" in facts:
+        return f"{facts['done']} of {facts.get('total', '?')} {facts.get('what', '')}".rstrip()
+    return ""
+
+
+def _share(facts: dict[str, Any]) -> float:
+    done = facts.get("images_seen", facts.get("done", 0))
+    total = facts.get("images_total", facts.get("total", 0))
+    return done / total if total else 0.0
+
+
+def _seconds(task: dict[str, Any]) -> str:
+    started, ended = task.get("start_date"), task.get("end_date")
+    if not started:
+        return ""
+    end = datetime.fromisoformat(ended) if ended else datetime.now().astimezone()
+    return f"{(end - datetime.fromisoformat(started)).total_seconds():.0f} s"

@@ -1,0 +1,123 @@
+"""What versions draw, and how well: `medloom generate`, `medloom evaluate`, `medloom compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.base.errors import BadInputError
+from pipeline.cli.project import chosen_settings, existing_project
+
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def generate(
+    label: Annotated[
+        str, typer.Option(help="Class of the images, e.g. stone; or a mixture, 3*cyst+stone.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
+    count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
+    version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
+    truncation: Annotated[
+        float, typer.Option(min=0, max=2, help="Under 1: more typical, less varied images.")
+    ] = 1.0,
+    interpolate: Annotated[
+        int, typer.Option(min=0, help="Write one strip: so many steps from each image to the next.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw synthetic images from the registry's champion.
+
+    Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
+    and seed it came from. medloom refuses such files as training input.
+    """
+    from pipeline.registry.drawing import generate_images
+
+    settings = existing_project()
+    with console.status("loading the generator"):
+        files = generate_images(
+            settings, version, label, count, seed, out, truncation=truncation, frames=interpolate
+        )
+    if as_json:
+        console.print_json(data={"files": [str(file) for file in files]})
+    else:
+        what = f"a walk through {count}" if interpolate else f"{len(files)}"
+        console.print(f"{what} synthetic {label} images in {out}", highlight=False)
+
+
+Judging = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Folder of class folders; its test part, split by patients as ingest does, judges. "
+        "Default: the images that judged the version's own run.",
+    ),
+]
+
+
+def evaluate(
+    version: Annotated[str | None, typer.Option(help="Version number or alias.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Instead: folder of generator.safetensors and config.json.")
+    ] = None,
+    data: Judging = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for evaluation.json and the pictures.")
+    ] = Path("evaluation"),
+    as_json: Json = False,
+) -> None:
+    """Score a generator on held-out images, outside any run; nothing is decided by it.
+
+    It is scored as params.yaml's `evaluate` says. Figures compare only within one protocol: to
+    set two versions side by side, use `medloom compare`.
+    """
+    from pipeline.cli.tables import bars_of_steps, evaluation_table
+    from pipeline.promotion.by_hand import evaluate_folder, evaluate_version
+
+    if (version is None) == (weights is None):
+        raise BadInputError("give either --version or --weights, such as --version champion")
+    with bars_of_steps(Console(stderr=True)) as tell:
+        if version is not None:
+            number, found = evaluate_version(existing_project(), version, data, out, tell)
+            title = f"version {number}"
+        else:
+            if data is None:
+                raise BadInputError("--weights needs --data, a folder of class folders of images")
+            cache = chosen_settings().cache / "features"
+            found, title = (
+                evaluate_folder(Path(weights or ""), data, out, cache, tell),
+                str(weights),
+            )
+    if as_json:
+        console.print_json(data=found.model_dump(mode="json"))
+    else:
+        console.print(evaluation_table(found, title))
+        console.print(f"evaluation.json and pictures in {out}", highlight=False)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Version number or alias.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    data: Judging = None,
+    as_json: Json = False,
+) -> None:
+    """Score two versions by the same images and seeds, and test the difference group by group.
+
+    Nothing is promoted and no look at the test split is booked, but whoever compares often and
+    keeps what looks best wears the test split all the same. An older version may have learned
+    from images that are test images today; --data with patients that neither knows is fair.
+    """
+    from pipeline.cli.tables import bars_of_steps, compared_table
+    from pipeline.promotion.by_hand import compare_versions
+
+    with bars_of_steps(Console(stderr=True)) as tell:
+        found = compare_versions(existing_project(), first, second, data, tell)
+    if as_json:
+        parts = found._asdict().items()
+        console.print_json(data={name: part.model_dump(mode="json") for name, part in parts})
+    else:
+        console.print(compared_table(found, first, second))

@@ -1,0 +1,212 @@
+"""`medloom …`: every command of the pipeline."""
+
+import os
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bench.cli import bench_app
+from pipeline.base.errors import BadInputError, ExitCode, run_as_command
+from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
+from pipeline.cli.audit import audit_app
+from pipeline.cli.champion import champion_app
+from pipeline.cli.data_make import data_app
+from pipeline.cli.project import Choice, chosen_settings, existing_project
+from pipeline.cli.task import task_app
+
+app = typer.Typer(
+    name="medloom",
+    help="Learn a generator of synthetic medical images from the images you have, and keep it "
+    "learning.\n\nStart with `medloom demo`; then `medloom status` and `medloom champion show`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(champion_app, name="champion")
+app.add_typer(task_app, name="task", hidden=True)
+app.add_typer(audit_app, name="audit")
+app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
+backup.register(app)
+withdraw.register(audit_app, data_app)
+data_show.register(data_app)
+data_report.register(data_app)
+data_app.add_typer(quarantine.quarantine_app, name="quarantine")
+
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@app.callback()
+def choose_project(
+    project: Annotated[
+        str | None,
+        typer.Option(
+            "--project",
+            "-p",
+            help="The project, a folder under state/. Default: MEDLOOM_STATE, else phantom.",
+        ),
+    ] = None,
+) -> None:
+    """Remember which project the command is about."""
+    Choice.project = project
+
+
+# -- the main road -----------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of class folders of images. Default: the built-in phantom."),
+    ] = None,
+    patients: Annotated[
+        int, typer.Option(min=3, help="Phantom patients a class, without a folder.")
+    ] = 80,
+) -> None:
+    """Images in, a champion out: the whole road, once, on this machine.
+
+    Starts Airflow and MLflow on free local ports, feeds the landing zone, runs the retraining and
+    says what came of it. Services that were not up before are ended again. Run twice, the second
+    run finds nothing new and changes nothing.
+    """
+    from pipeline.cli.demo import run_demo
+
+    if data is not None and Choice.project is None and "MEDLOOM_STATE" not in os.environ:
+        Choice.project = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+    raise typer.Exit(run_demo(chosen_settings(), data, patients, console))
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow and MLflow and keep them running; `medloom down` ends them."""
+    from pipeline.local import services
+
+    with console.status("starting MLflow and Airflow (about half a minute)"):
+        services.up(chosen_settings())
+    status()
+
+
+@app.command()
+def down() -> None:
+    """End Airflow, MLflow and every task they run."""
+    from pipeline.local import services
+
+    settings = chosen_settings()
+    with console.status("ending services"):
+        ended = services.down(settings)
+    console.print("all services ended" if ended else f"{settings.project}: nothing was running")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what runs, where, and what the project holds."""
+    from pipeline.cli.status import project_status, status_table
+
+    facts = project_status(chosen_settings())
+    console.print_json(data=facts) if as_json else console.print(status_table(facts))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine and this project; exits with 65 when something must be mended."""
+    from pipeline.cli.doctor import checks, doctor_table
+
+    found = checks(chosen_settings())
+    if as_json:
+        console.print_json(data=[asdict(check) for check in found])
+    else:
+        console.print(doctor_table(found))
+    if any(check.state == "bad" for check in found):
+        raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+app.command("ingest")(ingest.ingest)
+app.command("quarantine")(quarantine.list_quarantine)
+
+
+@app.command()
+def run(
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the scheduler for a retraining now; needs `medloom up`."""
+    from pipeline.base.run_folder import RunFolder
+    from pipeline.cli.follow import DAG, follow
+    from pipeline.local import services
+
+    settings = existing_project()
+    running = services.find(settings)
+    if running is None:
+        raise BadInputError("the services are not up: type `medloom up` first")
+    api = running.airflow()
+    run_id = api.trigger(DAG, {})
+    facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
+    if wait:
+        watcher = Console(stderr=True) if as_json else console
+        facts = follow(api, run_id, RunFolder.of(settings, run_id), watcher)
+    if as_json:
+        console.print_json(data={"run_id": run_id, "state": facts["state"]})
+    else:
+        console.print(f"run {run_id}: {facts['state']}", highlight=False)
+    if facts["state"] == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def checkout(
+    to: Annotated[Path, typer.Argument(help="Folder to make; it must not exist.")],
+    branch: Annotated[
+        str | None, typer.Option(help="A run/<key> of the ledger. Default: the newest data.")
+    ] = None,
+) -> None:
+    """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
+    from pipeline.flow import steps
+
+    made = steps.checkout(existing_project(), to, branch)
+    console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
+
+
+# -- what versions draw ----------------------------------------------------------------------------
+
+
+app.command()(images.generate)
+app.command()(images.evaluate)
+app.command("compare")(images.compare)
+
+
+@app.command()
+def clean(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what no run needs any more: old workspaces, checkpoints of decided runs, old logs.
+
+    The ledger, the remote, the registry and the landing zone are never touched; the cache is
+    counted and kept.
+    """
+    from pipeline.local.cleaning import clean_table, remove, what_lies_around
+
+    found = what_lies_around(existing_project())
+    if not dry_run:
+        remove(found)
+    if as_json:
+        console.print_json(
+            data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]
+        )
+    else:
+        console.print(clean_table(found, dry_run=dry_run))
+
+
+# -- main ------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command line; every error that medloom raises on purpose becomes its exit code."""
+    run_as_command(app)

@@ -1,0 +1,31 @@
+"""Which project a command is about."""
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+
+
+class Choice:
+    """The project that `--project` named, for the command that follows."""
+
+    project: str | None = None
+
+
+def chosen_settings() -> Settings:
+    """The settings of the chosen project, which need not exist yet."""
+    return Settings.load(project=Choice.project)
+
+
+def existing_project() -> Settings:
+    """The settings of a project that exists, for commands that only look.
+
+    Raises:
+        BadInputError: it does not; the message names those that do.
+    """
+    settings = chosen_settings()
+    if not settings.state.is_dir():
+        others = sorted(f.name for f in settings.state.parent.glob("*") if f.is_dir())
+        known = f"; projects here: {', '.join(others)}" if others else ""
+        raise BadInputError(
+            f"there is no project {settings.state}{known}; `medloom demo` makes one"
+        )
+    return settings

@@ -1,0 +1,82 @@
+"""What runs and what the project holds."""
+
+from typing import Any
+
+from rich.console import Group
+
+from pipeline.base.errors import MedloomError
+from pipeline.base.settings import Settings
+from pipeline.cli.tables import facts_table
+from pipeline.data.landing.index import LocalIndex
+from pipeline.flow.planning import count_images
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.local import services
+
+
+def project_status(settings: Settings) -> dict[str, Any]:
+    """Addresses, log-in, data, champion and the last runs, as plain values."""
+    running = services.find(settings)
+    facts: dict[str, Any] = {
+        "project": settings.project,
+        "state": str(settings.state),
+        "landing": str(settings.landing),
+        "services": None,
+        "data": None,
+        "champion": None,
+        "waiting_files": 0,
+        "runs": [],
+    }
+    if running:
+        facts["services"] = {
+            "airflow": running.airflow_uri,
+            "airflow_user": running.user,
+            "airflow_password": running.password,
+            "mlflow": running.mlflow_uri,
+        }
+        facts["runs"] = _last_runs(running)
+    if settings.landing.is_dir() and settings.state.is_dir():
+        facts["waiting_files"] = LocalIndex.of(settings).pending(settings.landing).count
+    if settings.state.is_dir():
+        ledger = Ledger(settings)
+        if data := ledger.head(DATA):
+            facts["data"] = {"revision": data, "images": count_images(ledger, data)}
+        if champion := Journal(ledger).champion:
+            facts["champion"] = {
+                "model": settings.model,
+                "version": champion.version,
+                "since": champion.time,
+            }
+    return facts
+
+
+def _last_runs(running: services.Services) -> list[dict[str, str]]:
+    try:
+        runs = running.airflow().runs("retrain_generator", limit=3)
+    except MedloomError:
+        return []
+    return [{"run_id": run["dag_run_id"], "state": run["state"]} for run in runs]
+
+
+def status_table(facts: dict[str, Any]) -> Group:
+    """The same for a person."""
+    data, champion = facts["data"], facts["champion"]
+    project = {
+        "project": facts["project"],
+        "state": facts["state"],
+        "landing zone": f"{facts['landing']} ({facts['waiting_files']} files wait)",
+        "data": f"{data['images']} images, revision {data['revision'][:12]}" if data else "none",
+        "champion": f"{champion['model']} version {champion['version']}, since {champion['since']}"
+        if champion
+        else "none yet",
+    }
+    services_up = facts["services"]
+    if services_up is None:
+        return Group(facts_table({**project, "services": "down; `medloom up` starts them"}))
+    running = {
+        "Airflow": services_up["airflow"],
+        "  log in as": f"{services_up['airflow_user']} / {services_up['airflow_password']}",
+        "MLflow": services_up["mlflow"],
+    }
+    runs = {run["run_id"]: run["state"] for run in facts["runs"]}
+    return Group(facts_table({**project, **running}), facts_table(runs, "last runs"))

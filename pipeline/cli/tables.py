@@ -1,0 +1,181 @@
+"""The tables that commands print."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.data.ingest.run import IngestReport
+from pipeline.data.processed import SPLITS
+from pipeline.evaluation.record import Evaluation, Figure
+from pipeline.ledger.journal import Record
+from pipeline.promotion.gate import Compared
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Progress bars: yields a function that adds one and returns its `(done, total)` callback."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+
+        def add(what: str) -> Callable[[int, int], None]:
+            bar = progress.add_task(what, total=None)
+            return lambda done, total: progress.update(bar, completed=done, total=total)
+
+        yield add
+
+
+@contextmanager
+def bars_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each step of something long, by name: yields `(what, done, total)`."""
+    with bars(console) as add:
+        known: dict[str, Callable[[int, int], None]] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = add(what)
+            known[what](done, total)
+
+        yield tell
+
+
+def facts_table(facts: dict[str, Any], title: str = "") -> Table:
+    """Two columns, name and value."""
+    table = Table(title=title or None, title_justify="left", show_header=False, box=None)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, value if isinstance(value, Text) else str(value))
+    return table
+
+
+def ingest_table(report: IngestReport) -> Group:
+    """Counts of an ingest, and images and groups by class and split."""
+    facts: dict[str, Any] = {
+        "batch": report.batch or "none: no image is new",
+        "files": report.files,
+        "seen in them": report.seen,
+        "ingested": f"{report.ingested} ({report.new} new)",
+        "duplicate": report.duplicate,
+        "quarantined": report.quarantined,
+        "ignored": f"{report.ignored} hidden, system or sidecar files",
+    }
+    parts: list[Any] = [facts_table(facts)]
+    if report.reasons:
+        parts.append(facts_table(dict(report.reasons), "quarantined, by reason"))
+        parts.append(Text("`medloom quarantine` lists them by name", style="dim"))
+    if report.images:
+        parts.append(split_table(report))
+    parts += [Text(note, style="yellow") for note in report.notes]
+    return Group(*parts)
+
+
+def split_table(report: IngestReport) -> Table:
+    """Images (groups) by class and split."""
+    table = Table(title="images (groups)", title_justify="left", box=None)
+    table.add_column("class", style="bold")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for label in sorted(report.images):
+        images, groups = report.images[label], report.groups[label]
+        cells = [f"{images.get(s, 0)} ({groups.get(s, 0)})" for s in SPLITS]
+        table.add_row(label, *cells)
+    return table
+
+
+def champion_table(model: str, record: Record, verdict: dict[str, Any]) -> Group:
+    """The champion and the gate's verdict on it."""
+    facts = {
+        "model": f"models:/{model}@champion",
+        "version": record.version,
+        "since": record.time,
+        "before it": f"version {record.predecessor}" if record.predecessor else "none",
+        "run": record.run_key,
+        "data revision": record.data[:12],
+        "weights": f"sha256 {record.weights_sha256[:16]}…",
+        "decided by": record.by,
+        "why": record.reason,
+    }
+    return Group(facts_table(facts), verdict_table(verdict))
+
+
+def waiting_table(record: Record) -> Table:
+    """A verdict that waits for a person, and why."""
+    facts = {
+        "version": record.version,
+        "since": record.time,
+        "verdict": record.reason,
+        "needs approval": "; ".join(record.details.get("approval", [])),
+        "answer it": f"medloom champion promote {record.version} --reason WHY, or decline",
+    }
+    return facts_table(facts, "waits for a person")
+
+
+def verdict_table(verdict: dict[str, Any]) -> Table:
+    """Every rule of a verdict with its figures."""
+    table = Table("rule", "passed", "figures", title="verdict", title_justify="left")
+    for rule in verdict.get("rules", []):
+        passed = {True: "yes", False: "no", None: "open"}[rule.get("passed")]
+        table.add_row(str(rule.get("name")), passed, str(rule.get("says", "")))
+    return table
+
+
+def overall_figures(evaluation: Evaluation) -> list[dict[str, str]]:
+    """The figures over all classes as texts, each with its floor and protocol."""
+    return [
+        {
+            "metric": figure.metric,
+            "value": f"{figure.value:.4g}{_interval(figure)}",
+            "floor": "" if figure.floor is None else f"{figure.floor:.4g}",
+            "protocol": figure.protocol,
+        }
+        for figure in evaluation.figures
+        if figure.label is None
+    ]
+
+
+def _interval(figure: Figure) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"  [{figure.low:.4g}, {figure.high:.4g}]"
+
+
+def evaluation_table(evaluation: Evaluation, title: str) -> Table:
+    """The figures over all classes, each with interval, floor and protocol."""
+    table = Table("metric", "value", "floor", "protocol", title=title, title_justify="left")
+    for row in overall_figures(evaluation):
+        table.add_row(row["metric"], row["value"], row["floor"], row["protocol"])
+    return table
+
+
+def compared_table(compared: Compared, first: str, second: str) -> Group:
+    """Figures of two versions side by side, and what the groups say of the difference."""
+    table = Table("metric", first, second, "floor", "protocol")
+    rows = zip(*map(overall_figures, (compared.first, compared.second)), strict=True)
+    for one, two in rows:
+        table.add_row(one["metric"], one["value"], two["value"], one["floor"], one["protocol"])
+    test = compared.comparison
+    low, high = test.interval()
+    better = second if low > 0 else first if high < 0 else "neither, as far as these groups tell"
+    facts = {
+        "better": better,
+        f"kernel distance, {first} minus {second}": f"{test.improvement:.4g}",
+        "95 % interval": f"{low:.4g} to {high:.4g}, over {test.groups} groups and new images",
+        "by sampling seed": ", ".join(f"{value:.4g}" for value in test.by_seed),
+    }
+    return Group(table, facts_table(facts))
+
+
+def history_table(records: Sequence[Record]) -> Table:
+    """The journal, oldest first."""
+    table = Table("#", "time", "version", "decision", "champion before", "run", "by", "why")
+    for record in records:
+        table.add_row(
+            str(record.sequence), record.time, str(record.version), record.action,
+            str(record.predecessor or "none"), record.run_key, record.by, record.reason,
+        )  # fmt: skip
+    return table

@@ -1,0 +1,124 @@
+"""`medloom audit verify` and `medloom audit keygen`."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.cli.project import existing_project
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from pipeline.audit.verify import Findings
+    from pipeline.ledger.signing import Verifier
+
+console = Console()
+
+Which = Annotated[
+    str | None, typer.Argument(help="Version number, champion or previous. Default: champion.")
+]
+Every = Annotated[bool, typer.Option("--all", help="Every version and every data revision.")]
+Keys = Annotated[
+    list[Path] | None,
+    typer.Option("--public-key", help="Of the journal's signatures (PEM); may be repeated."),
+]
+Offline = Annotated[bool, typer.Option("--without-registry", help="Check ledger and remote alone.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the audit app."""
+
+    @app.command("verify")
+    def verify_chains(
+        version: Which = None,
+        every: Every = False,
+        public_key: Keys = None,
+        without_registry: Offline = False,
+        as_json: Json = False,
+    ) -> None:
+        """Check that ledger, remote and registry tell one story; exits with 1 if they do not.
+
+        Everything is read anew and hashed by its bytes: git objects, the journal's chain and
+        signatures, manifests, images and weights in the remote, tags, artifacts and aliases in
+        the registry. Of each chain the first broken link is named, with what it implies.
+        """
+        if every and version:
+            raise BadInputError("give a version or --all, not both")
+        which = None if every else version or "champion"
+        found = _verify(existing_project(), which, public_key or [], registry=not without_registry)
+        if as_json:
+            console.print_json(data=found.facts())
+        else:
+            console.print(findings_table(found))
+        if not found.whole:
+            raise typer.Exit(1)
+
+    @app.command("keygen")
+    def keygen(file: Annotated[Path, typer.Argument(help="File of the private key.")]) -> None:
+        """Make a key that signs the journal, FILE, and its public half, FILE.pub."""
+        from pipeline.ledger.signing import make_key
+
+        public = make_key(file.expanduser().absolute())
+        console.print(
+            f"private key: {file}\npublic key:  {public}\n\n"
+            "Keep the private key where only the machine that decides can read it, outside the "
+            "state folder and its backups, and a copy offline.\nKeep the public key where whoever "
+            "writes the ledger cannot change it.\n\nFrom now on:\n"
+            f"  export MEDLOOM_JOURNAL_KEY={file.expanduser().absolute()}\n"
+            f"  medloom audit verify --all --public-key {public}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _verify(
+    settings: Settings, which: str | None, keys: list[Path], *, registry: bool
+) -> "Findings":
+    from pipeline.audit.verify import verify
+    from pipeline.cli.tables import bars_of_steps
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.local import services
+
+    verifiers = _verifiers(settings, keys)
+    context = services.mlflow(settings) if registry else nullcontext("")
+    with bars_of_steps(Console(stderr=True)) as say, context as uri:
+        opened = None
+        if registry:
+            from pipeline.registry.registry import Registry
+
+            opened = Registry(uri, settings.model)
+        return verify(Ledger(settings), opened, which, verifiers, say)
+
+
+def _verifiers(settings: Settings, keys: list[Path]) -> list["Verifier"]:
+    """The keys that were given; else the public half of the one that signs here."""
+    from pipeline.ledger.signing import Verifier
+
+    own = [settings.journal_key] if settings.journal_key else []
+    return [Verifier.load(file) for file in keys or own]
+
+
+def findings_table(findings: "Findings") -> "Group":
+    """The chains for a person."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("chain", "links that hold", "first broken link", "what it implies")
+    for chain in findings.chains:
+        broken = chain.broken
+        table.add_row(
+            chain.name, str(chain.held),
+            Text(f"{broken.what}: {broken.found}", style="red") if broken else Text("none"),
+            Text(broken.implies if broken else "; ".join(chain.notes)),
+        )  # fmt: skip
+    count = sum(chain.broken is not None for chain in findings.chains)
+    summary = f"{count} of {len(findings.chains)} chains are broken" if count else "all chains hold"
+    missing = [Text(f"not checked: {what}", style="yellow") for what in findings.not_checked]
+    return Group(table, *missing, Text(summary, style="red" if count else "green"))

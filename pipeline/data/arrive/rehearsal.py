@@ -1,0 +1,179 @@
+"""`medloom ingest --dry-run`: the same ingest, on a clone of the data that is thrown away.
+
+Neither landing zone, ledger, index nor cache is written. Files of this machine are read where they
+lie; those of a store are fetched into a temporary folder, since only their content tells what would
+become of them.
+"""
+
+import secrets
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline.base.sections import load_section
+from pipeline.base.settings import Settings
+from pipeline.data.arrive.patients import check_known
+from pipeline.data.arrive.plan import Plan, told_again
+from pipeline.data.arrive.stage import Stage
+from pipeline.data.config import IngestConfig
+from pipeline.data.ingest.run import IngestReport
+from pipeline.data.ingest.run import ingest as ingest_files
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.manifest import Row, read_manifest
+from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
+from pipeline.flow import steps
+from pipeline.ledger.ledger import DATA, Ledger
+
+OnFile = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class OfClass:
+    """What one class would get.
+
+    Attributes:
+        new: images that would be taken in.
+        duplicate: images that are known, or there twice.
+        quarantined: images and files that would be set aside.
+        patients: new patients of the new images.
+        groups: new groups of look-alikes, or scans, of which nobody says whose they are.
+        known_groups: groups of earlier images that new ones would join.
+    """
+
+    new: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    patients: int = 0
+    groups: int = 0
+    known_groups: int = 0
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What an ingest would do.
+
+    Attributes:
+        files: that would be read.
+        present: that lie in the landing zone already.
+        classes: by class; "" holds what tells none.
+        reasons: what would be quarantined, by reason.
+        unsafe: files whose names cannot lie in a folder.
+        unsteady: files that changed or went away while they were read.
+        notes: sentences a person should read.
+    """
+
+    files: int
+    present: int
+    classes: dict[str, OfClass]
+    reasons: dict[str, int]
+    unsafe: int
+    unsteady: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def names_of(settings: Settings, *, make: bool) -> Pseudonyms:
+    """The project's pseudonyms; without `make` and without a key, ones that nobody will see."""
+    if make or settings.patient_key.exists() or settings.index_file.exists():
+        return Pseudonyms.load(settings.patient_key, make=make)
+    return Pseudonyms(secrets.token_hex(32).encode())
+
+
+def rehearse(
+    settings: Settings, plans: Sequence[Plan], names: Pseudonyms, on_file: OnFile | None = None
+) -> Rehearsal:
+    """Tell what `bring` and an ingest would do; everything is written to a temporary folder.
+
+    Args:
+        settings: of the project, which need not exist.
+        plans: what would be brought.
+        names: of `names_of`.
+        on_file: called as (done, of how many), as `examine_all` does.
+
+    Raises:
+        BadInputError: the ingest would be refused.
+        TransientError: a store is down.
+    """
+    with TemporaryDirectory(prefix="medloom-dry-run-") as place:
+        folder = Path(place)
+        workspace = data_of(settings, folder)
+        if (workspace / KEY_ID_FILE).exists():
+            names = Pseudonyms.load(settings.patient_key)
+        index = LocalIndex(_index_copy(settings, folder), names)
+        stage = Stage(settings.landing, folder)
+        for plan in plans:
+            stage.add(plan)
+        known, before = read_manifest(workspace), set(index.entries())
+        check_known(told_again(plans), before, known, names)
+        report = ingest_files(
+            stage.folder,
+            workspace,
+            index,
+            load_section(steps.PARAMS, "ingest", IngestConfig),
+            workers=steps.READERS,
+            on_progress=on_file,
+            listed=stage.listed(),
+        )
+        added = [row for row in read_manifest(workspace) if row.batch == report.batch]
+        fresh = [entry for entry in report.entries if entry not in before]
+    reasons = Counter(entry.reason for entry in fresh if entry.outcome == "quarantined")
+    return Rehearsal(
+        files=report.read,
+        present=stage.present,
+        classes=_by_class(report, set(before), known, added),
+        reasons=dict(sorted(reasons.items())),
+        unsafe=sum(len(plan.unsafe) for plan in plans),
+        unsteady=stage.unsteady,
+        notes=report.notes,
+    )
+
+
+def data_of(settings: Settings, folder: Path) -> Path:
+    """A copy of the project's newest data revision below a folder; empty when there is none.
+
+    Raises:
+        BadInputError: the project holds a phantom.
+    """
+    workspace = folder / "workspace"
+    if "://" in settings.ledger or (Path(settings.ledger) / "HEAD").exists():
+        # Mirror and caches of its own: even those of the project stay as they are.
+        settings = replace(settings, cache=folder / "cache")
+        ledger = Ledger(settings)
+        if ledger.head(DATA) is not None:
+            steps.declare_data(settings, phantom=False)
+            steps.pull_thumbnails(ledger.clone(DATA, workspace))
+    workspace.mkdir(exist_ok=True)
+    return workspace
+
+
+def _index_copy(settings: Settings, folder: Path) -> Path:
+    copy = folder / "index.sqlite"
+    if settings.index_file.exists():
+        uri = f"{settings.index_file.absolute().as_uri()}?mode=ro"
+        with (
+            closing(sqlite3.connect(uri, uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+    return copy
+
+
+def _by_class(
+    report: IngestReport, before: set[object], known: Iterable[Row], added: Sequence[Row]
+) -> dict[str, OfClass]:
+    new, groups = {row.id for row in added}, {row.group for row in known}
+    figures: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in added:
+        figures[row.label]["new"] += 1
+    for label, group in sorted({(row.label, row.group) for row in added}):
+        kind = "patients" if group.startswith(PATIENT_PREFIX) else "groups"
+        figures[label]["known_groups" if group in groups else kind] += 1
+    for entry in report.entries:
+        if entry.outcome == "quarantined" and entry not in before:
+            figures[entry.label]["quarantined"] += 1
+        elif entry not in before and (entry.outcome == "duplicate" or entry.image_id not in new):
+            figures[entry.label]["duplicate"] += 1
+    return {label: OfClass(**figures[label]) for label in sorted(figures)}

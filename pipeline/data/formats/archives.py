@@ -1,0 +1,247 @@
+"""Zip and tar archives: their members one at a time, from the stream, into memory alone.
+
+Nothing is ever unpacked to a disk, so a member's path can do no harm; one that points outside is
+refused all the same, since no honest archive holds it. What a bomb could fill is bounded: each
+member by `ingest.max_bytes`, all of them by `ingest.max_unpacked_bytes`, their number by
+`ingest.max_members`. Archives in archives are not opened.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import IO, Any, NamedTuple
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.sniff import SNIFF_BYTES, sniff
+from pipeline.data.refusal import Refused
+
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError,
+    KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
+)  # fmt: skip
+_IGNORED = (".ds_store", "thumbs.db", "desktop.ini", "dicomdir")
+_UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
+    "gzip": gzip.open,
+    "bzip2": bz2.open,
+    "xz": lzma.open,
+}
+
+
+class _Unread(NamedTuple):
+    """A member before it is unfolded.
+
+    Attributes:
+        path: inside the archive.
+        size: that the archive tells, bytes, to which reading it is bounded; 0 where something else
+            bounds it, or nothing is read.
+        read: gives its bytes or says why not; to be called before the next member is asked for.
+    """
+
+    path: str
+    size: int
+    read: Callable[[], bytes | Refused]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive.
+
+    Attributes:
+        path: inside the archive, or "" of a file that is only compressed.
+        content: its bytes, or why it is not taken.
+    """
+
+    path: str
+    content: bytes | Refused
+
+
+def members(
+    stream: IO[bytes], kind: str, config: IngestConfig, first: int = 0, of: int = 1
+) -> Iterator[tuple[int, Member]]:
+    """The files of an archive in its own order, numbered; folders and system files are passed over.
+
+    Args:
+        stream: of the whole file, at its start.
+        kind: ZIP, tar, gzip, bzip2 or xz.
+        config: the limits.
+        first: number of the first member to hand out.
+        of: hand out every `of`-th from there. The limits hold for all members together.
+
+    Raises:
+        Refused: the archive is damaged, encrypted or larger than allowed. It may come after some
+            members, which then do not count either.
+    """
+    try:
+        if kind == "ZIP":
+            found = _zip(stream, config)
+        elif kind == "tar":
+            found = _tar(stream, config)
+        else:
+            found = _unfolded(stream, kind, config)
+        limit = _Limit(config)
+        for number, member in enumerate(found):
+            fits = limit.allows(member.size)
+            if number % of == first:
+                yield number, Member(member.path, member.read() if fits else _too_large(config))
+    except Refused:
+        raise
+    except _BROKEN as error:
+        raise Refused(
+            "corrupt", f"the archive cannot be read to its end ({type(error).__name__})"
+        ) from error
+
+
+def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
+    with zipfile.ZipFile(stream) as archive:
+        infos = archive.infolist()
+        _check_count(len(infos), config)
+        for info in infos:
+            if info.is_dir() or _is_ignored(info.filename):
+                continue
+            if info.flag_bits & 1:
+                raise Refused("encrypted", "the archive asks for a password; unpack it yourself")
+            if stat.S_ISLNK(info.external_attr >> 16):
+                yield _Unread(info.filename, 0, _link)
+            else:
+                read = partial(_of_zip, archive, info, config)
+                yield _Unread(info.filename, info.file_size, read)
+
+
+def _of_zip(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, config: IngestConfig
+) -> bytes | Refused:
+    with archive.open(info) as member:
+        return _bounded(member, info.filename, config)
+
+
+def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
+    count = 0
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as archive:
+        for info in archive:
+            _check_count(count := count + 1, config)
+            # It remembers every member otherwise.
+            archive.members = []  # type: ignore[attr-defined]
+            if info.isdir() or _is_ignored(info.name):
+                continue
+            if info.issym() or info.islnk():
+                yield _Unread(info.name, 0, _link)
+            elif not info.isreg():
+                yield _Unread(info.name, 0, _special)
+            else:
+                yield _Unread(info.name, info.size, partial(_of_tar, archive, info, config))
+
+
+def _of_tar(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, config: IngestConfig
+) -> bytes | Refused:
+    member = archive.extractfile(info)
+    assert member is not None  # noqa: S101 - it is a regular file
+    return _bounded(member, info.name, config)
+
+
+def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
+    """A compressed tar, or one compressed file such as volume.nii.gz."""
+    inner: Any = _UNFOLDED[kind](stream)
+    limited = io.BufferedReader(_Limited(inner, config.max_unpacked_bytes), 1 << 16)
+    found = sniff(limited.peek(SNIFF_BYTES)[:SNIFF_BYTES])
+    if found == "tar":
+        yield from _tar(limited, config)
+    else:
+        yield _Unread("", 0, partial(_bounded, limited, "", config))  # only its end tells its size
+
+
+def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refused:
+    """A member's bytes, if its path is honest and it is not too large."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    if path[:1] in ("/", "\\") or ".." in parts or path[1:2] == ":":
+        return Refused(
+            "unsafe-path", "its path leaves the archive; no honest archive holds such a file"
+        )
+    content = member.read(config.max_bytes + 1)
+    if len(content) > config.max_bytes:
+        return _too_large(config)
+    return content
+
+
+def _too_large(config: IngestConfig) -> Refused:
+    return Refused(
+        "too-large", f"over {config.max_bytes} bytes; allowed are as many (ingest.max_bytes)"
+    )
+
+
+class _Limit:
+    """Counts the bytes of members that may be unfolded; one that may not be is never opened."""
+
+    def __init__(self, config: IngestConfig) -> None:
+        self._config, self._left = config, config.max_unpacked_bytes
+
+    def allows(self, size: int) -> bool:
+        """Whether a member of this size may be unfolded.
+
+        Raises:
+            Refused: with it all of them together are too many bytes; or the size is nonsense.
+        """
+        if size < 0:
+            raise Refused("corrupt", "the archive says of a member that it has fewer than 0 bytes")
+        if size > self._config.max_bytes:
+            return False
+        self._left -= size
+        if self._left < 0:
+            raise _bomb(self._config.max_unpacked_bytes)
+        return True
+
+
+class _Limited(io.RawIOBase):
+    """A stream that refuses to give more bytes than allowed, at once or in all."""
+
+    def __init__(self, inner: IO[bytes], most: int) -> None:
+        self._inner, self._left, self._most = inner, most, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._inner.read(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise _bomb(self._most)
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _bomb(most: int) -> Refused:
+    detail = (
+        f"the archive unfolds to over {most} bytes; allowed are as many (ingest.max_unpacked_bytes)"
+    )
+    return Refused("archive-bomb", detail)
+
+
+def _check_count(count: int, config: IngestConfig) -> None:
+    if count > config.max_members:
+        raise Refused(
+            "too-many-members",
+            f"the archive holds over {config.max_members} files; allowed are as many "
+            "(ingest.max_members): divide it",
+        )
+
+
+def _is_ignored(path: str) -> bool:
+    name = PurePosixPath(path).name.lower()
+    return name.startswith(".") or name in _IGNORED or path.startswith("__MACOSX/")
+
+
+def _link() -> Refused:
+    return Refused("symlink", "a link; links are never followed: put the file itself there")
+
+
+def _special() -> Refused:
+    return Refused("special-file", "a pipe, socket or device; allowed are regular files")

@@ -1,0 +1,338 @@
+"""DICOM (PS3.3, PS3.5) by pydicom: CT, CR, DX, MR and ultrasound, one frame or many.
+
+Only the attributes of `_READ` are parsed at all: what is not on that list never comes into memory
+as a value, whatever an export hid in private tags or nested sequences. Of those, the patient's
+identifier and the series are turned into pseudonyms by the caller, and the technical ones may be
+kept.
+
+Grey levels: by default CT is shown through one window in Hounsfield units, so that all hospitals
+look alike; other modalities through the window or table that the file brings, else between two
+percentiles. MONOCHROME1 is turned, so that 0 is black. Straight views are hung as radiologists hang
+them (`geometry`).
+"""
+
+import io
+import logging
+import warnings
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.pixels import pixel_array
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.tag import Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.decoded import Decoded
+from pipeline.data.formats.geometry import hang, view_of
+from pipeline.data.formats.window import Window
+from pipeline.data.refusal import Refused
+
+# Its messages quote what they stumble on, which may be a name.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+warnings.filterwarnings("ignore", module="pydicom")
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+_PALETTE = tuple(
+    f"{segmented}{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+)
+_OF_A_FILE = (
+    "Modality", "PhotometricInterpretation", "BitsStored", "BitsAllocated", "PixelRepresentation",
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "VOILUTSequence",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelSpacing", "ImagerPixelSpacing",
+    "ImageOrientationPatient", "PixelPaddingValue", "PixelPaddingRangeLimit", "PatientID",
+    "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", *_PALETTE,
+)  # fmt: skip
+_OF_A_FRAME = (
+    "PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence",
+    "PlaneOrientationSequence",
+)  # fmt: skip
+_READ = tuple(
+    Tag(keyword)
+    for keyword in (
+        *_OF_A_FILE,
+        *("SOPClassUID", "ImageType", "BurnedInAnnotation", "SyntheticData"),
+        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration", "HighBit"),
+        *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+        *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+        *("PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+    )
+)
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_META = b"\x02\x00\x00\x00UL\x04\x00"
+
+
+def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """Each frame of a DICOM file, or why that frame is not taken; see `formats.decode`."""
+    dataset = _read(data, config)
+    _check(dataset, config)
+    shared = _first(dataset, "SharedFunctionalGroupsSequence")
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    try:
+        for number in range(max(1, _integer(dataset, "NumberOfFrames"))):
+            pixels = pixel_array(dataset, index=number)
+            own = per_frame[number] if number < len(per_frame) else Dataset()
+            yield _frame(pixels, _facts(dataset, shared, own), config)
+    except Refused:
+        raise
+    except Exception as error:  # decoders of eleven compressions raise whatever they stumble on
+        raise _undecodable(error) from error
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _read(data: bytes, config: IngestConfig) -> Dataset:
+    _check_deflated(data, config.max_bytes)
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=list(_READ))
+        if "TransferSyntaxUID" not in dataset.file_meta:  # old files, named by how they were read
+            implicit, little = dataset.original_encoding
+            dataset.file_meta.TransferSyntaxUID = UID(
+                "1.2.840.10008.1.2" + ("" if implicit else ".1" if little else ".2")
+            )
+        for _ in dataset:  # values are parsed when they are asked for
+            pass
+    except Exception as error:  # a damaged header makes it raise whatever it stumbles on
+        raise Refused(
+            "corrupt", f"the content begins as DICOM and cannot be read ({type(error).__name__})"
+        ) from error
+    return dataset
+
+
+def _check_deflated(data: bytes, most: int) -> None:
+    """pydicom inflates a deflated file whole, however large it becomes."""
+    if str(DeflatedExplicitVRLittleEndian).encode() not in data[:2048] or data[132:140] != _META:
+        return
+    begin = 144 + int.from_bytes(data[140:144], "little")
+    try:
+        size = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[begin:], most + 1))
+    except zlib.error:
+        return  # told by the reader
+    if size > most:
+        raise Refused("too-large", f"the content inflates to over {most} bytes; allowed are {most}")
+
+
+def _check(dataset: Dataset, config: IngestConfig) -> None:
+    """Refuse what is no image to learn from, before a pixel is decoded."""
+    kind = UID(str(dataset.get("SOPClassUID", ""))).name or "object of no stated kind"
+    if "PixelData" not in dataset:
+        if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+            raise Refused("unsupported-depth", "pixels are floating-point numbers")
+        kind = kind if not kind[:1].isdigit() else "object of an unknown kind"
+        raise Refused("no-pixels", f"a DICOM file without an image ({kind})")
+    if _word(dataset, "SyntheticData") == "YES":
+        raise Refused(
+            "synthetic", "the file says SyntheticData YES; a generator must not learn from those"
+        )
+    if _word(dataset, "BurnedInAnnotation") == "YES":
+        raise Refused(
+            "burnt-in", "the file says BurnedInAnnotation YES: its pixels may show who the patient "
+            "is. Export it without annotations, or mask them"
+        )  # fmt: skip
+    modality = _word(dataset, "Modality")
+    if modality not in config.modalities:
+        came = modality if modality.isalnum() and len(modality) <= 8 else "not stated"
+        raise Refused(
+            "wrong-modality",
+            f"the modality is {came}; allowed are {', '.join(config.modalities)} "
+            "(ingest.modalities)",
+        )
+    if "LOCALIZER" in {str(word).upper() for word in _many(dataset.get("ImageType"))}:
+        raise Refused("localizer", "a survey image by which the scan was planned, not of the scan")
+    rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
+    if rows <= 0 or columns <= 0:
+        raise Refused("corrupt", f"the image has {columns}x{rows} pixels")
+    if rows * columns > config.max_pixels:
+        raise Refused(
+            "too-many-pixels",
+            f"the image has {columns}x{rows} pixels; allowed are {config.max_pixels} in all",
+        )
+
+
+def _facts(dataset: Dataset, shared: Dataset, own: Dataset) -> Dataset:
+    """What holds for one frame: its own functional groups, those of all frames, the file's."""
+    facts = Dataset()
+    for keyword in _OF_A_FILE:
+        if keyword in dataset:
+            facts[keyword] = dataset[keyword]
+    for groups in (shared, own):
+        for name in _OF_A_FRAME:
+            facts.update(_first(groups, name))
+    return facts
+
+
+# -- one frame -------------------------------------------------------------------------------------
+
+
+def _frame(pixels: NDArray[Any], facts: Dataset, config: IngestConfig) -> Decoded | Refused:
+    try:
+        grey, window = _grey(pixels, facts, config)
+    except Refused as refused:
+        return refused
+    orientation = _numbers(facts.get("ImageOrientationPatient"))
+    spacing = _spacing(facts)
+    view = "unknown"
+    if len(orientation) == 6:
+        view = view_of(orientation[:3], orientation[3:])
+        grey, swapped = hang(grey, orientation[:3], orientation[3:])
+        spacing = (spacing[1], spacing[0]) if spacing and swapped else spacing
+    return Decoded(
+        grey,
+        modality=_word(facts, "Modality"),
+        view=view,
+        spacing=spacing,
+        window=window,
+        patient=str(facts.get("PatientID") or ""),
+        issuer=str(facts.get("IssuerOfPatientID") or ""),
+        series=str(facts.get("StudyInstanceUID") or facts.get("SeriesInstanceUID") or ""),
+    )
+
+
+def _grey(
+    pixels: NDArray[Any], facts: Dataset, config: IngestConfig
+) -> tuple[NDArray[np.uint8], str]:
+    """Grey levels uint8 [H, W], 0 black, and the window in words."""
+    photometric = _word(facts, "PhotometricInterpretation")
+    if photometric == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, facts)
+        if pixels.dtype.itemsize == 2:
+            pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 3:
+        if pixels.dtype != np.uint8:
+            raise Refused(
+                "unsupported-depth",
+                "colour of more than 8 bits a channel; allowed are 8-bit colour and grey",
+            )
+        return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L")), ""
+    if photometric not in _GREY:
+        raise Refused("corrupt", "the pixels are grey, and the header calls them colour")
+    stored = _own_bits(pixels, facts)
+    values = apply_modality_lut(stored, facts)
+    grey, words = _windowed(values, stored, facts, config)
+    return (255 - grey if photometric == "MONOCHROME1" else grey), words
+
+
+def _own_bits(pixels: NDArray[Any], facts: Dataset) -> NDArray[Any]:
+    """The pixels without what old files hide in unused high bits: overlays, burnt in or not."""
+    unused = 8 * pixels.dtype.itemsize - _integer(facts, "BitsStored")
+    if unused <= 0 or pixels.dtype.kind not in "ui":
+        return pixels
+    return (pixels << unused) >> unused
+
+
+def _windowed(
+    values: NDArray[Any], stored: NDArray[Any], facts: Dataset, config: IngestConfig
+) -> tuple[NDArray[np.uint8], str]:
+    modality = _word(facts, "Modality")
+    shown = config.windows.get(modality, "file")
+    hounsfield = "RescaleSlope" in facts and _word(facts, "RescaleType") in ("", "HU")
+    if isinstance(shown, tuple) and (hounsfield or modality != "CT"):
+        window = Window.preset(shown, "HU" if modality == "CT" else "")
+        return window.apply(values), window.words
+    if shown != "percentiles" and (of_file := _by_file(values, stored, facts)):
+        return of_file
+    window = Window.of(_unpadded(values, stored, facts))
+    return window.apply(values), window.words
+
+
+def _by_file(
+    values: NDArray[Any], stored: NDArray[Any], facts: Dataset
+) -> tuple[NDArray[np.uint8], str] | None:
+    """As the file says that it is shown; None where it says nothing."""
+    if table := _first(facts, "VOILUTSequence"):
+        return _by_table(values, table), "the file's table"
+    centre, width = (_numbers(facts.get(key)) for key in ("WindowCenter", "WindowWidth"))
+    if centre and width and width[0] > 1:
+        if _word(facts, "VOILUTFunction") == "SIGMOID":  # PS3.3 C.11.2.1.3.1
+            steps = -4 * (values.astype(np.float64) - centre[0]) / width[0]
+            return Window(0, 1).apply(1 / (1 + np.exp(np.clip(steps, -60, 60)))), "the file's curve"
+        window = Window.preset((centre[0] - 0.5, width[0] - 1), "")  # PS3.3 C.11.2.1.2.1
+        return window.apply(values), window.words
+    if _integer(facts, "BitsStored") == 8 and values is stored and values.dtype == np.uint8:
+        return values, ""
+    return None
+
+
+def _by_table(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:
+    """Grey levels by a lookup table (PS3.3 C.11.2.1.1).
+
+    pydicom's own `apply_voi` takes indices modulo 256 where the entries have 8 bits.
+    """
+    entries, first, bits = (int(number) for number in table.LUTDescriptor)
+    data = table.LUTData
+    if isinstance(data, bytes):
+        data = np.frombuffer(data, "u1" if len(data) == (entries or 65536) else "<u2")
+    if first > 32767 and values.min() < 0:  # a signed number that was read as unsigned
+        first -= 65536
+    lut = np.asarray(data)
+    index = np.clip(np.round(values).astype(np.int64) - first, 0, len(lut) - 1)
+    return Window(0, 2**bits - 1).apply(lut[index])
+
+
+def _unpadded(values: NDArray[Any], stored: NDArray[Any], facts: Dataset) -> NDArray[Any]:
+    """The values that were measured; padding around a round field is far below them."""
+    padding = _numbers(facts.get("PixelPaddingValue"))
+    if not padding:
+        return values
+    limit = _numbers(facts.get("PixelPaddingRangeLimit")) or padding
+    low, high = sorted((padding[0], limit[0]))
+    measured = values[(stored < low) | (stored > high)]
+    return measured if measured.size else values
+
+
+# -- values that may be anything -------------------------------------------------------------------
+
+
+def _word(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip().upper()
+
+
+def _integer(dataset: Dataset, keyword: str) -> int:
+    numbers = _numbers(dataset.get(keyword))
+    return int(numbers[0]) if numbers else 0
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    try:
+        found = tuple(float(one) for one in _many(value))
+    except (TypeError, ValueError):
+        return ()
+    return found if all(np.isfinite(one) for one in found) else ()
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    if value is None or value == "":
+        return ()
+    return tuple(value) if isinstance(value, (MultiValue, list, tuple)) else (value,)
+
+
+def _first(dataset: Dataset, keyword: str) -> Dataset:
+    sequence = dataset.get(keyword)
+    return sequence[0] if sequence else Dataset()
+
+
+def _spacing(facts: Dataset) -> tuple[float, float] | None:
+    found = _numbers(facts.get("PixelSpacing") or facts.get("ImagerPixelSpacing"))
+    return (found[0], found[1]) if len(found) == 2 and min(found) > 0 else None
+
+
+def _undecodable(error: Exception) -> Refused:
+    words = str(error).lower()
+    if "less than expected" in words or "truncated" in words or "end of" in words:
+        return Refused("truncated", "the file ends before its image does; copy it again, whole")
+    if isinstance(error, (NotImplementedError, RuntimeError)) and "plugin" in words:
+        return Refused("unsupported-format", "the image is compressed in a way that nothing here "
+                       "decodes; export it as JPEG 2000 or uncompressed")  # fmt: skip
+    return Refused(
+        "corrupt", f"the file is DICOM and its image cannot be decoded ({type(error).__name__})"
+    )

@@ -1,0 +1,142 @@
+"""NIfTI volumes (.nii, and .nii.gz after inflating) by nibabel: slices of one axis.
+
+The header's free text (description, auxiliary file, database name) is never read: some converters
+write the patient into it. A volume is one scan of one person, so its slices share a group.
+
+NIfTI does not say what was measured. A volume that reaches from air (-500 and less) upwards is
+taken for CT in Hounsfield units and gets CT's window; any other is shown between two percentiles of
+the whole volume.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from nibabel import Nifti1Image, Nifti2Image
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from numpy.typing import NDArray
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.decoded import Decoded
+from pipeline.data.formats.window import Window
+from pipeline.data.refusal import Refused
+
+_VIEWS = ("sagittal", "coronal", "axial")
+# Axes to the patient's left, back and head: as DICOM counts, so that slices lie as they are hung.
+_LPS = axcodes2ornt(("L", "P", "S"))
+_AIR = -500.0
+_STRAIGHT = 0.9
+
+
+def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """The slices of a volume along `ingest.slice_axis`; see `formats.decode`."""
+    volume, zooms, straight = _read(data, config)
+    axis = _VIEWS.index(config.slice_axis)
+    window = _window(volume, config)
+    series = hashlib.sha256(data).hexdigest()
+    for number in _chosen(volume.shape[axis], config):
+        plane = _hung(np.take(volume, number, axis), axis)
+        rows, columns = _plane_zooms(zooms, axis)
+        yield Decoded(
+            window.apply(plane),
+            modality="CT" if window.unit else "",
+            view=config.slice_axis if straight else "oblique",
+            spacing=(rows, columns) if min(rows, columns) > 0 else None,
+            window=window.words,
+            series=series,
+        )
+
+
+def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
+    """The volume [L, P, S] as float32, its voxel sizes in mm, and whether its axes are straight."""
+    kind = Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
+    try:
+        header = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
+        shape = tuple(int(size) for size in header.get_data_shape())
+    except Exception as error:
+        raise _corrupt(error) from error
+    solid = tuple(size for size in shape[3:] if size != 1)
+    if solid or len(shape) < 2:
+        raise Refused(
+            "unsupported-format",
+            f"a NIfTI of {len(shape)} axes {'x'.join(map(str, shape))}; allowed are 2 and 3",
+        )
+    shape = (*shape[:3], 1)[:3]
+    if min(shape) < 1 or shape[0] * shape[1] * shape[2] * 4 > config.max_bytes:
+        raise Refused(
+            "too-large",
+            f"the volume has {'x'.join(map(str, shape))} voxels; allowed are "
+            f"{config.max_bytes // 4} (ingest.max_bytes / 4)",
+        )
+    try:
+        image = kind.from_bytes(data)
+        volume = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+        affine = np.asarray(image.affine, dtype=np.float64)
+    except Refused:
+        raise
+    except Exception as error:
+        if "got" in str(error) and "bytes" in str(error):
+            detail = "the file ends before its volume does; copy it again, whole"
+            raise Refused("truncated", detail) from error
+        raise _corrupt(error) from error
+    return _turned(volume, affine)
+
+
+def _turned(
+    volume: NDArray[np.float32], affine: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
+    """The volume with its axes to the left, the back and the head, as `_read` returns it."""
+    zooms = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    try:
+        turn = ornt_transform(io_orientation(affine), _LPS)
+        known = np.isfinite(zooms).all() and zooms.min() > 0
+    except ValueError:  # two axes of the volume lie along one of space
+        known = False
+    if not known:
+        raise Refused("corrupt", "the header's affine tells no directions in space")
+    for axis, flip in enumerate(turn[:, 1]):
+        if flip < 0:
+            volume = np.flip(volume, axis)
+    order = np.argsort(turn[:, 0])
+    straight = np.abs(affine[:3, :3] / zooms).max(axis=0).min() >= _STRAIGHT
+    turned = tuple(float(zoom) for zoom in zooms[order])
+    return np.transpose(volume, order), turned, bool(straight)
+
+
+def _hung(plane: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """A plane of the two axes that are left, as rows and columns of an image.
+
+    Of L and P (axial): rows to the back, columns to the left. Of L or P and S: rows to the feet.
+    """
+    return plane.T if axis == 2 else plane.T[::-1]
+
+
+def _plane_zooms(zooms: tuple[float, ...], axis: int) -> tuple[float, float]:
+    across, along = (zoom for number, zoom in enumerate(zooms) if number != axis)
+    return along, across
+
+
+def _window(volume: NDArray[np.float32], config: IngestConfig) -> Window:
+    finite = volume[np.isfinite(volume)]
+    if not finite.size:
+        raise Refused("corrupt", "no voxel is a number")
+    if finite.min() > _AIR:
+        return Window.of(finite)
+    shown = config.windows.get("CT")
+    if isinstance(shown, tuple):
+        return Window.preset(shown, "HU")
+    return replace(Window.of(finite), unit="HU")
+
+
+def _chosen(count: int, config: IngestConfig) -> range:
+    first = int(count * config.slice_from)
+    last = max(first + 1, round(count * config.slice_to))
+    return range(first, min(last, count), config.slice_step)
+
+
+def _corrupt(error: Exception) -> Refused:
+    return Refused(
+        "corrupt", f"the content begins as NIfTI and cannot be read ({type(error).__name__})"
+    )

@@ -1,0 +1,186 @@
+"""PNG, JPEG, TIFF and BMP by Pillow, to greyscale of 8 or 16 bits.
+
+What is decided here, once:
+- A 16-bit greyscale file stays 16 bits; 16-bit colour is refused, because Pillow would silently
+  drop the lower eight bits. 32-bit integers and floats are taken when they hold whole numbers
+  from 0 to 65535 (a common way to write 16 bits), else refused: their scale is not known.
+- Colour becomes grey by ITU-R 601 luma, which a JPEG holds as such. Transparency is laid over
+  black, the background of CT.
+- An EXIF orientation is applied: what counts is the image as a person was shown it, since a
+  mirrored kidney is a different anatomy.
+- CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
+  marker is turned back.
+- The pages of a TIFF are images of one scan, which share a group; previews and masks among them are
+  passed over. Other files of several frames are films, and refused.
+"""
+
+import hashlib
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.decoded import Decoded, Pixels
+from pipeline.data.refusal import Refused
+from pipeline.data.synthetic import is_marked
+
+# The classes are imported, which registers their readers: Pillow's lazy start is not thread-safe.
+_READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, TiffImageFile, BmpImageFile))
+_BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
+_NO_PAGE = 0b101  # bits of the subfile type: a smaller copy of another page, a mask
+_COLOUR = ("RGB", "RGBA", "LA", "CMYK")
+
+
+def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """The one image of a file, or the pages of a TIFF; see `pipeline.data.formats.decode`."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READERS) as image:
+            if isinstance(image, TiffImageFile):
+                yield from _pages(image, data, config)
+            else:
+                yield _decode(image, data, config.max_pixels)
+    except Refused:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_many("more pixels than the reader opens", config.max_pixels) from error
+    except EOFError as error:
+        raise _truncated() from error
+    # A damaged file makes Pillow's parsers raise whatever they stumble on (OSError, SyntaxError,
+    # struct.error, KeyError, ...), and one such file must not stop the thousands beside it.
+    except Exception as error:
+        if "truncated" in str(error).lower():
+            raise _truncated() from error
+        detail = f"the content begins as an image and cannot be decoded ({type(error).__name__})"
+        raise Refused("corrupt", detail) from error
+
+
+def is_animated_gif(data: bytes) -> bool:
+    """Whether a GIF has a second frame. A damaged one counts as still."""
+    try:
+        with GifImageFile(io.BytesIO(data)) as image:
+            return image.is_animated
+    except Exception:  # see decode
+        return False
+
+
+def _pages(image: TiffImageFile, data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
+    """Every page of a TIFF; how many and how large they are is known before one is unfolded."""
+    pages: list[int] = []
+    pixels = 0
+    for number in range(_count(data, config.max_members)):
+        image.seek(number)
+        if int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NO_PAGE and pages:
+            continue
+        pages.append(number)
+        pixels += image.width * image.height
+        if pixels > config.max_pixels:
+            many = f" in {len(pages)} pages" if len(pages) > 1 else ""
+            raise _too_many(f"{pixels} pixels{many}", config.max_pixels)
+    series = hashlib.sha256(data).hexdigest() if len(pages) > 1 else ""
+    for number in pages:
+        image.seek(number)
+        try:
+            yield replace(_take(image, data), series=series)
+        except Refused as refused:
+            if len(pages) == 1:
+                raise
+            yield refused
+
+
+def _count(data: bytes, most: int) -> int:
+    """How many directories a TIFF has, one a page: Pillow takes a cut chain for a short one."""
+    order = "<" if data[:2] == b"II" else ">"
+    at = struct.unpack_from(f"{order}I", data, 4)[0]
+    seen: set[int] = set()
+    while at and at not in seen:  # a circle ends where it began
+        seen.add(at)
+        if len(seen) > most:
+            raise Refused(
+                "too-many-members",
+                f"the file holds over {most} pages; allowed are as many (ingest.max_members): "
+                "divide it",
+            )
+        try:
+            (entries,) = struct.unpack_from(f"{order}H", data, at)
+            (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
+        except struct.error as error:
+            raise _truncated() from error
+    return len(seen)
+
+
+def _decode(image: ImageFile, data: bytes, max_pixels: int) -> Decoded:
+    if image.width * image.height > max_pixels:
+        raise _too_many(f"{image.width}x{image.height} pixels", max_pixels)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise Refused(
+            "multi-frame",
+            f"the file is a film of {frames} frames; allowed is one a file, and pages in TIFF",
+        )
+    return _take(image, data)
+
+
+def _take(image: ImageFile, data: bytes) -> Decoded:
+    if image.mode in _COLOUR and _bits_per_sample(image, data) > 8:
+        raise Refused(
+            "unsupported-depth",
+            "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit grey",
+        )
+    if isinstance(image, JpegImageFile) and image.mode == "RGB":
+        image.draft("L", None)  # luma as it is stored, in half the time of going through colour
+    image.load()  # PNG text chunks may follow the pixels
+    synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
+    return Decoded(_to_grey(image), synthetic)
+
+
+def _bits_per_sample(image: Image.Image, data: bytes) -> int:
+    if isinstance(image, PngImageFile):
+        return data[24]  # IHDR: 8 bytes signature, 8 chunk head, 8 size, then the bit depth
+    if isinstance(image, TiffImageFile):
+        return int(max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,))))
+    return 8
+
+
+def _to_grey(image: Image.Image) -> Pixels:
+    upright: Image.Image = image
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        upright = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _sixteen_bits(np.asarray(upright))
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        upright = ImageChops.invert(upright)
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
+    if upright.mode == "P":
+        upright = upright.convert("RGB")
+    return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
+
+
+def _sixteen_bits(values: np.ndarray) -> Pixels:
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 65535 and np.array_equal(values, np.round(values))):
+        raise Refused(
+            "unsupported-depth",
+            f"{values.dtype.name} values from {low:g} to {high:g}, whose scale is not known; "
+            "allowed are whole numbers from 0 to 65535",
+        )
+    return values.astype(np.uint16)
+
+
+def _too_many(came: str, max_pixels: int) -> Refused:
+    return Refused("too-many-pixels", f"the image has {came}; allowed are {max_pixels} in all")
+
+
+def _truncated() -> Refused:
+    return Refused("truncated", "the file ends before its image does; copy it again, whole")

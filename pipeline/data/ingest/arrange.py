@@ -1,0 +1,107 @@
+"""Give new images their group and split, and hold that the data set may be learned from."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.canonical import Thumbnail
+from pipeline.data.ingest.grouping import (
+    PIXELS_PREFIX,
+    Grouping,
+    Member,
+    group_images,
+)
+from pipeline.data.ingest.resolve import NewImage
+from pipeline.data.ingest.splits import SplitBook
+from pipeline.data.manifest import Row
+
+
+def require_thumbnails(rows: Iterable[Row], thumbnails: Mapping[str, Thumbnail]) -> None:
+    """Hold that every row has a thumbnail to be compared by.
+
+    Raises:
+        BadInputError: some have none.
+    """
+    if missing := sorted(row.batch for row in rows if row.id not in thumbnails):
+        raise BadInputError(
+            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which is not as it "
+            f"was written: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
+        )
+
+
+def group_new(
+    new: Mapping[str, NewImage],
+    rows: Iterable[Row],
+    thumbnails: Mapping[str, Thumbnail],
+    config: IngestConfig,
+) -> Grouping:
+    """Group new images with each other and with the manifest's rows, which all have thumbnails."""
+    rows = list(rows)
+    old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
+    fresh = [
+        Member(id_, image.label, image.image.thumbnail, image.group) for id_, image in new.items()
+    ]
+    splits = {row.group: row.split for row in rows}
+    return group_images(fresh, old, splits, config.group_correlation)
+
+
+def place_splits(
+    grouping: Grouping, new: Mapping[str, NewImage], rows: Sequence[Row], config: IngestConfig
+) -> dict[str, str]:
+    """The split of each grouped new image; components without a written group are placed.
+
+    The largest come first, so that every split gets large and small groups alike.
+    """
+    splits = {row.group: row.split for row in rows}
+    book = _book(rows, config)
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for id_, component in grouping.components.items():
+        labels[component][new[id_].label] += 1
+    for component in sorted(labels, key=lambda name: (-labels[name].total(), _hash(name))):
+        if component not in splits:
+            splits[component] = book.place(component, labels[component])
+    return {id_: splits[component] for id_, component in grouping.components.items()}
+
+
+def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
+    """Hold that no pixel group has swallowed the data and that every split has every class.
+
+    Raises:
+        BadInputError: an oversized group, or a split without a class.
+    """
+    sizes = Counter(row.group for row in rows if row.group.startswith(PIXELS_PREFIX))
+    for group, size in sizes.most_common(1):
+        if len(rows) >= config.group_share_from and size > config.max_group_share * len(rows):
+            raise BadInputError(
+                f"group {group} holds {size} of {len(rows)} images, {size / len(rows):.0%}; "
+                f"allowed are {config.max_group_share:.0%} (ingest.max_group_share): images of "
+                "different patients look alike to ingest.group_correlation = "
+                f"{config.group_correlation:g}. Raise it towards 1, or let "
+                "ingest.patient_pattern tell the patients by the file names"
+            )
+    book = _book(rows, config)
+    lacking = book.lacking({row.label for row in rows})
+    if lacking and not config.allow_missing:
+        label, split = lacking[0]
+        raise BadInputError(
+            f"class {label} has {book.groups(label)} of the 3 groups (patients, or sets of images "
+            f"that look alike) that a class needs, one each for train, val and test: {split} lacks "
+            "it. Add images of other patients, take the class's folder away, or set "
+            "ingest.allow_missing: true"
+        )
+
+
+def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
+    book = SplitBook(config.shares)
+    labels: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        labels[row.group, row.split].add(row.label)
+    for (_, split), names in labels.items():
+        book.add(names, split)
+    return book
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,163 @@
+"""Groups: images that must not be divided between splits.
+
+A group is a patient where the file name tells the patient, else the connected component of images
+of one class whose thumbnails correlate above a threshold: neighbouring slices of one scan.
+Perceptual hashes percolate on CT (nearly everything joins one component); the number of components
+by thumbnail correlation is stable around its threshold.
+
+Groups that touch form a component, which has one split. A group that is written keeps its name and
+its split, and a patient's images keep the patient's group, so that the next image of the patient
+finds it. An image that would join components of different splits is a bridge and is set aside. One
+that resembles several groups of one split is filed under the first by name: those groups are then
+not quite independent, which is said in the notes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.data.names import PATIENT_PREFIX, PIXELS_PREFIX
+
+__all__ = ["PATIENT_PREFIX", "PIXELS_PREFIX", "Grouping", "Member", "group_images"]
+
+_ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Member:
+    """One image to be grouped.
+
+    Attributes:
+        id: of the image.
+        label: class; images of two classes are never compared.
+        thumbnail: uint8 [S, S].
+        group: the group as known: of a written image its group; of a new one its patient's, or a
+            group of its scan by which it begins, or "".
+    """
+
+    id: str
+    label: str
+    thumbnail: NDArray[np.uint8]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Where new images belong.
+
+    Attributes:
+        groups: image id -> group, of every new image that is not a bridge.
+        components: image id -> the group that names its component, a written one if there is one.
+        bridges: image id -> the groups of different splits that it would have joined.
+        notes: sentences about joined groups of one split.
+    """
+
+    groups: dict[str, str]
+    components: dict[str, str]
+    bridges: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
+def group_images(
+    new: Iterable[Member], old: Iterable[Member], splits: Mapping[str, str], threshold: float
+) -> Grouping:
+    """Group new images with each other and with the written ones.
+
+    Args:
+        new: images that are not in the manifest, in any order.
+        old: images that are, with their groups.
+        splits: split of every written group.
+        threshold: correlation of thumbnails above which two images are of one group. Two images
+            of known patients are not compared: their patients decide.
+    """
+    fresh, written = _by_class(new), _by_class(old)
+    forest = _Forest(splits)
+    placed: dict[str, str] = {}
+    bridges: dict[str, tuple[str, ...]] = {}
+    for label in sorted(fresh):
+        members = fresh[label]
+        everyone = written.get(label, []) + members
+        placed |= {member.id: member.group for member in written.get(label, [])}
+        for member, others in _resembling(members, everyone, threshold):
+            own = member.group or PIXELS_PREFIX + member.id[:12]
+            touched = {placed[other.id] for other in others if other.id in placed} | {own}
+            if crossed := forest.join(touched):
+                bridges[member.id] = crossed
+            else:
+                placed[member.id] = own
+    kept = [m for label in sorted(fresh) for m in fresh[label] if m.id in placed]
+    components = {member.id: forest.find(placed[member.id]) for member in kept}
+    groups = {
+        member.id: member.group
+        if member.group.startswith(PATIENT_PREFIX)
+        else components[member.id]
+        for member in kept
+    }
+    return Grouping(groups, components, bridges, tuple(forest.notes))
+
+
+def _by_class(members: Iterable[Member]) -> dict[str, list[Member]]:
+    classes: dict[str, list[Member]] = {}
+    for member in sorted(members, key=lambda member: member.id):
+        classes.setdefault(member.label, []).append(member)
+    return classes
+
+
+def _resembling(
+    members: Sequence[Member], everyone: Sequence[Member], threshold: float
+) -> Iterator[tuple[Member, list[Member]]]:
+    """Each new member of a class with those of `everyone` that it resembles, itself excepted."""
+    if all(member.group.startswith(PATIENT_PREFIX) for member in everyone):
+        yield from ((member, []) for member in members)
+        return
+    vectors = normalise(np.stack([member.thumbnail for member in everyone]))
+    first = len(everyone) - len(members)
+    for start in range(first, len(everyone), _ROWS_AT_ONCE):
+        block = vectors[start : start + _ROWS_AT_ONCE]
+        for row, alike in enumerate(block @ vectors.T > threshold, start):
+            member = everyone[row]
+            others = [everyone[i] for i in np.flatnonzero(alike).tolist() if i != row]
+            if member.group.startswith(PATIENT_PREFIX):
+                others = [o for o in others if not o.group.startswith(PATIENT_PREFIX)]
+            yield member, others
+
+
+def normalise(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Thumbnails [N, S, S] as unit vectors [N, S*S] of mean 0: their products are correlations."""
+    vectors = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), dtype=np.float32)
+
+
+class _Forest:
+    """Union-find over group names, which refuses to join groups of different splits."""
+
+    def __init__(self, splits: Mapping[str, str]) -> None:
+        self._splits = splits
+        self._parents: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def find(self, name: str) -> str:
+        """The name that `name` goes by now."""
+        while (parent := self._parents.get(name, name)) != name:
+            self._parents[name] = self._parents.get(parent, parent)
+            name = parent
+        return name
+
+    def join(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Make one group of several; or join nothing and return those of different splits."""
+        roots = sorted({self.find(name) for name in names}, key=self._precedence)
+        written = [root for root in roots if root in self._splits]
+        if len({self._splits[root] for root in written}) > 1:
+            return tuple(written)
+        if len(written) > 1:
+            joined = ", ".join(written[1:])
+            self.notes.append(f"images resemble several groups: {joined} go on as {written[0]}")
+        self._parents |= dict.fromkeys(roots, roots[0])
+        return ()
+
+    def _precedence(self, name: str) -> tuple[bool, bool, str]:
+        return name not in self._splits, not name.startswith(PATIENT_PREFIX), name

@@ -1,0 +1,236 @@
+"""From what was seen in each file to what becomes of it: new, known, duplicate or quarantined."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from pipeline.data.decisions import Corrections, Rejected, Withdrawn
+from pipeline.data.landing.index import Entry
+from pipeline.data.landing.zone import Found
+from pipeline.data.manifest import Row
+from pipeline.data.names import Pseudonyms
+from pipeline.data.reading.looks import Image, Look
+from pipeline.data.refusal import BESIDE_OTHERS, RELATIVE, Refused
+
+_NOBODY, _NONE, _NOTHING = Withdrawn(), Corrections({}), Rejected()
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image that the manifest does not have, of the first file that holds it.
+
+    Attributes:
+        image: as decoded.
+        label: its class.
+        group: of its patient, or of its scan, as far as they are told; or "".
+        source_sha256: of the file, or of the archive's member.
+    """
+
+    image: Image
+    label: str
+    group: str
+    source_sha256: str
+
+
+def reusable(
+    entries: Iterable[Entry],
+    files: Iterable[Found],
+    known: Mapping[str, Row],
+    rules: str,
+    names: Pseudonyms,
+    released: Collection[str] = (),
+    rejected: Rejected = _NOTHING,
+) -> dict[str, list[Entry]]:
+    """By path, the entries of files about which all of them still hold: those need no opening.
+
+    Args:
+        entries: of the index.
+        files: as listed now.
+        known: manifest rows by image id.
+        rules: hash of the configuration.
+        names: pseudonyms of the entries.
+        released: ids of images that a person let in.
+        rejected: what a person keeps out, whatever the configuration says.
+    """
+    by_file: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_file[entry.file].append(entry)
+    kept = {}
+    for found in files:
+        remembered = by_file.get(names.file(found.path))
+        if remembered and all(
+            _holds(entry, found, known, rules, released, rejected) for entry in remembered
+        ):
+            kept[found.path] = remembered
+    return kept
+
+
+def _holds(
+    entry: Entry,
+    found: Found,
+    known: Mapping[str, Row],
+    rules: str,
+    released: Collection[str],
+    rejected: Rejected,
+) -> bool:
+    if (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+        return False
+    if entry.outcome == "quarantined" and rejected.holds(entry.image_id, entry.source_sha256):
+        return True
+    if entry.outcome == "quarantined":
+        open_again = entry.reason in RELATIVE or entry.image_id in released
+        open_again = open_again or entry.image_id in known
+        return entry.rules == rules and not open_again
+    return entry.image_id in known and found.label in ("", entry.label)
+
+
+def resolve(
+    looks: Sequence[Look],
+    remembered: Collection[Entry],
+    known: Mapping[str, Row],
+    rules: str,
+    names: Pseudonyms,
+    *,
+    withdrawn: Withdrawn = _NOBODY,
+    corrections: Corrections = _NONE,
+    add_classes: Collection[str] = (),
+    rejected: Rejected = _NOTHING,
+) -> tuple[list[Entry], dict[str, NewImage]]:
+    """Decide on everything looked at, in order of path and item.
+
+    Two files with the same pixels are one image: the first is ingested, others are duplicates. In
+    folders of two classes they are a conflict, since one label must be wrong, and an image that is
+    known already keeps its row. A known image counts as ingested by a file with the bytes that
+    its row records, so that a lost index is built again with the same counts.
+
+    Args:
+        looks: of new or changed files, sorted by path.
+        remembered: entries of the unchanged files.
+        known: manifest rows by image id.
+        rules: hash of the configuration.
+        names: pseudonyms for the entries.
+        withdrawn: images and patients that never come back.
+        corrections: an image in the folder of a class that it was corrected from counts as in its
+            class of today.
+        add_classes: that the project may have beside those that it has.
+        rejected: what a person keeps out.
+
+    Returns:
+        An entry for each look, without its batch, and the new images by id.
+    """
+    describe = partial(_entry, names=names, rules=rules)
+    classes = {row.label for row in known.values()}
+    allowed = classes | set(add_classes) if classes else classes
+    looks = [_in_class(_corrected(look, known, corrections), allowed) for look in looks]
+    labels = _labels(looks)
+    for entry in remembered:  # set aside as odd in its class: a conflict with another all the same
+        if entry.reason in BESIDE_OTHERS:
+            labels[entry.image_id].add(entry.label)
+    claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
+    new: dict[str, NewImage] = {}
+    entries = []
+    for look in looks:
+        image, entry = look.result, describe(look)
+        if _is_withdrawn(look, withdrawn):
+            entries.append(quarantined(replace(entry, image_id=""), no_consent()))
+            continue
+        if isinstance(image, Refused):
+            entries.append(quarantined(entry, image))
+            continue
+        row = known.get(image.id)
+        if row is None and rejected.holds(image.id, look.source_sha256):
+            detail = "a person looked at it and keeps it out"
+            entries.append(quarantined(entry, Refused("rejected", detail)))
+            continue
+        under = {row.label, look.label} if row else labels[image.id]
+        if len(under) > 1:
+            entries.append(quarantined(entry, _conflict(under, row)))
+        elif image.id in claimed or (row and row.source_sha256 != look.source_sha256):
+            entries.append(replace(entry, outcome="duplicate"))
+        else:
+            claimed.add(image.id)
+            entries.append(entry)
+            if row is None and isinstance(image, Image):
+                new[image.id] = NewImage(image, look.label, look.group, look.source_sha256)
+    return entries, new
+
+
+def no_consent() -> Refused:
+    """Why an image does not come back whose consent was withdrawn."""
+    detail = "consent was withdrawn: the image never comes back; take the file away"
+    return Refused("withdrawn", detail)
+
+
+def quarantined(entry: Entry, refused: Refused) -> Entry:
+    """The same entry, refused."""
+    return replace(entry, outcome="quarantined", reason=refused.reason, detail=refused.detail)
+
+
+def _is_withdrawn(look: Look, withdrawn: Withdrawn) -> bool:
+    if look.group in withdrawn.groups:
+        return True
+    if isinstance(look.result, Refused):
+        return False
+    # Of a file of several images one may be withdrawn: the file's hash tells nothing of the others.
+    by_source = not look.item and look.source_sha256 in withdrawn.sources
+    return by_source or look.result.id in withdrawn.images
+
+
+def _entry(look: Look, names: Pseudonyms, rules: str) -> Entry:
+    found = look.found
+    extension = PurePosixPath(found.path).suffix.lower()
+    return Entry(
+        file=names.file(found.path),
+        item=look.item,
+        size=found.size,
+        mtime_ns=found.mtime_ns,
+        outcome="ingested",
+        label=found.label or look.label,
+        extension=extension if _EXTENSION.fullmatch(extension) else "",
+        source_sha256=look.source_sha256,
+        image_id=look.result.image_id if isinstance(look.result, Refused) else look.result.id,
+        rules=rules,
+    )
+
+
+def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -> Look:
+    """The look, in its image's class of today when its folder is one that a person corrected."""
+    if isinstance(look.result, Refused) or (row := known.get(look.result.id)) is None:
+        return look
+    if look.label not in corrections.earlier.get(row.id, ()):
+        return look
+    return replace(look, label=row.label)
+
+
+def _in_class(look: Look, allowed: Collection[str]) -> Look:
+    """The look, refused when its folder is none of the project's classes; at first any may be."""
+    if isinstance(look.result, Refused) or not allowed or look.label in allowed:
+        return look
+    detail = (
+        f"the folder is none of this project's classes: {', '.join(sorted(allowed))}. If it is "
+        "meant as a new one, name it in params.yaml's `ingest.add_classes: [...]`; "
+        "classes of another kind want a project of their own (MEDLOOM_STATE)"
+    )
+    return replace(look, result=Refused("unknown-class", detail))
+
+
+def _labels(looks: Iterable[Look]) -> dict[str, set[str]]:
+    """Image id -> every class it was found under."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for look in looks:
+        if not isinstance(look.result, Refused):
+            labels[look.result.id].add(look.label)
+    return labels
+
+
+def _conflict(labels: Collection[str], row: Row | None) -> Refused:
+    known = f" (it is known as {row.label}, which stays)" if row else ""
+    return Refused(
+        "conflict",
+        f"the same pixels lie under {' and '.join(sorted(labels))}{known}; one label must be "
+        "wrong: leave the file in one class folder only",
+    )

@@ -1,0 +1,299 @@
+"""Ingest: from the landing zone to a new batch of a data revision.
+
+`ingest` changes the workspace and nothing else. Its caller adds the batch to DVC, commits, pushes,
+and then lets the index record the report's entries: a kill in between loses nothing, as the next
+ingest finds the images in the manifest.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import ChecksConfig, IngestConfig
+from pipeline.data.decisions import read_decisions, read_rejected, read_released
+from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
+from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
+from pipeline.data.ingest.grouping import Grouping
+from pipeline.data.ingest.oddities import Oddity, oddities
+from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
+from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
+from pipeline.data.landing.index import Entry, LocalIndex
+from pipeline.data.landing.lists import apply_lists
+from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.zone import Found, scan
+from pipeline.data.manifest import RAW_FOLDER, Row, read_manifest, warnings_text, write_batch
+from pipeline.data.names import Pseudonyms, check_key, write_key_id
+from pipeline.data.processed import SPLITS
+from pipeline.data.reading.examine import Examiner
+from pipeline.data.reading.readers import Progress, examine_all
+from pipeline.data.refusal import Refused
+from pipeline.phantoms import PHANTOM_FILE
+
+Table = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest found and did.
+
+    Attributes:
+        batch: name of the new batch, or None when no image is new.
+        files: in the landing zone.
+        seen: images in those files, and files that are none = ingested + duplicate + quarantined.
+        new: images of the new batch.
+        ingested, duplicate, quarantined: of what was seen, by outcome.
+        ignored: hidden, system, list and sidecar files, not counted in files.
+        read: files that were opened; the others have not changed since an earlier ingest.
+        reasons: what is quarantined, by reason.
+        images, groups: of the whole manifest after this ingest, by class and split.
+        notes: sentences a person should read.
+        entries: what became of each file, for `LocalIndex.record`.
+    """
+
+    batch: str | None
+    files: int
+    seen: int
+    new: int
+    ingested: int
+    duplicate: int
+    quarantined: int
+    ignored: int
+    read: int
+    reasons: dict[str, int]
+    images: Table
+    groups: Table
+    notes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+def ingest(
+    landing: Path,
+    workspace: Path,
+    index: LocalIndex,
+    config: IngestConfig,
+    *,
+    workers: int = 0,
+    on_progress: Progress | None = None,
+    listed: tuple[list[Found], int] | None = None,
+) -> IngestReport:
+    """Take in what is new in the landing zone, as one batch in the workspace.
+
+    Args:
+        landing: `<landing>/<class>/**/<file>`; it is read and never changed.
+        workspace: holds data/manifest and, of every earlier batch, data/raw/<batch>/thumbnails.npz;
+            also what persons decided (`pipeline.data.decisions`).
+        index: what is known of the landing zone; read here, and not written.
+        config: thresholds.
+        workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
+        on_progress: called as (done, of how many), as `examine_all` does.
+        listed: what `scan` would return, where files that lie elsewhere count as landed; of the
+            landing zone only the lists are read then.
+
+    Raises:
+        BadInputError: no landing zone, another key of the patients' pseudonyms, missing
+            thumbnails, an oversized group, or a split without a class. Nothing is written then.
+    """
+    names = index.names
+    rows = read_manifest(workspace)
+    known = {row.id: row for row in rows}
+    withdrawn, corrections = read_decisions(workspace)
+    released, rejected = read_released(workspace), read_rejected(workspace)
+    check_key(workspace, names)
+    files, ignored = listed or scan(landing)
+    files = [
+        _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
+    ]
+    remembered = reusable(index.entries(), files, known, config.rules, names, released, rejected)
+    changed = [file for file in files if file.path not in remembered]
+    kept = [entry for entries in remembered.values() for entry in entries]
+    with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
+        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released)
+        looks = examine_all(examiner, changed, workers=workers, on_progress=on_progress)
+        entries, new = resolve(
+            looks,
+            kept,
+            known,
+            config.rules,
+            names,
+            withdrawn=withdrawn,
+            corrections=corrections,
+            add_classes=config.add_classes,
+            rejected=rejected,
+        )
+        grouping = Grouping({}, {}, {}, ())
+        odd: dict[str, tuple[Oddity, ...]] = {}
+        if new:
+            thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
+            require_thumbnails(rows, thumbnails)
+            odd = oddities(new, rows, thumbnails, config.checks)
+            entries = _set_aside(entries, new, odd, config.checks, released)
+            grouping = group_new(new, rows, thumbnails, config)
+        added = _rows(new, grouping, rows, odd, config)
+        if added:
+            _check(rows + added, entries, config)
+            if not (workspace / PHANTOM_FILE).exists():
+                write_key_id(workspace, names, (row.group for row in added))
+            _store(workspace, Path(store), added, new)
+    batches = {row.id: row.batch for row in rows + added}
+    entries = [_finish(entry, grouping, batches) for entry in entries] + kept
+    entries.sort(key=lambda entry: entry.key)
+    if added:
+        classes = {row.label for row in rows + added}
+        write_quarantine(workspace, quarantine_records(entries, classes))
+    return _report(
+        entries,
+        added,
+        rows + added,
+        files=len(files),
+        ignored=ignored,
+        read=len(changed),
+        notes=grouping.notes,
+    )
+
+
+def _consented(
+    found: Found, groups: Collection[str], names: Pseudonyms, config: IngestConfig
+) -> Found:
+    """The file, refused unopened when its name or a list tells a patient who withdrew consent."""
+    if not groups:
+        return found
+    told = found.patient or patient_in_name(found.path, config)
+    return replace(found, refused=no_consent()) if names.patient(told) in groups else found
+
+
+def _set_aside(
+    entries: Sequence[Entry],
+    new: dict[str, NewImage],
+    odd: Mapping[str, Sequence[Oddity]],
+    checks: ChecksConfig,
+    released: Collection[str],
+) -> list[Entry]:
+    """The entries, odd images quarantined where a check says so; those leave `new`."""
+    refused = {}
+    for id_ in set(odd) - set(released):
+        told = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
+        if told:
+            refused[id_] = Refused(told[0].check, told[0].detail, id_)
+            del new[id_]
+    return [
+        quarantined(entry, refused[entry.image_id]) if entry.image_id in refused else entry
+        for entry in entries
+    ]
+
+
+def _sources(rows: Iterable[Row]) -> dict[str, str]:
+    """sha256 of a source file -> the id of the one image that it became."""
+    counts = Counter(row.source_sha256 for row in rows)
+    return {row.source_sha256: row.id for row in rows if counts[row.source_sha256] == 1}
+
+
+def _rows(
+    new: Mapping[str, NewImage],
+    grouping: Grouping,
+    rows: Sequence[Row],
+    odd: Mapping[str, Sequence[Oddity]],
+    config: IngestConfig,
+) -> list[Row]:
+    """Manifest rows of the new images that have a group; bridges have none."""
+    splits = place_splits(grouping, new, rows, config)
+    earlier = len({row.batch for row in rows})
+    content = hashlib.sha256("\n".join(sorted(splits)).encode()).hexdigest()
+    return [
+        Row(
+            id=id_,
+            sha256=new[id_].image.sha256,
+            source_sha256=new[id_].source_sha256,
+            batch=f"b{earlier + 1:04d}-{content[:8]}",
+            label=new[id_].label,
+            group=grouping.groups[id_],
+            split=splits[id_],
+            view=new[id_].image.view,
+            width=new[id_].image.width,
+            height=new[id_].image.height,
+            bits=new[id_].image.bits,
+            modality=new[id_].image.modality,
+            spacing=new[id_].image.spacing,
+            window=new[id_].image.window,
+            brightness=f"{new[id_].image.brightness:.3f}",
+            warnings=warnings_text((one.check, one.value) for one in odd.get(id_, ())),
+        )
+        for id_ in sorted(splits)
+    ]
+
+
+def _check(rows: Sequence[Row], entries: Iterable[Entry], config: IngestConfig) -> None:
+    """`check_groups`, and when it fails, tell also what is missing because it is quarantined."""
+    try:
+        check_groups(rows, config)
+    except BadInputError as error:
+        reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
+        if not reasons:
+            raise
+        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        files = "1 file is" if reasons.total() == 1 else f"{reasons.total()} files are"
+        raise BadInputError(f"{error}. {files} quarantined: {told}") from None
+
+
+def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str, NewImage]) -> None:
+    """Move the new images to their batch's folder; the manifest, which names them, comes last."""
+    batch = added[0].batch
+    folder = workspace / RAW_FOLDER / batch
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in added:
+        (store / f"{row.id}.png").rename(workspace / row.path)
+    write_thumbnails(folder, {row.id: new[row.id].image.thumbnail for row in added})
+    write_batch(workspace, batch, list(added))
+
+
+def _finish(entry: Entry, grouping: Grouping, batches: Mapping[str, str]) -> Entry:
+    """The entry with its batch, or quarantined when its image turned out to be a bridge."""
+    if entry.outcome == "quarantined":
+        return entry
+    if groups := grouping.bridges.get(entry.image_id):
+        detail = (
+            f"the image resembles images of {' and '.join(groups)}, which are in different splits; "
+            "either split would leak into the other"
+        )
+        return quarantined(entry, Refused("bridge", detail))
+    return replace(entry, batch=batches[entry.image_id])
+
+
+def _report(
+    entries: Sequence[Entry],
+    added: Sequence[Row],
+    rows: Sequence[Row],
+    *,
+    files: int,
+    ignored: int,
+    read: int,
+    notes: tuple[str, ...],
+) -> IngestReport:
+    outcomes = Counter(entry.outcome for entry in entries)
+    reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
+    return IngestReport(
+        batch=added[0].batch if added else None,
+        files=files,
+        seen=len(entries),
+        new=len(added),
+        ingested=outcomes["ingested"],
+        duplicate=outcomes["duplicate"],
+        quarantined=outcomes["quarantined"],
+        ignored=ignored,
+        read=read,
+        reasons=dict(sorted(reasons.items())),
+        images=_table((row.label, row.split) for row in rows),
+        groups=_table({(row.label, row.split, row.group): None for row in rows}),
+        notes=notes,
+        entries=tuple(entries),
+    )
+
+
+def _table(cells: Iterable[tuple[str, ...]]) -> Table:
+    """Count cells that begin with (class, split)."""
+    counts = Counter(cell[:2] for cell in cells)
+    labels = sorted({label for label, _ in counts})
+    return {label: {split: counts[label, split] for split in SPLITS} for label in labels}

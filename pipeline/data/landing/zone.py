@@ -1,0 +1,207 @@
+"""The landing zone: `<landing>/<class>/**/<file>`, listed and read, and never changed.
+
+Archives, and files that a list names, may lie outside class folders (`landing.lists`).
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.refusal import Refused
+from pipeline.data.synthetic import SIDECAR_SUFFIX
+
+CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+LIST_NAME = "medloom.csv"
+_IGNORED_NAMES = ("thumbs.db", "desktop.ini", "dicomdir", LIST_NAME)
+_IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One entry of the landing zone, as it was when listed.
+
+    Attributes:
+        path: relative to the landing zone; bytes that are not UTF-8 are surrogate-escaped.
+        size, mtime_ns: by lstat.
+        arrived_ns: when it came to lie here: a copy keeps the time of its original's last
+            change, but the inode's own change time is the copy's.
+        label: the class by its folder or list, or "" when neither tells.
+        refused: why it will not be opened, if so.
+        sidecar: a sidecar file beside it says that the image is synthetic.
+        patient: who it is, as a list beside it says; "" when none does.
+        view: from which side, as a list beside it says; "" when none does.
+        at: where its bytes lie, when not yet in the landing zone (`as_if`).
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    label: str = ""
+    refused: Refused | None = None
+    sidecar: bool = False
+    arrived_ns: int = 0
+    patient: str = field(default="", repr=False)
+    view: str = ""
+    at: Path | None = field(default=None, repr=False)
+
+
+def scan(landing: Path) -> tuple[list[Found], int]:
+    """Every entry sorted by path, and how many hidden, system and sidecar entries are ignored.
+
+    Raises:
+        BadInputError: `landing` is not a folder that can be listed.
+    """
+    if not landing.is_dir():
+        raise BadInputError(
+            f"the landing zone {landing} is not a folder: make it, put one folder a class into it, "
+            "or set MEDLOOM_LANDING to another folder"
+        )
+    found: list[Found] = []
+    ignored = 0
+    for entry in _walk(landing, ""):
+        if entry is None:
+            ignored += 1
+        else:
+            found.append(entry)
+    return sorted(found, key=lambda entry: os.fsencode(entry.path)), ignored
+
+
+@contextmanager
+def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
+    """The file for reading, if it is the file that was listed and nobody writes to it meanwhile.
+
+    Raises:
+        Refused: growing or unreadable; also at the end, when what was read does not count.
+    """
+    listed = (found.size, found.mtime_ns)
+    try:
+        # O_NOFOLLOW and O_NONBLOCK: it may have become a link or a pipe since it was listed.
+        place = found.at or landing / found.path
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise Refused("growing", "the file went away while it was read") from None
+    except OSError as error:
+        raise _unreadable(error) from error
+    with os.fdopen(handle, "rb") as stream:
+        if _facts(stream) != listed:
+            raise _growing()
+        yield stream
+        if _facts(stream) != listed:
+            raise _growing()
+
+
+def read_whole(stream: IO[bytes], found: Found, max_bytes: int) -> bytes:
+    """All bytes of a file that `open_stable` opened.
+
+    Raises:
+        Refused: growing, unreadable or too-large.
+    """
+    if found.size > max_bytes:
+        raise Refused("too-large", f"{found.size} bytes; allowed are {max_bytes}")
+    try:
+        data = stream.read(max_bytes + 1)
+    except OSError as error:
+        raise _unreadable(error) from error
+    if len(data) != found.size:
+        raise _growing()
+    return data
+
+
+def label_of(path: str) -> str:
+    """The class that the first folder of a path names.
+
+    Raises:
+        Refused: its name is not allowed.
+    """
+    label = path.partition("/")[0].strip().lower()
+    if not CLASS_NAME.fullmatch(label):
+        detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
+        raise Refused("bad-class", detail)
+    return label
+
+
+def as_if(path: str, at: Path, *, sidecar: bool) -> Found:
+    """The entry that a file which lies elsewhere would be, lay it at `path` of the landing zone."""
+    return replace(_look(path, at.lstat(), sidecar), at=at)
+
+
+def is_ignored(path: str) -> bool:
+    """Whether ingest passes over a path of the landing zone: hidden, system, lists, sidecars."""
+    *folders, name = path.split("/")
+    return any(part.startswith(".") for part in folders) or _is_ignored(name)
+
+
+def _facts(stream: IO[bytes]) -> tuple[int, int]:
+    status = os.fstat(stream.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _unreadable(error: OSError) -> Refused:
+    reason = error.strerror or type(error).__name__
+    return Refused("unreadable", f"the file cannot be read: {reason}")
+
+
+def _growing() -> Refused:
+    return Refused("growing", "the file was being written while it was read; it is tried again")
+
+
+def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
+    """Entries below `folder`, depth first; None stands for one that is ignored."""
+    try:
+        with os.scandir(landing / folder) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        yield _unlistable(landing, folder, error)
+        return
+    names = {entry.name for entry in entries}
+    for entry in entries:
+        path = f"{folder}{entry.name}"
+        if _is_ignored(entry.name):
+            yield None
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(landing, f"{path}/")
+        else:
+            sidecar = f"{entry.name}{SIDECAR_SUFFIX}" in names
+            try:
+                yield _look(path, entry.stat(follow_symlinks=False), sidecar)
+            except FileNotFoundError:  # a writer's temporary file, renamed since
+                continue
+
+
+def _look(path: str, status: os.stat_result, sidecar: bool) -> Found:
+    label, refused = "", _special(status.st_mode)
+    if refused is None and "/" in path:
+        try:
+            label = label_of(path)
+        except Refused as error:
+            refused = error
+    return Found(
+        path, status.st_size, status.st_mtime_ns, label, refused, sidecar, status.st_ctime_ns
+    )
+
+
+def _special(mode: int) -> Refused | None:
+    if stat.S_ISLNK(mode):
+        detail = "a symbolic link; links are never followed: put the file itself there"
+        return Refused("symlink", detail)
+    if not stat.S_ISREG(mode):
+        return Refused("special-file", "a pipe, socket or device; allowed are regular files")
+    return None
+
+
+def _is_ignored(name: str) -> bool:
+    lower = name.lower()
+    return name.startswith(".") or lower in _IGNORED_NAMES or lower.endswith(_IGNORED_SUFFIXES)
+
+
+def _unlistable(landing: Path, folder: str, error: OSError) -> Found:
+    if not folder:
+        raise BadInputError(f"the landing zone {landing} cannot be listed: {error.strerror}")
+    detail = f"the folder cannot be listed: {error.strerror}"
+    return Found(folder.rstrip("/"), 0, 0, refused=Refused("unreadable", detail))

@@ -1,0 +1,189 @@
+"""Look at one file of the landing zone: read, decode, judge, and keep its canonical form."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats import SNIFF_BYTES, Decoded, decode, sniff
+from pipeline.data.formats.archives import Member, members
+from pipeline.data.formats.canonical import brightness, encode_png, image_id, shrink, thumbnail
+from pipeline.data.formats.sniff import ARCHIVES
+from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.zone import Found, label_of, open_stable, read_whole
+from pipeline.data.names import Pseudonyms
+from pipeline.data.reading.looks import Image, Known, Look, Seen, Share
+from pipeline.data.reading.quality import check_quality
+from pipeline.data.reading.views import guess_view
+from pipeline.data.refusal import Refused
+
+_ONE_IMAGE = ("PNG", "JPEG", "BMP")
+_TELL_CLASSES = (*ARCHIVES, "NPZ")
+"""What may lie outside a class folder, as its members or labels tell the class."""
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """What every file is looked at with; it travels to other processes.
+
+    Attributes:
+        landing: folder that the files lie in.
+        config: thresholds.
+        names: how patients are called.
+        store: folder for canonical PNGs.
+        sources: sha256 of files that are one known image -> that image's id.
+        released: ids of images that a person looked at and let in.
+    """
+
+    landing: Path
+    config: IngestConfig
+    names: Pseudonyms
+    store: Path
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    released: frozenset[str] = frozenset()
+
+    def __call__(self, share: Share) -> Seen:
+        """Everything in a file, or in a share of an archive."""
+        found = share.found
+        try:
+            if found.refused:
+                raise found.refused
+            with open_stable(self.landing, found) as stream:
+                kind = sniff(stream.read(SNIFF_BYTES))
+                stream.seek(0)
+                if kind in ARCHIVES:
+                    return self._archive(share, stream, kind)
+                if share.first:
+                    return Seen()
+                data = read_whole(stream, found, self.config.max_bytes)
+                return Seen({0: self._file(found, kind, data)})
+        except Refused as refused:
+            return Seen(refused=refused)
+        except MemoryError:
+            detail = "it unfolds to more than the memory of a reader"
+            return Seen(refused=Refused("too-large", detail))
+
+    def _file(self, found: Found, kind: str, data: bytes) -> list[Look]:
+        digest = hashlib.sha256(data).hexdigest()
+        try:
+            if not found.label and kind not in _TELL_CLASSES:
+                raise no_class()
+            looks = list(self._images(found, found.path, found.label, digest, kind, data))
+        except Refused as refused:
+            return [Look(found, 0, digest, found.label, "", refused)]
+        return looks or [Look(found, 0, digest, found.label, "", _no_image())]
+
+    def _archive(self, share: Share, stream: IO[bytes], kind: str) -> Seen:
+        return Seen(
+            {
+                number: list(self._member(share.found, member))
+                for number, member in members(stream, kind, self.config, share.first, share.of)
+            },
+            archive=True,
+        )
+
+    def _member(self, found: Found, member: Member) -> Iterator[Look]:
+        label, digest = found.label, ""
+        try:
+            if isinstance(member.content, Refused):
+                raise member.content
+            digest = hashlib.sha256(member.content).hexdigest()
+            kind = sniff(member.content[:SNIFF_BYTES])
+            label = _member_label(label, member.path, kind)
+            name = member.path or PurePosixPath(found.path).stem
+            yield from list(self._images(found, name, label, digest, kind, member.content))
+        except Refused as refused:
+            yield Look(found, 0, digest, label, "", refused)
+
+    def _images(
+        self, found: Found, name: str, label: str, digest: str, kind: str, data: bytes
+    ) -> Iterator[Look]:
+        """Every image of one file's bytes; raises Refused when the file is damaged."""
+        if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
+            yield Look(found, 0, digest, label, self._group(found, name, None), Known(known))
+            return
+        for decoded in decode(data, self.config):
+            if isinstance(decoded, Refused):
+                yield Look(found, 0, digest, label, "", decoded)
+                continue
+            group, own = self._group(found, name, decoded), label or decoded.label
+            result: Image | Refused
+            try:
+                if not own:
+                    raise no_class()
+                result = self._take(decoded, found)
+            except Refused as refused:
+                result = refused
+            yield Look(found, 0, digest, own, group, result)
+
+    def _take(self, decoded: Decoded, found: Found) -> Image:
+        if decoded.synthetic or found.sidecar:
+            detail = "the image is marked as synthetic; a generator must not learn from those"
+            raise Refused("synthetic", detail)
+        pixels = decoded.pixels
+        if not pixels.size:
+            raise Refused("empty", f"the image has no pixels: {pixels.shape[1]}x{pixels.shape[0]}")
+        id_, small = image_id(pixels), shrink(pixels)
+        if id_ not in self.released:
+            try:
+                check_quality(pixels, small, self.config)
+            except Refused as refused:
+                raise Refused(refused.reason, refused.detail, id_) from None
+        stored = encode_png(pixels)
+        # Another reader may be writing the same image, and either may be killed.
+        unfinished = self.store / f".{id_}-{os.getpid()}"
+        unfinished.write_bytes(stored)
+        unfinished.replace(self.store / f"{id_}.png")
+        height, width = pixels.shape
+        view = found.view or decoded.view
+        if view == "unknown" and self.config.guess_views:
+            view = guess_view(pixels)
+        spacing = "x".join(f"{mm:.6g}" for mm in decoded.spacing) if decoded.spacing else ""
+        return Image(
+            id=id_,
+            sha256=hashlib.sha256(stored).hexdigest(),
+            thumbnail=thumbnail(small),
+            width=width,
+            height=height,
+            bits=8 * pixels.itemsize,
+            brightness=brightness(small, int(pixels.max())),
+            bits_a_pixel=8 * len(stored) / pixels.size,
+            view=view,
+            modality=decoded.modality,
+            spacing=spacing,
+            window=decoded.window,
+        )
+
+    def _group(self, found: Found, name: str, decoded: Decoded | None) -> str:
+        """Who it is: as a list says, else the file's name, else the file itself, else its scan."""
+        told = found.patient or patient_in_name(name, self.config)
+        if group := self.names.patient(told):
+            return group
+        if decoded is None:
+            return ""
+        return self.names.patient(decoded.patient, decoded.issuer) or self.names.series(
+            decoded.series
+        )
+
+
+def _member_label(label: str, path: str, kind: str) -> str:
+    """The class of an archive's member; "" when its own labels tell it."""
+    if kind in ARCHIVES:
+        raise Refused("nested-archive", "an archive in an archive; unpack one of the two")
+    if not label and "/" in path:
+        label = label_of(path)
+    if not label and kind not in _TELL_CLASSES:
+        raise no_class()
+    return label
+
+
+def _no_image() -> Refused:
+    return Refused("empty", "the file holds no image")
+
+
+def no_class() -> Refused:
+    """Why a file that tells no class is refused."""
+    return Refused("no-class", "the file lies in no class folder; put it into <class>/")

@@ -1,0 +1,270 @@
+"""Removing every copy of withdrawn images that medloom made, and everything that shows them.
+
+What is removed is found anew from the ledger at every call, and journalled before the first byte
+goes: a kill is finished by repeating, and an audit knows which objects are missing on purpose. The
+ledger itself holds hashes only and keeps them; weights and generated images are not the image.
+"""
+
+import json
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from pipeline.base.settings import Settings
+from pipeline.data.formats.canonical import THUMBNAILS_FILE
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.manifest import RAW_FOLDER
+from pipeline.data.revise.revision import Revisions
+from pipeline.data.revise.withdrawal import affected_runs
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.objects import Objects
+
+PURGED = "purged"
+PICTURES = ("grid-*.png", "nearest.png", "report.html")
+"""What the evaluate stage and the report make that shows real images."""
+
+
+class Artifacts(Protocol):
+    """What a purge needs of the registry."""
+
+    def run_artifacts_named(self, run_key: str, names: Collection[str]) -> list[str]:
+        """Artifacts of the MLflow runs of a run key whose file name matches a pattern."""
+        ...
+
+    def delete_artifact(self, artifact: str) -> None:
+        """Remove one, as `run_artifacts_named` names it; it may be gone already."""
+        ...
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a purge removes.
+
+    Attributes:
+        images: ids of the withdrawn images.
+        objects: md5 of stored images, thumbnails, arrays and pictures in the DVC remote and cache.
+        runs: keys of the runs that learned from a revision with one of the images.
+        artifacts: of MLflow, "<run id>/<path>".
+        folders: checkpoints, workspaces and caches, relative to the state where they lie in it.
+        pages: of reports, relative to the state.
+        lost: listings in neither remote nor cache, whose objects cannot be named.
+        committed: data commits that hold an image file in git itself, which nothing removes: an
+            early version put images there, and the ledger must be written anew.
+        left: how many of the objects were still there.
+    """
+
+    images: tuple[str, ...]
+    objects: tuple[str, ...]
+    runs: tuple[str, ...]
+    artifacts: tuple[str, ...]
+    folders: tuple[str, ...]
+    pages: tuple[str, ...]
+    lost: tuple[str, ...]
+    committed: tuple[str, ...]
+    left: int
+
+
+def purge(
+    settings: Settings,
+    registry: Artifacts,
+    images: Collection[str],
+    *,
+    by: str,
+    reason: str,
+    dry_run: bool = False,
+) -> Purge:
+    """Remove withdrawn images from everywhere that medloom put them, on this machine and remotely.
+
+    Every other machine that worked on the project must run it, too: caches are each host's own.
+
+    Args:
+        settings: of the project.
+        registry: of the project.
+        images: ids; they are withdrawn already.
+        by: who decided.
+        reason: in words.
+        dry_run: change nothing.
+
+    Raises:
+        TransientError: a store or the registry cannot be reached; the same call goes on later.
+    """
+    ledger = Ledger(settings)
+    with ledger.workspace(DATA, settings.workspaces / "purge") as work:
+        objects = Objects(work)
+        runs = affected_runs(ledger, Revisions(ledger), images)
+        plan = _plan(settings, ledger, registry, objects, set(images), runs)
+        if not dry_run:
+            _record(ledger, plan, by, reason)
+            with hold_lease(settings.leases, "ingest"):
+                _remove_local(settings, plan)
+            for md5 in plan.objects:
+                objects.delete(md5)
+            for artifact in plan.artifacts:
+                registry.delete_artifact(artifact)
+            _forget(settings, plan.images)
+    return plan
+
+
+# -- what there is ---------------------------------------------------------------------------------
+
+
+def _plan(
+    settings: Settings,
+    ledger: Ledger,
+    registry: Artifacts,
+    objects: Objects,
+    images: set[str],
+    runs: Mapping[str, str],
+) -> Purge:
+    finder = _Finder(ledger, objects, Revisions(ledger), {}, set())
+    found = sorted({*finder.raw(images), *finder.outputs(images, runs)})
+    artifacts = [name for key in runs for name in registry.run_artifacts_named(key, PICTURES)]
+    return Purge(
+        images=tuple(sorted(images)),
+        objects=tuple(found),
+        runs=tuple(sorted(runs)),
+        artifacts=tuple(sorted(artifacts)),
+        folders=tuple(_names(settings, _folders(settings, runs))),
+        pages=tuple(_names(settings, _pages(settings, runs))),
+        lost=tuple(sorted(finder.lost)),
+        committed=tuple(finder.committed(images)),
+        left=sum(map(objects.present, found)),
+    )
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Finds the objects that show images, by what the ledger lists."""
+
+    ledger: Ledger
+    objects: Objects
+    revisions: Revisions
+    listings: dict[str, dict[str, str]]
+    lost: set[str]
+
+    def raw(self, images: set[str]) -> Iterator[str]:
+        """Stored images, and the thumbnails of every batch of every revision with one of them."""
+        for commit in self.revisions.commits:
+            held = [row for row in self.revisions.rows(commit) if row.id in images]
+            for batch in {row.batch for row in held}:
+                text = self.ledger.read(commit, f"{RAW_FOLDER / batch}.dvc") or "outs: []"
+                names = {f"{row.id}.png" for row in held} | {THUMBNAILS_FILE}
+                for out in yaml.safe_load(text)["outs"]:
+                    files = self._listing(out["md5"])
+                    yield from (md5 for name, md5 in files.items() if name in names)
+
+    def outputs(self, images: set[str], runs: Mapping[str, str]) -> Iterator[str]:
+        """Arrays and pictures of the runs: of the splits that the images are in, and any grid."""
+        for key, data in runs.items():
+            held = [row for row in self.revisions.rows(data) if row.id in images]
+            splits = {row.split for row in held}
+            arrays = [p for s in splits for p in (f"{s}/images.npy", f"contact-{s}-*.png")]
+            head = self.ledger.head(f"run/{key}")
+            lock = yaml.safe_load(self.ledger.read(head, "dvc.lock") or "{}") if head else {}
+            for out in _outs(lock):
+                for name, md5 in self._listing(out["md5"]).items():
+                    shown = (*arrays, *PICTURES, *(f"*/{picture}" for picture in PICTURES))
+                    if any(fnmatch(name, pattern) for pattern in shown):
+                        yield md5
+
+    def committed(self, images: set[str]) -> Iterator[str]:
+        """Data commits with a file of one of the images in git."""
+        for commit in self.revisions.commits:
+            listed = self.ledger.mirror.run("ls-tree", "-r", "--name-only", commit, f"{RAW_FOLDER}")
+            if any(Path(name).stem in images for name in listed.splitlines()):
+                yield commit
+
+    def _listing(self, md5: str) -> dict[str, str]:
+        if md5 not in self.listings:
+            files = self.objects.listing(md5)
+            if files is None:
+                self.lost.add(md5)
+            self.listings[md5] = files or {}
+        return self.listings[md5]
+
+
+def _outs(lock: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """The folders that the stages of a dvc.lock wrote."""
+    outs = (out for stage in lock.get("stages", {}).values() for out in stage.get("outs", []))
+    return [out for out in outs if out["md5"].endswith(".dir")]
+
+
+def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+    """What may hold pixels on this host and can be made again, or need not be."""
+    for key in sorted(runs):
+        yield from (settings.checkpoints / key, settings.workspaces / key)
+    yield from (settings.workspaces / name for name in ("ingest", "withdraw"))
+    for killed in ("show-*", "report-*"):
+        yield from sorted(settings.workspaces.glob(killed))
+    # No listing names what a killed stage left in the cache, so all of it goes: it fills again
+    # from the remote, and a stage that misses something there is tried again.
+    yield from (settings.cache / "features", settings.cache / "dvc" / "files")
+
+
+def _pages(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+    """Report pages of the affected runs, below the folders of the DAG's runs."""
+    for plan in sorted(settings.runs.glob("*/plan.json")):
+        if json.loads(plan.read_text()).get("run", {}).get("key") in runs:
+            yield from (file for name in PICTURES for file in sorted(plan.parent.glob(name)))
+
+
+def _names(settings: Settings, paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        if path.exists():
+            inside = path.is_relative_to(settings.state)
+            yield str(path.relative_to(settings.state) if inside else path)
+
+
+# -- removing --------------------------------------------------------------------------------------
+
+
+def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
+    """Say in the journal what goes, unless it is said already."""
+    wanted = {name: set(getattr(plan, name)) for name in ("objects", "images", "artifacts")}
+    while True:
+        journal = Journal(ledger)
+        said = [record.details for record in journal.records if record.action == PURGED]
+        if all(
+            values <= {value for details in said for value in details[name]}
+            for name, values in wanted.items()
+        ):
+            return
+        details = {name: sorted(values) for name, values in wanted.items()}
+        if journal.append(
+            action=PURGED,
+            version=None,
+            by=by,
+            reason=reason,
+            details=details | {"runs": list(plan.runs)},
+        ):
+            return
+
+
+def _remove_local(settings: Settings, plan: Purge) -> None:
+    """Remove folders and pages of this host; whatever still works on these runs is ended first."""
+    for key in plan.runs:
+        with hold_lease(settings.leases, f"run-{key}"):
+            for folder in (settings.checkpoints / key, settings.workspaces / key):
+                _remove(folder)
+    for name in (*plan.folders, *plan.pages):
+        _remove(settings.state / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _forget(settings: Settings, images: Collection[str]) -> None:
+    """Remove what the local index knows of the images."""
+    index = LocalIndex.of(settings)
+    index.forget(entry for entry in index.entries() if entry.image_id in images)

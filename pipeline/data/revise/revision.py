@@ -1,0 +1,233 @@
+"""Data revisions that change earlier batches: what they are about, and how they are journalled.
+
+The decision behind such a revision lies in its own commit, as JSON in the message. So a kill
+between the revision and the journal loses nothing: `journal_revisions` records what the journal
+lacks, in the words of whoever decided.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn
+from pipeline.data.formats import decode
+from pipeline.data.formats.canonical import image_id
+from pipeline.data.manifest import MANIFEST_FOLDER, Row, parse_batch
+from pipeline.data.names import Pseudonyms
+from pipeline.data.refusal import Refused
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import DATA, Ledger
+
+_MARK = "medloom-decision "
+_SHORTEST_PREFIX = 8
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided about images.
+
+    Attributes:
+        action: of the journal's record: withdrawn, relabelled, released or kept-out.
+        by: who decided.
+        reason: in words, without a patient's name.
+        details: image ids and the like.
+    """
+
+    action: str
+    by: str
+    reason: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def message(self, subject: str) -> str:
+        """A commit's message that carries the decision."""
+        return f"{subject}\n\n{_MARK}{json.dumps(asdict(self), sort_keys=True)}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom or what a person named.
+
+    Attributes:
+        kind: image or group.
+        rows: the newest row of each of its images, of any revision.
+        group: name of the group; "" for an image.
+        unspoken: words that would tell the patient, and stand in no record.
+    """
+
+    kind: str
+    rows: tuple[Row, ...]
+    group: str = ""
+    unspoken: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Ids of its images."""
+        return frozenset(row.id for row in self.rows)
+
+
+class Revisions:
+    """The data revisions of a ledger as they stood when this was made, newest first.
+
+    Raises (when made):
+        BadInputError: no image was ever ingested.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._git, head = ledger.mirror, ledger.head(DATA)
+        if head is None:
+            raise BadInputError("no image was ever ingested; `medloom ingest FOLDER` does it")
+        self.head = head
+        self.commits = self._git.run("rev-list", "--first-parent", head).split()
+        self._batches: dict[str, list[Row]] = {}
+
+    def rows(self, commit: str) -> list[Row]:
+        """The rows of a revision's manifest."""
+        listed = self._git.run("ls-tree", commit, f"{MANIFEST_FOLDER}/").splitlines()
+        blobs = [line.split("\t")[0].split(" ")[2] for line in listed]
+        for blob in blobs:
+            if blob not in self._batches:
+                self._batches[blob] = parse_batch(self._git.run("cat-file", "blob", blob))
+        return sorted(row for blob in blobs for row in self._batches[blob])
+
+    def ever(self) -> dict[str, Row]:
+        """The newest row of every image that any revision held, by id."""
+        return {row.id: row for commit in reversed(self.commits) for row in self.rows(commit)}
+
+    def held(self, commit: str, images: Collection[str]) -> set[str]:
+        """Those of the images that a revision holds."""
+        return {row.id for row in self.rows(commit)} & set(images)
+
+    def decisions(self, action: str) -> list[tuple[str, str, Decision]]:
+        """Commit, the commit before and the decision of revisions by `action`, oldest first."""
+        found = []
+        for commit, before in zip(self.commits, [*self.commits[1:], ""], strict=True):
+            body = self._git.run("log", "-1", "--format=%B", commit)
+            for line in body.splitlines():
+                if line.startswith(_MARK):
+                    decision = Decision(**json.loads(line.removeprefix(_MARK)))
+                    if decision.action == action:
+                        found.append((commit, before, decision))
+        return found[::-1]
+
+
+def find_subject(
+    text: str, revisions: Revisions, config: IngestConfig, pseudonyms: Pseudonyms
+) -> Subject:
+    """Whom or what a person means.
+
+    Args:
+        text: the path of an image file; an image id (or its first 8 digits or more), sha256 of
+            the stored or of the source file; a group's name; a patient's name as in file names.
+        revisions: where to look.
+        config: how patients and pixels are read.
+        pseudonyms: how patients are called.
+
+    Raises:
+        BadInputError: it is nothing that any revision held. The message does not repeat it, as it
+            may be a patient's name.
+    """
+    ever = revisions.ever()
+    names = _names(text, config)
+    if rows := tuple(row for row in ever.values() if names & {row.id, row.sha256,
+                                                              row.source_sha256}):  # fmt: skip
+        unspoken = (Path(text).name, Path(text).stem) if Path(text).is_file() else ()
+        return Subject("image", rows, unspoken=unspoken)
+    for group in (text, pseudonyms.patient(text)):
+        if group and (rows := tuple(row for row in ever.values() if row.group == group)):
+            return Subject("group", rows, group, unspoken=() if group == text else (text,))
+    found = [row for id_, row in ever.items() if id_.startswith(text)]
+    if len(text) >= _SHORTEST_PREFIX and len(found) == 1:
+        return Subject("image", tuple(found))
+    raise BadInputError(
+        "no data revision ever held what was given: allowed are an image id, the sha256 of a "
+        "file, a group's name, a patient's name as in the file names, and the path of an image "
+        "file; `medloom quarantine` lists the files that were never taken in"
+    )
+
+
+def _names(text: str, config: IngestConfig) -> set[str]:
+    """The hashes that an image may be found by."""
+    file = Path(text)
+    if not file.is_file():
+        return {text}
+    data = file.read_bytes()
+    names = {hashlib.sha256(data).hexdigest()}
+    try:
+        decoded = [one for one in decode(data, config) if not isinstance(one, Refused)]
+        return names | {image_id(one.pixels) for one in decoded}
+    except Refused:
+        return names
+
+
+def run_data(ledger: Ledger) -> dict[str, str]:
+    """Run key -> the data commit it learns from, of every run of the ledger."""
+    listed = ledger.mirror.run("ls-remote", ledger.url, "refs/heads/run/*").splitlines()
+    if not listed:
+        return {}
+    heads = "".join(line.split("\t")[0] + "\n" for line in listed)
+    names = "".join(line.split("\t")[1] + "\n" for line in listed)
+    ledger.mirror.run("fetch", "--quiet", "--no-tags", "--stdin", ledger.url, stdin=names)
+    printed = ledger.mirror.run(
+        "log", "--merges", "--format=%s%x09%P", "--stdin", stdin=heads
+    )  # A run opens with a merge of code and data, "run <key>".
+    opened = (line.split("\t") for line in printed.splitlines())
+    return {subject.removeprefix("run "): parents.split()[1] for subject, parents in opened}
+
+
+def withdrawn_list(ledger: Ledger) -> Withdrawn:
+    """Whose consent is withdrawn, by the newest data revision."""
+    head = ledger.head(DATA)
+    return Withdrawn.parse(ledger.read(head, str(WITHDRAWN_FILE)) or "") if head else Withdrawn()
+
+
+def require_consent(ledger: Ledger, key: str) -> None:
+    """Hold that no image that a run learns from was withdrawn since its data revision.
+
+    Raises:
+        BadInputError: some were.
+    """
+    listed = withdrawn_list(ledger)
+    if not listed.images:
+        return
+    data = run_data(ledger).get(key)
+    held = Revisions(ledger).held(data, listed.images) if data else set()
+    if held:
+        raise BadInputError(
+            f"run {key} learns from {len(held)} image(s) whose consent was withdrawn since; its "
+            "work is not used any more. `medloom run` trains on the newest data"
+        )
+
+
+def journal_revisions(
+    ledger: Ledger, action: str, more: Callable[[Decision], dict[str, Any]]
+) -> list[Record]:
+    """Record every revision by `action` that the journal does not know; returns all its records.
+
+    Args:
+        ledger: of the project.
+        action: withdrawn, relabelled, released or kept-out.
+        more: what the record says beside the decision's own details.
+    """
+    decisions = Revisions(ledger).decisions(action)
+    while True:
+        journal = Journal(ledger)
+        records = [record for record in journal.records if record.action == action]
+        lacking = _lacking(decisions, records)
+        if lacking is None:
+            return records
+        commit, before, decision = lacking
+        details = decision.details | {"before": before, "after": commit} | more(decision)
+        journal.append(action=action, version=None, data=commit, by=decision.by,
+                       reason=decision.reason, details=details)  # fmt: skip
+
+
+def _lacking(
+    decisions: Iterable[tuple[str, str, Decision]], records: Iterable[Record]
+) -> tuple[str, str, Decision] | None:
+    known = {record.data for record in records}
+    return next((found for found in decisions if found[0] not in known), None)

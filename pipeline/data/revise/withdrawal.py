@@ -1,0 +1,346 @@
+"""Consent withdrawn: a data revision without the images, and what it means for what was learned.
+
+Each step finds what an earlier, killed call has done: the bytes go to the remote, then comes the
+revision, then the journal's record, then tags and aliases. Repeating the command ends the work.
+Removing the bytes is `pipeline.data.revise.purging`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.sections import load_section
+from pipeline.base.settings import Settings
+from pipeline.data.config import IngestConfig
+from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
+from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.zone import scan
+from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.data.names import Pseudonyms
+from pipeline.data.processed import SPLITS
+from pipeline.data.revise.revision import (
+    Decision,
+    Revisions,
+    Subject,
+    find_subject,
+    journal_revisions,
+    run_data,
+)
+from pipeline.flow.steps import PARAMS
+from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
+from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
+
+Policy = Literal["mark", "demote"]
+WITHDRAWN = "withdrawn"
+WITHDRAWN_TAG = "medloom.withdrawn"
+
+
+class Versions(Protocol):
+    """What a withdrawal needs of the registry."""
+
+    def run_keys(self) -> dict[int, str]:
+        """The run key of every version."""
+        ...
+
+    def tag(self, version: int, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        ...
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What a withdrawal did, or would do.
+
+    Attributes:
+        kind: image or group, as the subject was resolved.
+        images, groups: ids and names.
+        before, after: data commits around the removal; "" in a rehearsal.
+        records: sequence numbers of the journal's records about these images.
+        runs: keys of the runs that learned from a revision with one of the images.
+        versions: registry versions of those runs.
+        champion: version that is champion after it, None when nobody is.
+        champion_affected: whether that one learned from a revision with one of the images.
+        demoted: version that this call took the title from, if it did.
+        warnings: sentences a person should read.
+        landing: files that still hold the images, below the landing zone. They are names of a
+            person's own files: for the terminal alone.
+    """
+
+    kind: str
+    images: tuple[str, ...]
+    groups: tuple[str, ...]
+    before: str
+    after: str
+    records: tuple[int, ...]
+    runs: tuple[str, ...]
+    versions: tuple[int, ...]
+    champion: int | None
+    champion_affected: bool
+    demoted: int | None
+    warnings: tuple[str, ...]
+    landing: tuple[str, ...]
+
+
+def withdraw(
+    settings: Settings,
+    registry: Versions,
+    subject: str,
+    *,
+    by: str,
+    reason: str,
+    policy: Policy = "mark",
+    dry_run: bool = False,
+) -> Withdrawal:
+    """Withdraw consent for a patient, a group or an image; the caller projects the aliases.
+
+    Args:
+        settings: of the project.
+        registry: of the project.
+        subject: as for `pipeline.data.revise.revision.find_subject`.
+        by: who decided.
+        reason: in words; it is kept for good and may not name the patient.
+        policy: what becomes of a champion that learned from the images: it is marked by a tag, or
+            demoted to the newest former champion that did not.
+        dry_run: change nothing.
+
+    Raises:
+        BadInputError: nobody knows the subject, or the reason names the patient.
+        TransientError: a store or the registry cannot be reached; the same call goes on later.
+    """
+    ledger = Ledger(settings)
+    config = load_section(PARAMS, "ingest", IngestConfig)
+    revisions = Revisions(ledger)
+    found = find_subject(
+        subject, revisions, config, Pseudonyms.load(settings.patient_key, make=True)
+    )
+    check_reason(reason, found)
+    landing = landing_files(settings, found, config)
+    warnings = tuple(_lacking(revisions.rows(revisions.head), found))
+    if not dry_run:
+        with hold_lease(settings.leases, "ingest"):
+            _revise(ledger, settings, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
+            _record(ledger, registry)
+        revisions = Revisions(ledger)
+    runs = affected_runs(ledger, revisions, found.images)
+    versions = versions_of(registry, runs)
+    spoiled = affected_versions(ledger, registry)
+    demoted = None
+    if not dry_run:
+        for version, sequences in spoiled.items():
+            registry.tag(version, WITHDRAWN_TAG, ",".join(map(str, sequences)))
+        demoted = _demote(ledger, spoiled, by, reason) if policy == "demote" else None
+    journal = Journal(ledger)
+    records = records_about(journal, found.images)
+    champion = journal.champion.number if journal.champion else None
+    return Withdrawal(
+        kind=found.kind,
+        images=tuple(sorted(found.images)),
+        groups=(found.group,) if found.group else (),
+        before=str(records[-1].details["before"]) if records else "",
+        after=records[-1].data if records else "",
+        records=tuple(record.sequence for record in records),
+        runs=tuple(sorted(runs)),
+        versions=versions,
+        champion=champion,
+        champion_affected=champion in versions or champion in spoiled,
+        demoted=demoted,
+        warnings=warnings,
+        landing=landing,
+    )
+
+
+def check_reason(reason: str, subject: Subject) -> None:
+    """Hold that a reason is given and does not tell who the patient is.
+
+    Raises:
+        BadInputError: otherwise.
+    """
+    if not reason.strip():
+        raise BadInputError("a reason is needed, as it stays in the journal: --reason 'letter 17'")
+    for word in subject.unspoken:
+        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason, re.IGNORECASE):
+            raise BadInputError(
+                "the reason names the patient or the file, and the journal keeps it for good: "
+                "write it without, such as --reason 'letter 17'"
+            )
+
+
+# -- the data --------------------------------------------------------------------------------------
+
+
+def _revise(ledger: Ledger, settings: Settings, subject: Subject, decision: Decision) -> None:
+    """Push a data revision without the subject's images; nothing when the newest is so already."""
+    with ledger.workspace(DATA, settings.workspaces / "withdraw") as work:
+        rows = read_manifest(work.folder)
+        leaving = [row for row in rows if row.id in subject.images]
+        listed = read_decisions(work.folder)[0]
+        asked = listed | Withdrawn(
+            subject.images,
+            frozenset(row.source_sha256 for row in subject.rows),
+            frozenset({subject.group} - {""}),
+        )
+        if asked == listed and not leaving:
+            return
+        batches = sorted({row.batch for row in leaving})
+        for batch in batches:
+            _shrink(work, batch, [row for row in rows if row.batch == batch], subject.images)
+        (work.folder / WITHDRAWN_FILE).write_text(asked.text)
+        details = {
+            "kind": subject.kind,
+            "images": sorted(subject.images),
+            "groups": sorted({subject.group} - {""}),
+        }
+        decision.details.update(details)
+        work.commit_and_push(
+            decision.message(f"data: {len(leaving)} images withdrawn"),
+            str(WITHDRAWN_FILE),
+            *([str(MANIFEST_FOLDER), str(RAW_FOLDER / ".gitignore")] if batches else []),
+            *(f"{RAW_FOLDER / batch}.dvc" for batch in batches),
+        )
+
+
+def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collection[str]) -> None:
+    """Take images out of one batch: files, thumbnails and rows; the bytes go to the remote."""
+    folder = work.folder / RAW_FOLDER / batch
+    tracked = f"{RAW_FOLDER / batch}.dvc"
+    staying = [row for row in rows if row.id not in leaving]
+    if not staying:
+        work.dvc.run("remove", tracked)
+        (work.folder / MANIFEST_FOLDER / f"{batch}.csv").unlink()
+        return
+    work.dvc.run("pull", tracked)
+    thumbnails = read_thumbnails(work.folder, [batch])
+    for name in (*(f"{id_}.png" for id_ in leaving), THUMBNAILS_FILE):
+        # A file may be a hard link to the cache: it is unlinked, never written over.
+        (folder / name).unlink(missing_ok=True)
+    write_thumbnails(folder, {row.id: thumbnails[row.id] for row in staying})
+    write_batch(work.folder, batch, staying)
+    work.dvc.run("add", str(RAW_FOLDER / batch))
+    work.dvc.run("push", tracked)
+
+
+def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
+    """What the next training will miss; consent is withdrawn all the same."""
+    rows = list(rows)
+    cells = {(row.label, row.split) for row in rows if row.id not in subject.images}
+    for label in sorted({row.label for row in rows}):
+        missing = [split for split in SPLITS if (label, split) not in cells]
+        if missing:
+            yield (
+                f"class {label} has no image in {', '.join(missing)} any more: the next ingest or "
+                "training may refuse that. Add images of other patients of this class"
+            )
+
+
+def landing_files(settings: Settings, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
+    """Files of the landing zone that held the subject when they were last read, and still lie."""
+    sources = {row.source_sha256 for row in subject.rows}
+    index = LocalIndex.of(settings)
+    hold = {
+        entry.file
+        for entry in index.entries()
+        if entry.image_id in subject.images or entry.source_sha256 in sources
+    }
+    files = scan(settings.landing)[0] if settings.landing.is_dir() else []
+    return tuple(
+        found.path
+        for found in files
+        if index.names.file(found.path) in hold
+        or (
+            subject.group
+            and index.names.patient(patient_in_name(found.path, config)) == subject.group
+        )
+    )
+
+
+# -- what was learned ------------------------------------------------------------------------------
+
+
+def _record(ledger: Ledger, registry: Versions) -> list[Record]:
+    """Journal every withdrawal that the journal lacks, with the runs and versions it touches."""
+
+    def more(decision: Decision) -> dict[str, Any]:
+        runs = affected_runs(ledger, Revisions(ledger), decision.details["images"])
+        return {"runs": sorted(runs), "versions": list(versions_of(registry, runs))}
+
+    return journal_revisions(ledger, WITHDRAWN, more)
+
+
+def records_about(journal: Journal, images: Collection[str]) -> list[Record]:
+    """The records of withdrawals of any of the images."""
+    return [
+        record
+        for record in journal.records
+        if record.action == WITHDRAWN and not set(images).isdisjoint(record.details["images"])
+    ]
+
+
+def affected_runs(ledger: Ledger, revisions: Revisions, images: Collection[str]) -> dict[str, str]:
+    """Run key -> data commit, of the runs whose data revision holds one of the images."""
+    holding = {commit for commit in revisions.commits if revisions.held(commit, images)}
+    return {key: data for key, data in run_data(ledger).items() if data in holding}
+
+
+def versions_of(registry: Versions, runs: Collection[str]) -> tuple[int, ...]:
+    """The registry's versions of these runs, ascending."""
+    return tuple(sorted(number for number, key in registry.run_keys().items() if key in runs))
+
+
+def affected_versions(ledger: Ledger, registry: Versions) -> dict[int, list[int]]:
+    """Version -> sequence numbers of the withdrawals of images that it learned from."""
+    revisions, found = Revisions(ledger), defaultdict[int, list[int]](list)
+    for record in Journal(ledger).records:
+        if record.action == WITHDRAWN:
+            runs = affected_runs(ledger, revisions, record.details["images"])
+            for version in versions_of(registry, runs):
+                found[version].append(record.sequence)
+    return dict(found)
+
+
+def _demote(
+    ledger: Ledger, spoiled: Mapping[int, Iterable[int]], by: str, reason: str
+) -> int | None:
+    """Give the title to the newest former champion that learned from nothing withdrawn, or nobody.
+
+    Returns the version that lost it; None when the champion is not affected.
+    """
+    while True:
+        journal = Journal(ledger)
+        champion = journal.champion
+        if champion is None or champion.number not in spoiled:
+            return None
+        heir = _heir(journal, {*spoiled, *journal.blocked})
+        sequences = ", ".join(map(str, spoiled[champion.number]))
+        record = journal.append(
+            action="demoted",
+            version=heir.version if heir else None,
+            weights_sha256=heir.weights_sha256 if heir else "",
+            run_key=heir.run_key if heir else "",
+            data=heir.data if heir else "",
+            predecessor=champion.number,
+            by=by,
+            reason=f"consent withdrawn (record {sequences}): {reason}",
+            details={"withdrawn": list(spoiled[champion.number])},
+        )
+        if record:
+            return champion.number
+
+
+def _heir(journal: Journal, excluded: Collection[int]) -> Record | None:
+    """The record that made the newest former champion that may be champion again."""
+    return next(
+        (
+            record
+            for record in reversed(journal.records)
+            if record.action in CHANGES_CHAMPION
+            and record.version is not None
+            and record.version not in excluded
+        ),
+        None,
+    )

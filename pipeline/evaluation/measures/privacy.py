@@ -1,0 +1,85 @@
+"""Is what was learned from still visible? Reported beside held-out controls; none of it gates.
+
+A holdout of other patients makes any faithful model look close, and such diagnostics miss some
+near-duplicates (arXiv 2510.01793): the gate looks at copies alone (`measures.copying`).
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from model import metrics
+from pipeline.evaluation.measures.side import Side
+from pipeline.evaluation.record import (
+    AUTHENTIC,
+    C_T,
+    MEMBERSHIP,
+    MEMBERSHIP_TPR,
+    NNDR,
+    EvaluateConfig,
+    Figure,
+)
+
+
+def nearness_of_features(
+    fake: Side, test: Side, train: Side, config: EvaluateConfig
+) -> list[Figure]:
+    """NNDR, the share of authentic images, and C_T; the floor is the test split in their place."""
+    report = metrics.copying_report(fake.features, train.features, test.features)
+    values = {
+        NNDR: (report.nndr.fake, report.nndr.holdout),
+        AUTHENTIC: (report.authentic.fake, report.authentic.holdout),
+        C_T: (report.c_t, 0.0),
+    }
+    return [
+        Figure(
+            metric=metric,
+            label=None,
+            protocol=f"{metric}_{config.extractor.name}_n{len(train)}",
+            value=value,
+            floor=floor,
+            n_real=len(train),
+            n_fake=len(fake),
+        )
+        for metric, (value, floor) in values.items()
+    ]
+
+
+def membership(file: Path) -> list[Figure]:
+    """How well the training's own networks tell its images from held-out ones; guessing: 0.5, 0.01.
+
+    Args:
+        file: membership.csv of the train stage; when it is missing, nothing can be said.
+    """
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        rows = [(float(row["held_out"]), float(row["score"])) for row in csv.DictReader(lines)]
+    table = np.array(rows)
+    held_out = table[:, 0] > 0
+    found = metrics.membership_inference(table[~held_out, 1], table[held_out, 1])
+    counts = {"n_real": found.n_holdout, "n_fake": 0}
+    size = f"n{found.n_train}_{found.n_holdout}"
+    return [
+        Figure(
+            metric=MEMBERSHIP,
+            label=None,
+            protocol=f"{MEMBERSHIP}_{size}",
+            value=found.auc,
+            floor=0.5,
+            low=found.auc_low,
+            high=found.auc_high,
+            **counts,
+        ),
+        Figure(
+            metric=MEMBERSHIP_TPR,
+            label=None,
+            protocol=f"{MEMBERSHIP_TPR}_{size}",
+            value=found.tpr_at_1_percent_fpr,
+            floor=0.01,
+            low=found.tpr_low,
+            high=found.tpr_high,
+            **counts,
+        ),
+    ]

@@ -1,0 +1,233 @@
+"""What an evaluation is made with and what it writes: settings, protocol, figures, group scores.
+
+The gate, the report and the command line read these without torch.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from model.extractors import ExtractorConfig
+from model.section import Section
+from model.utility.config import UtilityConfig
+from model.utility.record import UtilityReport
+from pipeline.base.errors import BadInputError
+
+EVALUATION_FILE = "evaluation.json"
+
+KERNEL, FRECHET, DIVERSITY = "kernel_distance", "frechet_distance", "ms_ssim_within_class"
+REPEATS = "repeat_share"
+FRECHET_INFINITY = "frechet_distance_infinity"
+PRECISION, RECALL, DENSITY, COVERAGE = "precision", "recall", "density", "coverage"
+NEAREST, CLOSE, COPIES = "nearest_ssim", "close_share", "copy_share"
+NNDR, AUTHENTIC, C_T = "nndr", "authentic_share", "c_t"
+MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
+HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
+FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_distance"
+"""Of stones and cysts in phantoms, after the kind: `stone_prevalence`."""
+AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
+
+
+class EvaluateConfig(Section):
+    """The `evaluate` section of params.yaml."""
+
+    n_fake: int = Field(
+        default=600, ge=60, description="generated images in all, in the test split's class mix"
+    )
+    seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=3)] = Field(
+        default=(0, 1, 2), description="of sampling; each draws its equal part of n_fake"
+    )
+    max_train: int = Field(
+        default=1000, ge=100, description="training images whose features are compared with"
+    )
+    seed: int = Field(default=0, ge=0, description="of every other draw: pairs, subsets, halves")
+    pairs: int = Field(default=200, ge=10, description="random pairs a class for MS-SSIM")
+    neighbours: int = Field(default=10, ge=1, description="by feature, compared exactly by SSIM")
+    prdc_k: int = Field(
+        default=5, ge=1, le=50, description="neighbours of precision, recall, density, coverage"
+    )
+    copy_correlation: float = Field(
+        default=0.97, gt=0.5, lt=1, description="above it a generated image is a training image"
+    )
+    baseline: str = Field(
+        default="",
+        description="family trained as long and shown beside the generator, such as vae; '': none",
+    )
+    grid_columns: int = Field(default=6, ge=2, le=12, description="of each half of a grid")
+    nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
+    extractor: ExtractorConfig = Field(
+        default=ExtractorConfig(), description="what turns images into features"
+    )
+    utility: UtilityConfig = Field(
+        default=UtilityConfig(),
+        description="what synthetic images are worth for training a classifier; off by default",
+    )
+
+
+class Protocol(Section):
+    """How the figures were made. Records of different protocols are never compared."""
+
+    extractor: str
+    weights_sha256: str
+    resize: str
+    fast_path: str
+    image_size: int
+    classes: tuple[str, ...]
+    real_sha256: str
+    train_sha256: str
+    n_real: int
+    n_fake: dict[str, int]
+    n_train: int
+    seeds: tuple[int, ...]
+    seed: int
+    pairs: int
+    neighbours: int
+    prdc_k: int
+    copy_correlation: float
+    ms_ssim_betas: tuple[float, ...]
+    version: int = 2
+
+
+class Figure(Section):
+    """One number with what it needs to be read.
+
+    Attributes:
+        metric: kernel_distance, frechet_distance, …
+        label: class name; None over all classes.
+        protocol: short name of how it was made, such as kd_efflite0_n600.
+        value: the figure.
+        floor: the same figure of real images at the same N: what a perfect generator would reach.
+            For kernel and Frechet distances training against test images; for the others real
+            images in the place of the generated ones.
+        halves: between two disjoint halves of the test split, by group: how far patients are
+            from patients. None where groups are too few.
+        low, high: interval; its kind is in docs of the metric. None where it was not computed.
+        n_real, n_fake: images a side.
+    """
+
+    metric: str
+    label: str | None
+    protocol: str
+    value: float
+    floor: float | None = None
+    halves: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_real: int
+    n_fake: int
+
+
+class Statistic(Section):
+    """A statistic of single images: do its distributions over real and generated ones agree?
+
+    Attributes:
+        name: mean, psd_slope, object_count, … (`model.metrics.canonical_statistics`).
+        ks: largest distance of the two distribution functions, generated against test images.
+        floor: the same of training against test images.
+        p_holm: of `ks`, corrected over all the statistics.
+        outside: share of generated images outside the 1-99 % range of the test images.
+        outside_floor: the same of training images.
+    """
+
+    name: str
+    ks: float
+    floor: float
+    p_holm: float
+    outside: float
+    outside_floor: float
+
+
+class Evaluation(Section):
+    """Everything measured of one generator.
+
+    Attributes:
+        model: sha256 of the generator's weights.
+        protocol: how.
+        figures: overall first, then by class.
+        group_scores: by test group, one kernel score a sampling seed, up to a constant that is
+            the same for every model under this protocol (`model.metrics.kernel_distance_by_group`).
+        fake_variance: what the finite number of fakes adds to the variance of their mean.
+        classes_drawn: classes that the generator could draw.
+        statistics: of single images, one by one.
+        utility: what its images are worth for training; None where that was not asked for.
+        baseline_family: what stands beside it, trained for the same length; None: nothing.
+        baseline: the figures of that one, under the same protocol.
+    """
+
+    model: str
+    protocol: Protocol
+    figures: tuple[Figure, ...]
+    group_scores: dict[str, tuple[float, ...]]
+    fake_variance: float = Field(ge=0)
+    classes_drawn: tuple[str, ...]
+    statistics: tuple[Statistic, ...] = ()
+    utility: UtilityReport | None = None
+    baseline_family: str | None = None
+    baseline: "Evaluation | None" = None
+
+    def figure(self, metric: str, label: str | None = None) -> Figure:
+        """The figure of a metric, overall or of a class.
+
+        Raises:
+            BadInputError: it was not measured.
+        """
+        for figure in self.figures:
+            if (figure.metric, figure.label) == (metric, label):
+                return figure
+        raise BadInputError(
+            f"the evaluation of {self.model[:12]} has no {metric} of {label or 'all classes'}; "
+            "evaluate again"
+        )
+
+    def flat(self) -> dict[str, float]:
+        """Figures as flat metrics for a tracker: `kd_efflite0_n600`, `kd_efflite0_n600_floor`, …"""
+        flat: dict[str, float] = {}
+        for figure in self.figures:
+            name = figure.protocol + (f"_{figure.label}" if figure.label else "")
+            values = {"": figure.value, "_floor": figure.floor, "_low": figure.low}
+            values["_high"] = figure.high
+            flat |= {name + end: value for end, value in values.items() if value is not None}
+        for one in self.statistics:
+            flat |= {f"ks_{one.name}": one.ks, f"ks_{one.name}_floor": one.floor}
+        if self.baseline:
+            beside = self.baseline.flat()
+            flat |= {f"baseline_{self.baseline_family}_{name}": beside[name] for name in beside}
+        return flat
+
+    def save(self, file: Path) -> None:
+        """Write JSON, the same bytes for the same record."""
+        file.write_text(json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+    @classmethod
+    def load(cls, file: Path) -> "Evaluation":
+        """Read what `save` wrote.
+
+        Raises:
+            BadInputError: the file is missing, or is no evaluation.
+        """
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            raise BadInputError(f"{file} is missing: run the evaluate stage first") from None
+        except ValidationError as error:
+            raise BadInputError(f"{file} is no evaluation of this version: {error}") from error
+
+
+def require_same_protocol(candidate: Evaluation, champion: Evaluation) -> None:
+    """Refuse to compare records that were made differently.
+
+    Raises:
+        BadInputError: names each field that differs, with both values.
+    """
+    a, b = candidate.protocol.model_dump(), champion.protocol.model_dump()
+    faults = [f"  {key}: candidate {a[key]}, champion {b[key]}" for key in a if a[key] != b[key]]
+    if set(candidate.group_scores) != set(champion.group_scores):
+        faults.append("  group_scores: of different test groups")
+    if faults:
+        raise BadInputError(
+            "these two evaluations cannot be compared, their protocols differ:\n"
+            + "\n".join(faults)
+            + "\nscore the champion again under the candidate's protocol"
+        )

@@ -1,0 +1,235 @@
+"""From generated images to an `Evaluation`, for a candidate and for a champion alike."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model import metrics
+from model.features import extract, extractor_protocol
+from model.metrics.ms_ssim import betas_for
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.measures import (
+    LEAST_IMAGES,
+    Canonical,
+    Side,
+    canonical,
+    copies,
+    coverage,
+    distances,
+    diversity,
+    matched,
+    nearness,
+    nearness_of_features,
+    repeats,
+)
+from pipeline.evaluation.record import EvaluateConfig, Evaluation, Protocol
+
+Images = NDArray[np.uint8]
+Sampler = Callable[[Sequence[str], int], Images]
+OnProgress = Callable[[str, int, int], None]
+
+_LEAST_PER_CLASS = 2  # a variance within a class needs two
+
+
+@dataclass(frozen=True)
+class Fakes:
+    """Generated images: uint8 [N, H, W], class index [N], sampling seed [N]."""
+
+    images: Images
+    labels: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An evaluation, and what the report's pictures show: pairs, most similar first; statistics."""
+
+    evaluation: Evaluation
+    canonical: Canonical
+    nearest_fakes: NDArray[np.int64]
+    nearest_train: NDArray[np.int64]
+    nearest_ssim: NDArray[np.float64]
+
+
+def draw_fakes(sampler: Sampler, processed: Processed, config: EvaluateConfig) -> Fakes:
+    """Draw from a generator as the protocol asks: the test split's class mix, for each seed.
+
+    Args:
+        sampler: class names and a seed in, uint8 [N, H, W] out.
+        processed: whose test split gives the class mix.
+        config: how many, and the seeds.
+    """
+    counts = _class_mix(processed.test.labels, len(processed.classes), config)
+    labels = np.repeat(np.arange(len(counts)), counts).astype(np.int64)
+    names = [processed.classes[label] for label in labels]
+    images = [sampler(names, seed) for seed in config.seeds]
+    seeds = np.repeat(np.array(config.seeds, np.int64), len(labels))
+    return Fakes(np.concatenate(images), np.tile(labels, len(config.seeds)), seeds)
+
+
+def score_images(
+    fakes: Fakes,
+    processed: Processed,
+    config: EvaluateConfig,
+    model: str,
+    *,
+    cache: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Scored:
+    """Measure generated images against the test split, with the training split as control.
+
+    Args:
+        fakes: from `draw_fakes`.
+        processed: the real images.
+        config: the `evaluate` section.
+        model: identity of the generator, kept in the record.
+        cache: folder where features of real images are kept by content.
+        on_progress: told what is being done, how much of it is, and how much there is.
+
+    Raises:
+        BadInputError: sizes differ, or the test split is too small to judge by.
+    """
+    _check(fakes, processed)
+    tell = on_progress or (lambda _what, _done, _total: None)
+    chosen = _subset(len(processed.train.labels), config.max_train, config.seed)
+    test = _real_side(processed.test, slice(None), config, cache, tell, "test features")
+    train = _real_side(processed.train, chosen, config, cache, tell, "train features")
+    fake = _features_of(fakes, config, tell)
+    control = matched(train, fake, config.seed)
+    parts = iter(range(1, 7))
+    tell("metrics", 0, 6)
+    figures = distances(test, control, fake, config, processed.classes)
+    tell("metrics", next(parts), 6)
+    figures += coverage(test, control, fake, config, processed.classes)
+    figures += nearness_of_features(fake, test, train, config)
+    tell("metrics", next(parts), 6)
+    figures += diversity(train, fake, config, processed.classes)
+    figures.append(repeats(control, fake, fakes.seeds, config))
+    tell("metrics", next(parts), 6)
+    near = metrics.nearest_ssim(
+        fake.images, train.images, fake.features, train.features, config.neighbours
+    )
+    figures += nearness(near, test, train, config)
+    tell("metrics", next(parts), 6)
+    figures.append(copies(fake, test, processed.train, config))
+    tell("metrics", next(parts), 6)
+    statistics = canonical(test, control, fake)
+    figures += statistics.figures
+    tell("metrics", next(parts), 6)
+    order = np.argsort(-near.score, kind="stable")
+    evaluation = Evaluation(
+        model=model,
+        protocol=_protocol(fakes, processed, len(train), config),
+        figures=tuple(figures),
+        group_scores=_group_scores(test, fake, fakes.seeds),
+        fake_variance=metrics.fake_term_variance(
+            test.features, test.groups, fake.features, fake.labels
+        ),
+        classes_drawn=tuple(processed.classes[label] for label in np.unique(fakes.labels)),
+        statistics=statistics.statistics,
+    )
+    return Scored(evaluation, statistics, order, chosen[near.which[order]], near.score[order])
+
+
+def _class_mix(labels: NDArray[np.int64], classes: int, config: EvaluateConfig) -> list[int]:
+    """Fakes a class for one seed: in proportion, largest remainders first, at least two."""
+    total = config.n_fake // len(config.seeds)
+    share = np.bincount(labels, minlength=classes) / len(labels) * total
+    counts = np.maximum(np.floor(share).astype(int), _LEAST_PER_CLASS)
+    rest = np.argsort(-(share - np.floor(share)), kind="stable")
+    for label in rest[: max(total - int(counts.sum()), 0)]:
+        counts[label] += 1
+    return [int(count) for count in counts]
+
+
+def _check(fakes: Fakes, processed: Processed) -> None:
+    got, wanted = fakes.images.shape[1:], processed.test.images.shape[1:]
+    if got != wanted:
+        raise BadInputError(f"generated images are {got}, the test split's are {wanted}")
+    groups = len(np.unique(processed.test.groups))
+    if len(processed.test.labels) < LEAST_IMAGES or groups < 2:
+        raise BadInputError(
+            f"the test split has {len(processed.test.labels)} images of {groups} groups; at least "
+            f"{LEAST_IMAGES} images of 2 groups are needed: ingest more patients"
+        )
+
+
+def _subset(total: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Indices of at most `most` rows, sorted."""
+    rows = np.random.default_rng([seed, 1]).permutation(total)[:most]
+    return np.sort(rows).astype(np.int64)
+
+
+def _real_side(
+    split: SplitArrays,
+    rows: NDArray[np.int64] | slice,
+    config: EvaluateConfig,
+    cache: Path | None,
+    tell: OnProgress,
+    what: str,
+) -> Side:
+    images = np.ascontiguousarray(split.images[rows])
+    found = extract(
+        images,
+        config.extractor,
+        cache_folder=cache,
+        progress=lambda done, total: tell(what, done, total),
+    )
+    return Side(images, split.labels[rows], split.groups[rows], found.astype(np.float64))
+
+
+def _features_of(fakes: Fakes, config: EvaluateConfig, tell: OnProgress) -> Side:
+    found = extract(
+        fakes.images,
+        config.extractor,
+        progress=lambda done, total: tell("generated features", done, total),
+    )
+    nobody = np.full(len(fakes.labels), "", dtype=np.str_)
+    return Side(fakes.images, fakes.labels, nobody, found.astype(np.float64))
+
+
+def _group_scores(test: Side, fake: Side, seeds: NDArray[np.int64]) -> dict[str, tuple[float, ...]]:
+    by_seed = [
+        metrics.kernel_distance_by_group(test.features, test.groups, fake.features[seeds == seed])
+        for seed in np.unique(seeds)
+    ]
+    return {group: tuple(scores[group] for scores in by_seed) for group in by_seed[0]}
+
+
+def _protocol(fakes: Fakes, processed: Processed, trained: int, config: EvaluateConfig) -> Protocol:
+    counts = np.bincount(fakes.labels, minlength=len(processed.classes))
+    side = fakes.images.shape[1]
+    extractor = extractor_protocol(config.extractor)
+    return Protocol(
+        extractor=extractor["extractor"],
+        weights_sha256=extractor["weights_sha256"],
+        resize=extractor["resize"],
+        fast_path=extractor["fast_path"],
+        image_size=side,
+        classes=processed.classes,
+        real_sha256=_hash(processed.test),
+        train_sha256=_hash(processed.train),
+        n_real=len(processed.test.labels),
+        n_fake={name: int(n) for name, n in zip(processed.classes, counts, strict=True)},
+        n_train=trained,
+        seeds=config.seeds,
+        seed=config.seed,
+        pairs=config.pairs,
+        neighbours=config.neighbours,
+        prdc_k=config.prdc_k,
+        copy_correlation=config.copy_correlation,
+        ms_ssim_betas=tuple(round(beta, 6) for beta in betas_for(side)),
+    )
+
+
+def _hash(split: SplitArrays) -> str:
+    """Identity of a reference set: its images' ids, labels and groups, in any order."""
+    rows = zip(split.ids.tolist(), split.labels.tolist(), split.groups.tolist(), strict=True)
+    text = "\n".join(f"{id_} {label} {group}" for id_, label, group in sorted(rows))
+    digest = hashlib.sha256(text.encode())
+    return digest.hexdigest()

@@ -1,0 +1,34 @@
+"""The one typed view of params.yaml: every number of the science, by section."""
+
+from pathlib import Path
+
+from model.config import TrainConfig
+from model.section import Section
+from pipeline.base.sections import read_yaml, validate
+from pipeline.data.config import IngestConfig
+from pipeline.evaluation.record import EvaluateConfig
+from pipeline.flow.planning import RetrainConfig
+from pipeline.promotion.change_control import ChangeControlConfig
+from pipeline.promotion.gate import GateConfig
+from pipeline.stages.preprocess import PreprocessConfig
+
+
+class Params(Section):
+    """All sections. Each is declared beside the code that reads it."""
+
+    ingest: IngestConfig
+    preprocess: PreprocessConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+    gate: GateConfig
+    retrain: RetrainConfig
+    change_control: ChangeControlConfig
+
+
+def load_params(file: Path) -> Params:
+    """Read params.yaml whole.
+
+    Raises:
+        BadInputError: naming everything that is wrong with it.
+    """
+    return validate(file, Params, read_yaml(file))

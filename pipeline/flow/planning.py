@@ -1,0 +1,148 @@
+"""Whether to retrain now, and on what: the policy, apart from the scheduler."""
+
+import time
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from model.section import Section
+from pipeline.base.errors import NothingNewError
+from pipeline.data.landing.index import PendingFiles
+from pipeline.data.manifest import MANIFEST_FOLDER
+from pipeline.data.revise.revision import run_data
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import DATA, Ledger, RunKey
+
+
+class RetrainConfig(Section):
+    """The `retrain` section of params.yaml: when arriving images are worth a training.
+
+    A person's own trigger is never held back by it.
+    """
+
+    min_new_images: int = Field(50, ge=1, description="new images that are worth a training")
+    quiet_minutes: float = Field(
+        10.0, ge=0, description="minutes without a new file before a batch counts as complete"
+    )
+    max_wait_hours: float = Field(
+        168.0, gt=0, description="after so long even one image, or a restless landing zone, goes"
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training to be done.
+
+    Attributes:
+        run: the key of what is trained on what.
+        code, data: the commits it comes from.
+        reasons: what is new since the last verdict, in words.
+    """
+
+    run: RunKey
+    code: str
+    data: str
+    reasons: tuple[str, ...]
+
+
+def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | None = None) -> str:
+    """Why the landing zone should be ingested now.
+
+    Raises:
+        NothingNewError: it should not; the message says what is waited for.
+    """
+    now = time.time() if now is None else now
+    if pending.oldest_arrival is None or pending.newest_arrival is None:
+        raise NothingNewError("nothing waits in the landing zone")
+    waited, quiet = (now - pending.oldest_arrival) / 3600, (now - pending.newest_arrival) / 60
+    if waited >= config.max_wait_hours:
+        return f"{pending.count} files, the oldest waits {waited:.1f} h"
+    if pending.count < config.min_new_images:
+        raise NothingNewError(f"{pending.count} of {config.min_new_images} images have arrived")
+    if quiet < config.quiet_minutes:
+        raise NothingNewError(f"files still arrive, the last {quiet:.1f} minutes ago")
+    return f"{pending.count} files, quiet for {quiet:.1f} minutes"
+
+
+def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -> Plan:
+    """Compare what lies in the ledger and the project with the last verdict.
+
+    Raises:
+        NothingNewError: this code, these parameters and this data have their verdict already; or
+            too few images are new, and nobody asked.
+    """
+    data = ledger.head(DATA)
+    if data is None or not count_images(ledger, data):
+        raise NothingNewError(
+            f"no image was ever ingested; put images into {ledger.settings.landing}/<class>/"
+        )
+    code = ledger.snapshot_code()
+    run = ledger.run_key(code, data)
+    journal = Journal(ledger)
+    if verdict := journal.verdict_on(run.key):
+        raise NothingNewError(
+            f"same data, code and parameters as version {verdict.version} ({verdict.action})"
+        )
+    last = journal.last_verdict
+    if last is None:
+        return Plan(run, code, data, ("first training",))
+    before = _parse_run(ledger, last.run_key)
+    new = count_images(ledger, data) - count_images(ledger, last.data)
+    withdrawn, corrected = _decided_since(ledger, journal, last.data, data)
+    fresh = [f"{new:+d} images"] if before.data != run.data else []
+    fresh += [f"{withdrawn} images withdrawn"] if withdrawn else []
+    fresh += [f"{corrected} labels corrected"] if corrected else []
+    changed = ["parameters changed"] if before.params != run.params else []
+    changed += ["code changed"] if before.code != run.code else []
+    few = 0 <= new + corrected < config.min_new_images and not withdrawn
+    if fresh and not changed and few and not asked_by_person:
+        raise NothingNewError(f"{new + corrected} of {config.min_new_images} images are new")
+    return Plan(run, code, data, (*fresh, *changed))
+
+
+def unplanned_withdrawals(ledger: Ledger) -> int:
+    """How many images were withdrawn since the last verdict that no run was planned without.
+
+    A champion that learned from them is replaced as soon as can be, not at the next weekly run.
+    """
+    data, journal = ledger.head(DATA), Journal(ledger)
+    last = journal.last_verdict
+    if data is None or last is None:
+        return 0
+    withdrawn, _ = _decided_since(ledger, journal, last.data, data)
+    if not withdrawn:
+        return 0
+    newest = [record.data for record in journal.records if record.action == "withdrawn"][-1]
+    planned = set(ledger.mirror.run("rev-list", *run_data(ledger).values()).split())
+    return 0 if newest in planned else withdrawn
+
+
+def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) -> tuple[int, int]:
+    """How many images were withdrawn, and how many relabelled, since a data revision.
+
+    It goes by revisions, not by the journal's order: a verdict may come after a withdrawal and be
+    on data from before it.
+    """
+    unlearned = set(ledger.mirror.run("rev-list", f"{learned}..{data}").split())
+    since = [record for record in journal.records if record.data in unlearned]
+    counts = [
+        sum(len(record.details["images"]) for record in since if record.action == action)
+        for action in ("withdrawn", "relabelled")
+    ]
+    return counts[0], counts[1]
+
+
+def count_images(ledger: Ledger, data: str) -> int:
+    """How many images a data revision holds, by its manifest."""
+    names = ledger.mirror.run("ls-tree", "--name-only", data, f"{MANIFEST_FOLDER}/").split()
+    texts = [ledger.read(data, name) or "" for name in names]
+    return sum(len(text.splitlines()) - 1 for text in texts if text)
+
+
+def _parse_run(ledger: Ledger, key: str) -> RunKey:
+    head = ledger.head(f"run/{key}")
+    if head is None:
+        return RunKey(key, "", "", "")
+    # The run's branch began with a commit whose parents are its code and its data.
+    first = ledger.mirror.run("log", "--merges", "--format=%P", "-1", head).split()
+    return ledger.run_key(first[0], first[1])

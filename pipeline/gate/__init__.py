@@ -1,9 +1,0 @@
-"""Whether a candidate becomes champion: a pure function of two evaluations and the rules."""
-
-from pipeline.gate.comparison import Compared, Comparison, compare
-from pipeline.gate.rules import GateConfig, Rule
-from pipeline.gate.verdict import Outcome, Verdict, decide
-
-__all__ = [
-    "Compared", "Comparison", "GateConfig", "Outcome", "Rule", "Verdict", "compare", "decide",
-]  # fmt: skip

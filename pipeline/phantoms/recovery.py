@@ -1,0 +1,358 @@
+"""Counting stones and cysts in images of the kidney phantom, generated ones among them.
+
+Did a generator learn what single images hold? Image scores compare populations; here each image is
+asked how many stones and cysts it shows, from the pixels alone, and the answers are compared with
+those for real phantoms. The recovery errs, and by how much is known: on real phantoms the truth is
+known, so every figure stands beside what the recovery says of perfect images (its floor).
+
+The rules are the phantom's own geometry and densities:
+
+- The trunk, without the fat under the skin, gives a frame: its centre, its half width w and its
+  tilt. In it both kidneys lie within about 0.1 w of (±0.488, 0.138), whatever the body's size.
+- A stone is a peak that rises from the kidney's tissue most of the way to white: 700 HU and more
+  saturate where they fill a pixel, and at 64 px they fill most of one.
+- Fat (-105 HU) and the back muscle (55 HU) are in every slice, so they give the grey level of water
+  in spite of the window. A cyst is a round region near that level and clearly below the kidney's.
+
+Tumours are not counted: their density overlaps the kidney's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import cos, pi, sin, sqrt
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, stats
+from skimage.feature import peak_local_max
+from skimage.morphology import convex_hull_image, disk
+
+from model.section import Section
+from pipeline.base.errors import BadInputError
+
+Images = NDArray[np.uint8]
+Array = NDArray[np.float64]
+
+LEAST_SIDE = 64
+"""Pixels a side below which nothing is recovered."""
+Mask = NDArray[np.bool_]
+Kind = Literal["stone", "cyst"]
+KINDS: tuple[Kind, ...] = ("stone", "cyst")
+
+_SIDES = (-1, 1)
+_SCALE = 64  # pixels to the half width of the trunk, in the frame
+_ROWS, _COLUMNS = 108, 140
+_V, _U = (
+    (grid - (n - 1) / 2) / _SCALE
+    for grid, n in zip(np.mgrid[:_ROWS, :_COLUMNS], (_ROWS, _COLUMNS), strict=True)
+)
+
+# Of the trunk's half width, measured on 600 slices: the kidneys' usual centre and radius, how far
+# from that centre a cyst's own may be, and the erector spinae.
+_KIDNEY, _RADIUS, _CYST_REACH = (0.488, 0.138), 0.19, 0.24
+_MUSCLE, _MUSCLE_RADIUS = (0.25, 0.43), 0.06
+
+_SOFT = 75  # grey level between fat and muscle at every window of the phantom
+_BRIGHTEST = 240  # no kidney is brighter at any window: nothing could be told from it
+_WATER = 0.67  # where water lies between fat (0) and muscle (1)
+# How far from water a cyst may be, in the same unit: noise, and the edge's partial volume.
+_BELOW, _ABOVE = 0.2, 0.2
+_OPENING = 3.5  # radius of the smallest cyst told from a rim, in the frame's pixels: 7 mm
+# Share of the way from tissue to white. Where a pixel is as wide as a stone, the stone fills less.
+_STONE_RISE, _STONE_RISE_COARSE, _COARSE = 0.9, 0.65, 96
+
+
+class Found(Section):
+    """What one image shows.
+
+    Attributes:
+        stone, cyst: area of each, in pixels of the image; their number is the count.
+    """
+
+    stone: tuple[float, ...] = ()
+    cyst: tuple[float, ...] = ()
+
+    def areas(self, kind: Kind) -> tuple[float, ...]:
+        """The areas of a kind."""
+        return self.stone if kind == "stone" else self.cyst
+
+
+class Prevalence(Section):
+    """Share of images that show at least one, with its 95 % Clopper-Pearson interval.
+
+    The interval takes images for independent. Generated ones are; slices of one phantom patient
+    are not, so that of real ones is too narrow unless each patient gives one slice.
+    """
+
+    share: float
+    low: float
+    high: float
+    images: int
+
+
+class Recovered(Section):
+    """One finding in the images of one class.
+
+    Attributes:
+        label: class index.
+        kind: stone or cyst.
+        truth: share of real images that hold at least one.
+        real: what the recovery says of the same images: the floor of `fake`.
+        fake: what it says of the generated ones.
+        count_distance: total variation distance between the counts an image, fakes against real
+            ones, both as recovered; 0 equal, 1 disjoint.
+        count_floor: the same of the recovered real ones against the truth.
+        size_distance: Wasserstein distance between radii of equal area, pixels, both as
+            recovered; None where either side shows none.
+        size_floor: the same of the recovered real ones against the truth.
+    """
+
+    label: int
+    kind: Kind
+    truth: Prevalence
+    real: Prevalence
+    fake: Prevalence
+    count_distance: float
+    count_floor: float
+    size_distance: float | None
+    size_floor: float | None
+
+
+def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
+    """What a phantom's truth says, for an image `scale` times as large as the one it is of."""
+    areas: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for lesion in truth["lesions"]:
+        if lesion["kind"] in areas:
+            areas[lesion["kind"]].append(lesion["area"] * scale**2)
+    return Found(stone=tuple(areas["stone"]), cyst=tuple(areas["cyst"]))
+
+
+def recover(images: Images) -> list[Found]:
+    """Stones and cysts in each image, from the pixels alone.
+
+    Args:
+        images: uint8 [N, S, S], S of 64 or more, 0 black to 255 white.
+
+    Returns:
+        [N]; an image without a body shows nothing.
+
+    Raises:
+        BadInputError: on images of another shape or type.
+    """
+    if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
+        raise BadInputError(f"images {images.dtype} {images.shape}: give uint8 [N, S, S]")
+    if images.shape[1] < LEAST_SIDE:
+        raise BadInputError(
+            f"images of {images.shape[1]} px: a stone needs {LEAST_SIDE} or more to be seen"
+        )
+    return [_recover(image) for image in images]
+
+
+def compare_recovered(
+    real_images: Images,
+    real_labels: NDArray[np.int64],
+    real_truth: Sequence[Found],
+    fake_images: Images,
+    fake_labels: NDArray[np.int64],
+) -> list[Recovered]:
+    """Findings in generated images against held-out real phantoms, by class and kind.
+
+    Args:
+        real_images: uint8 [N, S, S], phantoms that the generator was not trained on.
+        real_labels: class index [N].
+        real_truth: [N], by `found_in_truth` at the images' scale.
+        fake_images: uint8 [M, S, S].
+        fake_labels: class index [M].
+
+    Returns:
+        A record a class and kind, in order.
+
+    Raises:
+        BadInputError: on lengths that differ, or a class without real or generated images.
+    """
+    if not len(real_images) == len(real_labels) == len(real_truth):
+        raise BadInputError("real images, labels and truths differ in number")
+    if len(fake_images) != len(fake_labels):
+        raise BadInputError("generated images and labels differ in number")
+    classes = sorted({*real_labels.tolist(), *fake_labels.tolist()})
+    for label in classes:
+        if label not in real_labels or label not in fake_labels:
+            raise BadInputError(f"class {label} lacks real or generated images: both are needed")
+    real, fake = recover(real_images), recover(fake_images)
+    records = []
+    for label in classes:
+        mine = np.flatnonzero(real_labels == label).tolist()
+        of_truth, of_real = [real_truth[i] for i in mine], [real[i] for i in mine]
+        of_fake = [fake[i] for i in np.flatnonzero(fake_labels == label).tolist()]
+        records += [_compare(label, kind, of_truth, of_real, of_fake) for kind in KINDS]
+    return records
+
+
+def _compare(
+    label: int, kind: Kind, truth: list[Found], real: list[Found], fake: list[Found]
+) -> Recovered:
+    t, r, f = ([found.areas(kind) for found in side] for side in (truth, real, fake))
+    return Recovered(
+        label=label,
+        kind=kind,
+        truth=_prevalence(t),
+        real=_prevalence(r),
+        fake=_prevalence(f),
+        count_distance=count_distance(r, f),
+        count_floor=count_distance(t, r),
+        size_distance=size_distance(r, f),
+        size_floor=size_distance(t, r),
+    )
+
+
+def count_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float:
+    """Total variation: half the sum over k of |P(count = k) - Q(count = k)|, 0 to 1."""
+    counts = [[len(areas) for areas in side] for side in (one, other)]
+    bins = max(map(max, counts)) + 1
+    p, q = (np.bincount(side, minlength=bins) / len(side) for side in counts)
+    return float(np.abs(p - q).sum() / 2)
+
+
+def size_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float | None:
+    """Wasserstein distance between the radii of circles of these areas; None where none is."""
+    radii = [[sqrt(area / pi) for areas in side for area in areas] for side in (one, other)]
+    return float(stats.wasserstein_distance(*radii)) if all(radii) else None
+
+
+def _prevalence(areas: list[tuple[float, ...]]) -> Prevalence:
+    shown = sum(bool(each) for each in areas)
+    interval = stats.binomtest(shown, len(areas)).proportion_ci(0.95, "exact")
+    return Prevalence(
+        share=shown / len(areas),
+        low=float(interval.low),
+        high=float(interval.high),
+        images=len(areas),
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the trunk lies, in pixels; `tilt` in radians from x towards y."""
+
+    x: float
+    y: float
+    half_width: float
+    tilt: float
+
+    def straighten(self, image: Images) -> Array:
+        """The image in the trunk's frame, [108, 140], 64 px to the half width."""
+        c, s = cos(self.tilt), sin(self.tilt)
+        rows = self.y + (s * _U + c * _V) * self.half_width
+        columns = self.x + (c * _U - s * _V) * self.half_width
+        # Linear: a cubic overshoots beside a saturated stone.
+        straight: Array = ndimage.map_coordinates(
+            image.astype(float), [rows, columns], order=1, mode="nearest"
+        )
+        return straight
+
+    @property
+    def pixel_area(self) -> float:
+        """Pixels of the image in one pixel of the frame."""
+        return (self.half_width / _SCALE) ** 2
+
+
+def _recover(image: Images) -> Found:
+    frame = _trunk(image)
+    if frame is None:
+        return Found()
+    straight = frame.straighten(image)
+    rise = _STONE_RISE_COARSE if len(image) < _COARSE else _STONE_RISE
+    stones = [area for side in _SIDES for area in _stones(straight, side, rise)]
+    cysts = [area for side in _SIDES for area in _cysts(straight, side)]
+    return Found(
+        stone=tuple(round(area * frame.pixel_area, 2) for area in stones),
+        cyst=tuple(round(area * frame.pixel_area, 2) for area in cysts),
+    )
+
+
+def _trunk(image: Images) -> _Frame | None:
+    """The hull of muscle, bone and organs, by its moments; None where there is no body."""
+    step = len(image) // 64
+    # Air is 0 and fat is not; the opening drops the table, which is thinner.
+    body = ndimage.binary_opening(ndimage.binary_closing(image > 0), np.ones((4 * step + 1,) * 2))
+    body = ndimage.binary_fill_holes(_largest(body))
+    # This one drops the skin.
+    soft = ndimage.binary_opening((image > _SOFT) & body, np.ones((step + 1, step + 1)))
+    if soft.sum() < image.size / 100:
+        return None
+    rows, columns = np.nonzero(convex_hull_image(soft))
+    (xx, xy), (_, yy) = np.cov(columns, rows)
+    # An ellipse's second moment along an axis is a quarter of the half axis squared.
+    return _Frame(
+        float(columns.mean()), float(rows.mean()), 2 * sqrt(xx), np.arctan2(2 * xy, xx - yy) / 2
+    )
+
+
+def _largest(mask: Mask) -> Mask:
+    """The largest connected part."""
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    largest: Mask = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+    return largest
+
+
+def _away(side: int, centre: tuple[float, float]) -> Array:
+    """Distance of each pixel of the frame to a point, `side` -1 the picture's left, 1 its right."""
+    distance: Array = np.hypot(_U - side * centre[0], _V - centre[1])
+    return distance
+
+
+def _tissue(straight: Array, side: int, percentile: float) -> float:
+    return float(np.percentile(straight[_away(side, _KIDNEY) < _RADIUS], percentile))
+
+
+def _stones(straight: Array, side: int, rise: float) -> list[float]:
+    """Areas of the stones of one kidney, in pixels of the frame."""
+    # Above three quarters, since the lower half of a kidney's disc holds sinus and outer fat.
+    tissue = _tissue(straight, side, 85)
+    if tissue > _BRIGHTEST:
+        return []
+    risen = (straight - tissue) / (255 - tissue)
+    smooth = ndimage.gaussian_filter(straight, 0.6)  # one peak on a saturated plateau, not many
+    peaks = smooth == ndimage.maximum_filter(smooth, 5)
+    peaks &= (risen > rise) & (_away(side, _KIDNEY) < _RADIUS)
+    # A stone ends where it has fallen by a quarter; each pixel goes to its nearest peak.
+    where = np.argwhere(peaks)
+    return _shares(where, (risen > 0.75 * rise) & (_away(side, _KIDNEY) < 1.5 * _RADIUS))
+
+
+def _cysts(straight: Array, side: int) -> list[float]:
+    """Areas of the cysts of one kidney, in pixels of the frame."""
+    muscle = np.median(straight[np.minimum(*(_away(s, _MUSCLE) for s in _SIDES)) < _MUSCLE_RADIUS])
+    around = np.minimum(*(_away(s, _KIDNEY) for s in _SIDES)) < _CYST_REACH + 0.02
+    fat = np.percentile(straight[around], 8)
+    unit = max(muscle - fat, 20)
+    water = fat + _WATER * unit
+    highest = min((water + _tissue(straight, side, 75)) / 2, water + _ABOVE * unit)
+    smooth = ndimage.gaussian_filter(straight, 0.7)
+    near = _away(side, _KIDNEY)
+    fluid = (smooth > water - _BELOW * unit) & (smooth < highest) & (near < _CYST_REACH + 0.06)
+    # Where fat meets tissue the grey passes through water's: a rim, which the opening removes.
+    fluid = ndimage.binary_opening(fluid, disk(_OPENING))
+    depth = ndimage.distance_transform_edt(fluid)
+    centres = peak_local_max(
+        ndimage.gaussian_filter(depth, 1), min_distance=5, threshold_abs=1.0, exclude_border=False
+    )
+    return _shares(centres[near[tuple(centres.T)] < _CYST_REACH], fluid)
+
+
+def _shares(centres: NDArray[np.intp], mask: Mask) -> list[float]:
+    """How many pixels of a mask are connected to and nearest to each centre [N, (row, column)]."""
+    parts, _ = ndimage.label(mask)
+    areas = [0.0] * len(centres)
+    for part in set(parts[tuple(centres.T)].tolist()) - {0}:
+        inside = [k for k, centre in enumerate(centres) if parts[tuple(centre)] == part]
+        pixels = np.argwhere(parts == part)
+        apart = np.linalg.norm(pixels[:, None] - centres[inside][None], axis=-1)
+        for k, share in zip(
+            inside, np.bincount(apart.argmin(1), minlength=len(inside)), strict=True
+        ):
+            areas[k] = float(share)
+    return [area for area in areas if area]

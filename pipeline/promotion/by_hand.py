@@ -1,0 +1,208 @@
+"""Scoring a generator outside any run: on data of one's choice, deciding nothing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.sections import load_section
+from pipeline.base.settings import Settings
+from pipeline.data.processed import Processed
+from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
+from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
+from pipeline.flow import steps
+from pipeline.local import services
+from pipeline.promotion.gate import Compared, GateConfig, compare
+from pipeline.registry.registry import WEIGHTS_TAG, Registry
+from pipeline.stages.prepared import prepare
+
+RUN_KEY_TAG = "medloom.run_key"
+
+
+def evaluate_folder(
+    models: Path, data: Path, out: Path, cache: Path, on_progress: OnProgress | None = None
+) -> Evaluation:
+    """Score the generator in a folder on a folder of class folders; write what the stage writes.
+
+    Args:
+        models: holds generator.safetensors and config.json.
+        data: class folders of images, split by patients as ingest does; the test split judges.
+        out: folder for evaluation.json and the pictures.
+        cache: where features of real images are kept.
+        on_progress: told what is being done, how much of it is, and how much there is.
+
+    Raises:
+        BadInputError: the folder holds no generator, or the data lack its classes.
+    """
+    from model.sampling import load_generator
+    from pipeline.stages.evaluate import evaluate
+
+    try:
+        network = load_generator(models).config
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+    processed = prepare(data, network.image_size)
+    _require_classes(Processed.load(processed), network.classes, str(models))
+    config = _settings_of_evaluation()
+    return evaluate(processed, models, out, config, cache=cache, on_progress=on_progress)
+
+
+def evaluate_version(
+    settings: Settings,
+    version: str,
+    data: Path | None,
+    out: Path,
+    on_progress: OnProgress | None = None,
+) -> tuple[int, Evaluation]:
+    """Score a registered version, on its own run's test split or on a folder of class folders.
+
+    Args:
+        settings: of the project.
+        version: a number or an alias.
+        data: class folders of images; None takes the images that its run was judged by.
+        out: folder for evaluation.json and the pictures.
+        on_progress: as in `evaluate_folder`.
+
+    Returns:
+        The version's number and its evaluation.
+
+    Raises:
+        BadInputError: no such version, or the data lack its classes.
+    """
+    from pipeline.stages.evaluate import write_evaluation
+
+    config = _settings_of_evaluation()
+    with services.mlflow(settings) as uri:
+        registry = Registry(uri, settings.model)
+        number = registry.resolve(version)
+        with _judging_data(settings, registry, number, data) as processed:
+            fakes, scored = _score(settings, registry, number, processed, config, on_progress)
+            write_evaluation(out, scored.evaluation, fakes, processed, scored, config)
+    return number, scored.evaluation
+
+
+def compare_versions(
+    settings: Settings,
+    first: str,
+    second: str,
+    data: Path | None,
+    on_progress: OnProgress | None = None,
+) -> Compared:
+    """Score two versions by the same images, numbers and seeds, and compare them group by group.
+
+    The images are those of the newer version's run, unless `data` gives others: what the newer
+    one has learned from is no judge of either, and what is test for it is not always test for the
+    older one, which may have been trained on it. A class that only one of them draws is left out.
+
+    Args:
+        settings: of the project.
+        first, second: numbers or aliases.
+        data: class folders of images.
+        on_progress: as in `evaluate_folder`.
+
+    Raises:
+        BadInputError: no such version, the same version twice, no class in common, or too few
+            groups.
+    """
+    config = _settings_of_evaluation()
+    with services.mlflow(settings) as uri:
+        registry = Registry(uri, settings.model)
+        numbers = registry.resolve(first), registry.resolve(second)
+        if numbers[0] == numbers[1]:
+            raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
+        with _judging_data(settings, registry, max(numbers), data) as processed:
+            shared = shared_images(registry, numbers, processed)
+            one, two = (
+                _score(settings, registry, number, shared, config, on_progress)[1].evaluation
+                for number in numbers
+            )
+    require_same_protocol(two, one)
+    rules = load_section(steps.PARAMS, "gate", GateConfig)
+    return Compared(one, two, compare(two, one, rules))
+
+
+def shared_images(registry: Registry, versions: Sequence[int], processed: Processed) -> Processed:
+    """The images of those classes that all of some versions draw, as they can be compared by.
+
+    Raises:
+        BadInputError: there is no such class.
+    """
+    drawn = {version: registry.draws(version).classes for version in versions}
+    common = [name for name in processed.classes if all(name in d for d in drawn.values())]
+    if not common:
+        told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
+        raise BadInputError(
+            f"nothing can be compared: the images are of {', '.join(processed.classes)}, and "
+            f"{told}. Other classes want a project of their own (--project)"
+        )
+    return processed.only(common)
+
+
+def fakes_of_version(
+    registry: Registry, version: int, processed: Processed, config: EvaluateConfig, tell: OnProgress
+) -> Fakes:
+    """Draw from a registered version what the protocol asks for, at the size of the real images."""
+    size = int(processed.test.images.shape[1])
+
+    def sample(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        tell(f"images of version {version}, seed {seed}", 0, 0)
+        return _resized(registry.draw(version, labels, seed), size)
+
+    return draw_fakes(sample, processed, config)
+
+
+def _score(
+    settings: Settings,
+    registry: Registry,
+    version: int,
+    processed: Processed,
+    config: EvaluateConfig,
+    on_progress: OnProgress | None,
+) -> tuple[Fakes, Scored]:
+    tell = on_progress or (lambda _what, _done, _total: None)
+    fakes = fakes_of_version(registry, version, processed, config, tell)
+    identity = registry.tags(version)[WEIGHTS_TAG]
+    cache = settings.cache / "features"
+    return fakes, score_images(
+        fakes, processed, config, identity, cache=cache, on_progress=on_progress
+    )
+
+
+@contextmanager
+def _judging_data(
+    settings: Settings, registry: Registry, version: int, data: Path | None
+) -> Iterator[Processed]:
+    """The images to judge by: a folder's, or those of the version's own run."""
+    if data is not None:
+        facts = registry.draws(version)
+        processed = Processed.load(prepare(data, facts.image_size))
+        _require_classes(processed, facts.classes, f"version {version}")
+        yield processed
+        return
+    key = registry.tags(version)[RUN_KEY_TAG]
+    with steps.finished_run(settings, key, "evaluate-by-hand", "data/processed") as work:
+        yield Processed.load(work.folder / "data" / "processed")
+
+
+def _require_classes(processed: Processed, drawn: Sequence[str], who: str) -> None:
+    if unknown := sorted(set(processed.classes) - set(drawn)):
+        raise BadInputError(
+            f"the data hold {', '.join(unknown)}, and {who} draws {', '.join(drawn)}: give class "
+            "folders of those names only"
+        )
+
+
+def _settings_of_evaluation() -> EvaluateConfig:
+    return load_section(steps.PARAMS, "evaluate", EvaluateConfig)
+
+
+def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A generator of another size is brought to the images', as preprocess does."""
+    if images.shape[1] == size:
+        return images
+    bicubic = Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(i).resize((size, size), bicubic)) for i in images])

@@ -1,0 +1,200 @@
+"""Which promotions a person must approve, and what a retraining may change by itself.
+
+After the FDA's Predetermined Change Control Plan: the changes that need nobody's leave are written
+down before they happen, and whatever lies outside waits for a person.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from model.section import Section
+from pipeline.data.manifest import MANIFEST_FOLDER
+from pipeline.ledger.ledger import Ledger
+
+Approval = Literal["never", "outside", "always"]
+_DECIDING = ("gate", "change_control")
+_ABSENT = "absent"
+
+
+class PlannedParameter(Section):
+    """A parameter that a retraining may change by itself."""
+
+    name: str = Field(description="dotted, as in train.seed; * and ? match")
+    least: float | None = Field(default=None, description="smallest value allowed")
+    most: float | None = Field(default=None, description="largest value allowed")
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value lies within the bounds; without bounds any does."""
+        if self.least is None and self.most is None:
+            return True
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        low = self.least is None or value >= self.least
+        return low and (self.most is None or value <= self.most)
+
+    @property
+    def bounds(self) -> str:
+        """In words."""
+        return f"{_or(self.least, 'any')} to {_or(self.most, 'any')}"
+
+
+class ChangeControlConfig(Section):
+    """The `change_control` section of params.yaml.
+
+    All but `approval` is the plan: what may differ from the champion's run without a person.
+    """
+
+    approval: Approval = Field(
+        default="never",
+        description="of a person before a promotion: never, outside (the plan below) or always",
+    )
+    data_additions: bool = Field(default=True, description="images may come")
+    data_removals: bool = Field(default=False, description="images may go, as by a withdrawal")
+    classes: bool = Field(default=False, description="classes may come or go")
+    most_new_share: float = Field(
+        default=0.5, ge=0, le=1, description="share of the images that may be new"
+    )
+    code: bool = Field(default=False, description="the stages' code may differ")
+    parameters: tuple[PlannedParameter, ...] = Field(
+        default=(
+            PlannedParameter(name="train.seed"),
+            PlannedParameter(name="train.kimg", least=1.0, most=10000.0),
+            PlannedParameter(name="retrain.*"),
+        ),
+        description="that may differ, by dotted name, and between bounds if given",
+    )
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run was made of.
+
+    Attributes:
+        parameters: every value of params.yaml, by dotted name.
+        images: id, class and split of each image: one that changes class goes and comes.
+        code: the code's part of the run's key.
+    """
+
+    parameters: Mapping[str, Any]
+    images: frozenset[tuple[str, str, str]]
+    code: str
+
+
+def approval_reasons(
+    config: ChangeControlConfig, before: RunFacts | None, after: RunFacts | None, *, asked: bool
+) -> tuple[str, ...]:
+    """Why a person must approve this promotion; empty: nobody need.
+
+    Args:
+        config: the plan.
+        before: the champion's run; None for the first model.
+        after: the candidate's.
+        asked: whether whoever started the run asked for approval.
+    """
+    reasons = ["the run was started with require_approval"] if asked else []
+    if config.approval == "always":
+        reasons.append("change_control.approval is always")
+    if config.approval == "outside":
+        reasons += outside_plan(before, after, config)
+    return tuple(reasons)
+
+
+def outside_plan(
+    before: RunFacts | None, after: RunFacts | None, config: ChangeControlConfig
+) -> tuple[str, ...]:
+    """What of a run lies outside the plan, in words; empty when all of it lies within.
+
+    Args:
+        before: the champion's run; None for the first model, which no plan covers.
+        after: the candidate's.
+        config: the plan.
+    """
+    if before is None or after is None:
+        return ("there is no champion whose planned change it could be",)
+    return (*_data(before, after, config), *_code(before, after, config),
+            *_parameters(before, after, config))  # fmt: skip
+
+
+def _data(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
+    new, gone = after.images - before.images, before.images - after.images
+    share = len(new) / max(len(after.images), 1)
+    if new and not config.data_additions:
+        yield f"{len(new)} images are new, and data_additions is false"
+    elif share > config.most_new_share:
+        yield (
+            f"{len(new)} of {len(after.images)} images ({share:.0%}) are new, and most_new_share "
+            f"is {config.most_new_share:.0%}"
+        )
+    if gone and not config.data_removals:
+        yield f"{len(gone)} images are gone, and data_removals is false"
+    old, now = ({label for _, label, _ in run.images} for run in (before, after))
+    if old != now and not config.classes:
+        yield (
+            f"the classes were {', '.join(sorted(old))} and are {', '.join(sorted(now))}, and "
+            "classes is false"
+        )
+
+
+def _code(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
+    if before.code != after.code and not config.code:
+        yield "the stages' code differs, and code is false"
+
+
+def _parameters(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
+    for name in sorted({*before.parameters, *after.parameters}):
+        old, new = (run.parameters.get(name, _ABSENT) for run in (before, after))
+        if old == new and type(old) is type(new):
+            continue
+        planned = [one for one in config.parameters if fnmatchcase(name, one.name)]
+        if not planned:
+            yield f"{name} went from {old} to {new}, and parameters does not name it"
+        elif not any(one.allows(new) for one in planned):
+            allowed = ", ".join(one.bounds for one in planned)
+            yield f"{name} went from {old} to {new}, and {allowed} is allowed"
+
+
+def run_facts(
+    ledger: Ledger, key: str, deciding: Mapping[str, Any] | None = None
+) -> RunFacts | None:
+    """What a run was made of, by git; None when the ledger has no such run.
+
+    Args:
+        ledger: with the run's branch.
+        key: of the run.
+        deciding: params.yaml as it decides now; its sections `gate` and `change_control` stand for
+            the run's own, which may be older.
+    """
+    head = ledger.head(f"run/{key}")
+    if head is None:
+        return None
+    code, data = ledger.mirror.run("log", "--merges", "--format=%P", "-1", head).split()
+    params = yaml.safe_load(ledger.read(code, "params.yaml") or "{}")
+    params |= {name: deciding[name] for name in _DECIDING if deciding and name in deciding}
+    return RunFacts(flat(params), _images(ledger, data), ledger.run_key(code, data).code)
+
+
+def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:
+    texts = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
+    rows = (row for text in texts for row in csv.DictReader(text.splitlines()))
+    return frozenset((row["id"], row["label"], row["split"]) for row in rows)
+
+
+def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names: train.recipe.batch."""
+    found: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def _or(value: float | None, word: str) -> str:
+    return word if value is None else f"{value:g}"

@@ -1,0 +1,68 @@
+"""What any model must hold, the first one too."""
+
+from pipeline.evaluation.record import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation
+from pipeline.promotion.gate.rules import GateConfig, Rule, rule
+
+
+def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
+    """Every guard, asked of a candidate."""
+    return [
+        _every_class(candidate),
+        _fidelity(candidate, rules.kernel_distance_threshold),
+        _diversity(candidate, rules.diversity_margin),
+        _repeats(candidate, rules.repeat_margin),
+        _copies(candidate, rules.copy_share_threshold),
+    ]
+
+
+def _every_class(candidate: Evaluation) -> Rule:
+    wanted = candidate.protocol.classes
+    missing = sorted(set(wanted) - set(candidate.classes_drawn))
+    says = f"the generator draws {len(candidate.classes_drawn)} of {len(wanted)} classes"
+    says += f"; missing: {', '.join(missing)}" if missing else ""
+    return rule("guard:classes", not missing, len(candidate.classes_drawn), len(wanted), says)
+
+
+def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
+    figure = candidate.figure(KERNEL)
+    floor = figure.floor or 0.0
+    half = (figure.high - figure.value) if figure.high is not None else 0.0
+    excess = max(figure.value - floor, half)
+    says = f"kernel distance is {excess:.4g} above the floor, at most {threshold:g} is allowed"
+    return rule(f"guard:{KERNEL}", excess <= threshold, excess, threshold, says)
+
+
+def _diversity(candidate: Evaluation, margin: float) -> Rule:
+    """The worst class counts: a generator that collapsed in one class has collapsed."""
+    figures = [f for f in candidate.figures if f.metric == DIVERSITY and f.label is not None]
+    worst = max(figures, key=lambda figure: figure.value - (figure.floor or 0.0))
+    limit = (worst.floor or 0.0) + margin
+    says = (
+        f"MS-SSIM within {worst.label} is {worst.value:.3f}, real images have "
+        f"{worst.floor or 0.0:.3f} and {limit:.3f} is allowed"
+    )
+    return rule(f"guard:{DIVERSITY}", worst.value <= limit, worst.value, limit, says)
+
+
+def _repeats(candidate: Evaluation, margin: float) -> Rule:
+    """Slices of a series are alike: only what lies far beyond training images is repetition."""
+    figure = candidate.figure(REPEATS)
+    floor = figure.floor or 0.0
+    limit = floor + margin * (1 - floor)
+    says = (
+        f"another seed draws {figure.value:.1%} of the images again, training images have "
+        f"{floor:.1%} and {limit:.1%} is allowed"
+    )
+    return rule(f"guard:{REPEATS}", figure.value <= limit, figure.value, limit, says)
+
+
+def _copies(candidate: Evaluation, threshold: float) -> Rule:
+    """Held-out real images resemble training images too: that share is no copying."""
+    figure = candidate.figure(COPIES)
+    upper = figure.high if figure.high is not None else figure.value
+    limit = threshold + (figure.floor or 0.0)
+    says = (
+        f"at most {upper:.2%} of the generated images are copies (upper bound), held-out real "
+        f"images {figure.floor or 0.0:.2%}, and {limit:.2%} is allowed"
+    )
+    return rule(f"guard:{COPIES}", upper <= limit, upper, limit, says)

@@ -1,0 +1,240 @@
+"""From a finished run to a version, a verdict and, if it is earned, a champion."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import yaml
+
+from pipeline.base.environment import describe_environment
+from pipeline.base.errors import BadInputError
+from pipeline.base.sections import load_section, read_yaml
+from pipeline.base.settings import Settings
+from pipeline.data.processed import Processed
+from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
+from pipeline.flow import steps
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.local import services
+from pipeline.promotion.approval import approve, waiting_verdict
+from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
+from pipeline.promotion.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
+from pipeline.promotion.gate import GateConfig, Rule, Verdict, decide
+from pipeline.registry.lineage import data_listing, lineage
+from pipeline.registry.registry import Candidate, Registry
+
+Say = Callable[..., None]
+GATE, CHANGE_CONTROL = "gate", "change_control"
+
+
+def register(settings: Settings, key: str) -> int:
+    """Make a registry version of a finished run's weights, or find it; returns its number."""
+    with (
+        services.mlflow(settings) as uri,
+        steps.finished_run(settings, key, "register", "models", "reports") as work,
+    ):
+        return Registry(uri, settings.model).register(_candidate(work, key))
+
+
+def _candidate(work: Workspace, key: str) -> Candidate:
+    evaluation = _evaluation(work)
+    params = yaml.safe_load((work.folder / "params.yaml").read_text())
+    return Candidate(
+        workspace=work.folder,
+        classes=evaluation.protocol.classes,
+        image_size=evaluation.protocol.image_size,
+        tags=lineage(work, key),
+        params=flat({section: params[section] for section in steps.STAGES}),
+        metrics=evaluation.flat(),
+        dataset_digest=data_listing((work.folder / "dvc.lock").read_text()),
+    )
+
+
+def _evaluation(work: Workspace) -> Evaluation:
+    return Evaluation.load(work.folder / "reports" / EVALUATION_FILE)
+
+
+def promote(
+    settings: Settings, key: str, say: Say, *, require_approval: bool = False
+) -> tuple[Record, Evaluation]:
+    """Judge a run's version against the champion of this moment and act on the verdict.
+
+    The journal is the compare-and-swap: when somebody else's decision came in between, the
+    candidate is judged again against the champion that it made. A decision that stands is found
+    again, so that a repeated call only repairs the aliases.
+
+    Args:
+        settings: of the project.
+        key: of the run.
+        say: told what is being done, as keywords.
+        require_approval: a verdict that would promote waits for a person, whatever params.yaml
+            says of it.
+
+    Returns the journal's record of the decision, and the candidate's evaluation.
+
+    Raises:
+        BadInputError: the run is not finished, its version is missing, or a candidate that the
+            gate would promote does not load and answer.
+    """
+    with services.mlflow(settings) as uri:
+        registry = Registry(uri, settings.model)
+        with _judging(settings, registry, key, say, asked=require_approval) as judge:
+            record = decide_once(judge.ledger, registry, key, judge.decide)
+            registry.attach_verdict(record.number, record.action, record.verdict)
+            return record, _evaluation(judge.work)
+
+
+def approve_version(settings: Settings, version: str, by: str, reason: str, say: Say) -> Record:
+    """Make a version champion that waits for a person; see `approval.approve`.
+
+    Raises:
+        BadInputError: as `approval.approve`.
+    """
+    ledger = Ledger(settings)
+    key = waiting_verdict(Journal(ledger), version).run_key
+    with services.mlflow(settings) as uri:
+        registry = Registry(uri, settings.model)
+
+        def judge_again(journal: Journal) -> Facts:
+            with _judging(settings, registry, key, say, asked=True) as judge:
+                return judge.decide(journal)
+
+        return approve(ledger, registry, version, by, reason, judge_again)
+
+
+@contextmanager
+def _judging(
+    settings: Settings, registry: Registry, key: str, say: Say, *, asked: bool
+) -> Iterator["_Judge"]:
+    """A judge of the run's candidate, with the run's outputs in place."""
+    targets = ("models", "reports", "data/processed")
+    with steps.finished_run(settings, key, "promote", *targets) as work:
+        yield _Judge(settings, Ledger(settings), registry, work, key, say, asked)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One candidate, to be judged against whoever is champion.
+
+    Attributes:
+        asked: whoever started this wants a person to approve.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    registry: Registry
+    work: Workspace
+    key: str
+    say: Say
+    asked: bool
+
+    def decide(self, journal: Journal) -> Facts:
+        """The facts of the journal's next record."""
+        candidate = _evaluation(self.work)
+        version = self._version(candidate)
+        champion = journal.champion
+        against, shared = self._score_both(champion, candidate) if champion else (None, None)
+        rules = load_section(steps.PARAMS, GATE, GateConfig)
+        test_set = (shared or candidate).protocol.real_sha256
+        verdict = decide(candidate, against, rules, journal.looks(test_set), shared)
+        verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
+        waits_for: tuple[str, ...] = ()
+        if verdict.outcome == "promoted":
+            self.say(what=f"loading version {version} as a consumer", done=0, total=1)
+            try_out(self.registry, version, candidate.model)
+            waits_for = self._approval(champion)
+            waits_for += (verdict.asks,) if verdict.asks else ()
+        ruled = ruling(verdict, waits_for)
+        return ruled | {
+            "details": ruled["details"]
+            | {
+                "dag_run_id": os.environ.get("MEDLOOM_RUN_ID", ""),
+                "environment": describe_environment(),
+            },
+            "version": version,
+            "weights_sha256": candidate.model,
+            "run_key": self.key,
+            "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
+            "predecessor": champion.version if champion else None,
+            "test_set": test_set,
+        }
+
+    def _version(self, candidate: Evaluation) -> int:
+        version = self.registry.find_by_weights(candidate.model)
+        if version is None:
+            raise BadInputError(
+                f"the weights {candidate.model[:12]} of run {self.key} have no version in "
+                f"{self.settings.model}: run `medloom task register --key {self.key}` first"
+            )
+        return version
+
+    def _approval(self, champion: Record | None) -> tuple[str, ...]:
+        config = load_section(steps.PARAMS, CHANGE_CONTROL, ChangeControlConfig)
+        before = run_facts(self.ledger, champion.run_key) if champion else None
+        after = run_facts(self.ledger, self.key, deciding=read_yaml(steps.PARAMS))
+        return approval_reasons(config, before, after, asked=self.asked)
+
+    def _score_both(
+        self, champion: Record, candidate: Evaluation
+    ) -> tuple[Evaluation, Evaluation | None]:
+        """The champion under the candidate's protocol: same real images, numbers and seeds.
+
+        A class that was added since is none that the champion draws. Then both are scored on the
+        classes that they share, and the second one is the candidate so.
+
+        Raises:
+            BadInputError: they share no class.
+        """
+        from pipeline.promotion.by_hand import shared_images
+
+        config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
+        processed = Processed.load(self.work.folder / "data" / "processed")
+        shared = shared_images(self.registry, [champion.number], processed)
+        judged = partial(self._score, processed=shared, config=config)
+        against = judged(champion.number, champion.weights_sha256)
+        if shared is processed:
+            return against, None
+        return against, judged(self._version(candidate), candidate.model)
+
+    def _score(
+        self, version: int, weights: str, *, processed: Processed, config: EvaluateConfig
+    ) -> Evaluation:
+        # With torch: the first champion of a project, and `register`, need not wait for it.
+        from pipeline.evaluation.score import score_images
+        from pipeline.promotion.by_hand import fakes_of_version
+
+        def tell(what: str, done: int, total: int) -> None:
+            self.say(what=what, done=done, total=total)
+
+        return score_images(
+            fakes_of_version(self.registry, version, processed, config, tell),
+            processed,
+            config,
+            weights,
+            cache=self.settings.cache / "features",
+            on_progress=tell,
+        ).evaluation
+
+
+def ruling(verdict: Verdict, waits_for: tuple[str, ...]) -> Facts:
+    """What a verdict does: a promotion that waits for a person is `awaiting`, and says why."""
+    awaiting = verdict.outcome == "promoted" and bool(waits_for)
+    return {
+        "action": "awaiting" if awaiting else verdict.outcome,
+        "verdict": verdict.model_dump(mode="json"),
+        "by": "gate",
+        "reason": verdict.reason,
+        "details": {"approval": list(waits_for)} if awaiting else {},
+    }
+
+
+def refuse_blocked(verdict: Verdict, block: Record | None) -> Verdict:
+    """The verdict on a version that never becomes champion again, whatever its figures."""
+    if block is None:
+        return verdict
+    says = f"{block.action} at {block.time} by {block.by}: {block.reason}"
+    rule = Rule(name="guard:blocked", passed=False, value=1.0, limit=0.0, says=says)
+    changes = {"outcome": "rejected", "reason": f"{rule.name}: {says}"}
+    return verdict.model_copy(update={**changes, "rules": (*verdict.rules, rule)})

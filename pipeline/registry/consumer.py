@@ -1,0 +1,65 @@
+"""Asking a registered version for images from outside, as any consumer of the registry does."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.errors import BadInputError
+
+_CONSUMER = """
+import json, sys
+sys.modules.update({"pipeline": None, "model": None, "dags": None})  # as if not installed
+import mlflow, numpy
+request = json.loads(sys.argv[1])
+mlflow.set_tracking_uri(request["uri"])
+model = mlflow.pyfunc.load_model(request["model"])
+numpy.save("images.npy", model.predict(request["labels"], params=request["params"]))
+"""
+
+
+def ask(
+    uri: str, model: str, labels: Sequence[str], params: Mapping[str, float]
+) -> NDArray[np.uint8]:
+    """Load a version and let it predict.
+
+    It runs in a process of its own, in an empty folder, to which this repository's packages are
+    hidden: what works here works for the consumer.
+
+    Args:
+        uri: of the MLflow server.
+        model: URI of the version, such as models:/medloom-phantom/3.
+        labels: class names, one an image.
+        params: of the model's signature: seed, start, truncation, frames.
+
+    Returns:
+        uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
+
+    Raises:
+        BadInputError: the version cannot be loaded or does not answer as its signature says.
+    """
+    request = {"uri": uri, "model": model, "labels": list(labels), "params": dict(params)}
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            why = done.stderr.strip().splitlines()[-1:] or ["no message"]
+            raise BadInputError(f"{model} does not load and answer: {why[0]}")
+        images: NDArray[np.uint8] = np.load(Path(folder) / "images.npy")
+    frames = int(params.get("frames", 0))
+    count = (len(labels) - 1) * frames + 1 if frames else len(labels)
+    if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
+        raise BadInputError(
+            f"{model} answered {images.dtype} {images.shape}; allowed is uint8 [{count}, H, W]"
+        )
+    return images

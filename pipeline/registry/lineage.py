@@ -1,0 +1,46 @@
+"""Where a run's weights come from."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import yaml
+
+from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
+from pipeline.ledger.ledger import Workspace
+
+
+def lineage(work: Workspace, key: str) -> dict[str, str]:
+    """Where a run's weights come from, as tags; git stays the authority on each."""
+    lock = (work.folder / "dvc.lock").read_text()
+    parents = work.git.run("log", "--merges", "--format=%P", "-1").split()
+    upstream = work.git.run("log", "-1", "--format=%b", parents[0]).split("\n")
+    facts = dict(line.split(" ", 1) for line in upstream if " " in line)
+    return {
+        "medloom.run_key": key,
+        "dvc.git_commit": work.head(),
+        "dvc.lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
+        "dvc.data_md5": data_listing(lock),
+        "medloom.code_commit": parents[0],
+        "medloom.data_commit": parents[1],
+        "medloom.upstream_commit": facts.get("upstream", "none"),
+        "medloom.upstream_dirty": facts.get("dirty", "unknown"),
+        "medloom.manifest_sha256": _manifest_sha256(work.folder),
+        "medloom.dag_id": os.environ.get("MEDLOOM_DAG_ID", "none"),
+        "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),
+        "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
+        "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
+    }
+
+
+def data_listing(lock: str) -> str:
+    """DVC's md5 of the raw listing that a dvc.lock was made from."""
+    deps = yaml.safe_load(lock)["stages"]["preprocess"]["deps"]
+    return str(next(dep["md5"] for dep in deps if dep["path"] == str(RAW_FOLDER)))
+
+
+def _manifest_sha256(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted((folder / MANIFEST_FOLDER).glob("*.csv")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,376 @@
+"""The only door to MLflow: versions in, versions out, and the aliases.
+
+The journal decides who is champion (`pipeline.ledger.journal`); what is written here is its
+projection and a copy of the lineage, for people and tools that speak MLflow.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import mlflow
+import mlflow.pyfunc
+import numpy as np
+import requests
+from mlflow import MlflowClient
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import Run, ViewType
+from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+from numpy.typing import NDArray
+
+from pipeline.base.environment import describe_environment
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.base.settings import PROJECT_ROOT
+from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Mirror, Projection
+from pipeline.registry.bundle import make_bundle
+from pipeline.registry.consumer import ask
+
+WEIGHTS_TAG = "medloom.weights_sha256"
+CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
+HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
+
+# What a consumer needs besides this version's own files; pins follow what trained it.
+_CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
+
+
+class Draws(NamedTuple):
+    """What a version draws: class names in label order, and pixels a side."""
+
+    classes: tuple[str, ...]
+    image_size: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What register needs to know of a trained generator.
+
+    Attributes:
+        workspace: folder of the run's clone, with models/ and reports/ present.
+        classes: names in label order.
+        image_size: pixels a side.
+        tags: lineage, copied to the run and to the version.
+        params: flat parameters of the run.
+        metrics: flat figures of the evaluation.
+        dataset_digest: DVC's md5 of the raw listing.
+    """
+
+    workspace: Path
+    classes: tuple[str, ...]
+    image_size: int
+    tags: dict[str, str]
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    dataset_digest: str
+
+
+class Registry:
+    """One registered model on one MLflow server."""
+
+    def __init__(self, uri: str, model: str) -> None:
+        self.uri, self.model = uri, model
+        # Fewer and shorter retries than MLflow's own minutes: the task is retried as a whole.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        mlflow.set_tracking_uri(uri)
+        self._client = MlflowClient(uri)
+
+    # -- versions --------------------------------------------------------------------------------
+
+    def find_by_weights(self, sha256: str) -> int | None:
+        """The version that holds these weights, if there is one."""
+        query = f"name = '{self.model}' and tags.`{WEIGHTS_TAG}` = '{sha256}'"
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(query)
+        return min((int(version.version) for version in found), default=None)
+
+    def register(self, candidate: Candidate) -> int:
+        """Log the run and create its version; the same weights are registered once.
+
+        Returns the version's number. Tags are set in the call that creates the version, so a kill
+        leaves either no version or a findable one.
+        """
+        weights = candidate.workspace / "models" / "generator.safetensors"
+        sha256 = _sha256(weights)
+        if (version := self.find_by_weights(sha256)) is not None:
+            return version
+        tags = {
+            **candidate.tags,
+            WEIGHTS_TAG: sha256,
+            CLASSES_TAG: ",".join(candidate.classes),
+            SIZE_TAG: str(candidate.image_size),
+            "medloom.synthetic": "YES",
+        }
+        with _as_transient(self.uri):
+            mlflow.set_experiment(self.model)
+            with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags):
+                self._log_facts(candidate)
+                source = self._log_model(candidate, sha256)
+            return int(mlflow.register_model(source, self.model, tags=tags).version)
+
+    def _log_facts(self, candidate: Candidate) -> None:
+        mlflow.log_params(candidate.params)
+        mlflow.log_metrics(candidate.metrics)
+        source = CodeDatasetSource({"branch": f"run/{candidate.tags['medloom.run_key']}"})
+        mlflow.log_input(
+            MetaDataset(source, name="data/raw", digest=candidate.dataset_digest), "training"
+        )
+        for name in ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock"):
+            mlflow.log_artifact(str(candidate.workspace / name), "lineage")
+        mlflow.log_artifacts(str(candidate.workspace / "data" / "manifest"), "lineage/manifest")
+        mlflow.log_dict(describe_environment(), "lineage/environment.json")
+        mlflow.log_artifacts(str(candidate.workspace / "reports"), "evaluation")
+        mlflow.log_artifacts(str(candidate.workspace / "models" / "samples"), "samples")
+
+    def _log_model(self, candidate: Candidate, sha256: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = make_bundle(candidate.workspace, Path(folder) / "bundle", sha256)
+            logged = mlflow.pyfunc.log_model(
+                name="generator",
+                python_model=str(PROJECT_ROOT / "pipeline" / "registry" / "serving.py"),
+                artifacts={"bundle": str(bundle)},
+                signature=signature(candidate.image_size),
+                input_example=(list(candidate.classes), {"seed": 0, "start": 0}),
+                pip_requirements=_requirements(),
+                metadata={"synthetic": "YES", "weights_sha256": sha256},
+            )
+        return str(logged.model_uri)
+
+    def resolve(self, version: str) -> int:
+        """The number of a version given as a number or an alias.
+
+        Raises:
+            BadInputError: there is no such version.
+        """
+        with _as_transient(self.uri):
+            if version.isdigit():
+                return int(self._client.get_model_version(self.model, version).version)
+            return int(self._client.get_model_version_by_alias(self.model, version).version)
+
+    # -- aliases and verdicts --------------------------------------------------------------------
+
+    def aliases(self) -> dict[str, int]:
+        """Alias -> version, as the registry has them now."""
+        model = self._registered()
+        return {alias: int(number) for alias, number in model.aliases.items()} if model else {}
+
+    def mirror(self) -> Mirror | None:
+        """What the tags say of the journal; None when it was never projected."""
+        tags = model.tags if (model := self._registered()) else {}
+        return Mirror(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
+
+    def project(self, projection: Projection) -> None:
+        """Make aliases and tags say what the journal says; nothing before the first version."""
+        if self._registered() is None:
+            return
+        now = self.aliases()
+        wanted = {
+            CHAMPION: projection.champion,
+            PREVIOUS: projection.previous,
+            CHALLENGER: projection.challenger,
+        }
+        with _as_transient(self.uri):
+            for alias, number in wanted.items():
+                if number is None and alias in now:
+                    self._client.delete_registered_model_alias(self.model, alias)
+                elif number is not None and now.get(alias) != number:
+                    self._client.set_registered_model_alias(self.model, alias, str(number))
+            # The head first: a reader takes the pair for whole once there is a count.
+            head, records = projection.mirror
+            self._client.set_registered_model_tag(self.model, HEAD_TAG, head)
+            self._client.set_registered_model_tag(self.model, RECORDS_TAG, str(records))
+
+    def _registered(self) -> RegisteredModel | None:
+        try:
+            with _as_transient(self.uri):
+                return self._client.get_registered_model(self.model)
+        except BadInputError:
+            return None
+
+    def attach_verdict(self, version: int, outcome: str, verdict: dict[str, Any]) -> None:
+        """Tag the version with its verdict and keep the figures with its run."""
+        with _as_transient(self.uri):
+            self._client.set_model_version_tag(self.model, str(version), "medloom.verdict", outcome)
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+            self._client.log_dict(run_id, verdict, "verdict.json")
+
+    def attach_report(self, version: int, report: Path) -> None:
+        """Keep the report page with the version's run."""
+        with _as_transient(self.uri):
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+            self._client.log_artifact(run_id, str(report))
+
+    def tags(self, version: int) -> dict[str, str]:
+        """The lineage tags of a version."""
+        with _as_transient(self.uri):
+            return dict(self._client.get_model_version(self.model, str(version)).tags)
+
+    def model_tags(self) -> dict[str, str]:
+        """The tags of the registered model itself; empty when there is none."""
+        model = self._registered()
+        return dict(model.tags) if model else {}
+
+    def versions(self) -> list[int]:
+        """The numbers of every version, ascending."""
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+        return sorted(int(version.version) for version in found)
+
+    def run_artifacts(self, version: int, path: str, to: Path) -> Path | None:
+        """Download an artifact of the version's run, a file or a folder; None: not there."""
+        with _as_transient(self.uri):
+            run_id = self._client.get_model_version(self.model, str(version)).run_id
+        return self._download(f"runs:/{run_id}/{path}", to)
+
+    def bundle(self, version: int, to: Path) -> Path | None:
+        """Download what a version carries (`make_bundle` says what); None: it is not there."""
+        return self._download(f"models:/{self.model}/{version}/artifacts/bundle", to)
+
+    def _download(self, uri: str, to: Path) -> Path | None:
+        try:
+            with _as_transient(self.uri):
+                found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(to)))
+        except BadInputError:
+            return None
+        except TransientError as error:
+            if "404 Client Error" in str(error):  # MLflow calls a missing file an internal error
+                return None
+            raise
+        # A missing folder is an empty one to it.
+        return found if found.is_file() or (found.is_dir() and any(found.iterdir())) else None
+
+    def weights(self, version: int) -> str:
+        """The sha256 of a version's weights, as it was registered."""
+        return self.tags(version).get(WEIGHTS_TAG, "")
+
+    def draws(self, version: int) -> Draws:
+        """What a version draws.
+
+        Raises:
+            BadInputError: it was registered before versions said so.
+        """
+        tags = self.tags(version)
+        try:
+            return Draws(tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG]))
+        except KeyError as missing:
+            raise BadInputError(
+                f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
+                "from the config.json among its artifacts"
+            ) from None
+
+    # -- withdrawn consent -----------------------------------------------------------------------
+
+    def run_keys(self) -> dict[int, str]:
+        """The run key of every version."""
+        with _as_transient(self.uri):
+            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+        return {int(version.version): version.tags.get("medloom.run_key", "") for version in found}
+
+    def tag(self, version: int, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        with _as_transient(self.uri):
+            self._client.set_model_version_tag(self.model, str(version), name, value)
+
+    def run_artifacts_named(self, run_key: str, names: Collection[str]) -> list[str]:
+        """Artifacts of every MLflow run of a run key, also of one that a kill cut short.
+
+        Args:
+            run_key: of the run.
+            names: patterns of file names, such as grid-*.png.
+
+        Returns:
+            "<MLflow run id>/<path>" of each, sorted.
+        """
+        with _as_transient(self.uri):
+            experiment = self._client.get_experiment_by_name(self.model)
+            if experiment is None:
+                return []
+            runs = self._client.search_runs(
+                [experiment.experiment_id],
+                f"tags.`medloom.run_key` = '{run_key}'",
+                ViewType.ALL,
+            )
+            paths = [f"{run.info.run_id}/{path}" for run in runs for path in self._files_of(run)]
+        return sorted(path for path in paths if any(PurePosixPath(path).match(n) for n in names))
+
+    def _files_of(self, run: Run, folder: str | None = None) -> Iterator[str]:
+        for item in self._client.list_artifacts(run.info.run_id, folder):
+            if item.is_dir:
+                yield from self._files_of(run, item.path)
+            else:
+                yield item.path
+
+    def delete_artifact(self, artifact: str) -> None:
+        """Remove an artifact, named as `run_artifacts_named` does; it may be gone already."""
+        run_id, _, path = artifact.partition("/")
+        with _as_transient(self.uri):
+            if all(path != file for file in self._files_of(self._client.get_run(run_id))):
+                return
+            uri = self._client.get_run(run_id).info.artifact_uri
+            get_artifact_repository(uri, tracking_uri=self.uri).delete_artifacts(path)
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def draw(
+        self,
+        version: int,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        truncation: float = 1.0,
+        frames: int = 0,
+    ) -> NDArray[np.uint8]:
+        """Ask a version for images, as any consumer would; see `pipeline.registry.consumer.ask`."""
+        params = {"seed": seed, "truncation": truncation, "frames": frames}
+        return ask(self.uri, f"models:/{self.model}/{version}", labels, params)
+
+
+def signature(image_size: int) -> ModelSignature:
+    """Class names in (an unnamed string column), uint8 [N, H, W] out; params as in serving.py."""
+    return ModelSignature(
+        inputs=Schema([ColSpec("string")]),
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
+        params=ParamSchema(
+            [
+                ParamSpec("seed", "long", 0),
+                ParamSpec("start", "long", 0),
+                ParamSpec("truncation", "double", 1.0),
+                ParamSpec("frames", "long", 0),
+            ]
+        ),
+    )
+
+
+def _requirements() -> list[str]:
+    return [f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS]
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@contextmanager
+def _as_transient(uri: str) -> Iterator[None]:
+    """A server that cannot be reached is a reason to try again, a refusal is not."""
+    try:
+        yield
+    except MlflowException as error:
+        gone = error.error_code in (
+            "INTERNAL_ERROR",
+            "TEMPORARILY_UNAVAILABLE",
+            "REQUEST_LIMIT_EXCEEDED",
+        )
+        message = f"MLflow at {uri} said: {error.message}"
+        raise (TransientError if gone else BadInputError)(message) from error
+    except (requests.RequestException, OSError) as error:
+        raise TransientError(f"MLflow at {uri} cannot be reached: {error}") from error

@@ -1,0 +1,160 @@
+"""The pictures of a data report: stored images, and what was set aside, read again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from pipeline.base.sections import load_section
+from pipeline.base.settings import Settings
+from pipeline.data.config import IngestConfig
+from pipeline.data.decisions import read_decisions
+from pipeline.data.formats import Pixels
+from pipeline.data.ingest.quarantine import QuarantineRecord
+from pipeline.data.landing.index import Entry, LocalIndex
+from pipeline.data.manifest import Row
+from pipeline.flow import steps
+from pipeline.ledger.ledger import Workspace
+from pipeline.reports.data import set_aside
+from pipeline.reports.data.facts import DataFacts, Duplicate
+from pipeline.reports.data.page import SHEET, DataPictures
+from pipeline.reports.data.pictures import Picture, mosaic, picture
+from pipeline.reports.data.sample import spread
+
+Tell = Callable[[str, int, int], None]
+T = TypeVar("T")
+_STRIP = 8  # images of a large group
+_CORRECTED = 16  # relabelled images that are shown
+_ODD = 32  # images with a warning that are shown
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """What was not taken in.
+
+    Attributes:
+        source: by whose word, for the page.
+        refusals: each with its entry, where the local index has one.
+        duplicates: None where no local index tells.
+    """
+
+    source: str
+    refusals: list[tuple[QuarantineRecord, Entry | None]]
+    duplicates: tuple[Duplicate, ...] | None
+
+
+@dataclass
+class StoredPixels:
+    """The stored images in a workspace."""
+
+    workspace: Path
+    by_id: dict[str, Row] = field(default_factory=dict)
+
+    def __call__(self, row: Row) -> Pixels:
+        """The pixels of an image, uint8 or uint16 [H, W]."""
+        with Image.open(self.workspace / row.path, formats=["PNG"]) as image:
+            return np.asarray(image)
+
+    def picture(self, id_: str, note: str = "") -> Picture:
+        """An image by its id."""
+        return picture(self(self.by_id[id_]), id_, note)
+
+
+def counted(tell: Tell, what: str, total: int) -> Callable[[T], T]:
+    """A function that passes a value through and tells of one more."""
+    done = count(1)
+
+    def passed(value: T) -> T:
+        tell(what, next(done), total)
+        return value
+
+    return passed
+
+
+def refused_pictures(
+    settings: Settings, work: Workspace, aside: SetAside, tell: Tell
+) -> dict[int, Picture]:
+    """Refused images by their place in the list, of those that can be read again."""
+    entries = [entry for _, entry in aside.refusals if entry]
+    if not entries:
+        return {}
+    files = set_aside.look_again(
+        settings.landing,
+        LocalIndex.of(settings),
+        entries,
+        load_section(steps.PARAMS, "ingest", IngestConfig),
+        read_decisions(work.folder)[0],
+        work.folder / ".refused",
+        workers=steps.READERS,
+        on_progress=lambda done, total: tell("what was set aside", done, total),
+    )
+    pictures = {}
+    for place, (refusal, entry) in enumerate(aside.refusals):
+        if entry and (file := files.get(entry.image_id)):
+            with Image.open(file, formats=["PNG"]) as image:
+                seen: Pixels = np.asarray(image)
+            draw = mosaic if set_aside.shows_text(seen, refusal.reason) else picture
+            pictures[place] = draw(seen, refusal.record)
+    return pictures
+
+
+def draw_pictures(
+    facts: DataFacts,
+    held: Sequence[Row],
+    pixels: StoredPixels,
+    refused: dict[int, Picture],
+    tell: Tell,
+) -> DataPictures:
+    """Draw what the page shows, but for the charts.
+
+    Args:
+        facts: of the revision.
+        held: rows whose images may be shown.
+        pixels: of these.
+        refused: pictures of what was set aside, by place in the list.
+        tell: told how many sheets and strips are done.
+    """
+    classes = sorted({row.label for row in held})
+    told = counted(tell, "pictures", len(classes) + len(facts.groups.largest))
+    corrected = facts.changes.relabelled if facts.changes else ()
+    return DataPictures(
+        sheets={
+            label: told(
+                [
+                    pixels.picture(row.id, row.split)
+                    for row in spread([r for r in held if r.label == label], SHEET)
+                ]
+            )
+            for label in classes
+        },
+        groups={
+            large.group: told(
+                [
+                    pixels.picture(row.id)
+                    for row in spread([r for r in held if r.group == large.group], _STRIP)
+                ]
+            )
+            for large in facts.groups.largest
+        },
+        pairs={
+            leak.label: [
+                (pair, pixels.picture(pair.tested, "test"), pixels.picture(pair.trained, "train"))
+                for pair in leak.pairs
+            ]
+            for leak in facts.leak
+        },
+        odd=[
+            pixels.picture(one.id, ", ".join(f"{name} {v:.3g}" for name, v in one.warnings.items()))
+            for one in facts.odd[:_ODD]
+        ],
+        corrected=[
+            pixels.picture(one.id, f"{one.before} → {one.after}")
+            for one in corrected
+            if one.id in pixels.by_id
+        ][:_CORRECTED],
+        refused=refused,
+    )

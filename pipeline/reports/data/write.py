@@ -1,0 +1,211 @@
+"""The report about a data revision: facts and pictures from ledger and remote, no service needed.
+
+All images come from the newest revision, whatever revision the report is about: what is not in it
+any more was withdrawn, and is neither shown nor measured.
+"""
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.sections import load_section
+from pipeline.base.settings import Settings
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats.canonical import read_thumbnails
+from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.manifest import RAW_FOLDER, Row
+from pipeline.data.revise.diff import changes, find_revision, previous, revision_time, subject
+from pipeline.data.revise.revision import Revisions
+from pipeline.flow import steps
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.promotion.gate import GateConfig
+from pipeline.reports.data import counts, set_aside
+from pipeline.reports.data.drift import drift_facts
+from pipeline.reports.data.facts import DataFacts
+from pipeline.reports.data.gather_pictures import (
+    SetAside,
+    StoredPixels,
+    Tell,
+    counted,
+    draw_pictures,
+    refused_pictures,
+)
+from pipeline.reports.data.levels import chosen, level_facts, measure
+from pipeline.reports.data.page import render_data_report
+from pipeline.stages.preprocess import PreprocessConfig
+
+
+@dataclass(frozen=True)
+class _Revision:
+    """The revision that a report is about."""
+
+    ledger: Ledger
+    revisions: Revisions
+    commit: str
+    against: str | None
+    rows: list[Row]
+
+    @classmethod
+    def of(cls, ledger: Ledger, asked: str | None, against: str | None) -> "_Revision":
+        revisions = Revisions(ledger)
+        commit = find_revision(asked, ledger, revisions) if asked else revisions.head
+        rows = revisions.rows(commit)
+        if not rows:
+            raise BadInputError(
+                f"data revision {commit[:12]} holds no image; `medloom ingest FOLDER` brings some"
+            )
+        before = find_revision(against, ledger, revisions) if against else None
+        return cls(ledger, revisions, commit, before or previous(revisions, commit), rows)
+
+    @property
+    def newest(self) -> bool:
+        """Whether it is the newest one."""
+        return self.commit == self.revisions.head
+
+
+def report_on_data(
+    settings: Settings,
+    out: Path | None,
+    revision: str | None = None,
+    against: str | None = None,
+    tell: Tell = lambda _what, _done, _total: None,
+) -> DataFacts:
+    """Say all there is to say about a data revision, and write the page.
+
+    Args:
+        settings: of the project.
+        out: HTML file to write; None: no page, and no picture is drawn.
+        revision: as for `pipeline.data.revise.diff.find_revision`; None: the newest.
+        against: the same; None: the one before with other images.
+        tell: told what is being done, how much of it is, and how much there is.
+
+    Raises:
+        BadInputError: no such revision, or it holds no image; `out` is a folder.
+        TransientError: ledger or remote cannot be reached.
+    """
+    if out is not None and out.is_dir():
+        raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'data.html'}")
+    ledger = Ledger(settings)
+    about = _Revision.of(ledger, revision, against)
+    # One folder a process: two people may ask at once.
+    folder = settings.workspaces / f"report-{os.getpid()}"
+    with ledger.workspace(DATA, folder) as work:
+        here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
+        held = [row for row in about.rows if row.id in here]
+        _pull(work, held, tell)
+        pixels = StoredPixels(work.folder, {row.id: row for row in held})
+        aside = _set_aside(settings, about)
+        facts = _facts(settings, about, held, pixels, aside, tell)
+        if out is not None:
+            refused = refused_pictures(settings, work, aside, tell)
+            render_data_report(facts, draw_pictures(facts, held, pixels, refused, tell), out)
+    return facts
+
+
+def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
+    """Bring the batches that hold these images, whole: they are few, and images many."""
+    batches = sorted({row.batch for row in rows})
+    for done, batch in enumerate(batches):
+        tell("fetching batches", done, len(batches))
+        work.dvc.run("pull", f"{RAW_FOLDER / batch}.dvc")
+    tell("fetching batches", len(batches), len(batches))
+
+
+# -- facts -----------------------------------------------------------------------------------------
+
+
+def _set_aside(settings: Settings, about: _Revision) -> SetAside:
+    """By the local index for the newest revision, where there is one; else by the record."""
+    if about.newest and settings.index_file.exists():
+        entries = LocalIndex.of(settings).entries()
+        found = set_aside.refused(entries, {row.label for row in about.rows})
+        return SetAside(
+            "what the last ingest on this machine found in the landing zone",
+            list(found),
+            set_aside.duplicates(entries),
+        )
+    text = about.ledger.read(about.commit, str(QUARANTINE_FILE)) or ""
+    records = [(record, None) for record in parse_quarantine(text)]
+    return SetAside("the record of the revision, made by its last batch", list(records), None)
+
+
+def _facts(
+    settings: Settings,
+    about: _Revision,
+    held: Sequence[Row],
+    pixels: StoredPixels,
+    aside: SetAside,
+    tell: Tell,
+) -> DataFacts:
+    ingest = load_section(steps.PARAMS, "ingest", IngestConfig)
+    rows, ledger = about.rows, about.ledger
+    odd = counts.odd_facts(held)
+    measured = chosen(held)
+    told = counted(tell, "grey levels", len(measured))
+    levels = level_facts(held, measured, lambda row: told(measure(pixels(row))))
+    tell("leak", 0, 1)
+    leak = counts.leak_facts(
+        held,
+        read_thumbnails(pixels.workspace, {row.batch for row in held}),
+        ingest.group_correlation,
+    )
+    tell("leak", 1, 1)
+    changed = drift = protocol = None
+    if about.against is not None:
+        changed = changes(ledger, about.revisions, about.against, about.commit)
+        earlier = {row.id for row in about.revisions.rows(about.against)}
+        drift, protocol = drift_facts(
+            [row for row in held if row.id in earlier],
+            [row for row in held if row.id not in earlier],
+            pixels,
+            load_section(steps.PARAMS, "preprocess", PreprocessConfig),
+            settings.cache / "features",
+            lambda done, total: tell("features", done, total),
+        )
+    return DataFacts(
+        title=settings.project,
+        made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        command=_command(settings, about),
+        phantom=steps.is_phantom(ledger),
+        revision=about.commit,
+        made=revision_time(ledger, about.commit),
+        what=subject(ledger, about.commit),
+        newest=about.newest,
+        images=len(rows),
+        gone=len(rows) - len(held),
+        splits=counts.split_counts(rows),
+        views=counts.tallies(rows, lambda row: row.view),
+        modalities=counts.tallies(rows, lambda row: row.modality or "not told"),
+        batches=counts.tallies(rows, lambda row: row.batch),
+        sizes=counts.tallies(rows, lambda row: f"{row.width}x{row.height}"),
+        windows=counts.tallies(rows, lambda row: row.window or "as in the file"),
+        levels=levels,
+        groups=counts.group_facts(rows),
+        group_correlation=ingest.group_correlation,
+        least_groups=load_section(steps.PARAMS, "gate", GateConfig).min_groups,
+        leak=leak,
+        odd=odd,
+        odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
+        refusals_of=aside.source,
+        refusals=tuple(refusal for refusal, _ in aside.refusals),
+        reasons=dict(Counter(refusal.reason for refusal, _ in aside.refusals).most_common()),
+        duplicates=aside.duplicates,
+        changes=changed,
+        drift=drift or (),
+        drift_protocol=protocol,
+    )
+
+
+def _command(settings: Settings, about: _Revision) -> str:
+    """What makes this report again, whatever is newest by then."""
+    words = ["medloom", "--project", settings.project, "data", "report", "-o", "FILE.html"]
+    words += ["--revision", about.commit[:12]]
+    if about.against:
+        words += ["--against", about.against[:12]]
+    return shlex.join(words)

@@ -1,0 +1,20 @@
+"""The table of images and groups by class and split, which both pages show."""
+
+from typing import Any
+
+from pipeline.data.processed import SPLITS
+from pipeline.reports.run.facts import SplitCount
+
+
+def split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:
+    """One row a class and a last one of sums: (images, groups) of each split in order."""
+    counts = {(row.label, row.split): (row.images, row.groups) for row in splits}
+    rows: list[dict[str, Any]] = [
+        {"label": label, "cells": [counts.get((label, split), (0, 0)) for split in SPLITS]}
+        for label in sorted({row.label for row in splits})
+    ]
+    if rows:
+        columns = zip(*(row["cells"] for row in rows), strict=True)
+        sums = [(sum(i for i, _ in column), sum(g for _, g in column)) for column in columns]
+        rows.append({"label": "all", "cells": sums})
+    return rows

@@ -1,0 +1,58 @@
+"""The benchmarks of reading, small; and half a minute of damaged files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.reading.adding import measure_adding
+from bench.reading.fuzz import damage, fuzz
+from bench.reading.samples import samples
+from bench.reading.speed import KINDS, measure_speed
+from pipeline.data.config import IngestConfig
+from pipeline.data.landing.zone import scan
+from pipeline.data.reading.examine import Examiner
+from pipeline.data.reading.looks import Share, looks_at
+from pipeline.data.refusal import Refused
+from tests.support.pictures import NAMES
+
+
+def test_every_sample_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "landing" / "cyst").mkdir(parents=True)
+    (tmp_path / "store").mkdir()
+    for name, content in samples().items():
+        (tmp_path / "landing" / "cyst" / name).write_bytes(content)
+    look = Examiner(tmp_path / "landing", IngestConfig(), NAMES, tmp_path / "store")
+    for found in scan(tmp_path / "landing")[0]:
+        looks = looks_at(found, [look(Share(found))])
+        assert looks
+        reasons = [one.result for one in looks if isinstance(one.result, Refused)]
+        assert reasons == [], found.path
+
+
+def test_damage_is_the_same_for_a_seed_and_does_damage() -> None:
+    content = samples()["grey.png"]
+    made = [damage(content, np.random.default_rng(seed)) for seed in range(50)]
+    assert made == [damage(content, np.random.default_rng(seed)) for seed in range(50)]
+    assert len(set(made)) > 45
+    assert sum(one == content for one in made) < 5
+
+
+def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) -> None:
+    found = fuzz(0.5, 0, tmp_path)
+    assert found.wrong == {}
+    assert found.files >= 128
+    assert found.outcomes["taken"] > 10
+    assert len(found.outcomes) > 5, "damage of many kinds is refused for many reasons"
+
+
+def test_speed_is_measured(tmp_path: Path) -> None:
+    found = list(measure_speed(200, 256, tmp_path, lambda _: None, rounds=1))
+    assert [speed.kind for speed in found] == list(KINDS)
+    assert all(0 < speed.ratio < 3 and speed.start > 0 for speed in found)
+
+
+def test_adding_is_measured(tmp_path: Path) -> None:
+    found = measure_adding(200, 20, tmp_path, lambda _: None)
+    assert (found.many, found.few) == (200, 20)
+    assert 50 < found.mebibytes < 1024
+    assert 0 < found.decoding < found.seconds

@@ -1,0 +1,73 @@
+"""The evaluation benchmark on a handful of images: what it measures and how it is told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import bench_app
+from bench.evaluate_speed import time_evaluation, time_extraction
+from pipeline.data.processed import SPLITS, Processed, SplitArrays
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def processed() -> Processed:
+    def split(seed: int) -> SplitArrays:
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[:SIDE, :SIDE]
+        radius = rng.uniform(6, 14, (48, 1, 1))
+        discs = 150.0 * (np.hypot(y - 16, x - 16) < radius) + rng.normal(40, 5, (48, SIDE, SIDE))
+        images = discs.clip(0, 255).astype(np.uint8)
+        names = np.array([f"{seed}-{i}" for i in range(48)])
+        return SplitArrays(images, np.arange(48) % 2, names, names)
+
+    splits = {name: split(seed) for seed, name in enumerate(SPLITS)}
+    return Processed(("normal", "stone"), splits)
+
+
+def test_both_loops_give_the_same_numbers_and_their_speeds(processed: Processed) -> None:
+    images = processed.train.images[:10].copy()
+    images[5:] = 255 - images[5:]
+    told: list[int] = []
+    found = time_extraction(images, 2, lambda _what, done, _total: told.append(done))
+    assert found.images == 10
+    assert found.way == "fast"
+    assert 0 < found.greatest_difference < 1e-4
+    assert found.ratio == pytest.approx(found.ours / found.plain)
+    assert found.distance_ours == pytest.approx(found.distance_plain, rel=1e-3)
+    assert found.distance_ours > 0.1, "an image and its negative are far apart"
+    assert told == [0, 1]
+
+
+def test_the_second_evaluation_finds_the_real_images_features(processed: Processed) -> None:
+    whats: list[str] = []
+    found = time_evaluation(processed, 60, lambda what, _done, _total: whats.append(what))
+    assert (found.fakes, found.real) == (60, 96)
+    # 48 test images in batches of 4 when cold, one word when kept.
+    assert whats.count("test features") == 12 + 1
+    assert found.cached < found.cold
+
+
+def test_the_command_prints_json_for_machines(processed: Processed, tmp_path: Path) -> None:
+    processed.save(tmp_path)
+    asked = ["evaluate", "--data", str(tmp_path), "--size", str(SIDE)]
+    less = ["--images", "8", "--fakes", "60", "--json"]
+    result = CliRunner().invoke(bench_app, asked + less)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["processor"]
+    assert found["extraction"]["images"] == 8
+    assert found["whole"]["fakes"] == 60
+
+
+def test_the_command_prints_a_table_for_people(processed: Processed, tmp_path: Path) -> None:
+    processed.save(tmp_path)
+    asked = ["evaluate", "--data", str(tmp_path), "--size", str(SIDE)]
+    result = CliRunner().invoke(bench_app, [*asked, "--images", "8", "--fakes", "60"])
+    assert result.exit_code == 0, result.output
+    for word in ("plain loop", "medloom", "kernel distance", "nothing kept"):
+        assert word in result.stdout

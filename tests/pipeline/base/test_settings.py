@@ -1,0 +1,55 @@
+"""Settings: one typed view of the deployment."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+
+
+def test_a_project_is_its_state_folder(tmp_path: Path) -> None:
+    settings = Settings.load({"MEDLOOM_STATE": str(tmp_path / "state" / "kidney-ct")})
+    assert settings.project == "kidney-ct"
+    assert settings.model == "medloom-kidney-ct"
+    assert settings.landing == tmp_path / "landing" / "kidney-ct"
+
+
+def test_every_variable_is_read_and_handed_on(tmp_path: Path) -> None:
+    given = {
+        "MEDLOOM_STATE": str(tmp_path / "s" / "a"),
+        "MEDLOOM_LANDING": str(tmp_path / "in"),
+        "MEDLOOM_LEDGER": "ssh://host/ledger.git",
+        "MEDLOOM_REMOTE": "s3://bucket/store",
+        "MEDLOOM_CACHE": str(tmp_path / "cache"),
+        "MEDLOOM_MODEL": "kidney",
+        "MEDLOOM_MLFLOW_URI": "http://mlflow:5000",
+        "MEDLOOM_JOURNAL_KEY": str(tmp_path / "journal.key"),
+        "MEDLOOM_PATIENT_KEY_FILE": str(tmp_path / "patient.key"),
+        "MEDLOOM_WEBHOOK_URL": "https://consumer/hook",
+        "MEDLOOM_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook.secret"),
+    }
+    assert Settings.load(given).environment() == given
+
+
+def test_a_named_project_wins(tmp_path: Path) -> None:
+    environ = {"MEDLOOM_HOME": str(tmp_path), "MEDLOOM_STATE": "/elsewhere/x"}
+    assert Settings.load(environ, project="mine").state == tmp_path / "state" / "mine"
+
+
+def test_the_landing_zone_lies_outside_the_state(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "a"
+    with pytest.raises(BadInputError, match="MEDLOOM_LANDING"):
+        Settings.load({"MEDLOOM_STATE": str(state), "MEDLOOM_LANDING": str(state / "in")})
+
+
+def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
+    environ = {"MEDLOOM_STATE": str(tmp_path / "a"), "MEDLOOM_WEBHOOK_URL": "https://consumer/hook"}
+    with pytest.raises(BadInputError, match="MEDLOOM_WEBHOOK_SECRET_FILE"):
+        Settings.load(environ)
+
+
+@pytest.mark.parametrize("name", ["Kidney CT", "-x", "ä"])
+def test_a_name_must_do_for_a_folder_and_a_model(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInputError, match="small letters"):
+        Settings.load({"MEDLOOM_STATE": str(tmp_path / name)})

@@ -1,0 +1,199 @@
+"""--patient-from: told once, known to every later ingest."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.arrive.feed import bring
+from pipeline.data.arrive.patients import PatientsFrom
+from pipeline.data.arrive.plan import make_plan, open_source
+from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.lists import read_list
+from pipeline.data.revise.revision import Revisions
+from pipeline.flow import steps
+from pipeline.ledger.ledger import Ledger
+from tests.pipeline.cli.test_main import invoke
+from tests.support.pictures import encode, picture, put
+
+PATTERN = r"(?P<patient>HX\d+)/"
+
+
+def scans(folder: Path, patients: range = range(4), images: range = range(2)) -> Path:
+    """Two classes, each with these patients' folders of images that do not resemble each other."""
+    for number, label in enumerate(("cyst", "stone")):
+        for patient in patients:
+            for image in images:
+                file = folder / label / f"HX{patient + 100 * number}" / f"{image}.png"
+                put(file, encode(picture(1000 * number + 10 * patient + image)))
+    return folder
+
+
+def ingest(settings: Settings, *arguments: str) -> dict[str, Any]:
+    return dict(json.loads(invoke(settings, "ingest", *arguments, "--json")))
+
+
+def groups(settings: Settings) -> dict[str, set[str]]:
+    """Group -> ids of its images."""
+    found = defaultdict(set)
+    revisions = Revisions(Ledger(settings))
+    for row in revisions.rows(revisions.head):
+        found[row.group].add(row.id)
+    return dict(found)
+
+
+def name(settings: Settings, patient: str) -> str:
+    return LocalIndex.of(settings).names.patient(patient)
+
+
+def test_a_pattern_groups_and_every_later_ingest_knows(settings: Settings, tmp_path: Path) -> None:
+    source = scans(tmp_path / "in")
+    ingest(settings, str(source), "--patient-from", PATTERN)
+    first = groups(settings)
+    patients = [f"HX{number}" for number in (*range(4), *range(100, 104))]
+    assert set(first) == {name(settings, patient) for patient in patients}
+    assert {len(images) for images in first.values()} == {2}
+
+    assert steps.ingest(settings).read == 0
+    settings.index_file.unlink()
+    assert steps.ingest(settings).new == 0
+    assert groups(settings) == first
+
+    scans(source, images=range(3))
+    more = ingest(settings, str(source), "--patient-from", PATTERN)
+    assert (more["copied"], more["new"], set(groups(settings))) == (8, 8, set(first))
+    assert all(first[group] < images for group, images in groups(settings).items())
+
+
+def test_a_csv_tells_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    rows = ["file,class,patient,view"]
+    for number in range(6):
+        put(flat / f"{number}.png", encode(picture(number)))
+        rows.append(f"{number}.png,{('cyst', 'stone')[number % 2]},P {number // 2},axial")
+    told = put(tmp_path / "told.csv", "\n".join([*rows, "typo.png,cyst,P 9,"]).encode())
+    report = ingest(settings, str(flat), "--patient-from", str(told), "--dry-run")
+    assert {label: figures["new"] for label, figures in report["classes"].items()} == {
+        "cyst": 3,
+        "stone": 3,
+    }
+    plain = invoke(settings, "ingest", str(flat), "--patient-from", str(told))
+    assert "1 row(s) of --patient-from name no file" in plain
+    assert set(groups(settings)) == {name(settings, f"P {number}") for number in range(3)}
+
+
+def test_what_no_pattern_tells_is_refused_unless_asked_for(
+    settings: Settings, tmp_path: Path
+) -> None:
+    source = scans(tmp_path / "in")
+    put(source / "cyst" / "nobody.png", encode(picture(999)))
+    put(source / "cyst" / "HX1" / "0.png.truth.json", b"{}")  # no image, and needs no patient
+    with pytest.raises(BadInputError, match=r"1 of 18 files.*'cyst/nobody.png'.*--allow-unmatched"):
+        ingest(settings, str(source), "--patient-from", PATTERN)
+    assert not settings.landing.exists()
+    taken = ingest(settings, str(source), "--patient-from", PATTERN, "--allow-unmatched")
+    assert taken["new"] == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (r"HX\d+", "neither a file.csv nor a pattern"),
+        ("(?P<patient>", "no pattern"),
+        ("missing.csv", "missing.csv cannot be read"),
+    ],
+)
+def test_what_is_no_pattern(text: str, words: str) -> None:
+    with pytest.raises(BadInputError, match=words):
+        PatientsFrom.parse(text)
+
+
+def test_an_image_that_is_in_a_group_keeps_it(settings: Settings, tmp_path: Path) -> None:
+    source = scans(tmp_path / "in")
+    ingest(settings, str(source))
+    before = groups(settings)
+    lists = list(settings.landing.rglob("medloom.csv"))
+    with pytest.raises(BadInputError, match=r"16 file\(s\) were ingested before without this"):
+        ingest(settings, str(source), "--patient-from", PATTERN)
+    with pytest.raises(BadInputError, match=r"16 file\(s\) were ingested before without this"):
+        ingest(settings, str(source), "--patient-from", PATTERN, "--dry-run")
+    assert list(settings.landing.rglob("medloom.csv")) == lists
+    assert groups(settings) == before
+
+
+def test_the_same_names_with_other_patients_come_beside(settings: Settings, tmp_path: Path) -> None:
+    first, second = scans(tmp_path / "1"), tmp_path / "2"
+    for file in first.rglob("*.png"):
+        other = int(file.stem) + int(file.parent.name[2:]) * 10 + 5000
+        put(second / file.relative_to(first), encode(picture(other)))
+    assert ingest(settings, str(first), "--patient-from", PATTERN)["new"] == 16
+    before = groups(settings)
+    told = put(
+        tmp_path / "told.csv",
+        "\n".join(
+            ["file,patient"]
+            + [f"{f.relative_to(second)},new {f.parent.name}" for f in second.rglob("*.png")]
+        ).encode(),
+    )
+    assert ingest(settings, str(second), "--patient-from", str(told))["new"] == 16
+    after = groups(settings)
+    assert all(after[group] == images for group, images in before.items())
+    assert len(after) == 16
+    (cyst,) = [read_list(file) for file in settings.landing.rglob("cyst/HX0/medloom.csv")]
+    assert sorted(line["patient"] for line in cyst) == ["HX0", "HX0", "new HX0", "new HX0"]
+
+
+def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) -> None:
+    source, landing = tmp_path / "in", tmp_path / "landing"
+    put(source / "stone" / "a.png", encode(picture(1)))
+    put(source / "medloom.csv", b"file,patient,view\nstone/a.png,HX1,axial\nstone/b.png,HX2,\n")
+    put(landing / "stone" / "medloom.csv", b"file,patient\na.png,old\nz.png,HX9\n")
+    for _ in range(2):
+        bring(make_plan(open_source(str(source)), landing), landing)
+    (a, z) = read_list(landing / "stone" / "medloom.csv")
+    assert a == {"file": "a.png", "class": "", "patient": "HX1", "view": "axial"}
+    assert (z["file"], z["patient"]) == ("z.png", "HX9")
+    (later,) = read_list(landing / "medloom.csv")
+    assert (later["file"], later["patient"]) == ("stone/b.png", "HX2")
+    assert sorted(f.name for f in landing.rglob("*") if f.is_file()) == [
+        "a.png",
+        "medloom.csv",
+        "medloom.csv",
+    ]
+
+
+def test_a_list_comes_before_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ingests in the middle of a copy knows the patient of each file that is there."""
+    source, landing = scans(tmp_path / "in"), tmp_path / "landing"
+    seen = []
+
+    def look(*_: int) -> None:
+        for file in landing.rglob("*.png"):
+            lines = read_list(file.parent / "medloom.csv")
+            seen.append({line["file"]: line["patient"] for line in lines}[file.name])
+
+    patients = PatientsFrom.parse(PATTERN)
+    plan = make_plan(open_source(str(source)), landing, patients=patients)
+    bring(plan, landing, on_progress=look)
+    assert set(seen) == {f"HX{number}" for number in (*range(4), *range(100, 104))}
+
+
+def test_a_label_wins_over_lists_and_names_that_no_list_can_hold_are_refused(
+    tmp_path: Path,
+) -> None:
+    source, landing = tmp_path / "in", tmp_path / "landing"
+    put(source / "a.png", b"1")
+    put(source / "medloom.csv", b"file,class,patient\na.png,cyst,HX1\n")
+    bring(make_plan(open_source(str(source)), landing, label="stone"), landing)
+    (line,) = read_list(landing / "stone" / "medloom.csv")
+    assert (line["class"], line["patient"]) == ("", "HX1")
+    put(source / "HX1 .png ", b"1")
+    with pytest.raises(BadInputError, match="begins or ends with a space"):
+        make_plan(
+            open_source(str(source)), landing, label="stone",
+            patients=PatientsFrom.parse("(?P<patient>HX1|a)"),
+        )  # fmt: skip

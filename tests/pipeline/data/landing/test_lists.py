@@ -1,0 +1,69 @@
+"""medloom.csv: classes, patients and views that no file name tells."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.manifest import read_manifest
+from tests.support.pictures import NAMES, Project, encode, picture, put
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path, IngestConfig(allow_missing=True))
+
+
+def test_a_list_tells_class_patient_and_view(project: Project) -> None:
+    for number in range(4):
+        put(project.landing / "export" / f"{number}.png", encode(picture(number)))
+    rows = "0.png,stone,HX 1,axial\n1.png,stone,HX 1,\n2.png,Cyst,HX 2,coronal\n"
+    text = f"\ufefffile,Class,patient,view\n{rows}"
+    put(project.landing / "export" / "medloom.csv", text.encode())
+    put(project.landing / "loose.png", encode(picture(9)))
+    put(project.landing / "medloom.csv", b"file,class\nloose.png,cyst\n")
+    report = project.ingest()
+    found = {row.source_sha256: row for row in read_manifest(project.workspace)}
+    assert report.new == 5
+    assert report.ignored == 2
+    assert sorted(row.label for row in found.values()) == [
+        "cyst",
+        "cyst",
+        "export",
+        "stone",
+        "stone",
+    ]
+    assert sorted(row.view for row in found.values()) == ["axial", "coronal"] + ["unknown"] * 3
+    groups = [row.group for row in found.values() if row.group.startswith("patient-")]
+    assert sorted(groups) == sorted([NAMES.patient("HX 1")] * 2 + [NAMES.patient("HX 2")])
+
+
+def test_another_class_in_the_list_is_looked_at_again(project: Project) -> None:
+    put(project.landing / "export" / "0.png", encode(picture(0)))
+    put(project.landing / "export" / "medloom.csv", b"file,class\n0.png,stone\n")
+    project.ingest()
+    put(project.landing / "export" / "medloom.csv", b"file,class\n0.png,cyst\n")
+    report = project.ingest()
+    assert (report.read, report.quarantined) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,class\n", "file must be there"),
+        ("file,klass\na,b\n", "allowed are file, class, patient, view"),
+        ("file,class\n../a.png,stone\n", "line 2 .* no file below"),
+        ("file,class\na.png,Jane Doe!\n", "line 2 .*kidney-stone"),
+        ("file,view\na.png,top\n", "line 2 .*axial"),
+        ("", "columns"),
+    ],
+)
+def test_a_wrong_list_says_what_is_allowed_and_names_nobody(
+    project: Project, text: str, words: str
+) -> None:
+    put(project.landing / "Jane" / "a.png", encode(picture(0)))
+    put(project.landing / "Jane" / "medloom.csv", text.encode())
+    with pytest.raises(BadInputError, match=words) as caught:
+        project.ingest()
+    assert "Jane" not in str(caught.value)

@@ -1,0 +1,74 @@
+"""Burnt-in text is found, and anatomy is not taken for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats import Decoded, decode
+from pipeline.data.reading.burnt_in import glyphs_in_a_row
+from pipeline.phantoms.phantom import write_phantom
+from tests.conftest import SHARED_DATA
+from tests.support.pictures import Grey, picture
+
+MOST = IngestConfig().burnt_in_glyphs
+
+
+def written(text: str, side: int, height: int, ink: int = 255) -> Grey:
+    """A soft picture with a line of text."""
+    image = Image.fromarray((picture(3, side) * 0.5).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    draw.text((6, side // 3), text, fill=ink, font=ImageFont.load_default(height))
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("side", [256, 512])
+@pytest.mark.parametrize("height", [11, 14, 20, 28])
+def test_a_line_of_text_is_found(side: int, height: int) -> None:
+    assert glyphs_in_a_row(written("DOE JANE 1970", side, height)) >= MOST
+    assert glyphs_in_a_row(written("DOE JANE 1970", side, height).astype(np.uint16) * 90) >= MOST
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_a_scale_beside_the_anatomy_is_found(upright: bool) -> None:
+    pixels = np.zeros((256, 256), np.uint8)
+    pixels[40:216, 60:230] = picture(3, 256)[40:216, 60:230] // 2
+    for place in range(12, 240, 20):
+        pixels[place : place + 2, 10:15] = 230
+    shown = pixels if upright else np.ascontiguousarray(pixels.T)
+    assert glyphs_in_a_row(shown) >= 8
+    pixels[:, :30] = 0
+    assert glyphs_in_a_row(pixels) < MOST
+
+
+def test_a_picture_without_text_has_none() -> None:
+    for seed in range(20):
+        assert glyphs_in_a_row(picture(seed, 256)) < MOST
+        noise = np.random.default_rng(seed).integers(0, 256, (256, 256), dtype=np.uint8)
+        assert glyphs_in_a_row(noise) < MOST
+
+
+def shares(folder: Path, pattern: str = "*") -> float:
+    files = sorted(file for file in folder.rglob(pattern) if file.is_file())
+    found = []
+    for file in files:
+        (decoded,) = decode(file.read_bytes(), IngestConfig())
+        assert isinstance(decoded, Decoded)
+        found.append(glyphs_in_a_row(decoded.pixels) >= MOST)
+    return float(np.mean(found))
+
+
+def test_phantoms_show_no_text(tmp_path: Path) -> None:
+    write_phantom(tmp_path, 3, 0)
+    assert shares(tmp_path, "*.png") == 0
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real images are not on this machine")
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("kidney-us-burnt-in", 0.85, 1.0), ("kidney-ct", 0.0, 0.001), ("kidney-ct-mixed", 0.0, 0.002)],
+)
+def test_real_images(name: str, least: float, most: float) -> None:
+    assert least <= shares(SHARED_DATA / name, "*.*g") <= most

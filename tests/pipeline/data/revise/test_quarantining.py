@@ -1,0 +1,198 @@
+"""Files that were set aside, and a person who looks at them: released, rejected, listed."""
+
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.revise import advice as advice_module
+from pipeline.data.revise.advice import advice
+from pipeline.data.revise.quarantining import find, reject, release, set_aside
+from pipeline.data.revise.revision import Revisions
+from pipeline.flow import steps
+from tests.pipeline.cli.test_main import invoke
+from tests.pipeline.data.reading.test_burnt_in import written
+from tests.support.consenting import Clinic
+from tests.support.pictures import encode, picture, put
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clinic")
+    clinic = Clinic.make(folder)
+    put(clinic.settings.landing / "cyst" / "text.png", encode(written("DOE JANE 1970", 256, 14)))
+    put(clinic.settings.landing / "cyst" / "cut.png", encode(picture(77))[:-200])
+    assert steps.ingest(clinic.settings).reasons == {"burnt-in": 1, "truncated": 1}
+    return folder
+
+
+@pytest.fixture
+def clinic(made: Path, tmp_path: Path) -> Clinic:
+    shutil.copytree(made, tmp_path / "copy")
+    return Clinic.at(tmp_path / "copy")
+
+
+def record_of(clinic: Clinic, reason: str) -> str:
+    (found,) = [each for each in set_aside(clinic.settings) if each.reason == reason]
+    return found.record
+
+
+def state_of(clinic: Clinic, record: str) -> str:
+    (found,) = find(clinic.settings, record)
+    return found.state
+
+
+def test_a_released_image_comes_in_with_the_next_ingest(clinic: Clinic) -> None:
+    record = record_of(clinic, "burnt-in")
+    done = release(clinic.settings, [record], by="ada", reason="a ruler, no text")
+    assert clinic.data == done.revision
+    (told,) = [r for r in clinic.journal.records if r.action == "released"]
+    assert (told.by, told.reason, told.data) == ("ada", "a ruler, no text", done.revision)
+    assert told.details["images"] == list(done.images)
+    report = steps.ingest(clinic.settings)
+    assert (report.new, report.reasons) == (1, {"truncated": 1})
+    assert set(done.images) <= {row.id for row in Revisions(clinic.ledger).rows(clinic.data)}
+    clinic.settings.index_file.unlink()
+    assert steps.ingest(clinic.settings).reasons == {"truncated": 1}
+
+
+def test_a_damaged_file_is_no_matter_of_opinion(clinic: Clinic) -> None:
+    before = clinic.data
+    with pytest.raises(BadInputError, match=r"truncated.*Only what was set aside by its looks"):
+        release(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="fine")
+    with pytest.raises(BadInputError, match="medloom data quarantine list"):
+        release(clinic.settings, ["0" * 12], by="ada", reason="fine")
+    with pytest.raises(BadInputError, match="--reason"):
+        release(clinic.settings, [record_of(clinic, "burnt-in")], by="ada", reason=" ")
+    assert clinic.data == before
+
+
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other thresholds, under which nothing is taken for text."""
+    config = IngestConfig(allow_missing=True, burnt_in_glyphs=0)
+    monkeypatch.setattr(steps, "load_section", lambda *_: config)
+
+
+def test_what_is_rejected_stays_out_unread_whatever_the_thresholds(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [record_of(clinic, "burnt-in"), record_of(clinic, "truncated")]
+    done = reject(clinic.settings, records, by="ada", reason="a name is to be read")
+    (told,) = [r for r in clinic.journal.records if r.action == "kept-out"]
+    assert (told.by, told.reason, told.data) == ("ada", "a name is to be read", done.revision)
+    assert (told.details["images"], len(told.details["sources"])) == (list(done.images), 1)
+    assert {state_of(clinic, record) for record in records} == {"rejected"}
+    lenient(monkeypatch)
+    report = steps.ingest(clinic.settings)
+    assert (report.read, report.new) == (0, 0)
+    assert report.reasons == {"burnt-in": 1, "truncated": 1}
+    assert {state_of(clinic, record) for record in records} == {"rejected"}
+
+
+def test_rejected_pixels_stay_out_in_another_file_and_without_the_index(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reject(clinic.settings, [record_of(clinic, "burnt-in")], by="ada", reason="a name")
+    lenient(monkeypatch)
+    text = clinic.settings.landing / "cyst" / "text.png"
+    put(text.with_name("again.tif"), encode(written("DOE JANE 1970", 256, 14), "TIFF"))
+    assert steps.ingest(clinic.settings).reasons == {"burnt-in": 1, "rejected": 1, "truncated": 1}
+    clinic.settings.index_file.unlink()
+    report = steps.ingest(clinic.settings)
+    assert (report.new, report.reasons) == (0, {"rejected": 2, "truncated": 1})
+
+
+def test_without_a_rejection_the_same_thresholds_let_it_in(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lenient(monkeypatch)
+    assert steps.ingest(clinic.settings).new == 1
+
+
+def test_the_last_word_counts_until_it_is_ingested(clinic: Clinic) -> None:
+    record = record_of(clinic, "burnt-in")
+    release(clinic.settings, [record], by="ada", reason="a ruler")
+    assert state_of(clinic, record) == "released"
+    reject(clinic.settings, [record], by="bob", reason="no, a name")
+    assert state_of(clinic, record) == "rejected"
+    assert steps.ingest(clinic.settings).new == 0
+    release(clinic.settings, [record], by="ada", reason="both looked: a ruler")
+    assert steps.ingest(clinic.settings).new == 1
+    with pytest.raises(BadInputError, match=r"is ingested.*medloom audit withdraw"):
+        reject(clinic.settings, [record], by="bob", reason="a name after all")
+    actions = [r.action for r in clinic.journal.records]
+    assert actions == ["released", "kept-out", "released"]
+
+
+def test_a_known_image_or_one_that_was_never_read_cannot_be_rejected(clinic: Clinic) -> None:
+    put(clinic.settings.landing / "stone" / "moved.png", encode(picture(0)))
+    (clinic.settings.landing / "cyst" / "link.png").symlink_to("phantom-00000-a.png")
+    assert steps.ingest(clinic.settings).reasons["conflict"] == 1
+    before = clinic.data
+    with pytest.raises(BadInputError, match=r"is ingested.*medloom audit withdraw"):
+        reject(clinic.settings, [record_of(clinic, "conflict")], by="ada", reason="wrong")
+    with pytest.raises(BadInputError, match="nothing to know it by"):
+        reject(clinic.settings, [record_of(clinic, "symlink")], by="ada", reason="wrong")
+    with pytest.raises(BadInputError, match="--reason"):
+        reject(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="")
+    assert clinic.data == before
+
+
+def test_one_image_of_several_has_a_record_of_its_own(clinic: Clinic) -> None:
+    pages = [Image.fromarray(written(name, 256, 14)) for name in ("DOE JANE 1970", "ROE JOHN 1971")]
+    stream = io.BytesIO()
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    put(clinic.settings.landing / "cyst" / "pages.tif", stream.getvalue())
+    assert steps.ingest(clinic.settings).reasons == {"burnt-in": 3, "truncated": 1}
+    one, two = (each for each in set_aside(clinic.settings) if each.item)
+    assert one.record.removesuffix(".1") == two.record.removesuffix(".2")
+    reject(clinic.settings, [two.record], by="ada", reason="a name")
+    assert (state_of(clinic, one.record), state_of(clinic, two.record)) == ("open", "rejected")
+    release(clinic.settings, [one.record.removesuffix(".1")], by="ada", reason="both are rulers")
+    assert steps.ingest(clinic.settings).new == 2
+
+
+def said(clinic: Clinic, *arguments: str) -> Any:
+    return json.loads(invoke(clinic.settings, *arguments, "--json"))
+
+
+def test_list_show_and_decide_by_the_command_line(clinic: Clinic) -> None:
+    put(clinic.settings.landing / "stone" / "empty.png", b"")
+    steps.ingest(clinic.settings)
+    everything = said(clinic, "quarantine")
+    assert everything == said(clinic, "data", "quarantine", "list")
+    assert [row["reason"] for row in everything] == ["truncated", "burnt-in", "empty"]
+    assert [row["file"] for row in said(clinic, "quarantine", "--class", "stone")] == [
+        "stone/empty.png"
+    ]
+    (row,) = said(clinic, "data", "quarantine", "list", "--reason", "burnt-in")
+    record = row["record"]
+    assert (row["state"], row["file"]) == ("open", "cyst/text.png")
+    arguments = ("data", "quarantine", "reject", record, "--reason", "a name", "--by", "ada")
+    assert said(clinic, *arguments)["records"] == [record]
+    (shown,) = said(clinic, "data", "quarantine", "show", record)
+    assert shown["state"] == "rejected"
+    assert "release" in shown["what can be done"]
+    assert [(d["action"], d["by"], d["reason"]) for d in shown["decided"]] == [
+        ("kept-out", "ada", "a name")
+    ]
+    plain = re.sub(r"\s+", "", invoke(clinic.settings, "data", "quarantine", "show", record))
+    assert str(clinic.settings.landing / "cyst" / "text.png") in plain
+    assert "kept-outbyada" in plain
+    released = said(clinic, "data", "quarantine", "release", record, "--reason", "a ruler")
+    assert released["reasons"] == ["burnt-in"]
+
+
+def test_there_is_advice_for_every_reason() -> None:
+    folder = Path(advice_module.__file__).parents[1]
+    text = "".join(file.read_text() for file in folder.rglob("*.py"))
+    reasons = set(re.findall(r'Refused\(\s*"([a-z-]+)"', text)) - {"known"}
+    assert len(reasons) > 30
+    assert {reason for reason in reasons if advice(reason) == advice("no such reason")} == set()

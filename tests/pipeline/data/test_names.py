@@ -1,0 +1,83 @@
+"""Pseudonyms, their key, and the project that remembers it."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.manifest import read_manifest
+from pipeline.data.names import KEY_ID_FILE, Pseudonyms, phantom_group
+from tests.support.dicoms import ct_values, slice_of, to_bytes
+from tests.support.pictures import NAMES, Project, encode, picture, put
+
+OTHER = Pseudonyms(b"another key, also of the tests alone")
+
+
+def test_a_name_is_one_group_under_one_key() -> None:
+    assert NAMES.patient("HX 1093") == NAMES.patient(" hx  1093\0")
+    names = {
+        NAMES.patient("HX 1093"), OTHER.patient("HX 1093"), NAMES.patient("HX 1094"),
+        NAMES.patient("HX 1093", "a hospital"), NAMES.patient("HX 1093", "another"),
+    }  # fmt: skip
+    assert len(names) == 5
+    assert all(name.startswith("patient-") for name in names)
+    assert NAMES.series("1.2") != NAMES.patient("1.2")
+    assert NAMES.file("a") != OTHER.file("a")
+
+
+@pytest.mark.parametrize("nobody", ["", "  ", "Anonymous", "ANON", "n/a", "\0"])
+def test_a_placeholder_is_nobody(nobody: str) -> None:
+    assert NAMES.patient(nobody) == ""
+
+
+def test_phantoms_are_called_the_same_on_every_machine() -> None:
+    assert NAMES.patient("phantom-0007") == OTHER.patient("phantom-0007")
+    assert NAMES.patient("phantom-0007") == phantom_group("phantom-0007")
+    assert phantom_group("HX 1093") == ""
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "patient.key"
+    with pytest.raises(BadInputError, match="MEDLOOM_PATIENT_KEY_FILE"):
+        Pseudonyms.load(file)
+    made = Pseudonyms.load(file, make=True)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert Pseudonyms.load(file, make=True) == made
+    assert os.listdir(file.parent) == ["patient.key"]  # noqa: PTH208
+    secret = file.read_text().strip()
+    assert secret not in repr(made) + made.key_id
+    file.write_text("short\n")
+    with pytest.raises(BadInputError, match="at least 32"):
+        Pseudonyms.load(file)
+
+
+def test_the_key_may_not_lie_with_what_it_protects(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "tiny"
+    environ = {"MEDLOOM_STATE": str(state), "MEDLOOM_PATIENT_KEY_FILE": str(state / "patient.key")}
+    with pytest.raises(BadInputError, match="elsewhere"):
+        Settings.load(environ)
+
+
+def test_a_project_of_patients_refuses_another_key(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for number in range(6):
+        data = to_bytes(slice_of(ct_values(picture(number)), PatientID=f"p{number}"))
+        put(project.landing / ("cyst", "stone")[number % 2] / f"{number}.dcm", data)
+    project.ingest()
+    assert (project.workspace / KEY_ID_FILE).read_text().strip() == NAMES.key_id
+    project.index.names = OTHER
+    with pytest.raises(BadInputError, match=f"{NAMES.key_id}.*{OTHER.key_id}"):
+        project.ingest()
+
+
+def test_without_patients_any_key_will_do(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for number in range(3):
+        put(project.landing / "cyst" / f"{number}.png", encode(picture(number)))
+    project.ingest()
+    project.index.names = OTHER
+    assert project.ingest().ingested == 3
+    assert {row.group[:7] for row in read_manifest(project.workspace)} == {"pixels-"}

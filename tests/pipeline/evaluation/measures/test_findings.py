@@ -1,0 +1,39 @@
+"""Stones and cysts of generated phantoms, beside what is found in phantoms whose truth is known."""
+
+import numpy as np
+
+from pipeline.evaluation.measures.findings import findings
+from pipeline.phantoms.phantom_study import CLASSES, make_patient
+from pipeline.stages.preprocess import PreprocessConfig, to_square
+
+
+def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> None:
+    stone, normal = CLASSES.index("stone"), CLASSES.index("normal")
+    slices = {
+        label: [
+            to_square(make_patient(CLASSES[label], number, 77)[2][0], PreprocessConfig(size=64))
+            for number in range(20)
+        ]
+        for label in (stone, normal)
+    }
+    images = np.stack(slices[stone] + slices[normal])
+    labels = np.repeat([stone, normal], 20)
+    wrong = np.repeat([normal, stone], 20)  # stones where none belong, and none where they do
+
+    def share(which: np.ndarray, name: str) -> tuple[float, float]:
+        classes = tuple(name if name in ("stone", "normal") else "other" for name in CLASSES)
+        (figure,) = (
+            one
+            for one in findings(images, which, classes)
+            if (one.metric, one.label) == ("stone_prevalence", name)
+        )
+        assert figure.floor is not None
+        return figure.value, figure.floor
+
+    value, floor = share(labels, "stone")
+    assert abs(value - floor) < 0.2
+    assert floor > 0.8
+    value, floor = share(wrong, "stone")
+    assert floor - value > 0.6
+    value, floor = share(wrong, "normal")
+    assert value - floor > 0.6

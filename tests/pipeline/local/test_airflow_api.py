@@ -1,0 +1,64 @@
+"""A server that stumbles is asked again; what it refuses, it refuses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.local import airflow_api
+from pipeline.local.airflow_api import AirflowApi
+
+Serve = Callable[..., list[str]]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Answers of these codes, one a request; returns the list that requests are noted in."""
+
+    def start(*codes: int) -> list[str]:
+        asked: list[str] = []
+        left = list(codes)
+
+        def request(method: str, uri: str, **_more: Any) -> requests.Response:
+            asked.append(f"{method} {uri}")
+            answer = requests.Response()
+            answer.status_code = left.pop(0)
+            answer._content = b'{"dags": []}'
+            return answer
+
+        monkeypatch.setattr(requests, "request", request)
+        monkeypatch.setattr(airflow_api, "_PAUSES", (0, 0))
+        return asked
+
+    return start
+
+
+API = AirflowApi("http://nowhere", "me", "secret", _token="valid")
+
+
+def test_a_locked_database_is_asked_again(serve: Serve) -> None:
+    asked = serve(500, 503, 200)
+    assert API.has_dags()
+    assert len(asked) == 3
+
+
+def test_a_run_that_was_made_although_the_answer_failed_is_not_made_twice(serve: Serve) -> None:
+    asked = serve(500, 409)
+    assert API.trigger("dag", {}).startswith("manual__")
+    assert len(asked) == 2
+
+
+def test_a_refusal_is_not_asked_again(serve: Serve) -> None:
+    asked = serve(409)
+    with pytest.raises(BadInputError, match="409"):
+        API.trigger("dag", {})
+    assert len(asked) == 1
+
+
+def test_what_stays_broken_is_transient(serve: Serve) -> None:
+    asked = serve(500, 500, 500)
+    with pytest.raises(TransientError, match="500"):
+        API.has_dags()
+    assert len(asked) == 3

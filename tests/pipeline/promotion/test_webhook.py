@@ -1,0 +1,157 @@
+"""The webhook: signed, tried again, and never a reason to fail."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.base.errors import NothingNewError
+from pipeline.base.run_folder import RunFolder
+from pipeline.base.settings import Settings
+from pipeline.promotion import webhook
+from pipeline.promotion.announce import announce
+from tests.support.decisions import Story, weights
+
+SECRET = b"a shared secret"
+Heard = list[tuple[dict[str, str], bytes]]
+Listen = Callable[..., tuple[Settings, Heard]]
+
+
+@contextmanager
+def server(codes: list[int], heard: Heard) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append((dict(self.headers.items()), body))
+            self.send_response(codes[min(len(heard), len(codes)) - 1])
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            pass
+
+    httpd = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    try:
+        yield f"http://127.0.0.1:{httpd.server_port}/hook?token=private"
+    finally:
+        httpd.shutdown()
+        httpd.server_close()
+
+
+@pytest.fixture
+def listen(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
+    """Start a server that answers with these codes; settings that tell it, and what it heard."""
+    monkeypatch.setattr(webhook, "_PAUSES", (0.0, 0.0))
+    secret, running = tmp_path / "secret", []
+    secret.write_bytes(SECRET + b"\n")
+
+    def start(*codes: int) -> tuple[Settings, Heard]:
+        heard: Heard = []
+        running.append(server(list(codes), heard))
+        url = running[-1].__enter__()
+        return replace(settings, webhook_url=url, webhook_secret_file=secret), heard
+
+    yield start
+    for one in running:
+        one.__exit__(None, None, None)
+
+
+def test_what_arrives_is_signed_over_time_and_body(listen: Listen) -> None:
+    told, heard = listen(200)
+    assert webhook.post(told, "run-failed", dag="d", run="r") == ""
+    ((headers, body),) = heard
+    stamp = headers["X-Medloom-Timestamp"]
+    expected = hmac.new(SECRET, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert headers["X-Medloom-Signature"] == f"sha256={expected}"
+    assert abs(time.time() - int(stamp)) < 60
+    facts = json.loads(body)
+    assert (facts["event"], facts["dag"], facts["run"]) == ("run-failed", "d", "r")
+
+
+def test_a_server_that_stumbles_is_asked_again(listen: Listen) -> None:
+    told, heard = listen(500, 503, 200)
+    assert webhook.post(told, "run-failed") == ""
+    assert len(heard) == 3
+
+
+@pytest.mark.parametrize(("code", "tries"), [(404, 1), (302, 1), (500, 3)])
+def test_what_stays_refused_is_a_warning_without_the_token(
+    listen: Listen, code: int, tries: int
+) -> None:
+    told, heard = listen(code)
+    warning = webhook.post(told, "run-failed")
+    assert f"answered {code}" in warning
+    assert "private" not in warning
+    assert len(heard) == tries
+
+
+def test_nobody_there_is_a_warning(listen: Listen) -> None:
+    told, _ = listen(200)
+    nowhere = replace(told, webhook_url="http://127.0.0.1:1/hook?token=private")
+    warning = webhook.post(nowhere, "run-failed")
+    assert "ConnectionError" in warning
+    assert "private" not in warning
+
+
+@pytest.mark.parametrize("content", [None, b"\n"])
+def test_without_a_secret_nothing_is_sent(listen: Listen, content: bytes | None) -> None:
+    told, heard = listen(200)
+    file = told.webhook_secret_file
+    assert file
+    file.unlink() if content is None else file.write_bytes(content)
+    assert "was not told" in webhook.post(told, "run-failed")
+    assert heard == []
+
+
+def test_without_an_address_nothing_is_said(settings: Settings) -> None:
+    assert webhook.post(settings, "run-failed") == ""
+
+
+def test_a_run_that_made_a_champion_announces_it(listen: Listen) -> None:
+    told, heard = listen(200)
+    story, run = Story(told), RunFolder.of(told, "r")
+    story.verdict("promoted", 1)
+    run.save("promote", {"record": story.verdict("promoted", 2).model_dump()})
+    assert announce(told, run) == (2, "")
+    facts = json.loads(heard[0][1])
+    assert (facts["event"], facts["model"]) == ("champion-changed", told.model)
+    assert (facts["version"], facts["previous"]) == (2, 1)
+    assert facts["weights_sha256"] == weights(2)
+    assert facts["journal_head"] == story.journal.head
+
+
+def test_a_failing_webhook_is_a_warning_of_the_announcement(listen: Listen) -> None:
+    told, _ = listen(500)
+    story, run = Story(told), RunFolder.of(told, "r")
+    run.save("approve", {"record": story.verdict("promoted", 1).model_dump()})
+    version, warning = announce(told, run)
+    assert version == 1
+    assert "answered 500" in warning
+
+
+@pytest.mark.parametrize("action", ["awaiting", "rejected", "inconclusive"])
+def test_a_champion_that_stays_is_not_announced(settings: Settings, action: str) -> None:
+    story, run = Story(settings), RunFolder.of(settings, "r")
+    story.verdict("promoted", 1)
+    run.save("promote", {"record": story.verdict(action, 2).model_dump()})
+    with pytest.raises(NothingNewError, match="same as before"):
+        announce(settings, run)
+
+
+def test_a_champion_that_was_followed_is_not_announced(settings: Settings) -> None:
+    story, run = Story(settings), RunFolder.of(settings, "r")
+    run.save("promote", {"record": story.verdict("promoted", 1).model_dump()})
+    story.verdict("promoted", 2)
+    with pytest.raises(NothingNewError, match="no longer champion"):
+        announce(settings, run)
+    with pytest.raises(NothingNewError, match="same as before"):
+        announce(settings, RunFolder.of(settings, "another"))

@@ -1,0 +1,91 @@
+"""The registry follows the journal, and remembers when the journal was cut."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.ledger.git import Git
+from pipeline.ledger.journal import BRANCH, Journal
+from pipeline.promotion.champion import decide_once
+from pipeline.registry.aliases import Projection, project_aliases
+from tests.support.decisions import Story, verdict_facts
+
+
+@pytest.fixture
+def story(settings: Settings) -> Story:
+    made = Story(settings)
+    for version in (1, 2, 3):
+        made.verdict("promoted", version)
+    made.verdict("awaiting", 4)
+    project_aliases(made.ledger, made.registry)
+    return made
+
+
+def test_aliases_and_mirror_say_what_the_journal_says(story: Story) -> None:
+    assert story.registry.aliases() == {"champion": 3, "previous": 2, "challenger": 4}
+    mirror = story.registry.mirror()
+    assert mirror == (story.journal.head, 4)
+
+
+def test_a_decision_found_again_repairs_what_a_kill_left(story: Story) -> None:
+    mirror = story.registry.mirror()
+    assert mirror
+    story.registry.project(Projection(1, None, None, mirror))
+    record = decide_once(story.ledger, story.registry, "k4", fail)
+    assert record.sequence == 4
+    assert story.registry.aliases() == {"champion": 3, "previous": 2, "challenger": 4}
+
+
+def fail(journal: Journal) -> dict[str, object]:
+    raise AssertionError("the decision stands")
+
+
+def cut(story: Story, settings: Settings) -> None:
+    """Take the last record off, as somebody with access to the ledger can."""
+    git = Git(story.ledger.mirror.folder)
+    head = git.run("rev-parse", f"{story.journal.commit}~1")
+    git.run("push", "--quiet", "--force", settings.ledger, f"{head}:refs/heads/{BRANCH}")
+
+
+def test_a_cut_journal_is_found_and_nothing_is_projected_or_decided(
+    story: Story, settings: Settings
+) -> None:
+    before = story.registry.projected()
+    cut(story, settings)
+    decide: list[Callable[[], object]] = [
+        lambda: project_aliases(story.ledger, story.registry),
+        lambda: decide_once(
+            story.ledger, story.registry, "k5", lambda j: verdict_facts(j, "promoted", 5)
+        ),
+    ]
+    for attempt in decide:
+        with pytest.raises(BadInputError, match=r"cut or written anew.*audit verify"):
+            attempt()
+    assert story.registry.projected() == before
+    assert len(story.journal.records) == 3
+
+
+def test_a_journal_that_was_cut_and_grew_again_is_found(story: Story, settings: Settings) -> None:
+    cut(story, settings)
+    for version in (5, 6):
+        story.verdict("promoted", version)
+    with pytest.raises(BadInputError, match="cut or written anew"):
+        project_aliases(story.ledger, story.registry)
+
+
+def test_what_moves_while_it_is_projected_is_projected_again(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = story.registry.project
+
+    def meanwhile(projection: Projection) -> None:
+        if projection.champion == 3:
+            story.verdict("promoted", 5)
+        project(projection)
+
+    monkeypatch.setattr(story.registry, "project", meanwhile)
+    assert len(project_aliases(story.ledger, story.registry).records) == 5
+    assert story.registry.aliases() == {"champion": 5, "previous": 3}
+    assert story.registry.mirror() == (story.journal.head, 5)

@@ -1,0 +1,335 @@
+"""The data report and the diff of a little project: they tell what was planted, and no name."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.cli.main import app
+from pipeline.data.names import phantom_group
+from pipeline.data.reading.burnt_in import glyphs_in_a_row
+from pipeline.data.revise.diff import changes, find_revision
+from pipeline.data.revise.relabelling import relabel
+from pipeline.data.revise.revision import Revisions
+from pipeline.data.revise.withdrawal import withdraw
+from pipeline.flow import steps
+from pipeline.ledger.ledger import Ledger
+from pipeline.reports.data.facts import DataFacts
+from pipeline.reports.data.findings import findings
+from pipeline.reports.data.sample import spread
+from pipeline.reports.data.write import report_on_data
+from tests.pipeline.data.reading.test_burnt_in import written
+from tests.support.consenting import Clinic
+from tests.support.pictures import Grey, encode, picture, put
+
+BATCH = 24  # patients of a class in a batch, of one image each
+GONE, WRONG = 3, (1, 2)  # patients withdrawn, and relabelled
+TEXT = written("DOE JANE 1970", 256, 20)
+LONG = np.hstack([picture(seed, 32) for seed in range(901, 906)])
+THEIRS = np.hstack([picture(seed, 32) for seed in range(911, 916)])
+FLAT = (picture(900) // 200 + 60).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A batch, one with brighter and noisier stones, two labels corrected, a patient out.
+
+    Attributes:
+        settings: of the project.
+        first, second, corrected, without: commits.
+    """
+
+    clinic: Clinic
+    first: str
+    second: str
+    corrected: str
+    without: str
+
+    @property
+    def settings(self) -> Settings:
+        return self.clinic.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.clinic.ledger
+
+
+def shape_of(patient: int) -> Grey:
+    """Sizes differ: every third image is wider than high."""
+    pixels = picture(patient)
+    return pixels if patient % 3 else np.ascontiguousarray(np.hstack([pixels, pixels[:, :16]]))
+
+
+def admit(clinic: Clinic, label: str, patients: range, brighter: int = 0, noise: int = 1) -> None:
+    for patient in patients:
+        pixels = shape_of(patient).astype(int) // 2 + 20 + brighter
+        pixels += np.random.default_rng(patient).integers(0, noise, pixels.shape)
+        put(
+            clinic.settings.landing / label / f"phantom-{patient:05d}-a.png",
+            encode(pixels.astype(np.uint8)),
+        )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    tasks_readers, steps.READERS = steps.READERS, 0
+    folder = tmp_path_factory.mktemp("jane-doe")
+    clinic = Clinic.at(Clinic.lay_out(folder))
+    admit(clinic, "cyst", range(BATCH))
+    admit(clinic, "stone", range(100, 100 + BATCH))
+    steps.ingest(clinic.settings)
+    first = clinic.data
+    clinic.judge()
+    admit(clinic, "cyst", range(BATCH, 2 * BATCH))
+    admit(clinic, "stone", range(100 + BATCH, 100 + 2 * BATCH), brighter=40, noise=20)
+    landing = clinic.settings.landing
+    put(landing / "stone" / "Muster, Erika 1961.png", encode(TEXT))
+    put(landing / "stone" / "erika-flat.png", encode(FLAT))
+    put(landing / "stone" / "erika-long.png", encode(LONG))
+    put(landing / "cyst" / f"phantom-{GONE:05d}-b.png", encode(THEIRS))
+    put(landing / "cyst" / "erika-again.png", (landing / "cyst/phantom-00000-a.png").read_bytes())
+    put(landing / "cyst" / "erika.txt", b"Erika Muster")
+    steps.ingest(clinic.settings)
+    second = clinic.data
+    wrong = {f"phantom-{patient:05d}": "stone" for patient in WRONG}
+    relabel(clinic.settings, wrong, by="a reader", reason="second reading")
+    corrected = clinic.data
+    withdraw(clinic.settings, clinic.shelf, f"phantom-{GONE:05d}", by="a clerk", reason="letter 17")
+    steps.READERS = tasks_readers
+    return Project(clinic, first, second, corrected, clinic.data)
+
+
+@pytest.fixture(scope="module")
+def page(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, DataFacts]:
+    out = tmp_path_factory.mktemp("out") / "new" / "page.html"
+    facts = report_on_data(project.settings, out, against=project.first[:10])
+    return out.read_text(), facts
+
+
+def pictures_of(text: str) -> list[Any]:
+    uris = re.findall(r"data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)", text)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri)))) for uri in uris]
+
+
+def shows(text: str, pixels: Grey) -> bool:
+    """Whether a picture of the page is this image, whole and not as a mosaic."""
+    grey = [found for found in pictures_of(text) if found.ndim == 2]
+    for found in grey:
+        small = Image.fromarray(pixels).resize(found.shape[::-1], Image.Resampling.BOX)
+        alike = np.corrcoef(found.ravel(), np.asarray(small).ravel())[0, 1]
+        if found.shape != (24, 24) and alike > 0.98:
+            return True
+    return False
+
+
+def command(settings: Settings, *arguments: str) -> str:
+    result = CliRunner().invoke(app, ["data", *arguments], env=settings.environment())
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.stdout
+
+
+def test_counts_are_the_manifests(project: Project, page: tuple[str, DataFacts]) -> None:
+    facts = page[1]
+    rows = Revisions(project.ledger).rows(project.without)
+    assert facts.images == len(rows) == 4 * BATCH - 1
+    counted = {(row.label, row.split): row.images for row in facts.splits}
+    for (label, split), images in counted.items():
+        assert images == sum((row.label, row.split) == (label, split) for row in rows)
+    assert {size.name for size in facts.sizes} == {"48x48", "64x48"}
+    assert sum(size.images for size in facts.sizes) == facts.images
+    assert [batch.images for batch in facts.batches] == [2 * BATCH, 2 * BATCH - 1]
+    assert facts.groups.count == facts.groups.patients == facts.images
+    assert sum(one.images for one in facts.levels) == facts.images
+
+
+def test_grey_levels_are_those_of_the_pixels(page: tuple[str, DataFacts]) -> None:
+    bright = {one.label: one for one in page[1].levels}
+    assert bright["stone"].mean_grey[2] > bright["cyst"].mean_grey[2] + 10
+    assert sum(bright["stone"].histogram) == pytest.approx(1)
+    darkest = np.clip(picture(100).astype(int) // 2 + 20, 0, 255).min()
+    assert darkest >= 20
+    assert bright["stone"].black == 0
+
+
+def test_what_was_planted_is_told(project: Project, page: tuple[str, DataFacts]) -> None:
+    facts = page[1]
+    drift = {one.label: one for one in facts.drift}
+    assert drift["stone"].kernel is not None
+    assert drift["stone"].intensity is not None
+    assert drift["stone"].kernel.beyond
+    assert drift["stone"].intensity.beyond
+    assert drift["stone"].intensity.value == pytest.approx(50, abs=12)
+    cyst = drift["cyst"]
+    assert (cyst.old, cyst.new) == (BATCH - len(WRONG) - 1, BATCH)
+    assert cyst.kernel is not None
+    assert cyst.intensity is not None
+    assert not cyst.kernel.beyond
+    assert not cyst.intensity.beyond
+    assert any("stone" in says for state, says in findings(facts) if state == "maybe")
+
+
+def test_the_same_revision_against_itself_has_not_drifted(project: Project) -> None:
+    facts = report_on_data(project.settings, None, project.second, project.second)
+    assert facts.changes is not None
+    assert facts.changes.nothing
+    assert facts.drift == ()
+
+
+def test_changes_add_up(project: Project) -> None:
+    found = changes(project.ledger, Revisions(project.ledger), project.first, project.without)
+    assert found.total("before") == 2 * BATCH
+    assert found.total("added") == 2 * BATCH
+    assert found.total("removed") == 1
+    assert found.total("relabelled_in") == found.total("relabelled_out") == len(WRONG)
+    assert found.total("after") == 4 * BATCH - 1
+    for cell in found.cells:
+        gained = cell.added + cell.relabelled_in + cell.moved_in
+        assert cell.before + gained - cell.removed - cell.relabelled_out == cell.after
+    assert {(one.before, one.after) for one in found.relabelled} == {("cyst", "stone")}
+    assert found.removed == (row_of(project, GONE),)
+    assert [(step.action, step.by) for step in found.steps] == [
+        ("", ""), ("relabelled", "a reader"), ("withdrawn", "a clerk"),
+    ]  # fmt: skip
+    assert all(step.record for step in found.steps[1:])
+
+
+def row_of(project: Project, patient: int) -> str:
+    group = phantom_group(f"phantom-{patient:05d}")
+    rows = Revisions(project.ledger).ever().values()
+    (id_,) = [row.id for row in rows if row.group == group]
+    return id_
+
+
+def test_changes_of_the_older_one_are_told_backwards(project: Project) -> None:
+    revisions = Revisions(project.ledger)
+    back = changes(project.ledger, revisions, project.second, project.first)
+    assert back.backwards
+    assert (back.total("added"), back.total("removed")) == (0, 2 * BATCH)
+
+
+def test_revisions_by_name(project: Project) -> None:
+    ledger, revisions = project.ledger, Revisions(project.ledger)
+    key = project.clinic.shelf.keys[1]
+    project.ledger.mirror.run("push", "-q", ledger.url, f"{project.second}:refs/tags/before-17")
+    for text in (project.first[:7], "champion", "1", key):
+        assert find_revision(text, ledger, revisions) == project.first
+    assert find_revision("before-17", ledger, revisions) == project.second
+    for text in ("previous", "2", "beef", "--upload-pack=x"):
+        with pytest.raises(BadInputError, match="no data revision"):
+            find_revision(text, ledger, revisions)
+
+
+def test_no_name_is_in_it(project: Project, page: tuple[str, DataFacts]) -> None:
+    landing = project.settings.landing
+    names = {word for file in landing.rglob("*") for word in (file.name, file.stem)}
+    names = (names - {"cyst", "stone"}) | {"Muster", "Erika", "erika", "jane-doe", str(landing)}
+    for text in (page[0], page[1].model_dump_json()):
+        assert [name for name in sorted(names) if name in text] == []
+    assert "<script" not in page[0]
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page[0])
+
+
+def test_what_was_set_aside_is_shown_unreadably(
+    project: Project, page: tuple[str, DataFacts]
+) -> None:
+    text, facts = page
+    assert facts.reasons == {"burnt-in": 1, "low-contrast": 1, "not-an-image": 1, "too-long": 2}
+    assert glyphs_in_a_row(TEXT) >= 5
+    assert not shows(text, TEXT)
+    assert not shows(text, FLAT)
+    assert shows(text, LONG)
+    mosaics = [found for found in pictures_of(text) if found.shape == (24, 24)]
+    small = np.asarray(Image.fromarray(TEXT).resize((24, 24), Image.Resampling.BOX))
+    assert max(np.corrcoef(one.ravel(), small.ravel())[0, 1] for one in mosaics) > 0.99
+    assert len(mosaics) == 2
+    assert facts.duplicates is not None
+    assert [one.image for one in facts.duplicates] == [row_of(project, 0)]
+
+
+def test_whoever_withdrew_is_counted_and_not_shown(project: Project, tmp_path: Path) -> None:
+    """Of an old revision, too; all 24 patients of the class fill its sheet."""
+    out = tmp_path / "old.html"
+    facts = report_on_data(project.settings, out, revision=project.first)
+    assert (facts.gone, facts.images, facts.newest) == (1, 2 * BATCH, False)
+    text = out.read_text()
+    assert not shows(text, (shape_of(GONE).astype(int) // 2 + 20).astype(np.uint8))
+    assert shows(text, (shape_of(4).astype(int) // 2 + 20).astype(np.uint8))
+    assert any("withdrawn" in says for _, says in findings(facts))
+
+
+def test_a_refused_image_of_whoever_withdrew_is_not_shown(page: tuple[str, DataFacts]) -> None:
+    """It was set aside before, its file still lies there, and no ingest has run since."""
+    assert page[1].reasons["too-long"] == 2
+    assert not shows(page[0], THEIRS)
+
+
+def test_the_nearest_pairs_are_of_different_groups(
+    project: Project, page: tuple[str, DataFacts]
+) -> None:
+    rows = {row.id: row for row in Revisions(project.ledger).rows(project.without)}
+    for leak in page[1].leak:
+        pairs = [(rows[p.tested].group, rows[p.trained].group) for p in leak.pairs]
+        assert len(pairs) == len(set(pairs)) > 0
+        assert all(rows[p.tested].split == "test" for p in leak.pairs)
+        assert leak.highest == pytest.approx(max(p.correlation for p in leak.pairs))
+
+
+def test_a_sheet_takes_one_of_each_group_first(project: Project) -> None:
+    rows = Revisions(project.ledger).rows(project.without)
+    assert spread(rows, 24) == spread(rows[::-1], 24)
+    twins = [*rows, *rows]
+    assert len({row.group for row in spread(twins, len(rows))}) == len(rows)
+
+
+def test_the_commands_print_the_same_facts(project: Project, page: tuple[str, DataFacts]) -> None:
+    told = json.loads(command(project.settings, "report", "--json", "--against", project.first))
+    facts = page[1].model_dump(mode="json")
+    assert {k: v for k, v in told.items() if k not in ("findings", "made_at")} == {
+        k: v for k, v in json.loads(json.dumps(facts)).items() if k != "made_at"
+    }
+    found = json.loads(command(project.settings, "diff", "champion", project.without, "--json"))
+    assert found == json.loads(json.dumps(facts["changes"]))
+    table = command(project.settings, "diff", project.first, project.without)
+    for said in ("−2", "a clerk", "letter 17"):
+        assert said in " ".join(table.split())
+    with pytest.raises(BadInputError, match="medloom data report -o"):
+        command(project.settings, "report")
+    assert not list(project.settings.workspaces.glob("report-*"))
+
+
+def test_the_page_of_one_revision_is_the_same_each_time(
+    project: Project, page: tuple[str, DataFacts], tmp_path: Path
+) -> None:
+    out = tmp_path / "again.html"
+    report_on_data(project.settings, out, against=project.first)
+    one, two = (re.sub("Report of [^<]*", "", text) for text in (out.read_text(), page[0]))
+    assert one == two
+
+
+def test_where_no_file_ever_landed_the_record_of_the_revision_is_told(
+    project: Project, tmp_path: Path
+) -> None:
+    """Another machine: ledger and remote alone, no index and no landing zone."""
+    far = Settings.load(
+        {
+            "MEDLOOM_STATE": str(tmp_path / "far" / "clinic"),
+            "MEDLOOM_LEDGER": project.settings.ledger,
+            "MEDLOOM_REMOTE": project.settings.remote,
+        }
+    )
+    facts = report_on_data(far, tmp_path / "far.html")
+    assert facts.images == 4 * BATCH - 1
+    assert facts.reasons["burnt-in"] == 1
+    assert facts.duplicates is None
+    assert len(pictures_of((tmp_path / "far.html").read_text())) > 2 * BATCH

@@ -1,0 +1,71 @@
+"""What tests of decisions share: a registry's double, and verdicts to put into a journal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.faults.race import SqliteRegistry
+from pipeline.base.settings import Settings
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import Ledger
+from pipeline.promotion.champion import Facts, champion_number
+
+
+class FakeRegistry(SqliteRegistry):
+    """Versions whose weights are their number, that draw noise of 8 x 8 pixels."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder / "registry.sqlite")
+        self.blank: set[int] = set()
+        self.tried: list[int] = []
+
+    def weights(self, version: int) -> str:
+        return weights(version)
+
+    def draws(self, version: int) -> tuple[tuple[str, ...], int]:
+        return ("stone", "cyst"), 8
+
+    def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        self.tried.append(version)
+        noise = np.random.default_rng(seed).integers(0, 256, (len(labels), 8, 8), dtype=np.uint8)
+        return noise * (version not in self.blank)
+
+
+class Story:
+    """A project's journal that is being written, and its registry."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.ledger = Ledger(settings)
+        self.registry = FakeRegistry(settings.state)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.ledger)
+
+    @property
+    def champion(self) -> int | None:
+        return champion_number(self.journal)
+
+    def verdict(self, action: str, version: int, **changes: Any) -> Record:
+        """The gate's verdict on a version, against the champion of now."""
+        journal = self.journal
+        record = journal.append(**verdict_facts(journal, action, version) | changes)
+        assert record
+        return record
+
+
+def weights(version: int) -> str:
+    return f"{version:064x}"
+
+
+def verdict_facts(journal: Journal, action: str, version: int) -> Facts:
+    return {
+        "action": action, "version": version, "weights_sha256": weights(version),
+        "run_key": f"k{version}", "data": "d", "predecessor": champion_number(journal),
+        "verdict": {"rules": []}, "test_set": "t", "by": "gate", "reason": f"{action} by rule",
+        "details": {"approval": ["code is false"]} if action == "awaiting" else {},
+    }  # fmt: skip

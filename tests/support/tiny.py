@@ -1,0 +1,146 @@
+"""A project made by real code in seconds: real ingest, DVC, ledger, registry and journal.
+
+Only its stages are not medloom's own: they write small files of the right names, and its model is
+an array. Everything that binds them (listings, dvc.lock, manifest, tags, records) is real.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.base.settings import Settings
+from pipeline.flow import steps
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.signing import make_key
+from pipeline.local import services
+from pipeline.registry.aliases import project_aliases
+from pipeline.registry.lineage import data_listing, lineage
+from pipeline.registry.registry import Candidate, Registry
+from tests.support.pictures import encode, fill, picture, put
+
+STAGES = """
+import sys
+from pathlib import Path
+stage = sys.argv[1]
+seed = Path("params.yaml").read_text().split("seed: ")[1].split()[0]
+outs = {"preprocess": ("data/processed", "images.npy"), "evaluate": ("reports", "evaluation.json"),
+        "train": ("models", "generator.safetensors")}
+folder, name = outs[stage]
+Path(folder).mkdir(parents=True, exist_ok=True)
+Path(folder, name).write_text(f"{stage} of seed {seed}")
+if stage == "train":
+    Path(folder, "config.json").write_text("{}")
+    Path(folder, "samples").mkdir(exist_ok=True)
+    Path(folder, "samples", "grid.txt").write_text("a grid")
+"""
+SAMPLING = """
+import numpy
+def load_generator(folder): return (folder / "generator.safetensors").read_bytes()
+def sample(generator, labels, seed, *, start=0, truncation=1.0):
+    return numpy.full((len(labels), 4, 4), seed % 256, numpy.uint8)
+"""
+DVC_YAML = """stages:
+  preprocess:
+    cmd: python pipeline/fake.py preprocess
+    deps: [data/manifest, data/raw, pipeline/fake.py]
+    params: [preprocess]
+    outs: [data/processed]
+  train:
+    cmd: python pipeline/fake.py train
+    deps: [data/processed, pipeline/fake.py]
+    params: [train]
+    outs: [models]
+  evaluate:
+    cmd: python pipeline/fake.py evaluate
+    deps: [data/processed, models, pipeline/fake.py]
+    params: [evaluate]
+    outs: [reports]
+"""
+PARAMS = "preprocess: {size: 4}\ntrain:\n  seed: 1\nevaluate: {n: 2}\n"
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The project: settings with its running MLflow, and what lies where."""
+
+    settings: Settings
+    code: Path
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.settings.mlflow_uri, self.settings.model)
+
+    def object(self, md5: str) -> Path:
+        """Where an object of the DVC remote lies."""
+        return Path(self.settings.remote) / "files" / "md5" / md5[:2] / md5[2:]
+
+    def add_images(self, seed: int) -> str:
+        """One more batch; returns the data revision."""
+        put(self.settings.landing / "stone" / f"{seed}.png", encode(picture(seed)))
+        assert steps.ingest(self.settings).new == 1
+        data = self.ledger.head(DATA)
+        assert data is not None
+        return data
+
+    def learn(self, seed: int, action: str = "promoted") -> Record:
+        """A run from snapshot to the journal's verdict."""
+        (self.code / "params.yaml").write_text(PARAMS.replace("seed: 1", f"seed: {seed}"))
+        key, version, weights = self._register()
+        journal = Journal(self.ledger)
+        data = self.ledger.head(DATA)
+        verdict = {"outcome": action, "rules": [], "reason": "tiny", "p": float("nan")}
+        record = journal.append(
+            action=action, version=version, weights_sha256=weights, run_key=key, data=data,
+            predecessor=journal.champion.version if journal.champion else None,
+            verdict=verdict, test_set="t", by="gate", reason="tiny",
+        )  # fmt: skip
+        assert record is not None
+        self.registry.attach_verdict(version, record.action, record.verdict)
+        project_aliases(self.ledger, self.registry)
+        return record
+
+    def _register(self) -> tuple[str, int, str]:
+        ledger, settings = self.ledger, self.settings
+        code, data = ledger.snapshot_code(self.code), ledger.head(DATA)
+        assert data is not None
+        key = ledger.run_key(code, data).key
+        ledger.open_run(key, code, data, "manual")
+        with ledger.workspace(f"run/{key}", settings.workspaces / key) as work:
+            work.dvc.run("repro", "--pull")
+            work.dvc.run("push", *steps.STAGES)
+            work.commit_and_push("stages", "dvc.lock")
+            candidate = Candidate(
+                work.folder, ("cyst", "stone"), 4, lineage(work, key), {}, {},
+                data_listing((work.folder / "dvc.lock").read_text()),
+            )  # fmt: skip
+            version = self.registry.register(candidate)
+        return key, version, self.registry.tags(version)["medloom.weights_sha256"]
+
+
+@contextmanager
+def tiny_project(folder: Path) -> Iterator[Tiny]:
+    """Two batches, two champions one after the other, a signed journal, and MLflow running."""
+    settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
+    make_key(folder / "key")
+    settings = replace(settings, journal_key=folder / "key")
+    code = folder / "code"
+    for name, text in (
+        ("dvc.yaml", DVC_YAML), ("params.yaml", PARAMS), ("requirements.lock", "none\n"),
+        ("pipeline/fake.py", STAGES), ("model/__init__.py", ""), ("model/sampling.py", SAMPLING),
+        (".dvc/config", "[core]\n    analytics = false\n"), (".gitignore", "/models\n/reports\n"),
+    ):  # fmt: skip
+        put(code / name, text.encode())
+    with services.mlflow(settings) as uri:
+        tiny = Tiny(replace(settings, mlflow_uri=uri), code)
+        fill(settings.landing, groups=3, each=1)
+        steps.ingest(tiny.settings)
+        tiny.learn(1)
+        tiny.add_images(7)
+        tiny.learn(2)
+        yield tiny
