@@ -2,7 +2,7 @@
 
 Whatever the gate promises is tried on comparisons whose truth is known. Records are simulated
 from features and pixels of real images; the verdicts are `pipeline.promotion.gate.decide`'s, and
-the copy and diversity figures are those of `pipeline.evaluation.measures`.
+the copy and diversity figures are those of `pipeline.evaluation`.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from bench.gate_rows import Row
 from model.features import extract
 from model.section import Section
 from pipeline.data.processed import SPLITS, Processed
-from pipeline.evaluation.measures import Side
 from pipeline.evaluation.record import EvaluateConfig
+from pipeline.evaluation.side import Side
 from pipeline.phantoms.phantom import write_phantom
 from pipeline.stages.prepared import CACHE, prepare
 

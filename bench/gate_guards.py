@@ -12,14 +12,8 @@ from PIL import Image
 from bench.gate_pool import SEEDS, Array, passing_figure, simulated_protocol
 from bench.gate_rows import Row
 from model.metrics import kernel_distance_by_group
-from pipeline.evaluation.measures import (
-    Side,
-    copy_share,
-    diversity,
-    repeats,
-    repetition,
-    resemblance,
-)
+from pipeline.evaluation.copying import copy_share, resemblance
+from pipeline.evaluation.diversity import diversity, repeats, repetition
 from pipeline.evaluation.record import (
     COPIES,
     DIVERSITY,
@@ -29,6 +23,7 @@ from pipeline.evaluation.record import (
     Evaluation,
     Figure,
 )
+from pipeline.evaluation.side import Side
 from pipeline.promotion.gate import GateConfig, decide
 
 Images = NDArray[np.uint8]

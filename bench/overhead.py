@@ -19,8 +19,10 @@ from model.section import Section
 from pipeline.base.errors import MedloomError
 from pipeline.base.run_folder import RunFolder
 from pipeline.base.sections import load_section
+from pipeline.base.settings import PARAMS
 from pipeline.cli.follow import TASKS
-from pipeline.flow.steps import PARAMS, READERS, STAGES
+from pipeline.data.reading.readers import READERS
+from pipeline.ledger.run import STAGES
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""

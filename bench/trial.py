@@ -20,7 +20,7 @@ from model.section import Section
 from model.training import Progress, fit
 from model.weights import save_generator
 from pipeline.base.errors import MedloomError
-from pipeline.base.harness import write_atomically
+from pipeline.base.files import write_atomically
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation
 from pipeline.stages.evaluate import evaluate

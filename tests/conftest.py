@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.settings import Settings
-from pipeline.flow import steps
+from pipeline.data.reading import readers
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,7 +29,7 @@ def _no_key_of_whoever_runs_this() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _read_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes to read files in take a second to start, each time; what needs them says so."""
-    monkeypatch.setattr(steps, "READERS", 0)
+    monkeypatch.setattr(readers, "READERS", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -30,12 +30,12 @@ from bench.faults.tiny import TINY
 from pipeline.base.run_folder import RunFolder
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.revise.revision import Revisions
+from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.local.airflow_api import AirflowApi
 from pipeline.registry.registry import Registry
-from pipeline.stages.preprocess import PreprocessConfig, to_square
 from tests.support.consenting import content_of
 from tests.support.running import RunningProject
 

@@ -18,8 +18,9 @@ from bench.faults.tiny import TINY, TinyProject
 from bench.faults.victim import LOG
 from pipeline.base.errors import MedloomError
 from pipeline.base.settings import Settings
-from pipeline.flow import steps
+from pipeline.data.branch import declare_data
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.run import STAGES
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
 
@@ -46,7 +47,7 @@ def actions(project: TinyProject) -> Iterator[Action]:
     yield ("ingest",)
     yield ("plan",)
     (key,) = _runs(project) - known
-    for stage in steps.STAGES:
+    for stage in STAGES:
         yield ("stage", stage, key)
     yield ("register", key)
     yield ("promote", key)
@@ -77,7 +78,7 @@ def outage_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator
 
     The project has begun: the first, empty data revision is made before any store is written to.
     """
-    steps.declare_data(project.settings, phantom=True)
+    declare_data(project.settings, phantom=True)
     for action in actions(project):
         chosen = partial(_chosen, only, name_of(action))
         yield from outages(project, action, partial(look, project.settings), chosen)

@@ -26,6 +26,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.flow import steps as flow_steps
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git
+from pipeline.stages.run import run_stage
 
 LOG, AT = "MEDLOOM_FAULT_LOG", "MEDLOOM_FAULT_AT"
 _GIT_WRITES = ("clone", "commit", "commit-tree", "fetch", "push")
@@ -102,7 +103,7 @@ def main() -> None:
     elif action == "plan":
         print(flow_steps.plan(settings, trigger="manual").run.key)
     elif action == "stage":
-        flow_steps.run_stage(settings, more[1], more[0], RunFolder.of(settings, "fault"))
+        run_stage(settings, more[1], more[0], RunFolder.of(settings, "fault"))
     else:
         from pipeline.promotion.judge import promote, register
 

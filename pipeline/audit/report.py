@@ -15,7 +15,7 @@ from pipeline.audit.statement import statement
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings
 from pipeline.base.errors import BadInputError
-from pipeline.base.harness import write_atomically
+from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 from pipeline.ledger.journal import Journal, champions
 from pipeline.ledger.ledger import Ledger

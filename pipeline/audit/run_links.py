@@ -10,8 +10,8 @@ from pipeline.audit.data_links import batches_of
 from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import Objects, listing_md5
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
-from pipeline.flow.steps import STAGES
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.run import STAGES
 
 WEIGHTS = "generator.safetensors"
 _REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"

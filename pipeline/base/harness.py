@@ -8,24 +8,16 @@ the user's cache folder, and nobody else can own the work.
 import fcntl
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from pipeline.base.files import write_atomically
 
 PROGRESS_FILE = "MEDLOOM_PROGRESS_FILE"
 CHECKPOINT_FOLDER = "MEDLOOM_CHECKPOINT_FOLDER"
 FEATURE_CACHE = "MEDLOOM_FEATURE_CACHE"
 LEASE_FILE = "MEDLOOM_LEASE_FILE"
 LEASE_TOKEN = "MEDLOOM_LEASE_TOKEN"  # noqa: S105 - the name of a variable
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Write `text` so that a reader, or a kill, sees the old file or the new one, never half."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
-    Path(temporary).replace(file)
 
 
 def report_progress(**facts: Any) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base import harness
 from pipeline.base.energy import EnergyMeter
 from pipeline.base.errors import NothingNewError
+from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 
 
@@ -41,7 +41,7 @@ class RunFolder:
 
     def save(self, task: str, facts: dict[str, Any]) -> None:
         """Keep a task's result."""
-        harness.write_atomically(self.folder / f"{task}.json", json.dumps(facts, indent=2) + "\n")
+        write_atomically(self.folder / f"{task}.json", json.dumps(facts, indent=2) + "\n")
 
     @contextmanager
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Self
 from pipeline.base.errors import BadInputError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.base.settings import PARAMS
 from pipeline.cli.project import existing_project
+from pipeline.data.branch import pull_thumbnails
 
 if TYPE_CHECKING:
     from pipeline.data.ingest.leak import Leak
@@ -38,14 +40,13 @@ def register(app: typer.Typer) -> None:
         from pipeline.data.formats.canonical import read_thumbnails
         from pipeline.data.ingest.leak import leaks
         from pipeline.data.manifest import read_manifest
-        from pipeline.flow import steps
         from pipeline.ledger.ledger import DATA, Ledger
 
         settings = existing_project()
-        config = load_section(steps.PARAMS, "ingest", IngestConfig)
+        config = load_section(PARAMS, "ingest", IngestConfig)
         ledger = Ledger(settings)
         with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
-            steps.pull_thumbnails(work)
+            pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})
         found = list(leaks(rows, thumbnails))

@@ -16,7 +16,7 @@ from pipeline.cli.follow import DAG, TASKS, follow
 from pipeline.cli.ingest import feed_bar
 from pipeline.cli.tables import bars, facts_table
 from pipeline.data.arrive.feed import feed
-from pipeline.flow.steps import declare_data
+from pipeline.data.branch import declare_data
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
 

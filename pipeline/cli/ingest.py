@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pipeline.base.errors import BadInputError
 from pipeline.cli.project import chosen_settings
+from pipeline.data.branch import declare_data
 
 if TYPE_CHECKING:
     from pipeline.base.settings import Settings
@@ -126,7 +127,7 @@ def _ingest(settings: "Settings", plans: "list[Plan]") -> tuple[dict[str, Any], 
     from pipeline.ledger.ledger import Ledger
 
     if plans:
-        steps.declare_data(settings, phantom=False)
+        declare_data(settings, phantom=False)
     index = LocalIndex.of(settings)
     if told := told_again(plans):
         data = Revisions(Ledger(settings))

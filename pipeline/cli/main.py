@@ -3,13 +3,13 @@
 import os
 import re
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from bench.cli import bench_app
 from pipeline.base.errors import BadInputError, ExitCode, run_as_command
 from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
 from pipeline.cli.audit import audit_app
@@ -29,13 +29,37 @@ app = typer.Typer(
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
-app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 backup.register(app)
 withdraw.register(audit_app, data_app)
 data_show.register(data_app)
 data_report.register(data_app)
 data_app.add_typer(quarantine.quarantine_app, name="quarantine")
+
+
+def _bench() -> typer.Typer:
+    """The commands of bench/, which is not installed: it measures medloom from a checkout."""
+    try:
+        found: typer.Typer = import_module("bench.cli").bench_app
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("bench", "bench.cli"):
+            raise
+        return typer.Typer(
+            help="Measure medloom itself; needs a checkout of its repository.",
+            callback=_no_bench,
+            invoke_without_command=True,
+        )
+    return found
+
+
+def _no_bench() -> None:
+    raise BadInputError(
+        "`medloom bench` measures medloom from a checkout, and this is an installed package: "
+        "clone the repository, run `make install` there, then `.venv/bin/medloom bench --help`"
+    )
+
+
+app.add_typer(_bench(), name="bench")
 
 console = Console()
 
@@ -167,9 +191,9 @@ def checkout(
     ] = None,
 ) -> None:
     """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
-    from pipeline.flow import steps
+    from pipeline.stages import run as stages
 
-    made = steps.checkout(existing_project(), to, branch)
+    made = stages.checkout(existing_project(), to, branch)
     console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
 
 

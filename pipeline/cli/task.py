@@ -78,10 +78,10 @@ def task_plan() -> None:
 
 
 def _stage(name: str, key: str) -> None:
-    from pipeline.flow import steps
+    from pipeline.stages.run import run_stage
 
     def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        steps.run_stage(settings, key, name, folder)
+        run_stage(settings, key, name, folder)
         facts["key"] = key
         return key
 
@@ -249,6 +249,6 @@ def task_report() -> None:
 
 
 def _report(folder: Any, task: str, **facts: Any) -> None:
-    from pipeline.base.harness import write_atomically
+    from pipeline.base.files import write_atomically
 
     write_atomically(folder.progress_file(task), json.dumps(facts) + "\n")

@@ -13,21 +13,14 @@ from model.features import extract, extractor_protocol
 from model.metrics.ms_ssim import betas_for
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
-from pipeline.evaluation.measures import (
-    LEAST_IMAGES,
-    Canonical,
-    Side,
-    canonical,
-    copies,
-    coverage,
-    distances,
-    diversity,
-    matched,
-    nearness,
-    nearness_of_features,
-    repeats,
-)
+from pipeline.evaluation.copying import copies, nearness
+from pipeline.evaluation.coverage import coverage
+from pipeline.evaluation.distances import distances
+from pipeline.evaluation.diversity import diversity, repeats
+from pipeline.evaluation.privacy import nearness_of_features
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, Protocol
+from pipeline.evaluation.side import LEAST_IMAGES, Side, matched
+from pipeline.evaluation.statistics import Canonical, canonical
 
 Images = NDArray[np.uint8]
 Sampler = Callable[[Sequence[str], int], Images]

@@ -6,11 +6,11 @@ from model.config import TrainConfig
 from model.section import Section
 from pipeline.base.sections import read_yaml, validate
 from pipeline.data.config import IngestConfig
+from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
 from pipeline.flow.planning import RetrainConfig
 from pipeline.promotion.change_control import ChangeControlConfig
 from pipeline.promotion.gate import GateConfig
-from pipeline.stages.preprocess import PreprocessConfig
 
 
 class Params(Section):

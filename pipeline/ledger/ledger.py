@@ -33,7 +33,7 @@ CODE, DATA = "code", "data"
 # What a run needs of the project. A folder of images that happens to lie inside the project's
 # folder must never end up in git, hence names and not "everything".
 SNAPSHOT = (
-    "dags", "pipeline", "model", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
+    "dags", "pipeline", "model", "bench", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock", "Makefile",
     "scripts", "LICENSE", "README.md",
 )  # fmt: skip

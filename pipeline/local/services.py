@@ -24,7 +24,7 @@ import psutil
 import requests
 
 from pipeline.base.errors import TransientError
-from pipeline.base.harness import write_atomically
+from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.lease import end_holder, end_process_tree
 from pipeline.local.airflow_api import AirflowApi

@@ -10,15 +10,15 @@ from PIL import Image
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
-from pipeline.flow import steps
 from pipeline.local import services
 from pipeline.promotion.gate import Compared, GateConfig, compare
 from pipeline.registry.registry import WEIGHTS_TAG, Registry
 from pipeline.stages.prepared import prepare
+from pipeline.stages.run import finished_run
 
 RUN_KEY_TAG = "medloom.run_key"
 
@@ -121,7 +121,7 @@ def compare_versions(
                 for number in numbers
             )
     require_same_protocol(two, one)
-    rules = load_section(steps.PARAMS, "gate", GateConfig)
+    rules = load_section(PARAMS, "gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
 
 
@@ -184,7 +184,7 @@ def _judging_data(
         yield processed
         return
     key = registry.tags(version)[RUN_KEY_TAG]
-    with steps.finished_run(settings, key, "evaluate-by-hand", "data/processed") as work:
+    with finished_run(settings, key, "evaluate-by-hand", "data/processed") as work:
         yield Processed.load(work.folder / "data" / "processed")
 
 
@@ -197,7 +197,7 @@ def _require_classes(processed: Processed, drawn: Sequence[str], who: str) -> No
 
 
 def _settings_of_evaluation() -> EvaluateConfig:
-    return load_section(steps.PARAMS, "evaluate", EvaluateConfig)
+    return load_section(PARAMS, "evaluate", EvaluateConfig)
 
 
 def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -11,12 +11,12 @@ import yaml
 from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError
 from pipeline.base.sections import load_section, read_yaml
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
-from pipeline.flow import steps
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.ledger.run import STAGES
 from pipeline.local import services
 from pipeline.promotion.approval import approve, waiting_verdict
 from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
@@ -24,6 +24,7 @@ from pipeline.promotion.change_control import ChangeControlConfig, approval_reas
 from pipeline.promotion.gate import GateConfig, Rule, Verdict, decide
 from pipeline.registry.lineage import data_listing, lineage
 from pipeline.registry.registry import Candidate, Registry
+from pipeline.stages.run import finished_run
 
 Say = Callable[..., None]
 GATE, CHANGE_CONTROL = "gate", "change_control"
@@ -33,7 +34,7 @@ def register(settings: Settings, key: str) -> int:
     """Make a registry version of a finished run's weights, or find it; returns its number."""
     with (
         services.mlflow(settings) as uri,
-        steps.finished_run(settings, key, "register", "models", "reports") as work,
+        finished_run(settings, key, "register", "models", "reports") as work,
     ):
         return Registry(uri, settings.model).register(_candidate(work, key))
 
@@ -46,7 +47,7 @@ def _candidate(work: Workspace, key: str) -> Candidate:
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
         tags=lineage(work, key),
-        params=flat({section: params[section] for section in steps.STAGES}),
+        params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),
         dataset_digest=data_listing((work.folder / "dvc.lock").read_text()),
     )
@@ -110,7 +111,7 @@ def _judging(
 ) -> Iterator["_Judge"]:
     """A judge of the run's candidate, with the run's outputs in place."""
     targets = ("models", "reports", "data/processed")
-    with steps.finished_run(settings, key, "promote", *targets) as work:
+    with finished_run(settings, key, "promote", *targets) as work:
         yield _Judge(settings, Ledger(settings), registry, work, key, say, asked)
 
 
@@ -136,7 +137,7 @@ class _Judge:
         version = self._version(candidate)
         champion = journal.champion
         against, shared = self._score_both(champion, candidate) if champion else (None, None)
-        rules = load_section(steps.PARAMS, GATE, GateConfig)
+        rules = load_section(PARAMS, GATE, GateConfig)
         test_set = (shared or candidate).protocol.real_sha256
         verdict = decide(candidate, against, rules, journal.looks(test_set), shared)
         verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
@@ -171,9 +172,9 @@ class _Judge:
         return version
 
     def _approval(self, champion: Record | None) -> tuple[str, ...]:
-        config = load_section(steps.PARAMS, CHANGE_CONTROL, ChangeControlConfig)
+        config = load_section(PARAMS, CHANGE_CONTROL, ChangeControlConfig)
         before = run_facts(self.ledger, champion.run_key) if champion else None
-        after = run_facts(self.ledger, self.key, deciding=read_yaml(steps.PARAMS))
+        after = run_facts(self.ledger, self.key, deciding=read_yaml(PARAMS))
         return approval_reasons(config, before, after, asked=self.asked)
 
     def _score_both(

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.harness import write_atomically
+from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 from pipeline.data.synthetic import SIDECAR_SUFFIX, SYNTHETIC_MARK
 from pipeline.local import services

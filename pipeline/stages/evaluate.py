@@ -19,14 +19,14 @@ from model.weights import WEIGHTS_FILE
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.harness import checkpoint_folder, feature_cache, report_progress
 from pipeline.base.sections import load_section
+from pipeline.data.branch import PHANTOM_FILE
 from pipeline.data.processed import Processed
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
-from pipeline.evaluation.measures import membership
-from pipeline.evaluation.measures.findings import findings
+from pipeline.evaluation.findings import findings
+from pipeline.evaluation.privacy import membership
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.evaluation.score import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.evaluation.utility import UTILITY_FITS, measure_utility
-from pipeline.phantoms import PHANTOM_FILE
 from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")

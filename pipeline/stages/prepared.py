@@ -11,7 +11,8 @@ from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.names import Pseudonyms
 from pipeline.data.processed import SPLITS, Processed
-from pipeline.stages.preprocess import PreprocessConfig, preprocess
+from pipeline.data.square import PreprocessConfig
+from pipeline.stages.preprocess import preprocess
 
 CACHE = Path("~/.cache/medloom/bench")
 _NAMES = Pseudonyms(b"a fixed key: these arrays stay on this machine")

@@ -4,10 +4,6 @@ Each image is laid centred on a black square and resized once, antialiased bicub
 uint8. Bicubic, because a metric is only comparable when real and generated images went through one
 antialiased resize, and because Lanczos rings around bright stones. Black, because it is what
 surrounds the body in CT. Nothing is cropped and no aspect changes.
-
-Eight-bit images keep their grey levels. Sixteen-bit ones are windowed between two percentiles of
-each image: files say 16 bits and use 10 to 16 of them, so the full range would make most of them
-black, and nothing in a plain PNG or TIFF says what its numbers mean.
 """
 
 import hashlib
@@ -16,47 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, field_validator
 
-from model.section import Section
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.harness import report_progress
 from pipeline.base.sections import load_section
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
+from pipeline.data.square import PreprocessConfig, to_square
 
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
-
-
-View = Literal["axial", "coronal", "sagittal", "oblique", "unknown"]
-
-
-class PreprocessConfig(Section):
-    """The `preprocess` section of params.yaml."""
-
-    size: int = Field(default=64, ge=32, le=256, description="side of the images, a power of two")
-    views: tuple[View, ...] = Field(
-        default=(),
-        description="views of the manifest that are learned, such as axial; none named: all",
-    )
-    low_percentile: float = Field(
-        default=0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
-    )
-    high_percentile: float = Field(
-        default=99.5, gt=50.0, le=100.0, description="of a 16-bit image's pixels, becomes white"
-    )
-
-    @field_validator("size")
-    @classmethod
-    def _power_of_two(cls, size: int) -> int:
-        if size & (size - 1):
-            raise ValueError(f"{size} is not a power of two; allowed are 32, 64, 128, 256")
-        return size
 
 
 @dataclass(frozen=True)
@@ -148,30 +116,6 @@ def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
             f"{split}; there are {there}"
         )
     return chosen
-
-
-def to_square(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.uint8]:
-    """One image uint8 or uint16 [H, W] -> uint8 [size, size], padded with black."""
-    height, width = pixels.shape
-    side = max(height, width)
-    square = np.zeros((side, side), np.float32)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = _window(pixels, config)
-    size = (config.size, config.size)
-    small = Image.fromarray(square).resize(size, Image.Resampling.BICUBIC)
-    return np.clip(np.round(np.asarray(small)), 0, 255).astype(np.uint8)
-
-
-def _window(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.float32]:
-    """Grey levels as floats in 0..255."""
-    values = pixels.astype(np.float32)
-    if pixels.dtype == np.uint8:
-        return values
-    low, high = np.percentile(values, [config.low_percentile, config.high_percentile])
-    if high <= low:  # all but a few pixels are equal: show those few
-        low, high = values.min(), values.max()
-    levels: NDArray[np.float32] = (values - low) * np.float32(255 / max(high - low, 1.0))
-    return np.clip(levels, 0, 255)
 
 
 def _read(workspace: Path, row: Row) -> NDArray[np.generic]:

@@ -39,8 +39,9 @@ from model.metrics import (
 )
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
-from pipeline.evaluation.measures import Side, resemblance
+from pipeline.evaluation.copying import resemblance
 from pipeline.evaluation.record import EvaluateConfig
+from pipeline.evaluation.side import Side
 
 Array = NDArray[np.float64]
 Images = NDArray[np.uint8]

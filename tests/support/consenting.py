@@ -20,6 +20,7 @@ from skimage.feature import match_template
 from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import encode_png, shrink, thumbnail
 from pipeline.flow import steps
+from pipeline.ledger import run as ledger_run
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.registry.aliases import Mirror, Projection
@@ -183,7 +184,7 @@ class Clinic:
         key = record.run_key
         with self.ledger.workspace(f"run/{key}", settings.workspaces / key / "all") as work:
             work.dvc.run("repro", "--pull")
-            work.dvc.run("push", *steps.STAGES)
+            work.dvc.run("push", *ledger_run.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             arrays = sorted((work.folder / "data" / "processed").glob("*/images.npy"))
             pixels = np.concatenate([np.load(file) for file in arrays])

@@ -15,17 +15,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.arrive.patients import check_known
 from pipeline.data.arrive.plan import Plan, told_again
 from pipeline.data.arrive.stage import Stage
+from pipeline.data.branch import declare_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
-from pipeline.flow import steps
+from pipeline.data.reading import readers
 from pipeline.ledger.ledger import DATA, Ledger
 
 OnFile = Callable[[int, int], None]
@@ -112,8 +113,8 @@ def rehearse(
             stage.folder,
             workspace,
             index,
-            load_section(steps.PARAMS, "ingest", IngestConfig),
-            workers=steps.READERS,
+            load_section(PARAMS, "ingest", IngestConfig),
+            workers=readers.READERS,
             on_progress=on_file,
             listed=stage.listed(),
         )
@@ -143,8 +144,8 @@ def data_of(settings: Settings, folder: Path) -> Path:
         settings = replace(settings, cache=folder / "cache")
         ledger = Ledger(settings)
         if ledger.head(DATA) is not None:
-            steps.declare_data(settings, phantom=False)
-            steps.pull_thumbnails(ledger.clone(DATA, workspace))
+            declare_data(settings, phantom=False)
+            pull_thumbnails(ledger.clone(DATA, workspace))
     workspace.mkdir(exist_ok=True)
     return workspace
 

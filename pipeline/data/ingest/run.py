@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.branch import PHANTOM_FILE
 from pipeline.data.config import ChecksConfig, IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
@@ -31,7 +32,6 @@ from pipeline.data.processed import SPLITS
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.readers import Progress, examine_all
 from pipeline.data.refusal import Refused
-from pipeline.phantoms import PHANTOM_FILE
 
 Table = dict[str, dict[str, int]]
 

@@ -12,6 +12,8 @@ from pipeline.data.reading.looks import Look, Seen, Share, looks_at
 from pipeline.data.refusal import Refused
 
 Progress = Callable[[int, int], None]
+READERS = 2
+"""Processes that the commands read files in."""
 _SMALL = 1 << 20
 BUNDLE = 8
 """Most small files that are sent to a process together: sent alone, each costs a tenth more."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import CORRECTED_FILE, read_decisions
 from pipeline.data.landing.zone import CLASS_NAME
@@ -20,7 +20,6 @@ from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest, write_ba
 from pipeline.data.names import Pseudonyms
 from pipeline.data.revise.revision import Decision, Revisions, find_subject, journal_revisions
 from pipeline.data.revise.withdrawal import check_reason
-from pipeline.flow.steps import PARAMS
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger

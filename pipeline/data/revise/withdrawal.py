@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
@@ -31,7 +31,6 @@ from pipeline.data.revise.revision import (
     journal_revisions,
     run_data,
 )
-from pipeline.flow.steps import PARAMS
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace

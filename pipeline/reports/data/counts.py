@@ -10,7 +10,7 @@ from pipeline.data.manifest import Row, parse_warnings
 from pipeline.data.names import PATIENT_PREFIX
 from pipeline.data.processed import SPLITS
 from pipeline.reports.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, Odd, Tally
-from pipeline.reports.run.facts import SplitCount
+from pipeline.reports.facts import SplitCount
 
 LARGEST = 5
 """Groups that the page shows images of."""

@@ -11,7 +11,8 @@ from model.extractors import ExtractorConfig, metric_name
 from model.features import extract
 from pipeline.data.formats import Pixels
 from pipeline.data.manifest import Row
-from pipeline.evaluation.measures.drift import (
+from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.evaluation.drift import (
     DEALS,
     Deals,
     Shift,
@@ -19,10 +20,9 @@ from pipeline.evaluation.measures.drift import (
     kernel_shift,
     mean_shift,
 )
-from pipeline.evaluation.measures.side import LEAST_IMAGES
+from pipeline.evaluation.side import LEAST_IMAGES
 from pipeline.reports.data.facts import Drift, DriftProtocol, Measured
 from pipeline.reports.data.sample import spread
-from pipeline.stages.preprocess import PreprocessConfig, to_square
 
 MOST_COMPARED = 300
 """Images of a class and side that features are taken of; of more, a fixed choice."""

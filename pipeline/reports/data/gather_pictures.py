@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions
 from pipeline.data.formats import Pixels
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.manifest import Row
-from pipeline.flow import steps
+from pipeline.data.reading import readers
 from pipeline.ledger.ledger import Workspace
 from pipeline.reports.data import set_aside
 from pipeline.reports.data.facts import DataFacts, Duplicate
@@ -86,10 +86,10 @@ def refused_pictures(
         settings.landing,
         LocalIndex.of(settings),
         entries,
-        load_section(steps.PARAMS, "ingest", IngestConfig),
+        load_section(PARAMS, "ingest", IngestConfig),
         read_decisions(work.folder)[0],
         work.folder / ".refused",
-        workers=steps.READERS,
+        workers=readers.READERS,
         on_progress=lambda done, total: tell("what was set aside", done, total),
     )
     pictures = {}

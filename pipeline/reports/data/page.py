@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.base.harness import write_atomically
+from pipeline.base.files import write_atomically
 from pipeline.data.processed import SPLITS
 from pipeline.reports.data.charts import draw_groups, draw_levels, draw_sizes
 from pipeline.reports.data.facts import DataFacts, LeakPair, Tally

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.sections import load_section
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PARAMS, Settings
+from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
@@ -22,7 +23,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import RAW_FOLDER, Row
 from pipeline.data.revise.diff import changes, find_revision, previous, revision_time, subject
 from pipeline.data.revise.revision import Revisions
-from pipeline.flow import steps
+from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, set_aside
@@ -38,7 +39,6 @@ from pipeline.reports.data.gather_pictures import (
 )
 from pipeline.reports.data.levels import chosen, level_facts, measure
 from pipeline.reports.data.page import render_data_report
-from pipeline.stages.preprocess import PreprocessConfig
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _facts(
     aside: SetAside,
     tell: Tell,
 ) -> DataFacts:
-    ingest = load_section(steps.PARAMS, "ingest", IngestConfig)
+    ingest = load_section(PARAMS, "ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
@@ -164,7 +164,7 @@ def _facts(
             [row for row in held if row.id in earlier],
             [row for row in held if row.id not in earlier],
             pixels,
-            load_section(steps.PARAMS, "preprocess", PreprocessConfig),
+            load_section(PARAMS, "preprocess", PreprocessConfig),
             settings.cache / "features",
             lambda done, total: tell("features", done, total),
         )
@@ -172,7 +172,7 @@ def _facts(
         title=settings.project,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command=_command(settings, about),
-        phantom=steps.is_phantom(ledger),
+        phantom=is_phantom(ledger),
         revision=about.commit,
         made=revision_time(ledger, about.commit),
         what=subject(ledger, about.commit),
@@ -188,7 +188,7 @@ def _facts(
         levels=levels,
         groups=counts.group_facts(rows),
         group_correlation=ingest.group_correlation,
-        least_groups=load_section(steps.PARAMS, "gate", GateConfig).min_groups,
+        least_groups=load_section(PARAMS, "gate", GateConfig).min_groups,
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),

@@ -1,7 +1,7 @@
 """What the figures of a report do not show, said on the page itself."""
 
 from pipeline.evaluation.record import Evaluation
-from pipeline.reports.run.facts import ReportFacts
+from pipeline.reports.facts import ReportFacts
 
 USES = (
     "For: research and development of methods, more training images where there are few, "

@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.promotion.gate import Verdict
+from pipeline.reports.facts import ReportFacts
 from pipeline.reports.page import environment, inline_file, number, share
-from pipeline.reports.run.facts import ReportFacts
 from pipeline.reports.run.limits import MISUSES, USES, limits
 from pipeline.reports.run.words import CHAPTERS, SHARES, Words
 from pipeline.reports.split_table import split_table

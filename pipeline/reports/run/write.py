@@ -11,15 +11,16 @@ from typing import Any
 from pipeline.base.environment import describe_environment
 from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
+from pipeline.data.branch import is_phantom
 from pipeline.data.ingest.quarantine import quarantine_records
 from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
-from pipeline.flow import steps
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.ledger.run import has_result
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
-from pipeline.reports.run.facts import (
+from pipeline.reports.facts import (
     Failure,
     IngestFacts,
     ModelFacts,
@@ -74,7 +75,7 @@ def gather(
     return ReportFacts(
         title=settings.project,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        phantom=steps.is_phantom(ledger),
+        phantom=is_phantom(ledger),
         model=_model(settings, ledger, results, work),
         champion_version=record["predecessor"] if record else None,
         failure=_failure(results),
@@ -99,7 +100,7 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
             return
         folder = ledger.settings.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
-        done = [stage for stage in ("train", "evaluate") if steps.has_result(ledger, key, stage)]
+        done = [stage for stage in ("train", "evaluate") if has_result(ledger, key, stage)]
         if done:
             work.dvc.run("pull", *done)
         yield work

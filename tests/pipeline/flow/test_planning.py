@@ -4,9 +4,9 @@ import pytest
 
 from pipeline.base.errors import NothingNewError
 from pipeline.base.settings import Settings
+from pipeline.data.branch import begin_data
 from pipeline.data.landing.index import PendingFiles
 from pipeline.flow.planning import RetrainConfig, landing_is_ready, make_plan
-from pipeline.flow.steps import begin_data
 from pipeline.ledger.ledger import Ledger
 
 CONFIG = RetrainConfig(min_new_images=10, quiet_minutes=5.0, max_wait_hours=24.0)

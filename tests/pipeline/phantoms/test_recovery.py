@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.phantoms.phantom import CLASSES, make_patient
 from pipeline.phantoms.recovery import (
     Found,
@@ -17,7 +18,6 @@ from pipeline.phantoms.recovery import (
     recover,
     size_distance,
 )
-from pipeline.stages.preprocess import PreprocessConfig, to_square
 
 STONE, CYST, NORMAL = (CLASSES.index(name) for name in ("stone", "cyst", "normal"))
 

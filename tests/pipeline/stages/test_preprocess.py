@@ -13,8 +13,9 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.formats.canonical import encode_png, image_id
 from pipeline.data.manifest import Row, write_batch
 from pipeline.data.processed import SPLITS, Processed
+from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.stages import preprocess as stage
-from pipeline.stages.preprocess import PreprocessConfig, contact_sheet, preprocess, to_square
+from pipeline.stages.preprocess import contact_sheet, preprocess
 
 CONFIG = PreprocessConfig(size=32)
 Grey = NDArray[np.uint8] | NDArray[np.uint16]

@@ -17,6 +17,7 @@ from pipeline.data.arrive.feed import Fed, bring
 from pipeline.data.arrive.local import LocalSource
 from pipeline.data.arrive.plan import Plan, make_plan, open_source
 from pipeline.data.arrive.source import Item, Tell
+from pipeline.data.branch import declare_data
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.zone import scan
 from pipeline.flow import steps
@@ -240,7 +241,7 @@ def test_a_landing_zone_that_is_full_keeps_whole_files_only(
 
 def test_a_state_that_is_full_takes_nothing_in(settings: Settings) -> None:
     noise(settings.landing)
-    steps.declare_data(settings, phantom=False)
+    declare_data(settings, phantom=False)
     head, before = Ledger(settings).head(DATA), snapshot(settings.landing)
     done = medloom(settings, "ingest", prefix=full_disk(settings.workspaces, 1600))
     assert done.returncode == ExitCode.TRANSIENT, done.stderr

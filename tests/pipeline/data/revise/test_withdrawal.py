@@ -25,7 +25,9 @@ from pipeline.flow.planning import RetrainConfig, make_plan
 from pipeline.ledger.journal import BRANCH
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
+from pipeline.ledger.run import STAGES
 from pipeline.registry.registry import Registry
+from pipeline.stages.run import finished_run, run_stage
 from tests.support.consenting import Clinic, files_showing
 from tests.support.pictures import encode, picture, put
 
@@ -214,7 +216,7 @@ def test_a_retraining_is_due_however_few_images_are_new(
 def test_a_run_of_the_old_data_does_not_go_on(without: Clinic) -> None:
     old = without.journal.records[0].run_key
     with pytest.raises(BadInputError, match="consent was withdrawn"):
-        steps.run_stage(without.settings, old, "train", RunFolder.of(without.settings, "r"))
+        run_stage(without.settings, old, "train", RunFolder.of(without.settings, "r"))
     require_consent(without.ledger, without.judge("rejected").run_key)
 
 
@@ -291,7 +293,7 @@ def test_after_a_purge_no_file_shows_the_image(without: Clinic) -> None:
         work.dvc.run("pull")
     last = without.journal.verdict_on(without.shelf.keys[2])
     assert last is not None
-    with steps.finished_run(settings, last.run_key, "look", *steps.STAGES) as work:
+    with finished_run(settings, last.run_key, "look", *STAGES) as work:
         assert (work.folder / "reports" / "nearest.png").exists()
     count = len(without.journal.records)
     assert remove(without, done.images).left == 0

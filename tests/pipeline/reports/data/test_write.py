@@ -17,6 +17,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.cli.main import app
 from pipeline.data.names import phantom_group
+from pipeline.data.reading import readers
 from pipeline.data.reading.burnt_in import glyphs_in_a_row
 from pipeline.data.revise.diff import changes, find_revision
 from pipeline.data.revise.relabelling import relabel
@@ -82,7 +83,7 @@ def admit(clinic: Clinic, label: str, patients: range, brighter: int = 0, noise:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    tasks_readers, steps.READERS = steps.READERS, 0
+    tasks_readers, readers.READERS = readers.READERS, 0
     folder = tmp_path_factory.mktemp("jane-doe")
     clinic = Clinic.at(Clinic.lay_out(folder))
     admit(clinic, "cyst", range(BATCH))
@@ -105,7 +106,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     relabel(clinic.settings, wrong, by="a reader", reason="second reading")
     corrected = clinic.data
     withdraw(clinic.settings, clinic.shelf, f"phantom-{GONE:05d}", by="a clerk", reason="letter 17")
-    steps.READERS = tasks_readers
+    readers.READERS = tasks_readers
     return Project(clinic, first, second, corrected, clinic.data)
 
 

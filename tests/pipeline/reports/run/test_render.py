@@ -15,8 +15,7 @@ from pipeline.evaluation import record
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest
 from pipeline.evaluation.record import Evaluation, Figure, Protocol, Statistic
 from pipeline.promotion.gate import GateConfig, decide
-from pipeline.reports.page import duration, number, size
-from pipeline.reports.run.facts import (
+from pipeline.reports.facts import (
     Failure,
     IngestFacts,
     ModelFacts,
@@ -25,6 +24,7 @@ from pipeline.reports.run.facts import (
     SplitCount,
     TaskFacts,
 )
+from pipeline.reports.page import duration, number, size
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
 from pipeline.reports.run.words import CHAPTERS
 

@@ -6,8 +6,8 @@ from scipy import stats
 
 from model import metrics
 from pipeline.data.processed import SplitArrays
-from pipeline.evaluation.measures.side import Images, Side
 from pipeline.evaluation.record import CLOSE, COPIES, NEAREST, EvaluateConfig, Figure
+from pipeline.evaluation.side import Images, Side
 
 _THUMBNAIL = 32  # cells a side at which copies are looked for
 

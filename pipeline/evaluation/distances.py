@@ -7,8 +7,8 @@ import numpy as np
 from model import metrics
 from model.extractors import metric_name
 from model.metrics.frechet import LEAST_FAKES
-from pipeline.evaluation.measures.side import LEAST_IMAGES, Side
 from pipeline.evaluation.record import FRECHET, FRECHET_INFINITY, KERNEL, EvaluateConfig, Figure
+from pipeline.evaluation.side import LEAST_IMAGES, Side
 
 
 def distances(

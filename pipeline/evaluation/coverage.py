@@ -1,8 +1,8 @@
 """How much of the real images' variety is reached, and how much of what is drawn is real."""
 
 from model import metrics
-from pipeline.evaluation.measures.side import LEAST_IMAGES, Side
 from pipeline.evaluation.record import COVERAGE, DENSITY, PRECISION, RECALL, EvaluateConfig, Figure
+from pipeline.evaluation.side import LEAST_IMAGES, Side
 
 METRICS = (PRECISION, RECALL, DENSITY, COVERAGE)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.evaluation.measures.findings import findings
+from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.evaluation.findings import findings
 from pipeline.phantoms.phantom_study import CLASSES, make_patient
-from pipeline.stages.preprocess import PreprocessConfig, to_square
 
 
 def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> None:

@@ -1,7 +1,7 @@
 """Is what was learned from still visible? Reported beside held-out controls; none of it gates.
 
 A holdout of other patients makes any faithful model look close, and such diagnostics miss some
-near-duplicates (arXiv 2510.01793): the gate looks at copies alone (`measures.copying`).
+near-duplicates (arXiv 2510.01793): the gate looks at copies alone (`evaluation.copying`).
 """
 
 import csv
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from model import metrics
-from pipeline.evaluation.measures.side import Side
 from pipeline.evaluation.record import (
     AUTHENTIC,
     C_T,
@@ -20,6 +19,7 @@ from pipeline.evaluation.record import (
     EvaluateConfig,
     Figure,
 )
+from pipeline.evaluation.side import Side
 
 
 def nearness_of_features(

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.metrics import kernel_distance
-from pipeline.evaluation.measures.drift import Deals, few_deals, kernel_shift, mean_shift
+from pipeline.evaluation.drift import Deals, few_deals, kernel_shift, mean_shift
 
 LEVEL = 0.05
 Values = NDArray[np.float64]

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import metrics
-from pipeline.evaluation.measures.copying import binomial, resemblance
-from pipeline.evaluation.measures.side import Side
+from pipeline.evaluation.copying import binomial, resemblance
 from pipeline.evaluation.record import DIVERSITY, REPEATS, EvaluateConfig, Figure
+from pipeline.evaluation.side import Side
 
 
 def diversity(
@@ -61,7 +61,7 @@ def repeats(train: Side, fake: Side, seeds: NDArray[np.int64], config: EvaluateC
     """Share of generated images that another sampling seed draws again: a birthday test.
 
     A generator of few images repeats them, however different they are from one another, where the
-    mean over pairs of MS-SSIM sees next to nothing. Alike is what is a copy by `measures.copying`.
+    mean over pairs of MS-SSIM sees next to nothing. Alike is what is a copy by `copying`.
     Slices of a real series are alike too, and the floor says how much.
 
     Args:

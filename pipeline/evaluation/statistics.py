@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from model import metrics
 from model.metrics import CanonicalStatistics
-from pipeline.evaluation.measures.side import Side
 from pipeline.evaluation.record import (
     AUTOCOVARIANCE,
     EIGENVALUES,
@@ -14,6 +13,7 @@ from pipeline.evaluation.record import (
     Figure,
     Statistic,
 )
+from pipeline.evaluation.side import Side
 
 
 class Canonical(NamedTuple):

@@ -1,0 +1,58 @@
+"""The data branch: its first revision, the kind of images it holds, its bytes in a workspace."""
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.data.manifest import RAW_FOLDER, read_manifest
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
+
+PHANTOM_FILE = "data/PHANTOM"
+"""In a data revision of phantoms, and in no other."""
+
+
+def declare_data(settings: Settings, *, phantom: bool) -> None:
+    """Say, before the first image comes, whether a project holds a phantom or patients.
+
+    Raises:
+        BadInputError: the project holds the other kind; the two never mix.
+    """
+    ledger = Ledger(settings)
+    if ledger.head(DATA) is None:
+        begin_data(ledger, phantom=phantom)
+    elif is_phantom(ledger) != phantom:
+        kinds = ("images of patients", "a phantom")
+        raise BadInputError(
+            f"the project {settings.project} holds {kinds[not phantom]}, and this is "
+            f"{kinds[phantom]}: they never mix; name another project with --project"
+        )
+
+
+def begin_data(ledger: Ledger, *, phantom: bool) -> None:
+    """Make the first, empty data revision."""
+    files = {"data/README": "Batches of images and the manifest of each, one row an image.\n"}
+    if phantom:
+        files[PHANTOM_FILE] = "These images are a computed phantom. No patient was imaged.\n"
+    ledger.commit_files(DATA, None, files, "data: begin")
+
+
+def is_phantom(ledger: Ledger) -> bool:
+    """Whether the project's images are the built-in phantom."""
+    data = ledger.head(DATA)
+    return data is not None and ledger.read(data, PHANTOM_FILE) is not None
+
+
+def pull_thumbnails(work: Workspace) -> None:
+    """Bring the thumbnails of every batch from the remote."""
+    batches = sorted({row.batch for row in read_manifest(work.folder)})
+    if batches:
+        targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
+        work.dvc.run("pull", *targets)
+
+
+def pull_batches(work: Workspace) -> None:
+    """Bring every batch of a workspace's data revision.
+
+    `dvc repro --pull` brings missing dependencies only, and data/raw is there: it holds the
+    batches' .dvc files.
+    """
+    batches = sorted({row.batch for row in read_manifest(work.folder)})
+    work.dvc.run("pull", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))
