@@ -11,7 +11,7 @@ from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import Objects, listing_md5
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.run import STAGES
+from pipeline.ledger.run import STAGES, opening
 
 WEIGHTS = "generator.safetensors"
 _REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"
@@ -34,8 +34,7 @@ class RunFiles:
         self.opened = self.code = self.data = ""
         self.files: dict[str, bytes] = {}
         if self.head:
-            commits = ledger.mirror.run("log", "--merges", "--format=%H %P", "-1", self.head)
-            self.opened, self.code, self.data = (*commits.split(), "", "", "")[:3]
+            self.opened, self.code, self.data = opening(ledger.mirror, self.head)
             self.files = ledger.mirror.archive(self.head, "")
         self.lock = _parse(self.files.get("dvc.lock", b""))
 

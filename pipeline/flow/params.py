@@ -4,7 +4,7 @@ from pathlib import Path
 
 from model.config import TrainConfig
 from model.section import Section
-from pipeline.base.sections import read_yaml, validate
+from pipeline.base.params import read_yaml, validate
 from pipeline.data.config import IngestConfig
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
