@@ -41,7 +41,7 @@ def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dic
         before = found.get(name)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             found[name] = merged(before, value)
-        else:
+        elif not (isinstance(before, Mapping) and value is None):  # all its keys are commented out
             found[name] = value
     return found
 

@@ -14,6 +14,8 @@ from typing import Any
 
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
+PHANTOM_FILE = "data/PHANTOM"
+"""In a data revision of phantoms, and in no other."""
 FORMAT_VERSION = 2
 
 

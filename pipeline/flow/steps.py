@@ -19,6 +19,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
+from pipeline.flow.params import require_valid
 from pipeline.flow.planning import (
     Plan,
     RetrainConfig,
@@ -96,7 +97,7 @@ def watch(settings: Settings) -> str:
 def plan(settings: Settings, *, trigger: str) -> Plan:
     """Decide what to train and open its branch in the ledger; raises NothingNewError otherwise."""
     ledger = Ledger(settings)
-    config = ProjectParams.of(settings).section("retrain", RetrainConfig)
+    config = require_valid(ProjectParams.of(settings)).retrain
     made = make_plan(ledger, config, asked_by_person=trigger == "manual")
     ledger.open_run(made.run.key, made.code, made.data, trigger)
     return made

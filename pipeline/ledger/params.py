@@ -14,6 +14,7 @@ import yaml
 from pipeline.base.params import S, flat, merged, parse_yaml, read_yaml, section_of
 from pipeline.base.settings import DEFAULT_PARAMS, Settings
 from pipeline.ledger.ledger import CODE, Ledger
+from pipeline.ledger.run import Run
 
 CHANGES_FILE = "params.project.yaml"
 """The project's own file, in a snapshot of the code."""
@@ -67,9 +68,23 @@ class ProjectParams:
     @property
     def changed(self) -> dict[str, tuple[object, object]]:
         """Dotted name -> (default, value in force) of all that differs from the defaults."""
-        before, now = flat(read_yaml(DEFAULT_PARAMS)), flat(self.values)
+        return self.differing(read_yaml(DEFAULT_PARAMS))
+
+    def differing(self, others: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+        """Dotted name -> (value there, value in force) of all that differs from others."""
+        before, now = flat(others), flat(self.values)
         names = sorted({*before, *now})
         return {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}
+
+
+def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:
+    """The parameters that a run was planned with.
+
+    Raises:
+        BadInputError: there is no such run.
+    """
+    run = Run.get(ledger, key)
+    return parse_yaml(ledger.read(run.code, "params.yaml") or "", f"params.yaml of run {key}")
 
 
 def _changes_of(settings: Settings) -> tuple[str, str]:

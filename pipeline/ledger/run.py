@@ -67,7 +67,10 @@ class Run:
         """
         if run := cls.find(ledger, key):
             return run
-        raise BadInputError(f"the ledger {ledger.url} has no run {key}; `medloom status` lists")
+        raise BadInputError(
+            f"the ledger {ledger.url} has no run {key}; `medloom champion history --json` names "
+            "the runs that have a verdict"
+        )
 
     @property
     def missing(self) -> list[str]:

@@ -21,7 +21,7 @@ from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.harness import checkpoint_folder, feature_cache, report_progress
 from pipeline.base.params import load_section
-from pipeline.data.branch import PHANTOM_FILE
+from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.processed import Processed
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.evaluation.privacy import membership
