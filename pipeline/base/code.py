@@ -40,7 +40,11 @@ def describe_code(roots: Iterable[str], read: Read) -> str:
 
 
 def describe_again(text: str, read: Read) -> str:
-    """What `describe_code` says now of the roots that an earlier description has."""
+    """What `describe_code` says now of the roots that an earlier description has.
+
+    Descriptions are kept with runs for good. Whoever changes how they are made gives `FORMAT`
+    another number and keeps the way of making the earlier ones here.
+    """
     return describe_code(json.loads(text)["roots"], read)
 
 
@@ -158,9 +162,15 @@ def _plain(node: Any) -> Any:
         return [_plain(one) for one in node]
     if not isinstance(node, ast.AST):
         return f"{type(node).__name__} {node!r}"
+    if isinstance(node, ast.JoinedStr):  # 3.12 puts an empty text behind some of its parts
+        node.values = [one for one in node.values if not _is_empty(one)]
     fields = {
         name: _plain(value)
         for name, value in ast.iter_fields(node)
         if name not in ("ctx", "kind", "type_comment") and value not in (None, [])
     }
     return [type(node).__name__, fields]
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
