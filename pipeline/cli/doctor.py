@@ -16,13 +16,14 @@ import psutil
 from rich.table import Table
 
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 
 State = Literal["ok", "note", "bad"]
 _DISK_NEEDED_GB, _MEMORY_NEEDED_GB = 4, 4
+_INSTALL = "install medloom's wheel again" if is_installed() else "make install"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _check(name: str, fine: bool, found: str, advice: str, otherwise: State = "b
 
 def _python() -> Check:
     fine = (3, 11) <= sys.version_info[:2] < (3, 14)
-    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again: make clean install"
+    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again"
     return _check("Python", fine, platform.python_version(), advice)
 
 
@@ -81,9 +82,9 @@ def _packages() -> Iterator[Check]:
         try:
             have = version(name)
         except PackageNotFoundError:
-            yield Check(name, "bad", "not installed", "make install")
+            yield Check(name, "bad", "not installed", _INSTALL)
             continue
-        advice = f"requirements.lock says {wanted.get(name)}: make install"
+        advice = f"requirements.lock says {wanted.get(name)}: {_INSTALL}"
         yield _check(name, have.split("+")[0] == wanted.get(name), have, advice)
 
 

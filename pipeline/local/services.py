@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any, Self
 import psutil
 import requests
 
+from pipeline.base.children import child_environment
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
@@ -101,8 +103,8 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
                 "pipeline.local.services",
                 *(["--child"] if die_with_parent else []),
             ],
-            cwd=PROJECT_ROOT,
-            env={**os.environ, **settings.environment()},
+            cwd=settings.state,
+            env=child_environment() | settings.environment(),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -269,7 +271,7 @@ def _spawn(
     with (settings.logs / f"{name}.log").open("ab") as stream:
         return subprocess.Popen(
             command,
-            env=env or {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=env or child_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             cwd=settings.state,
             stdin=subprocess.DEVNULL,
             stdout=stream,
@@ -315,10 +317,11 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW")}
+    clean = {k: v for k, v in child_environment().items() if not k.startswith("AIRFLOW")}
     return {
         **clean,
         **settings.environment(),
+        "MEDLOOM_COMMAND": shlex.join([sys.executable, "-m", "pipeline"]),
         "MEDLOOM_MLFLOW_URI": services.mlflow_uri,
         "AIRFLOW_HOME": str(home),
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
