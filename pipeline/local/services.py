@@ -19,14 +19,22 @@ import psutil
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
-from pipeline.ledger.lease import end_holder, end_process_tree
+from pipeline.ledger.holder import Place, end_process_tree
+from pipeline.ledger.lease import end_holder
 from pipeline.local.airflow_api import AirflowApi
 from pipeline.local.processes import START_SECONDS, answers, free_port, spawn
 
 
 @dataclass(frozen=True)
 class Services:
-    """The running services' addresses and who to ask to end them."""
+    """The running services' addresses and who to ask to end them.
+
+    Attributes:
+        supervisor: process id of `pipeline.local.supervisor`.
+        place: where that id means something; empty in a file of an earlier version.
+        ready: all of them answer.
+        error: why they did not come up.
+    """
 
     supervisor: int
     mlflow_uri: str
@@ -35,6 +43,7 @@ class Services:
     password: str
     ready: bool = False
     error: str = ""
+    place: str = ""
 
     def save(self, file: Path) -> None:
         """Write it where other commands look; the password is for this user only."""
@@ -50,10 +59,12 @@ class Services:
 
     @property
     def alive(self) -> bool:
-        """Whether the supervisor still runs."""
+        """Whether the supervisor still runs, in this pid namespace of this host."""
+        if self.place not in ("", str(Place.here())):
+            return False
         try:
-            process = psutil.Process(self.supervisor)
-            return process.is_running() and "pipeline.local.supervisor" in process.cmdline()
+            words = psutil.Process(self.supervisor).cmdline()
+            return any(word.startswith("pipeline.local.") for word in words)
         except psutil.Error:
             return False
 
@@ -112,7 +123,8 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
 def down(settings: Settings) -> bool:
     """End the services and every task of theirs; True when something was running.
 
-    What a killed supervisor left behind is found by the leases that tasks hold.
+    What a killed supervisor left behind is found by the leases that tasks hold. A person's command
+    that holds one is left alone.
     """
     services = Services.load(settings.services_file)
     running = bool(services and services.alive)

@@ -23,6 +23,7 @@ import psutil
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.ledger.holder import Place
 from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
 from pipeline.local.services import Services, mlflow_command
 
@@ -44,6 +45,7 @@ class Supervisor:
             airflow_uri=f"http://127.0.0.1:{free_port()}",
             user="admin",
             password=password,
+            place=str(Place.here()),
         )
 
     def run(self, *, die_with_parent: bool) -> None:
