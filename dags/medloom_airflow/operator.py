@@ -43,6 +43,8 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 **os.environ,
                 "MEDLOOM_RUN_ID": run.run_id,
                 "MEDLOOM_DAG_ID": run.dag_id,
+                "MEDLOOM_TASK_ID": run.task_id,
+                "MEDLOOM_MAP_INDEX": str(run.map_index),
                 "MEDLOOM_TRY": str(run.try_number),
                 # An enumeration or its text, by where Airflow made the context.
                 "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),

@@ -152,7 +152,7 @@ class Settings:
 
     @property
     def workspaces(self) -> Path:
-        """Private working folders, one a task try."""
+        """Private working folders, each worked in under a lease (`pipeline.ledger.lease`)."""
         return self.state / "workspaces"
 
     @property

@@ -1,6 +1,5 @@
 """`medloom data show`: what a data revision holds, and how well its splits are apart."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -44,7 +43,7 @@ def register(app: typer.Typer) -> None:
         settings = existing_project()
         config = ProjectParams.of(settings).section("ingest", IngestConfig)
         ledger = Ledger(settings)
-        with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
+        with ledger.look_at(DATA, "show") as work:
             pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})

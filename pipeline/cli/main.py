@@ -215,14 +215,16 @@ def clean(
 ) -> None:
     """Remove what no run needs any more: old workspaces, checkpoints of decided runs, old logs.
 
-    The ledger, the remote, the registry and the landing zone are never touched; the cache is
-    counted and kept.
+    What is in use is kept and named, and so is a workspace of which nobody here can tell. The
+    ledger, the remote, the registry and the landing zone are never touched; the cache is counted
+    and kept.
     """
     from pipeline.local.cleaning import clean_table, remove, what_lies_around
 
-    found = what_lies_around(existing_project())
+    settings = existing_project()
+    found = what_lies_around(settings)
     if not dry_run:
-        remove(found)
+        found = remove(settings, found)
     if as_json:
         console.print_json(
             data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]

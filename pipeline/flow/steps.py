@@ -48,7 +48,7 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     config = ProjectParams.of(settings).section("ingest", IngestConfig)
     settings.landing.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "ingest"):
         if ledger.head(DATA) is None:
             begin_data(ledger, phantom=False)
         index = LocalIndex.of(settings)

@@ -29,6 +29,7 @@ from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
+from pipeline.ledger.lease import hold_own_lease
 
 CODE, DATA = "code", "data"
 
@@ -220,6 +221,21 @@ class Ledger:
         work = self.clone(branch, folder)
         yield work
         shutil.rmtree(folder)
+
+    @contextmanager
+    def look_at(self, branch: str, work: str) -> Iterator["Workspace"]:
+        """A private clone for a command that changes nothing, removed at its end in any case.
+
+        Args:
+            branch: to clone.
+            work: what it is wanted for, in a word; many may want it at once.
+        """
+        with hold_own_lease(self.settings.leases, work) as name:
+            folder = self.settings.workspaces / name
+            try:
+                yield self.clone(branch, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clone(self, branch: str, folder: Path) -> "Workspace":
         """Clone `branch` into `folder`, ready for DVC."""

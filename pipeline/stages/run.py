@@ -26,7 +26,7 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
     """
     ledger = Ledger(settings)
     require_consent(ledger, key)
-    with hold_lease(settings.leases, f"run-{key}") as lease:
+    with hold_lease(settings.leases, f"run-{key}", stage) as lease:
         folder = settings.workspaces / key / stage
         if stage in Run.get(ledger, key).results:
             shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed after its push
@@ -61,7 +61,7 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
         )
     require_consent(ledger, key)
     with (
-        hold_lease(settings.leases, f"run-{key}"),
+        hold_lease(settings.leases, f"run-{key}", name),
         ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
     ):
         work.dvc.run("pull", *targets)

@@ -19,7 +19,9 @@ MANUAL = DagRunType.MANUAL
 
 def run(exit_code):
     task = operator.MedloomOperator(task_id="plan", arguments=["--key", "k"])
-    ti = types.SimpleNamespace(run_id="r", dag_id="d", try_number=2)
+    ti = types.SimpleNamespace(
+        run_id="r", dag_id="d", task_id="plan", map_index=-1, try_number=2
+    )
     result = SubprocessResult(exit_code, "last line")
     with mock.patch.object(operator.SubprocessHook, "run_command", return_value=result) as ran:
         try:
@@ -31,6 +33,7 @@ def run(exit_code):
     arguments, environment = ran.call_args.args[0], ran.call_args.kwargs["env"]
     assert arguments == ["/opt/med loom/bin/medloom", "task", "plan", "--key", "k"], arguments
     assert (environment["MEDLOOM_RUN_ID"], environment["MEDLOOM_TRY"]) == ("r", "2")
+    assert (environment["MEDLOOM_TASK_ID"], environment["MEDLOOM_MAP_INDEX"]) == ("plan", "-1")
     assert environment["MEDLOOM_TRIGGER"] == "manual"
     return said
 

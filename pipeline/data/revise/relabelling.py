@@ -70,7 +70,7 @@ def relabel(
     """
     ledger = Ledger(settings)
     names = Pseudonyms.load(settings.patient_key, make=True)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "relabel"):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
         config = ProjectParams.of(settings).section("ingest", IngestConfig)

@@ -122,7 +122,7 @@ def withdraw(
     landing = landing_files(settings, found, config)
     warnings = tuple(_lacking(revisions.rows(revisions.head), found))
     if not dry_run:
-        with hold_lease(settings.leases, "ingest"):
+        with hold_lease(settings.leases, "ingest", "withdraw"):
             _revise(ledger, settings, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
             _record(ledger, registry)
         revisions = Revisions(ledger)

@@ -4,7 +4,6 @@ All images come from the newest revision, whatever revision the report is about:
 any more was withdrawn, and is neither shown nor measured.
 """
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -93,9 +92,7 @@ def report_on_data(
         raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'data.html'}")
     ledger = Ledger(settings)
     about = _Revision.of(ledger, revision, against)
-    # One folder a process: two people may ask at once.
-    folder = settings.workspaces / f"report-{os.getpid()}"
-    with ledger.workspace(DATA, folder) as work:
+    with ledger.look_at(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
         _pull(work, held, tell)

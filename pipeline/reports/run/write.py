@@ -16,6 +16,7 @@ from pipeline.data.ingest.quarantine import quarantine_records
 from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import Ledger, Workspace
 from pipeline.ledger.run import Run
 from pipeline.local import services
@@ -98,7 +99,9 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
         if key is None or ledger.head(f"run/{key}") is None:
             yield None
             return
-        folder = ledger.settings.workspaces / key / "report"
+        settings = ledger.settings
+        stack.enter_context(hold_lease(settings.leases, f"run-{key}", "report"))
+        folder = settings.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
         run = Run.find(ledger, key)
         done = [stage for stage in ("train", "evaluate") if run and stage in run.results]
