@@ -106,13 +106,12 @@ class Ledger:
         except GitError:
             return None
 
-    def read_folder(self, commit: str, folder: str) -> dict[str, str]:
-        """The texts of a folder's files at a commit, by name; empty when it is not there."""
+    def read_folder(self, commit: str, folder: str) -> dict[str, bytes]:
+        """A folder's files at a commit, by name; empty when it is not there."""
         try:
-            found = self.mirror.archive(commit, folder)
+            return self.mirror.archive(commit, folder)
         except GitError:
             return {}
-        return {name: content.decode() for name, content in found.items()}
 
     def tree(self, commit: str, path: str = "") -> str:
         """The git tree id of a folder at a commit."""
