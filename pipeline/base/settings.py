@@ -15,7 +15,7 @@ from typing import Self
 from pipeline.base.errors import BadInputError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-PARAMS = PROJECT_ROOT / "params.yaml"
+DEFAULT_PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -135,6 +135,11 @@ class Settings:
     def index_file(self) -> Path:
         """The unversioned local index of the landing zone."""
         return self.state / "landing-index.sqlite"
+
+    @property
+    def params_file(self) -> Path:
+        """What the project changes of params.yaml's defaults; it may be missing."""
+        return self.state / "params.yaml"
 
     @property
     def fetched_file(self) -> Path:

@@ -38,7 +38,7 @@ class Check:
 def checks(settings: Settings) -> list[Check]:
     """Look at everything; no check depends on another."""
     return [
-        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(),
+        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(settings),
         _state(settings), _ledger(settings), _services(settings),
     ]  # fmt: skip
 
@@ -109,13 +109,16 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _params() -> Check:
-    from pipeline.flow.params import load_params
+def _params(settings: Settings) -> Check:
+    from pipeline.flow.params import require_valid
+    from pipeline.ledger.params import ProjectParams
 
-    return _attempt(
-        "params.yaml",
-        lambda: f"{len(load_params(PROJECT_ROOT / 'params.yaml').model_fields_set)} sections",
-    )
+    def look() -> str:
+        params = ProjectParams.of(settings)
+        require_valid(params)
+        return f"{len(params.changed)} changed by {params.origin}" if params.changed else "defaults"
+
+    return _attempt("parameters", look)
 
 
 def _state(settings: Settings) -> Check:

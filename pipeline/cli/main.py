@@ -15,6 +15,7 @@ from pipeline.cli import backup, data_report, data_show, images, ingest, quarant
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.data_make import data_app
+from pipeline.cli.params import init, params_app
 from pipeline.cli.project import Choice, chosen_settings, existing_project
 from pipeline.cli.task import task_app
 
@@ -30,6 +31,7 @@ app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(data_app, name="data")
+app.add_typer(params_app, name="params")
 backup.register(app)
 withdraw.register(audit_app, data_app)
 data_show.register(data_app)
@@ -151,6 +153,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
+app.command()(init)
 app.command("ingest")(ingest.ingest)
 app.command("quarantine")(quarantine.list_quarantine)
 

@@ -20,6 +20,8 @@ from pipeline.base.errors import BadInputError
 
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
+PHANTOM_FILE = "data/PHANTOM"
+"""In a data revision of phantoms, and in no other."""
 FORMAT_VERSION = 2
 """Of the rows written here. A column more takes no new number; one of another meaning does."""
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.dvc import Dvc
@@ -48,7 +49,7 @@ class RunKey:
     Attributes:
         key: 16 hex digits over the three below.
         data: git tree id of the data revision.
-        code: sha256 over the files that dvc.yaml names as code.
+        code: sha256 over what the stages' code does.
         params: sha256 over the stages' sections of params.yaml.
     """
 
@@ -128,27 +129,38 @@ class Ledger:
         with self._private_index() as index:
             if parent:
                 self.mirror.run("read-tree", parent, env=index)
-            for path, text in files.items():
-                blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
-                entry = f"100644,{blob},{path}"
-                self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
+            self._add(files, index)
             tree = self.mirror.run("write-tree", env=index)
         parents = ["-p", parent] if parent else []
         commit = self.mirror.run("commit-tree", tree, *parents, "-m", why)
         self.mirror.push(self.url, commit, branch)
         return commit
 
-    def snapshot_code(self, project: Path = PROJECT_ROOT) -> str:
+    def _add(self, files: Mapping[str, str], index: Mapping[str, str]) -> None:
+        """Put texts into a private index."""
+        for path, text in files.items():
+            blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
+            entry = f"100644,{blob},{path}"
+            self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
+
+    def snapshot_code(
+        self, project: Path = PROJECT_ROOT, files: Mapping[str, str] | None = None
+    ) -> str:
         """Record the project's files as they lie; returns the commit on `code`.
 
         The commit says which upstream commit the files came from and whether they differ from it.
         Nothing is recorded again when nothing changed.
+
+        Args:
+            project: the root of the project's files.
+            files: further files, path -> text, or texts that stand for those that lie there.
         """
         head = self.head(CODE)
         names = [name for name in SNAPSHOT if (project / name).exists()]
         with self._private_index() as index:
             where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(project)}
             Git(project).run("add", "--force", "--", *_files_of(project, names), env=where)
+            self._add(files or {}, index)
             tree = self.mirror.run("write-tree", env=index)
         if head and self.tree(head) == tree:
             return head
@@ -160,18 +172,25 @@ class Ledger:
 
     def run_key(self, code: str, data: str) -> RunKey:
         """The key of training `code` on `data`: equal keys would learn the same weights."""
-        stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")["stages"]
-        sources = {dep for stage in stages.values() for dep in stage["deps"] if dep.endswith(".py")}
         params = yaml.safe_load(self.read(code, "params.yaml") or "{}")
         parts = {
             "data": self.tree(data, "data"),
-            "code": _digest(
-                {path: self.mirror.run("rev-parse", f"{code}:{path}")
-                 for path in sorted({*sources, "dvc.yaml"})}
-            ),
+            "code": self._code_digest(code),
             "params": _digest({name: params.get(name) for name in _STAGE_SECTIONS}),
-        }  # fmt: skip
+        }
         return RunKey(key=_digest(parts)[:16], **parts)
+
+    def _code_digest(self, code: str) -> str:
+        """What a snapshot's stages do: their commands, and the modules they run by behaviour.
+
+        A snapshot of before there were such lists counts by the bytes of what dvc.yaml names.
+        """
+        stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")
+        if described := self.read_folder(code, CODE_FOLDER):
+            return _digest({"stages": stages, **described})
+        deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
+        paths = sorted({*(dep for dep in deps if dep.endswith(".py")), "dvc.yaml"})
+        return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
 
     def open_run(self, key: str, code: str, data: str, trigger: str) -> str:
         """Create branch run/<key> out of a code and a data commit, or find it; returns its head."""

@@ -21,8 +21,9 @@ from model.parallel import joined, this_shard
 from model.training import Progress, Stopped, TrainResult, fit
 from model.weights import save_generator
 from pipeline.base import harness
+from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, TransientError, run_as_command
-from pipeline.base.sections import load_section, read_yaml, validate
+from pipeline.base.params import load_section, read_yaml, validate
 from pipeline.data.processed import Processed
 
 PROCESSED = Path("data/processed")
@@ -216,6 +217,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     with_tunables()
+    require_described_code("train")
     require_extractor(Path("params.yaml"))
     with joined():
         train(

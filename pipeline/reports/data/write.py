@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
@@ -25,6 +24,7 @@ from pipeline.data.revise.diff import changes, find_revision, previous, revision
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, set_aside
 from pipeline.reports.data.drift import drift_facts
@@ -143,7 +143,7 @@ def _facts(
     aside: SetAside,
     tell: Tell,
 ) -> DataFacts:
-    ingest = load_section(PARAMS, "ingest", IngestConfig)
+    ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
@@ -164,7 +164,7 @@ def _facts(
             [row for row in held if row.id in earlier],
             [row for row in held if row.id not in earlier],
             pixels,
-            load_section(PARAMS, "preprocess", PreprocessConfig),
+            ProjectParams.of(settings).section("preprocess", PreprocessConfig),
             settings.cache / "features",
             lambda done, total: tell("features", done, total),
         )
@@ -188,7 +188,7 @@ def _facts(
         levels=levels,
         groups=counts.group_facts(rows),
         group_correlation=ingest.group_correlation,
-        least_groups=load_section(PARAMS, "gate", GateConfig).min_groups,
+        least_groups=ProjectParams.of(settings).section("gate", GateConfig).min_groups,
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),

@@ -17,7 +17,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger, Workspace
-from pipeline.ledger.run import has_result
+from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
 from pipeline.reports.facts import (
@@ -100,7 +100,8 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
             return
         folder = ledger.settings.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
-        done = [stage for stage in ("train", "evaluate") if has_result(ledger, key, stage)]
+        run = Run.find(ledger, key)
+        done = [stage for stage in ("train", "evaluate") if run and stage in run.results]
         if done:
             work.dvc.run("pull", *done)
         yield work
