@@ -187,7 +187,8 @@ class Ledger:
         """
         stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")
         if described := self.read_folder(code, CODE_FOLDER):
-            return _digest({"stages": stages, **described})
+            texts = {name: content.decode() for name, content in described.items()}
+            return _digest({"stages": stages, **texts})
         deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
         paths = sorted({*(dep for dep in deps if dep.endswith(".py")), "dvc.yaml"})
         return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
