@@ -109,13 +109,12 @@ class Ledger:
         except GitError:
             return None
 
-    def read_folder(self, commit: str, folder: str) -> dict[str, str]:
-        """The texts of a folder's files at a commit, by name; empty when it is not there."""
+    def read_folder(self, commit: str, folder: str) -> dict[str, bytes]:
+        """A folder's files at a commit, by name; empty when it is not there."""
         try:
-            found = self.mirror.archive(commit, folder)
+            return self.mirror.archive(commit, folder)
         except GitError:
             return {}
-        return {name: content.decode() for name, content in found.items()}
 
     def tree(self, commit: str, path: str = "") -> str:
         """The git tree id of a folder at a commit."""
@@ -191,7 +190,8 @@ class Ledger:
         """
         stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")
         if described := self.read_folder(code, CODE_FOLDER):
-            return _digest({"stages": stages, **described})
+            texts = {name: content.decode() for name, content in described.items()}
+            return _digest({"stages": stages, **texts})
         deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
         paths = sorted({*(dep for dep in deps if dep.endswith(".py")), "dvc.yaml"})
         return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})

@@ -183,8 +183,8 @@ def run_facts(
 
 
 def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:
-    texts = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
-    rows = (row for text in texts for row in csv.DictReader(text.splitlines()))
+    files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
+    rows = (row for file in files for row in csv.DictReader(file.decode().splitlines()))
     return frozenset((row["id"], row["label"], row["split"]) for row in rows)
 
 

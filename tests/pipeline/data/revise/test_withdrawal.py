@@ -80,7 +80,7 @@ def remove(clinic: Clinic, images: tuple[str, ...], **more: Any) -> Purge:
 
 def add_row(clinic: Clinic, batch: str) -> None:
     """One row more in the data, by its manifest alone."""
-    text = clinic.ledger.read_folder(clinic.data, "data/manifest").popitem()[1]
+    text = clinic.ledger.read_folder(clinic.data, "data/manifest").popitem()[1].decode()
     head, row = text.splitlines()[:2]
     files = {f"data/manifest/{batch}.csv": f"{head}\n{batch}{row[len(batch) :]}\n"}
     clinic.ledger.commit_files(DATA, clinic.data, files, "data")
