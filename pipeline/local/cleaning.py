@@ -5,10 +5,11 @@ lease: a training may be silent in its workspace for days. What has no lease, or
 here can tell whether it is held, is kept and named.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -134,5 +135,10 @@ def _newest(path: Path) -> float:
 
 
 def _size(path: Path) -> int:
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.lstat().st_size for file in files if file.is_file())
+    """Bytes of a file or of all below a folder, in which others may work meanwhile."""
+    below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+    total = 0
+    for file in [path] if path.is_file() else below:
+        with suppress(FileNotFoundError):
+            total += file.lstat().st_size
+    return total
