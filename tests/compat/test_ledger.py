@@ -165,7 +165,9 @@ def test_what_persons_decided_still_binds(frozen: Frozen) -> None:
     assert rejected.images == set(frozen.decided("kept-out").details["images"])
     corrections = Corrections.parse(frozen.list_of(CORRECTED_FILE))
     assert set(corrections.earlier) == set(frozen.decided("relabelled").details["images"])
-    assert withdrawn.text.rstrip() == frozen.list_of(WITHDRAWN_FILE), "written again it is the same list"
+    assert withdrawn.text.rstrip() == frozen.list_of(WITHDRAWN_FILE), (
+        "written again it is the same list"
+    )
 
 
 def test_the_quarantine_is_read(frozen: Frozen) -> None:
