@@ -13,7 +13,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer
 
 
-def changed(written: bytes, signer: Signer | None = None, **changes: Any) -> bytes:
+def changed(written: bytes, signer: Signer | None = None, /, **changes: Any) -> bytes:
     """A record's file with other content, signed anew if there is a signer."""
     content = {**json.loads(written), **changes}
     if signer:

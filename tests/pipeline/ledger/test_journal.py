@@ -1,5 +1,6 @@
 """The journal: serial, chained, and the one place that says who is champion."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -144,7 +145,7 @@ def test_a_version_of_withdrawn_data_is_nobody_to_return_to(settings: Settings) 
 # -- records of other versions ---------------------------------------------------------------------
 
 
-def plain(version: int = 1, **more: Any) -> bytes:
+def plain(version: int = 1, /, **more: Any) -> bytes:
     """A record's file; `more` may be fields that this version does not know."""
     written = Record.write(sequence=1, previous="", time="t", **facts(version=version)).written
     return changed(written, **more)
@@ -187,6 +188,25 @@ def test_a_field_more_in_the_model_breaks_no_record_that_was_written_without(
         read = LaterRecord.read(written)
         assert (read.colour, read.sha256) == ("grey", Record.read(written).sha256)
         assert Verifier.load(tmp_path / "key").holds(read.signature, read.signed_part)
+
+
+def test_a_field_that_is_called_as_a_part_of_a_record_takes_nothing_over() -> None:
+    names = (
+        "sha256",
+        "written",
+        "_written",
+        "signed_part",
+        "newer",
+        "number",
+        "model_dump",
+        "read",
+    )
+    written = plain(3, **dict.fromkeys(names, "taken over"))
+    record = Record.read(written)
+    assert (record.written, record.number, record.newer) == (written, 3, False)
+    assert record.sha256 == hashlib.sha256(written).hexdigest()
+    assert b"taken over" in record.signed_part
+    assert record.model_dump()["sha256"] == "taken over"
 
 
 def swap_keys(content: bytes) -> bytes:
