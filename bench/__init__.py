@@ -1,1 +1,1 @@
-"""Measuring medloom itself: what a recipe, a rival or a shortcut is worth, by one command."""
+"""medloom measured by itself: recipes, the gate, speed, faults. Not installed with the product."""

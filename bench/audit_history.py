@@ -19,7 +19,7 @@ from pipeline.base.settings import Settings
 from pipeline.data.manifest import MANIFEST_FOLDER, Row
 from pipeline.data.names import Pseudonyms
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import BRANCH, GENESIS, Record, file_of, sha256
+from pipeline.ledger.journal import BRANCH, GENESIS, Record, file_of
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 
 CLASSES = ("cyst", "normal", "stone", "tumor")
@@ -236,9 +236,9 @@ def _journal(runs: list[_Run]) -> Iterator[bytes]:
     for run in runs:
         for facts in _decisions(run, champion):
             sequence += 1
-            record = Record(sequence=sequence, previous=previous, **facts)
-            files = {file_of(sequence): record.text()}
-            previous = sha256(record.text())
+            record = Record.write(sequence=sequence, previous=previous, **facts)
+            files = {file_of(sequence): record.written.decode()}
+            previous = record.sha256
             champion = record.version if record.action in ("promoted", "approved") else champion
             yield from _commit(BRANCH, run.hour + 5, f"{record.action}: {run.version}", "", files)
 

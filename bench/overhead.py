@@ -18,10 +18,10 @@ from bench.faults.tiny import TinyProject
 from model.section import Section
 from pipeline.base.errors import MedloomError
 from pipeline.base.run_folder import RunFolder
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS
+from pipeline.base.settings import Settings
 from pipeline.cli.follow import TASKS
 from pipeline.data.reading.readers import READERS
+from pipeline.ledger.params import ProjectParams
 from pipeline.ledger.run import STAGES
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
@@ -183,7 +183,7 @@ def read_images(landing: str, workspace: str) -> None:
     folder.mkdir()
     names = Pseudonyms(b"of a benchmark, which are nobody's")
     index = LocalIndex(folder / "index.sqlite", names)
-    config = load_section(PARAMS, "ingest", IngestConfig)
+    config = ProjectParams.of(Settings.load()).section("ingest", IngestConfig)
     ingest(Path(landing), folder, index, config, workers=READERS)
 
 

@@ -4,11 +4,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.base.settings import Settings
 from pipeline.data.reading import readers
+
+if TYPE_CHECKING:
+    from tests.support.tiny import Tiny
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -43,3 +47,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.load({"MEDLOOM_STATE": str(tmp_path / "state" / "tiny")})
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Tiny"]:
+    """One project, made once, which each test that looks at it leaves as it was."""
+    from tests.support.tiny import tiny_project  # the registry takes seconds to import
+
+    with tiny_project(tmp_path_factory.mktemp("project")) as made:
+        yield made

@@ -1,61 +1,69 @@
-"""dvc.yaml names every file of ours that a stage's code is made of."""
+"""dvc.yaml, and that the code which a stage is keyed by is the code which it runs."""
 
-import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-FAMILIES = ROOT / "model" / "families"
-PACKAGES = ("pipeline", "model")
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+from pipeline.base.code import describe_code, folder_reader
+from pipeline.base.settings import DEFAULT_PARAMS, PROJECT_ROOT
+from pipeline.ledger.run import STAGES
+from pipeline.stages.snapshot import stage_roots
+
+DVC = yaml.safe_load((PROJECT_ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load(DEFAULT_PARAMS.read_text())
+
+PRINT_MODULES = """
+import sys, importlib
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print("\\n".join(m.__file__ for n, m in sorted(sys.modules.items())
+                 if n.split(".")[0] in ("pipeline", "model") and getattr(m, "__file__", None)))
+"""
 
 
-def module_files(name: str) -> list[Path]:
-    """The files that `import name` executes: the packages' __init__ and the module itself."""
-    parts = name.split(".")
-    files = [ROOT.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
-    return [f for f in [*files, ROOT.joinpath(*parts).with_suffix(".py")] if f.is_file()]
+def described(stage: str, *, phantom: bool = False, family: str = "rpgan") -> dict[str, str]:
+    params = PARAMS | {"train": PARAMS["train"] | {"family": family}}
+    roots = stage_roots(stage, params, phantom=phantom)
+    found: dict[str, str] = json.loads(describe_code(roots, folder_reader(PROJECT_ROOT)))["modules"]
+    return found
 
 
-def imports_of(file: Path) -> set[str]:
-    package = list(file.relative_to(ROOT).parent.parts)
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] in PACKAGES}
-
-
-def sources_of(module: str) -> set[str]:
-    """Every first-party file that running `module` may import, directly or not."""
-    seen: set[Path] = set()
-    waiting = module_files(module)
-    while waiting:
-        file = waiting.pop()
-        if file not in seen:
-            seen.add(file)
-            waiting += [f for name in sorted(imports_of(file)) for f in module_files(name)]
-            if file == FAMILIES / "__init__.py":  # which finds them by their folders
-                waiting += sorted(FAMILIES.rglob("*.py"))
-    # An empty __init__ has no behaviour to depend on.
-    return {str(f.relative_to(ROOT)) for f in seen if f.read_text().strip()}
-
-
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_a_stage_depends_on_every_file_it_imports(stage: str) -> None:
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    assert listed == sources_of(f"pipeline.stages.{stage}")
-
-
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_a_stage_reads_its_own_section(stage: str) -> None:
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_its_own_section_and_is_keyed_by_its_own_code(stage: str) -> None:
     # A baseline is trained for as long as the generator was.
     more = {"evaluate": ["train"]}.get(stage, [])
-    assert STAGES[stage]["params"] == [stage, *more]
-    assert STAGES[stage]["cmd"] == f"python -m pipeline.stages.{stage}"
+    assert DVC[stage]["params"] == [stage, *more]
+    assert DVC[stage]["cmd"] == f"python -m pipeline.stages.{stage}"
+    assert f"code/{stage}.json" in DVC[stage]["deps"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_module_that_a_stage_loads_is_described(stage: str) -> None:
+    roots = stage_roots(stage, PARAMS, phantom=True)
+    printed = subprocess.run(
+        [sys.executable, "-c", PRINT_MODULES, *roots],
+        cwd=PROJECT_ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    loaded = {str(Path(line).relative_to(PROJECT_ROOT)) for line in printed.splitlines()}
+    read = folder_reader(PROJECT_ROOT)
+    empty = {
+        path for path in loaded
+        if path.endswith("__init__.py") and "import" not in str(read(path))
+    }  # fmt: skip
+    assert loaded - empty <= set(described(stage, phantom=True))
+
+
+def test_an_unused_family_and_phantoms_are_no_part_of_a_hospitals_key() -> None:
+    modules = described("evaluate") | described("train") | described("preprocess")
+    assert "model/families/rpgan/learner.py" in modules
+    assert not [m for m in modules if "families/vae" in m or "families/dcgan" in m]
+    assert not [
+        m for m in modules if m.startswith("pipeline/phantoms") or m.endswith("findings.py")
+    ]
+    assert not [m for m in modules if m.startswith(("pipeline/ledger", "pipeline/registry"))]
+    assert "pipeline/phantoms/recovery.py" in described("evaluate", phantom=True)
+    assert "model/families/vae/learner.py" in described("train", family="vae")

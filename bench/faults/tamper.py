@@ -4,6 +4,7 @@ Each harm is done to a throw-away project and undone again. The harms go round a
 code, as somebody with access to the disk would: files, git references, the registry's database.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -169,7 +170,7 @@ def _edit_lock(victim: Victim, head: str) -> None:
 
 def _edit_record(victim: Victim, head: str) -> None:
     first = Journal(victim.ledger).records[0]
-    text = first.model_copy(update={"reason": "another"}).text()
+    text = json.dumps(json.loads(first.written) | {"reason": "another"}, sort_keys=True) + "\n"
     victim.ledger.commit_files(BRANCH, head, {file_of(1): text}, "tamper")
 
 

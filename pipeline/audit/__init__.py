@@ -1,1 +1,4 @@
-"""What an auditor asks: where a version comes from, and what became of an image."""
+"""What an auditor asks: trace a version, find the uses of an image, verify the record.
+
+It reads and changes nothing. Start with `trace.trace`, `uses.uses` and `verify.verify`.
+"""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.audit.links import Link, equal
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import Break, Journal, Record, sha256
+from pipeline.ledger.journal import Break, Journal, Record
 from pipeline.ledger.signing import Verifier
 
 _BY_HAND = "it was changed by hand; the next promotion or rollback puts it right from the journal"
@@ -95,7 +95,7 @@ def _signature_links(
         key = verifiers.get(record.key_id)
         yield Link(
             f"signature of record {record.sequence}",
-            key is not None and key.holds(record.signature, record.signed_part()),
+            key is not None and key.holds(record.signature, record.signed_part),
             f"it is not by {' or '.join(sorted(verifiers))}; it names key {record.key_id}",
             "it was forged or changed, or signed with a key that was not given: --public-key may "
             "be given several times",
@@ -119,7 +119,7 @@ def _mirror_links(records: Sequence[Record], head: str, count: str) -> Iterator[
         "from a clone or a backup",
     )  # fmt: skip
     # The head is written before the count, so that a kill may leave a newer head.
-    heads = [sha256(record.text()) for record in records[int(count) - 1 :]]
+    heads = [record.sha256 for record in records[int(count) - 1 :]]
     behind = "the registry's mirror is behind; the next command that decides brings it up to date"
     yield Link(
         f"record {count} against the head in the registry's mirror", head in heads,

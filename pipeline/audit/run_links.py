@@ -9,9 +9,12 @@ import yaml
 from pipeline.audit.data_links import batches_of
 from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import Objects, listing_md5
+from pipeline.base.code import FOLDER as CODE_FOLDER
+from pipeline.base.code import Read, describe_again
+from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.run import STAGES
+from pipeline.ledger.run import STAGES, opening
 
 WEIGHTS = "generator.safetensors"
 _REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"
@@ -34,8 +37,7 @@ class RunFiles:
         self.opened = self.code = self.data = ""
         self.files: dict[str, bytes] = {}
         if self.head:
-            commits = ledger.mirror.run("log", "--merges", "--format=%H %P", "-1", self.head)
-            self.opened, self.code, self.data = (*commits.split(), "", "", "")[:3]
+            self.opened, self.code, self.data = opening(ledger.mirror, self.head)
             self.files = ledger.mirror.archive(self.head, "")
         self.lock = _parse(self.files.get("dvc.lock", b""))
 
@@ -81,6 +83,29 @@ def branch_links(run: RunFiles) -> Iterator[Link]:
     same = run.ledger.tree(run.opened, "data") == run.ledger.tree(run.data, "data")
     yield Link(f"{branch} against its code and data commits", same and not other,
                f"it differs in {', '.join(other) or 'data'}", _REWRITTEN)  # fmt: skip
+    yield from _code_links(run)
+
+
+def _code_links(run: RunFiles) -> Iterator[Link]:
+    """That each stage's list of modules is made of the code beside it; older runs have none."""
+
+    def read(path: str) -> str | None:
+        content = run.files.get(path)
+        return None if content is None else content.decode()
+
+    for stage in STAGES:
+        path = f"{CODE_FOLDER}/{stage}.json"
+        if listed := read(path):
+            same = listed == _made_again(listed, read)
+            yield Link(f"{path} of run {run.key} against its code", same, "its modules differ",
+                       "the run's key does not stand for the code that ran")  # fmt: skip
+
+
+def _made_again(listed: str, read: Read) -> str:
+    try:
+        return describe_again(listed, read)
+    except (BadInputError, ValueError, KeyError):
+        return ""
 
 
 def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:

@@ -89,8 +89,7 @@ class _Audit:
         chains = [walk("ledger", git_links(self.ledger.url))]
         self.say("git objects", 1, 1)
         chains.append(self._journal())
-        whole = self._chain[1] is None
-        if self.registry and whole:
+        if self.registry and not self._unsaid:
             aliases = alias_links(Journal(self.ledger), self.registry.aliases())
             chains.append(walk("aliases", aliases))
         versions = self._versions(which)
@@ -102,15 +101,16 @@ class _Audit:
         for done, (version, run) in enumerate(runs.items(), 1):
             chains.append(walk(f"version {version}", self._version(version, run)))
             self.say("versions", done, len(runs))
-        return Findings(tuple(chains), tuple(self._not_checked(which, whole=whole)))
+        return Findings(tuple(chains), tuple(self._not_checked(which)))
 
-    def _not_checked(self, which: str | None, *, whole: bool) -> Iterator[str]:
+    def _not_checked(self, which: str | None) -> Iterator[str]:
+        why = self._unsaid
         if self.registry is None:
             yield "the registry: tags, artifacts, weights as consumers load them, aliases, mirror"
-        elif not whole:
-            yield "aliases: the journal, which decides them, is broken"
-        if which and not whole and not which.isdigit():
-            yield f"{which}: the journal, which says who that is, is broken; give a number or --all"
+        elif why:
+            yield f"aliases: the journal, which decides them, {why}"
+        if which and why and not which.isdigit():
+            yield f"{which}: the journal, which says who that is, {why}; give a number or --all"
         if not self.verifiers:
             yield "signatures: give --public-key, or set MEDLOOM_JOURNAL_KEY"
 
@@ -125,6 +125,14 @@ class _Audit:
     def records(self) -> list[Record]:
         """The journal's records, up to where it breaks."""
         return list(self._chain[0])
+
+    @property
+    def _unsaid(self) -> str:
+        """Why the journal does not say here who is champion; "" when it does."""
+        if self._chain[1]:
+            return "is broken"
+        newer = any(record.newer for record in self.records)
+        return "was written by a newer medloom, which has to be asked" if newer else ""
 
     @cached_property
     def objects(self) -> Objects:
@@ -162,7 +170,7 @@ class _Audit:
             keys.setdefault(version, self._tags(version).get("medloom.run_key", ""))
         if which is None:
             return dict(sorted(keys.items()))
-        if self._chain[1] and not which.isdigit():
+        if self._unsaid and not which.isdigit():
             return {}
         number = self._number(which)
         if number not in keys:

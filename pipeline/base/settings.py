@@ -15,7 +15,8 @@ from typing import Self
 from pipeline.base.errors import BadInputError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-PARAMS = PROJECT_ROOT / "params.yaml"
+"""The tree of code and defaults that runs: a checkout, or `medloom` in an installed package."""
+DEFAULT_PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
@@ -25,7 +26,8 @@ class Settings:
     """One project's places.
 
     Attributes:
-        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom).
+        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom below
+            MEDLOOM_HOME: by default the checkout, or ~/medloom of an installed package).
         landing: folder that images arrive in, only ever read by the pipeline (MEDLOOM_LANDING,
             default landing/<project> beside the state's parent).
         ledger: bare git repository of code, data, runs and the journal (MEDLOOM_LEDGER).
@@ -71,7 +73,9 @@ class Settings:
                 lies inside the state (what medloom writes must never come back as input), or there
                 is a webhook without a secret.
         """
-        root = Path(environ.get("MEDLOOM_HOME") or PROJECT_ROOT)
+        root = Path(
+            environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
+        )
         default = root / "state" / (project or "phantom")
         chosen = default if project else Path(environ.get("MEDLOOM_STATE") or default)
         state = chosen.expanduser().absolute()
@@ -137,13 +141,18 @@ class Settings:
         return self.state / "landing-index.sqlite"
 
     @property
+    def params_file(self) -> Path:
+        """What the project changes of params.yaml's defaults; it may be missing."""
+        return self.state / "params.yaml"
+
+    @property
     def fetched_file(self) -> Path:
         """What was fetched from stores into the landing zone; it may be lost at any time."""
         return self.state / "fetched.jsonl"
 
     @property
     def workspaces(self) -> Path:
-        """Private working folders, one a task try."""
+        """Private working folders, each worked in under a lease (`pipeline.ledger.lease`)."""
         return self.state / "workspaces"
 
     @property
@@ -170,6 +179,15 @@ class Settings:
     def services_file(self) -> Path:
         """Addresses and process ids of the services that `medloom up` started."""
         return self.state / "services.json"
+
+
+def is_installed(root: Path | None = None) -> bool:
+    """Whether a tree, by default the one that runs, is an installed package and no checkout.
+
+    A wheel makes the tree a package named `medloom`; the root of a checkout is none. Nothing is
+    ever written into an installed package.
+    """
+    return ((root or PROJECT_ROOT) / "__init__.py").is_file()
 
 
 def _patient_key(environ: Mapping[str, str]) -> Path:

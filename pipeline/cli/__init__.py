@@ -1,1 +1,1 @@
-"""What a person sees in the terminal."""
+"""Every command of `medloom`: arguments in, tables or JSON out; no logic of its own."""

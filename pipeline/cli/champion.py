@@ -62,10 +62,11 @@ def show(as_json: Json = False) -> None:
 def history(as_json: Json = False) -> None:
     """List every decision, in order."""
     from pipeline.cli.tables import history_table
-    from pipeline.ledger.journal import Journal
+    from pipeline.ledger.journal import BRANCH, read_records
     from pipeline.ledger.ledger import Ledger
 
-    records = Journal(Ledger(existing_project())).records
+    ledger = Ledger(existing_project())
+    records = read_records(ledger, ledger.head(BRANCH))
     if as_json:
         console.print_json(data=[record.model_dump() for record in records])
     else:

@@ -1,6 +1,5 @@
 """`medloom data show`: what a data revision holds, and how well its splits are apart."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -11,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.base.settings import PARAMS
 from pipeline.cli.project import existing_project
 from pipeline.data.branch import pull_thumbnails
+from pipeline.ledger.params import ProjectParams
 
 if TYPE_CHECKING:
     from pipeline.data.ingest.leak import Leak
@@ -35,7 +34,6 @@ def register(app: typer.Typer) -> None:
         copies, once for the split by patients as it is, and once had images been divided one by
         one. Neighbouring slices correlate above ingest.group_correlation.
         """
-        from pipeline.base.sections import load_section
         from pipeline.data.config import IngestConfig
         from pipeline.data.formats.canonical import read_thumbnails
         from pipeline.data.ingest.leak import leaks
@@ -43,9 +41,9 @@ def register(app: typer.Typer) -> None:
         from pipeline.ledger.ledger import DATA, Ledger
 
         settings = existing_project()
-        config = load_section(PARAMS, "ingest", IngestConfig)
+        config = ProjectParams.of(settings).section("ingest", IngestConfig)
         ledger = Ledger(settings)
-        with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
+        with ledger.look_at(DATA, "show") as work:
             pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})

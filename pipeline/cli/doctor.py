@@ -16,13 +16,14 @@ import psutil
 from rich.table import Table
 
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 
 State = Literal["ok", "note", "bad"]
 _DISK_NEEDED_GB, _MEMORY_NEEDED_GB = 4, 4
+_INSTALL = "install medloom's wheel again" if is_installed() else "make install"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Check:
 def checks(settings: Settings) -> list[Check]:
     """Look at everything; no check depends on another."""
     return [
-        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(),
+        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(settings),
         _state(settings), _ledger(settings), _services(settings),
     ]  # fmt: skip
 
@@ -59,7 +60,7 @@ def _check(name: str, fine: bool, found: str, advice: str, otherwise: State = "b
 
 def _python() -> Check:
     fine = (3, 11) <= sys.version_info[:2] < (3, 14)
-    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again: make clean install"
+    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again"
     return _check("Python", fine, platform.python_version(), advice)
 
 
@@ -81,9 +82,9 @@ def _packages() -> Iterator[Check]:
         try:
             have = version(name)
         except PackageNotFoundError:
-            yield Check(name, "bad", "not installed", "make install")
+            yield Check(name, "bad", "not installed", _INSTALL)
             continue
-        advice = f"requirements.lock says {wanted.get(name)}: make install"
+        advice = f"requirements.lock says {wanted.get(name)}: {_INSTALL}"
         yield _check(name, have.split("+")[0] == wanted.get(name), have, advice)
 
 
@@ -109,13 +110,16 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _params() -> Check:
-    from pipeline.flow.params import load_params
+def _params(settings: Settings) -> Check:
+    from pipeline.flow.params import require_valid
+    from pipeline.ledger.params import ProjectParams
 
-    return _attempt(
-        "params.yaml",
-        lambda: f"{len(load_params(PROJECT_ROOT / 'params.yaml').model_fields_set)} sections",
-    )
+    def look() -> str:
+        params = ProjectParams.of(settings)
+        require_valid(params)
+        return f"{len(params.changed)} changed by {params.origin}" if params.changed else "defaults"
+
+    return _attempt("parameters", look)
 
 
 def _state(settings: Settings) -> Check:

@@ -76,6 +76,8 @@ def evaluate(
     set two versions side by side, use `medloom compare`.
     """
     from pipeline.cli.tables import bars_of_steps, evaluation_table
+    from pipeline.evaluation.record import EvaluateConfig
+    from pipeline.ledger.params import ProjectParams
     from pipeline.promotion.by_hand import evaluate_folder, evaluate_version
 
     if (version is None) == (weights is None):
@@ -87,11 +89,10 @@ def evaluate(
         else:
             if data is None:
                 raise BadInputError("--weights needs --data, a folder of class folders of images")
-            cache = chosen_settings().cache / "features"
-            found, title = (
-                evaluate_folder(Path(weights or ""), data, out, cache, tell),
-                str(weights),
-            )
+            settings, title = chosen_settings(), str(weights)
+            config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
+            cache = settings.cache / "features"
+            found = evaluate_folder(Path(weights or ""), data, out, config, cache, tell)
     if as_json:
         console.print_json(data=found.model_dump(mode="json"))
     else:

@@ -15,6 +15,7 @@ from pipeline.cli import backup, data_report, data_show, images, ingest, quarant
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.data_make import data_app
+from pipeline.cli.params import init, params_app
 from pipeline.cli.project import Choice, chosen_settings, existing_project
 from pipeline.cli.task import task_app
 
@@ -30,6 +31,7 @@ app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(data_app, name="data")
+app.add_typer(params_app, name="params")
 backup.register(app)
 withdraw.register(audit_app, data_app)
 data_show.register(data_app)
@@ -151,6 +153,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
+app.command()(init)
 app.command("ingest")(ingest.ingest)
 app.command("quarantine")(quarantine.list_quarantine)
 
@@ -212,14 +215,16 @@ def clean(
 ) -> None:
     """Remove what no run needs any more: old workspaces, checkpoints of decided runs, old logs.
 
-    The ledger, the remote, the registry and the landing zone are never touched; the cache is
-    counted and kept.
+    What is in use is kept and named, and so is a workspace of which nobody here can tell. The
+    ledger, the remote, the registry and the landing zone are never touched; the cache is counted
+    and kept.
     """
     from pipeline.local.cleaning import clean_table, remove, what_lies_around
 
-    found = what_lies_around(existing_project())
+    settings = existing_project()
+    found = what_lies_around(settings)
     if not dry_run:
-        remove(found)
+        found = remove(settings, found)
     if as_json:
         console.print_json(
             data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]

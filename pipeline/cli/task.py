@@ -17,7 +17,7 @@ task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_hel
 def _scheduled(task: str, work: Callable[[Settings, Any, dict[str, Any]], str]) -> None:
     """Run a step as a task: record it, and print its XCom as the last line."""
     from pipeline.base.run_folder import RunFolder
-    from pipeline.local.services import end_with_parent
+    from pipeline.local.processes import end_with_parent
 
     settings = Settings.load()
     if "MEDLOOM_RUN_ID" in os.environ:

@@ -2,11 +2,8 @@
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.data.manifest import RAW_FOLDER, read_manifest
+from pipeline.data.manifest import PHANTOM_FILE, RAW_FOLDER, read_manifest
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-
-PHANTOM_FILE = "data/PHANTOM"
-"""In a data revision of phantoms, and in no other."""
 
 
 def declare_data(settings: Settings, *, phantom: bool) -> None:

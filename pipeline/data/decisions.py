@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.base.errors import BadInputError
+
 WITHDRAWN_FILE = Path("data/withdrawn.csv")
 CORRECTED_FILE = Path("data/relabelled.csv")
 RELEASED_FILE = Path("data/released.csv")
@@ -37,11 +39,12 @@ class Withdrawn:
 
     @classmethod
     def parse(cls, text: str) -> "Withdrawn":
-        """Read what `text` wrote; an empty text lists nobody."""
-        kinds: dict[str, set[str]] = {"image": set(), "source": set(), "group": set()}
-        for line in csv.DictReader(io.StringIO(text)):
-            kinds[line["kind"]].add(line["value"])
-        return cls(*(frozenset(values) for values in kinds.values()))
+        """Read what `text` wrote; an empty text lists nobody.
+
+        Raises:
+            BadInputError: it names a kind that is not known here.
+        """
+        return cls(*_by_kind(text, ("image", "source", "group")))
 
     @property
     def text(self) -> str:
@@ -76,11 +79,12 @@ class Rejected:
 
     @classmethod
     def parse(cls, text: str) -> "Rejected":
-        """Read what `text` wrote; an empty text rejects nothing."""
-        kinds: dict[str, set[str]] = {"image": set(), "source": set()}
-        for line in csv.DictReader(io.StringIO(text)):
-            kinds[line["kind"]].add(line["value"])
-        return cls(*(frozenset(values) for values in kinds.values()))
+        """Read what `text` wrote; an empty text rejects nothing.
+
+        Raises:
+            BadInputError: it names a kind that is not known here.
+        """
+        return cls(*_by_kind(text, ("image", "source")))
 
     @property
     def text(self) -> str:
@@ -143,6 +147,19 @@ def read_rejected(workspace: Path) -> Rejected:
 def released_text(images: Iterable[str]) -> str:
     """The list as CSV, sorted."""
     return _csv(("id",), ((id_,) for id_ in sorted(images)))
+
+
+def _by_kind(text: str, kinds: tuple[str, ...]) -> Iterable[frozenset[str]]:
+    """The values of each kind. None may be passed over: it keeps images out."""
+    found: dict[str, set[str]] = {kind: set() for kind in kinds}
+    for line in csv.DictReader(io.StringIO(text)):
+        if line["kind"] not in found:
+            raise BadInputError(
+                f"a list of the data branch names a {line['kind']!r}, and this medloom knows "
+                f"{', '.join(kinds)}: a newer medloom wrote it; upgrade medloom"
+            )
+        found[line["kind"]].add(line["value"])
+    return map(frozenset, found.values())
 
 
 def _read(file: Path) -> str:

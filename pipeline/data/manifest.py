@@ -3,18 +3,27 @@
 A later revision may lack an image whose consent was withdrawn, or correct its class; nothing else
 of a row ever changes. It lives in git beside the batches' .dvc files, so that a data revision is a
 git commit. No source name is in it: those stay in the unversioned local index.
+
+Columns that only a later version knows stay with their rows, also where a batch is written again
+(docs/formats.md).
 """
 
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.errors import BadInputError
+
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
+PHANTOM_FILE = "data/PHANTOM"
+"""In a data revision of phantoms, and in no other."""
 FORMAT_VERSION = 2
+"""Of the rows written here. A column more takes no new number; one of another meaning does."""
 
 
 @dataclass(frozen=True, order=True)
@@ -38,6 +47,7 @@ class Row:
         brightness: median of what is not black, 0 to 1, as "0.314"; "" of earlier versions' rows.
         warnings: what is odd about it beside its class, as "outlier 0.43; windowing 7.1"; or "".
         window: what became black and white, in words; "" when the grey levels are the file's own.
+        more: name and text of each column that is not known here.
     """
 
     id: str
@@ -57,6 +67,7 @@ class Row:
     window: str = ""
     brightness: str = ""
     warnings: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> Path:
@@ -64,12 +75,22 @@ class Row:
         return RAW_FOLDER / self.batch / f"{self.id}.png"
 
 
-_COLUMNS = [field.name for field in fields(Row)]
+_COLUMNS = [field.name for field in fields(Row) if field.name != "more"]
 _INTEGERS = ("width", "height", "bits", "version")
 
 
 def _parse(line: dict[str, Any]) -> Row:
-    return Row(**line | {name: int(line[name]) for name in _INTEGERS})
+    if None in line or None in line.values():
+        raise BadInputError(f"a row of the manifest has other columns than its head: {line}")
+    known = {name: line[name] for name in _COLUMNS if name in line}
+    known |= {name: int(line[name]) for name in _INTEGERS}
+    if known["version"] > FORMAT_VERSION:
+        raise BadInputError(
+            f"the manifest's row of image {line['id'][:12]} was written by a newer medloom, in "
+            f"format {line['version']}; this one knows formats 1 to {FORMAT_VERSION}: upgrade "
+            "medloom"
+        )
+    return Row(**known, more=tuple((name, line[name]) for name in line if name not in known))
 
 
 def read_manifest(workspace: Path) -> list[Row]:
@@ -81,7 +102,11 @@ def read_manifest(workspace: Path) -> list[Row]:
 
 
 def parse_batch(text: str) -> list[Row]:
-    """The rows of one batch's CSV."""
+    """The rows of one batch's CSV.
+
+    Raises:
+        BadInputError: a row is of a newer format, or does not fit the head.
+    """
     return [_parse(line) for line in csv.DictReader(io.StringIO(text))]
 
 
@@ -100,8 +125,10 @@ def write_batch(workspace: Path, batch: str, rows: list[Row]) -> Path:
     """Write one batch's rows, sorted by id; returns the file."""
     file = workspace / MANIFEST_FOLDER / f"{batch}.csv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", newline="") as lines:
-        writer = csv.DictWriter(lines, _COLUMNS, lineterminator="\n")
+    lines = [{n: getattr(row, n) for n in _COLUMNS} | dict(row.more) for row in sorted(rows)]
+    columns = list(dict.fromkeys(chain(_COLUMNS, *lines)))
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in sorted(rows))
+        writer.writerows(lines)
     return file

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from model.config import TrainConfig
 from model.section import Section
-from pipeline.base.sections import read_yaml, validate
+from pipeline.base.params import read_yaml, validate
 from pipeline.data.config import IngestConfig
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
 from pipeline.flow.planning import RetrainConfig
+from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.change_control import ChangeControlConfig
 from pipeline.promotion.gate import GateConfig
 
@@ -32,3 +33,12 @@ def load_params(file: Path) -> Params:
         BadInputError: naming everything that is wrong with it.
     """
     return validate(file, Params, read_yaml(file))
+
+
+def require_valid(params: ProjectParams) -> Params:
+    """All sections of a project's parameters, checked together.
+
+    Raises:
+        BadInputError: naming everything that is wrong with the project's file.
+    """
+    return validate(params.origin, Params, dict(params.values))

@@ -12,6 +12,8 @@ from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.data.revise.revision import run_data
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger, RunKey
+from pipeline.ledger.run import Run
+from pipeline.stages.snapshot import take_snapshot
 
 
 class RetrainConfig(Section):
@@ -76,7 +78,7 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
         raise NothingNewError(
             f"no image was ever ingested; put images into {ledger.settings.landing}/<class>/"
         )
-    code = ledger.snapshot_code()
+    code = take_snapshot(ledger.settings, ledger)
     run = ledger.run_key(code, data)
     journal = Journal(ledger)
     if verdict := journal.verdict_on(run.key):
@@ -86,7 +88,7 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
     last = journal.last_verdict
     if last is None:
         return Plan(run, code, data, ("first training",))
-    before = _parse_run(ledger, last.run_key)
+    before = _key_of(ledger, last.run_key)
     new = count_images(ledger, data) - count_images(ledger, last.data)
     withdrawn, corrected = _decided_since(ledger, journal, last.data, data)
     fresh = [f"{new:+d} images"] if before.data != run.data else []
@@ -139,10 +141,6 @@ def count_images(ledger: Ledger, data: str) -> int:
     return sum(len(text.splitlines()) - 1 for text in texts if text)
 
 
-def _parse_run(ledger: Ledger, key: str) -> RunKey:
-    head = ledger.head(f"run/{key}")
-    if head is None:
-        return RunKey(key, "", "", "")
-    # The run's branch began with a commit whose parents are its code and its data.
-    first = ledger.mirror.run("log", "--merges", "--format=%P", "-1", head).split()
-    return ledger.run_key(first[0], first[1])
+def _key_of(ledger: Ledger, key: str) -> RunKey:
+    run = Run.find(ledger, key)
+    return ledger.run_key(run.code, run.data) if run else RunKey(key, "", "", "")

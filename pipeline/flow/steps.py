@@ -9,8 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.base.errors import NothingNewError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.branch import begin_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE
@@ -20,6 +19,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
+from pipeline.flow.params import require_valid
 from pipeline.flow.planning import (
     Plan,
     RetrainConfig,
@@ -29,6 +29,7 @@ from pipeline.flow.planning import (
 )
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.ledger.params import ProjectParams
 
 OnProgress = Callable[[int, int], None]
 
@@ -44,10 +45,10 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     Raises:
         TransientError: another ingest was faster.
     """
-    config = load_section(PARAMS, "ingest", IngestConfig)
+    config = ProjectParams.of(settings).section("ingest", IngestConfig)
     settings.landing.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "ingest"):
         if ledger.head(DATA) is None:
             begin_data(ledger, phantom=False)
         index = LocalIndex.of(settings)
@@ -87,7 +88,7 @@ def watch(settings: Settings) -> str:
     """
     if withdrawn := unplanned_withdrawals(Ledger(settings)):
         return f"{withdrawn} images were withdrawn, and no run was planned without them yet"
-    config = load_section(PARAMS, "retrain", RetrainConfig)
+    config = ProjectParams.of(settings).section("retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
     return landing_is_ready(LocalIndex.of(settings).pending(settings.landing), config)
@@ -96,7 +97,7 @@ def watch(settings: Settings) -> str:
 def plan(settings: Settings, *, trigger: str) -> Plan:
     """Decide what to train and open its branch in the ledger; raises NothingNewError otherwise."""
     ledger = Ledger(settings)
-    config = load_section(PARAMS, "retrain", RetrainConfig)
+    config = require_valid(ProjectParams.of(settings)).retrain
     made = make_plan(ledger, config, asked_by_person=trigger == "manual")
     ledger.open_run(made.run.key, made.code, made.data, trigger)
     return made

@@ -4,24 +4,28 @@ The journal *is* who is champion; the registry's aliases are a projection of it.
 file, `journal/000001.json`, that names the sha256 of the file before, so that nothing can be
 changed or taken out of the middle unseen. Head and count are mirrored in the registry, so that a
 cut tail shows. Appending is a push that is refused when somebody else appended first.
+
+Later versions may add fields to a record, and actions with a new number of its format; earlier
+ones then know that they do not understand all of it (docs/formats.md).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, model_validator
 
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer
+from pipeline.ledger.written import Written
 
 BRANCH, FOLDER = "journal", "journal"
 GENESIS = "0" * 64
+FORMAT = 2
+"""Of the records written here. 1: records had no number. A new action or meaning takes the next."""
 
 Action = Literal[
     "promoted",
@@ -46,14 +50,14 @@ BLOCKS = ("rolled-back", "demoted")
 """These block `predecessor`: it never becomes champion again."""
 
 
-class Record(BaseModel):
-    """One decision.
+class Record(Written):
+    """One decision, as its file has it.
 
     Attributes:
         sequence: 1, 2, 3, …
         previous: sha256 of the record's file before; `GENESIS` for the first.
         time: UTC, ISO 8601.
-        action: what was decided.
+        action: what was decided, one of `Action` unless a newer format has more.
         version: registry version that the decision is about; after an action that changes the
             champion, the champion; None when it is about data, or nobody is champion after it.
         weights_sha256: of that version's weights.
@@ -65,29 +69,24 @@ class Record(BaseModel):
         by: who or what decided.
         reason: in words; mandatory for a person.
         details: what else there is to say, by action.
-        key_id: first 16 hex digits of the sha256 of the public key that the record is signed
-            with; "" when it is not.
-        signature: Ed25519 (RFC 8032) over the record's canonical JSON without this key, hex.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    current = FORMAT
 
     sequence: int
     previous: str
     time: str
-    action: Action
+    action: str
     version: int | None
     weights_sha256: str = ""
     run_key: str = ""
     data: str = ""
     predecessor: int | None = None
-    verdict: dict[str, Any] = {}
+    verdict: dict[str, Any] = Field(default={})
     test_set: str = ""
     by: str
     reason: str
-    details: dict[str, Any] = {}
-    key_id: str = ""
-    signature: str = ""
+    details: dict[str, Any] = Field(default={})
 
     @property
     def number(self) -> int:
@@ -96,14 +95,16 @@ class Record(BaseModel):
             raise ValueError(f"record {self.sequence} ({self.action}) is about no version")
         return self.version
 
-    def text(self) -> str:
-        """The record's file, whose sha256 the next record names."""
-        return json.dumps(self.model_dump(), sort_keys=True) + "\n"
+    @property
+    def newer(self) -> bool:
+        """Whether its format is a later version's, so that it may mean more than is known here."""
+        return self.format > FORMAT
 
-    def signed_part(self) -> bytes:
-        """What the signature is over."""
-        facts = self.model_dump(exclude={"signature"})
-        return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+    @model_validator(mode="after")
+    def _of_a_known_action(self) -> Self:
+        if not self.newer and self.action not in get_args(Action):
+            raise ValueError(f"format {self.format} has no action {self.action!r}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -118,21 +119,23 @@ class Journal:
     """The ledger's journal as it stood when it was read, at `commit` (None: no record yet).
 
     Raises (when made):
-        BadInputError: the chain is broken; the message names the first broken record.
+        BadInputError: the chain is broken, and the message names the first broken record; or a
+            newer medloom wrote to it, so that what is concluded here might be wrong.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._signer = Signer.of(ledger.settings)
         self.commit = ledger.head(BRANCH)
-        files = ledger.read_folder(self.commit, FOLDER) if self.commit else {}
-        self.records, found = read_chain(files)
-        if found:
+        self.records = read_records(ledger, self.commit)
+        if newer := next((record for record in self.records if record.newer), None):
             raise BadInputError(
-                f"the journal of {ledger.url} is broken at {found.file}: {found.why}; "
-                "somebody changed it. `medloom audit verify` says what it implies"
+                f"record {newer.sequence} of the journal of {ledger.url} was written by a newer "
+                f"medloom, in format {newer.format}; this one knows formats 1 to {FORMAT}, and "
+                "decides nothing on top of it: upgrade medloom. `medloom champion history` and "
+                "`medloom audit verify` work all the same"
             )
-        self.head = sha256(self.records[-1].text()) if self.records else GENESIS
+        self.head = self.records[-1].sha256 if self.records else GENESIS
 
     # -- who is what -----------------------------------------------------------------------------
 
@@ -219,19 +222,16 @@ class Journal:
 
     def append(self, **facts: Any) -> Record | None:
         """Add a record; None when somebody else appended since this journal was read."""
-        record = Record(
+        record = Record.write(
+            self._signer,
             sequence=len(self.records) + 1,
             previous=self.head,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
-            key_id=self._signer.key_id if self._signer else "",
             **facts,
         )
-        if self._signer:
-            signature = self._signer.sign(record.signed_part())
-            record = record.model_copy(update={"signature": signature})
         about = f"version {record.version}" if record.version is not None else "data"
         why = f"{record.action}: {about}\n\n{record.reason}"
-        files = {file_of(record.sequence): record.text()}
+        files = {file_of(record.sequence): record.written.decode()}
         try:
             self._ledger.commit_files(BRANCH, self.commit, files, why)
         except PushRefusedError:
@@ -244,11 +244,26 @@ def file_of(sequence: int) -> str:
     return f"{FOLDER}/{sequence:06d}.json"
 
 
-def read_chain(files: Mapping[str, str]) -> tuple[list[Record], Break | None]:
+def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
+    """All records at a commit of the journal, to be shown; to conclude from them takes `Journal`.
+
+    Raises:
+        BadInputError: the chain is broken; the message names the first broken record.
+    """
+    records, found = read_chain(ledger.read_folder(commit, FOLDER) if commit else {})
+    if found:
+        raise BadInputError(
+            f"the journal of {ledger.url} is broken at {found.file}: {found.why}; "
+            "somebody changed it. `medloom audit verify` says what it implies"
+        )
+    return records
+
+
+def read_chain(files: Mapping[str, bytes]) -> tuple[list[Record], Break | None]:
     """The records that chain up from the first one, and where the chain breaks, if it does.
 
     Args:
-        files: name within the journal's folder -> text.
+        files: name within the journal's folder -> content.
     """
     records: list[Record] = []
     previous = GENESIS
@@ -257,15 +272,15 @@ def read_chain(files: Mapping[str, str]) -> tuple[list[Record], Break | None]:
         if name != expected:
             return records, Break(expected, f"it is missing, {name} follows")
         try:
-            record = Record.model_validate_json(files[name])
-        except ValidationError as error:
-            return records, Break(name, f"it is no record: {error.errors()[0]['msg']}")
-        if record.sequence != number or record.text() != files[name]:
-            return records, Break(name, "it is not as it was written")
+            record = Record.read(files[name])
+        except ValueError as error:
+            return records, Break(name, str(error))
+        if record.sequence != number:
+            return records, Break(name, f"it says that it is record {record.sequence}")
         if record.previous != previous:
             return records, Break(name, "it does not continue the record before")
         records.append(record)
-        previous = sha256(files[name])
+        previous = record.sha256
     return records, None
 
 
@@ -278,8 +293,3 @@ def champions(records: Sequence[Record]) -> list[tuple[int, str, str | None]]:
         for record, end in zip(changes, ends, strict=True)
         if record.version is not None
     ]
-
-
-def sha256(text: str) -> str:
-    """Hex digest of a text's UTF-8 bytes."""
-    return hashlib.sha256(text.encode()).hexdigest()

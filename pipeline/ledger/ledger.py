@@ -15,27 +15,30 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
+from pipeline.ledger.lease import hold_own_lease
 
 CODE, DATA = "code", "data"
 
 # What a run needs of the project. A folder of images that happens to lie inside the project's
 # folder must never end up in git, hence names and not "everything".
 SNAPSHOT = (
-    "dags", "pipeline", "model", "bench", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
-    ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock", "Makefile",
-    "scripts", "LICENSE", "README.md",
+    "dags", "pipeline", "model", "medloom", "bench", "tests", ".dvc/config", ".dvc/.gitignore",
+    ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock",
+    "Makefile", "scripts", "LICENSE", "README.md",
 )  # fmt: skip
 
 _STAGE_SECTIONS = ("preprocess", "train", "evaluate")
@@ -48,7 +51,7 @@ class RunKey:
     Attributes:
         key: 16 hex digits over the three below.
         data: git tree id of the data revision.
-        code: sha256 over the files that dvc.yaml names as code.
+        code: sha256 over what the stages' code does.
         params: sha256 over the stages' sections of params.yaml.
     """
 
@@ -106,13 +109,12 @@ class Ledger:
         except GitError:
             return None
 
-    def read_folder(self, commit: str, folder: str) -> dict[str, str]:
-        """The texts of a folder's files at a commit, by name; empty when it is not there."""
+    def read_folder(self, commit: str, folder: str) -> dict[str, bytes]:
+        """A folder's files at a commit, by name; empty when it is not there."""
         try:
-            found = self.mirror.archive(commit, folder)
+            return self.mirror.archive(commit, folder)
         except GitError:
             return {}
-        return {name: content.decode() for name, content in found.items()}
 
     def tree(self, commit: str, path: str = "") -> str:
         """The git tree id of a folder at a commit."""
@@ -129,27 +131,39 @@ class Ledger:
         with self._private_index() as index:
             if parent:
                 self.mirror.run("read-tree", parent, env=index)
-            for path, text in files.items():
-                blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
-                entry = f"100644,{blob},{path}"
-                self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
+            self._add(files, index)
             tree = self.mirror.run("write-tree", env=index)
         parents = ["-p", parent] if parent else []
         commit = self.mirror.run("commit-tree", tree, *parents, "-m", why)
         self.mirror.push(self.url, commit, branch)
         return commit
 
-    def snapshot_code(self, project: Path = PROJECT_ROOT) -> str:
+    def _add(self, files: Mapping[str, str], index: Mapping[str, str]) -> None:
+        """Put texts into a private index."""
+        for path, text in files.items():
+            blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
+            entry = f"100644,{blob},{path}"
+            self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
+
+    def snapshot_code(
+        self, project: Path = PROJECT_ROOT, files: Mapping[str, str] | None = None
+    ) -> str:
         """Record the project's files as they lie; returns the commit on `code`.
 
-        The commit says which upstream commit the files came from and whether they differ from it.
+        The commit says which upstream commit the files came from and whether they differ from it,
+        or, of an installed package, which version that is.
         Nothing is recorded again when nothing changed.
+
+        Args:
+            project: the root of the project's files.
+            files: further files, path -> text, or texts that stand for those that lie there.
         """
         head = self.head(CODE)
         names = [name for name in SNAPSHOT if (project / name).exists()]
         with self._private_index() as index:
             where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(project)}
             Git(project).run("add", "--force", "--", *_files_of(project, names), env=where)
+            self._add(files or {}, index)
             tree = self.mirror.run("write-tree", env=index)
         if head and self.tree(head) == tree:
             return head
@@ -161,18 +175,26 @@ class Ledger:
 
     def run_key(self, code: str, data: str) -> RunKey:
         """The key of training `code` on `data`: equal keys would learn the same weights."""
-        stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")["stages"]
-        sources = {dep for stage in stages.values() for dep in stage["deps"] if dep.endswith(".py")}
         params = yaml.safe_load(self.read(code, "params.yaml") or "{}")
         parts = {
             "data": self.tree(data, "data"),
-            "code": _digest(
-                {path: self.mirror.run("rev-parse", f"{code}:{path}")
-                 for path in sorted({*sources, "dvc.yaml"})}
-            ),
+            "code": self._code_digest(code),
             "params": _digest({name: params.get(name) for name in _STAGE_SECTIONS}),
-        }  # fmt: skip
+        }
         return RunKey(key=_digest(parts)[:16], **parts)
+
+    def _code_digest(self, code: str) -> str:
+        """What a snapshot's stages do: their commands, and the modules they run by behaviour.
+
+        A snapshot of before there were such lists counts by the bytes of what dvc.yaml names.
+        """
+        stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")
+        if described := self.read_folder(code, CODE_FOLDER):
+            texts = {name: content.decode() for name, content in described.items()}
+            return _digest({"stages": stages, **texts})
+        deps = {dep for stage in stages["stages"].values() for dep in stage["deps"]}
+        paths = sorted({*(dep for dep in deps if dep.endswith(".py")), "dvc.yaml"})
+        return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
 
     def open_run(self, key: str, code: str, data: str, trigger: str) -> str:
         """Create branch run/<key> out of a code and a data commit, or find it; returns its head."""
@@ -199,6 +221,21 @@ class Ledger:
         work = self.clone(branch, folder)
         yield work
         shutil.rmtree(folder)
+
+    @contextmanager
+    def look_at(self, branch: str, work: str) -> Iterator["Workspace"]:
+        """A private clone for a command that changes nothing, removed at its end in any case.
+
+        Args:
+            branch: to clone.
+            work: what it is wanted for, in a word; many may want it at once.
+        """
+        with hold_own_lease(self.settings.leases, work) as name:
+            folder = self.settings.workspaces / name
+            try:
+                yield self.clone(branch, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clone(self, branch: str, folder: Path) -> "Workspace":
         """Clone `branch` into `folder`, ready for DVC."""
@@ -273,6 +310,8 @@ def _files_of(project: Path, names: list[str]) -> list[str]:
 
 def _upstream(project: Path, names: list[str]) -> str:
     """Which commit of the developers' repository this is, if it is one."""
+    if is_installed(project):  # perhaps below somebody else's repository
+        return f"upstream none\ninstalled {version('medloom')}"
     try:
         commit = Git(project).run("rev-parse", "--verify", "HEAD")
         dirty = Git(project).run("status", "--porcelain", "--", *names)

@@ -1,15 +1,78 @@
 """A run: one code, one data revision and one set of parameters, on a branch of the ledger."""
 
+from dataclasses import dataclass, field
+from typing import Any, Self
+
 import yaml
 
+from pipeline.base.errors import BadInputError
+from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import Ledger
 
 STAGES = ("preprocess", "train", "evaluate")
 """The DVC stages, in their order."""
 
 
-def has_result(ledger: Ledger, key: str, stage: str) -> bool:
-    """Whether a stage of a run is done: its outputs are in the remote and in dvc.lock."""
-    head = ledger.head(f"run/{key}")
-    lock = yaml.safe_load(ledger.read(head, "dvc.lock") or "{}") if head else {}
-    return stage in lock.get("stages", {})
+def branch_of(key: str) -> str:
+    """The branch of a run."""
+    return f"run/{key}"
+
+
+def opening(git: Git, head: str) -> tuple[str, str, str]:
+    """The commit that opened a run, and the code and data commits that it joins; "" each if none.
+
+    Args:
+        git: a repository that holds the run.
+        head: a commit of its branch.
+    """
+    commits = git.run("log", "--merges", "--format=%H %P", "-1", head).split()
+    opened, code, data = (*commits, "", "", "")[:3]
+    return opened, code, data
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its branch tells it.
+
+    Attributes:
+        key: 16 hex digits over code, data and parameters.
+        head: the newest commit of its branch.
+        opened: the commit that began it, a merge of the next two.
+        code, data: the commits of code and data; "" when the branch was rewritten.
+        results: stage -> what dvc.lock says of it, of each stage that is done.
+    """
+
+    key: str
+    head: str
+    opened: str
+    code: str
+    data: str
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, ledger: Ledger, key: str) -> Self | None:
+        """The run with this key; None when the ledger has none."""
+        head = ledger.head(branch_of(key))
+        if head is None:
+            return None
+        lock = yaml.safe_load(ledger.read(head, "dvc.lock") or "{}")
+        return cls(key, head, *opening(ledger.mirror, head), lock.get("stages", {}))
+
+    @classmethod
+    def get(cls, ledger: Ledger, key: str) -> Self:
+        """As `find`.
+
+        Raises:
+            BadInputError: there is no such run.
+        """
+        if run := cls.find(ledger, key):
+            return run
+        raise BadInputError(
+            f"the ledger {ledger.url} has no run {key}; `medloom champion history --json` names "
+            "the runs that have a verdict"
+        )
+
+    @property
+    def missing(self) -> list[str]:
+        """The stages without a result."""
+        return [stage for stage in STAGES if stage not in self.results]

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
+from pipeline.ledger.params import ProjectParams
 from pipeline.local import services
 from pipeline.promotion.gate import Compared, GateConfig, compare
 from pipeline.registry.registry import WEIGHTS_TAG, Registry
@@ -24,7 +24,12 @@ RUN_KEY_TAG = "medloom.run_key"
 
 
 def evaluate_folder(
-    models: Path, data: Path, out: Path, cache: Path, on_progress: OnProgress | None = None
+    models: Path,
+    data: Path,
+    out: Path,
+    config: EvaluateConfig,
+    cache: Path,
+    on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Score the generator in a folder on a folder of class folders; write what the stage writes.
 
@@ -32,6 +37,7 @@ def evaluate_folder(
         models: holds generator.safetensors and config.json.
         data: class folders of images, split by patients as ingest does; the test split judges.
         out: folder for evaluation.json and the pictures.
+        config: the `evaluate` section.
         cache: where features of real images are kept.
         on_progress: told what is being done, how much of it is, and how much there is.
 
@@ -47,7 +53,6 @@ def evaluate_folder(
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
     processed = prepare(data, network.image_size)
     _require_classes(Processed.load(processed), network.classes, str(models))
-    config = _settings_of_evaluation()
     return evaluate(processed, models, out, config, cache=cache, on_progress=on_progress)
 
 
@@ -75,7 +80,7 @@ def evaluate_version(
     """
     from pipeline.stages.evaluate import write_evaluation
 
-    config = _settings_of_evaluation()
+    config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
     with services.mlflow(settings) as uri:
         registry = Registry(uri, settings.model)
         number = registry.resolve(version)
@@ -108,7 +113,7 @@ def compare_versions(
         BadInputError: no such version, the same version twice, no class in common, or too few
             groups.
     """
-    config = _settings_of_evaluation()
+    config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
     with services.mlflow(settings) as uri:
         registry = Registry(uri, settings.model)
         numbers = registry.resolve(first), registry.resolve(second)
@@ -121,7 +126,7 @@ def compare_versions(
                 for number in numbers
             )
     require_same_protocol(two, one)
-    rules = load_section(PARAMS, "gate", GateConfig)
+    rules = ProjectParams.of(settings).section("gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
 
 
@@ -194,10 +199,6 @@ def _require_classes(processed: Processed, drawn: Sequence[str], who: str) -> No
             f"the data hold {', '.join(unknown)}, and {who} draws {', '.join(drawn)}: give class "
             "folders of those names only"
         )
-
-
-def _settings_of_evaluation() -> EvaluateConfig:
-    return load_section(PARAMS, "evaluate", EvaluateConfig)
 
 
 def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

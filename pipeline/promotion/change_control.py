@@ -14,8 +14,10 @@ import yaml
 from pydantic import Field
 
 from model.section import Section
+from pipeline.base.params import flat
 from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.run import Run
 
 Approval = Literal["never", "outside", "always"]
 _DECIDING = ("gate", "change_control")
@@ -170,30 +172,20 @@ def run_facts(
         deciding: params.yaml as it decides now; its sections `gate` and `change_control` stand for
             the run's own, which may be older.
     """
-    head = ledger.head(f"run/{key}")
-    if head is None:
+    run = Run.find(ledger, key)
+    if run is None:
         return None
-    code, data = ledger.mirror.run("log", "--merges", "--format=%P", "-1", head).split()
-    params = yaml.safe_load(ledger.read(code, "params.yaml") or "{}")
+    params = yaml.safe_load(ledger.read(run.code, "params.yaml") or "{}")
     params |= {name: deciding[name] for name in _DECIDING if deciding and name in deciding}
-    return RunFacts(flat(params), _images(ledger, data), ledger.run_key(code, data).code)
+    return RunFacts(
+        flat(params), _images(ledger, run.data), ledger.run_key(run.code, run.data).code
+    )
 
 
 def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:
-    texts = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
-    rows = (row for text in texts for row in csv.DictReader(text.splitlines()))
+    files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
+    rows = (row for file in files for row in csv.DictReader(file.decode().splitlines()))
     return frozenset((row["id"], row["label"], row["split"]) for row in rows)
-
-
-def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names: train.recipe.batch."""
-    found: dict[str, Any] = {}
-    for name, value in section.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
 
 
 def _or(value: float | None, word: str) -> str:

@@ -10,17 +10,18 @@ import yaml
 
 from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section, read_yaml
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.params import flat, load_section
+from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger, Workspace
-from pipeline.ledger.run import STAGES
+from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.run import STAGES, opening
 from pipeline.local import services
 from pipeline.promotion.approval import approve, waiting_verdict
 from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
-from pipeline.promotion.change_control import ChangeControlConfig, approval_reasons, flat, run_facts
+from pipeline.promotion.change_control import ChangeControlConfig, approval_reasons, run_facts
 from pipeline.promotion.gate import GateConfig, Rule, Verdict, decide
 from pipeline.registry.lineage import data_listing, lineage
 from pipeline.registry.registry import Candidate, Registry
@@ -137,7 +138,7 @@ class _Judge:
         version = self._version(candidate)
         champion = journal.champion
         against, shared = self._score_both(champion, candidate) if champion else (None, None)
-        rules = load_section(PARAMS, GATE, GateConfig)
+        rules = ProjectParams.of(self.settings).section(GATE, GateConfig)
         test_set = (shared or candidate).protocol.real_sha256
         verdict = decide(candidate, against, rules, journal.looks(test_set), shared)
         verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
@@ -157,7 +158,7 @@ class _Judge:
             "version": version,
             "weights_sha256": candidate.model,
             "run_key": self.key,
-            "data": self.work.git.run("log", "--merges", "--format=%P", "-1").split()[1],
+            "data": opening(self.work.git, "HEAD")[2],
             "predecessor": champion.version if champion else None,
             "test_set": test_set,
         }
@@ -172,9 +173,9 @@ class _Judge:
         return version
 
     def _approval(self, champion: Record | None) -> tuple[str, ...]:
-        config = load_section(PARAMS, CHANGE_CONTROL, ChangeControlConfig)
+        config = ProjectParams.of(self.settings).section(CHANGE_CONTROL, ChangeControlConfig)
         before = run_facts(self.ledger, champion.run_key) if champion else None
-        after = run_facts(self.ledger, self.key, deciding=read_yaml(PARAMS))
+        after = run_facts(self.ledger, self.key, deciding=ProjectParams.of(self.settings).values)
         return approval_reasons(config, before, after, asked=self.asked)
 
     def _score_both(

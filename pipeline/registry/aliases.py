@@ -7,7 +7,7 @@ so that a journal whose tail was cut off, or that was written anew, is found out
 from typing import NamedTuple, Protocol
 
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.journal import GENESIS, Journal, Record, sha256
+from pipeline.ledger.journal import GENESIS, Journal, Record
 from pipeline.ledger.ledger import Ledger
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
@@ -60,7 +60,7 @@ def read_journal(ledger: Ledger, registry: Projectable) -> Journal:
     """
     # The mirror before the journal: an honest mirror is never ahead of a later reading.
     mirror, journal = registry.mirror(), Journal(ledger)
-    heads = {GENESIS, *(sha256(record.text()) for record in journal.records)}
+    heads = {GENESIS, *(record.sha256 for record in journal.records)}
     # The mirror's two tags may stem from two moments, so each is asked for itself.
     if mirror and (mirror.records > len(journal.records) or mirror.head not in heads):
         raise BadInputError(

@@ -8,23 +8,25 @@ import yaml
 
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Workspace
+from pipeline.ledger.run import opening
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:
     """Where a run's weights come from, as tags; git stays the authority on each."""
     lock = (work.folder / "dvc.lock").read_text()
-    parents = work.git.run("log", "--merges", "--format=%P", "-1").split()
-    upstream = work.git.run("log", "-1", "--format=%b", parents[0]).split("\n")
+    _, code, data = opening(work.git, "HEAD")
+    upstream = work.git.run("log", "-1", "--format=%b", code).split("\n")
     facts = dict(line.split(" ", 1) for line in upstream if " " in line)
     return {
         "medloom.run_key": key,
         "dvc.git_commit": work.head(),
         "dvc.lock_sha256": hashlib.sha256(lock.encode()).hexdigest(),
         "dvc.data_md5": data_listing(lock),
-        "medloom.code_commit": parents[0],
-        "medloom.data_commit": parents[1],
+        "medloom.code_commit": code,
+        "medloom.data_commit": data,
         "medloom.upstream_commit": facts.get("upstream", "none"),
         "medloom.upstream_dirty": facts.get("dirty", "unknown"),
+        "medloom.installed_version": facts.get("installed", "none"),
         "medloom.manifest_sha256": _manifest_sha256(work.folder),
         "medloom.dag_id": os.environ.get("MEDLOOM_DAG_ID", "none"),
         "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),

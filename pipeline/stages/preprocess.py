@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.harness import report_progress
-from pipeline.base.sections import load_section
+from pipeline.base.params import load_section
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.square import PreprocessConfig, to_square
@@ -176,6 +177,7 @@ def main() -> None:
         if done % 500 == 0 or done == total:
             report_progress(done=done, total=total)
 
+    require_described_code("preprocess")
     config = load_section(Path("params.yaml"), "preprocess", PreprocessConfig)
     preprocess(Path(), Path("data/processed"), config, on_progress=tell)
 

@@ -14,7 +14,8 @@ from pipeline.data.revise.revision import require_consent
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.ledger.run import STAGES, has_result
+from pipeline.ledger.run import STAGES, Run
+from pipeline.stages.snapshot import take_snapshot
 
 
 def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
@@ -25,9 +26,9 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
     """
     ledger = Ledger(settings)
     require_consent(ledger, key)
-    with hold_lease(settings.leases, f"run-{key}") as lease:
+    with hold_lease(settings.leases, f"run-{key}", stage) as lease:
         folder = settings.workspaces / key / stage
-        if has_result(ledger, key, stage):
+        if stage in Run.get(ledger, key).results:
             shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed after its push
             return
         with ledger.workspace(f"run/{key}", folder) as work:
@@ -45,7 +46,7 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             try:
                 work.commit_and_push(f"{stage} of run {key}", "dvc.lock")
             except PushRefusedError:
-                if not has_result(ledger, key, stage):
+                if stage not in Run.get(ledger, key).results:
                     raise
 
 
@@ -53,15 +54,14 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
 def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iterator[Workspace]:
     """A workspace of a run whose stages are done, with the outputs of `targets` in place."""
     ledger = Ledger(settings)
-    missing = [stage for stage in STAGES if not has_result(ledger, key, stage)]
-    if missing:
+    if missing := Run.get(ledger, key).missing:
         raise BadInputError(
             f"run {key} has no result of {', '.join(missing)} in the ledger yet; "
             "`medloom run --wait` makes it go on"
         )
     require_consent(ledger, key)
     with (
-        hold_lease(settings.leases, f"run-{key}"),
+        hold_lease(settings.leases, f"run-{key}", name),
         ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
     ):
         work.dvc.run("pull", *targets)
@@ -80,7 +80,7 @@ def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
         raise BadInputError(f"{folder} exists; give a folder that does not")
     ledger = Ledger(settings)
     if branch is None:
-        code, data = ledger.snapshot_code(), ledger.head(DATA)
+        code, data = take_snapshot(settings, ledger), ledger.head(DATA)
         if data is None:
             raise BadInputError("no image was ever ingested; `medloom ingest FOLDER` does it")
         branch = f"run/{ledger.run_key(code, data).key}"

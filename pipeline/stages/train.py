@@ -22,8 +22,9 @@ from model.progress import Progress, Stopped
 from model.training import TrainResult, fit
 from model.weights import save_generator
 from pipeline.base import harness
+from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, TransientError, run_as_command
-from pipeline.base.sections import load_section, read_yaml, validate
+from pipeline.base.params import load_section, read_yaml, validate
 from pipeline.data.processed import Processed
 
 PROCESSED = Path("data/processed")
@@ -217,6 +218,7 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     with_tunables()
+    require_described_code("train")
     require_extractor(Path("params.yaml"))
     with joined():
         train(

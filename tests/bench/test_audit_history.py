@@ -53,8 +53,8 @@ def listings(scale: tuple[Settings, Made]) -> tuple[dict[str, Rows], dict[str, R
 
 
 def _rows(ledger: Ledger, commit: str) -> Iterator[dict[str, str]]:
-    for text in ledger.read_folder(commit, "data/manifest").values():
-        yield from csv.DictReader(io.StringIO(text))
+    for content in ledger.read_folder(commit, "data/manifest").values():
+        yield from csv.DictReader(io.StringIO(content.decode()))
 
 
 def _count(rows: Rows, match: dict[str, str]) -> dict[str, int]:

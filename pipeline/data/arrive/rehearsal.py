@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.arrive.patients import check_known
 from pipeline.data.arrive.plan import Plan, told_again
 from pipeline.data.arrive.stage import Stage
@@ -28,6 +27,7 @@ from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
 from pipeline.data.reading import readers
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.params import ProjectParams
 
 OnFile = Callable[[int, int], None]
 
@@ -113,7 +113,7 @@ def rehearse(
             stage.folder,
             workspace,
             index,
-            load_section(PARAMS, "ingest", IngestConfig),
+            ProjectParams.of(settings).section("ingest", IngestConfig),
             workers=readers.READERS,
             on_progress=on_file,
             listed=stage.listed(),

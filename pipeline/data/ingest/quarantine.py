@@ -32,6 +32,9 @@ class QuarantineRecord:
     detail: str
 
 
+_COLUMNS = [field.name for field in fields(QuarantineRecord)]
+
+
 def quarantine_records(entries: Iterable[Entry], classes: Iterable[str]) -> list[QuarantineRecord]:
     """Records of the quarantined entries, sorted; folders outside `classes` are not named."""
     allowed = set(classes)
@@ -47,8 +50,7 @@ def write_quarantine(workspace: Path, records: Iterable[QuarantineRecord]) -> Pa
     file = workspace / QUARANTINE_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as lines:
-        columns = [field.name for field in fields(QuarantineRecord)]
-        writer = csv.DictWriter(lines, columns, lineterminator="\n")
+        writer = csv.DictWriter(lines, _COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(record) for record in records)
     return file
@@ -61,10 +63,15 @@ def read_quarantine(workspace: Path) -> list[QuarantineRecord]:
 
 
 def parse_quarantine(text: str) -> list[QuarantineRecord]:
-    """The records of a data/quarantine.csv; an empty text holds none."""
+    """The records of a data/quarantine.csv; an empty text holds none.
+
+    Columns that only a later version knows are passed over.
+    """
+    lines = csv.DictReader(io.StringIO(text))
+    known = ({name: line[name] for name in _COLUMNS} for line in lines)
     return [
         QuarantineRecord(**{**line, "bytes": int(line["bytes"])})  # type: ignore[arg-type]
-        for line in csv.DictReader(io.StringIO(text))
+        for line in known
     ]
 
 

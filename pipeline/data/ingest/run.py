@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.branch import PHANTOM_FILE
 from pipeline.data.config import ChecksConfig, IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
@@ -26,7 +25,14 @@ from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_lists
 from pipeline.data.landing.patients import patient_in_name
 from pipeline.data.landing.zone import Found, scan
-from pipeline.data.manifest import RAW_FOLDER, Row, read_manifest, warnings_text, write_batch
+from pipeline.data.manifest import (
+    PHANTOM_FILE,
+    RAW_FOLDER,
+    Row,
+    read_manifest,
+    warnings_text,
+    write_batch,
+)
 from pipeline.data.names import Pseudonyms, check_key, write_key_id
 from pipeline.data.processed import SPLITS
 from pipeline.data.reading.examine import Examiner

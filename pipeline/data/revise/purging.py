@@ -22,7 +22,7 @@ from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import affected_runs
 from pipeline.ledger.journal import Journal
-from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.lease import hold_lease, lease_of
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
 
@@ -93,17 +93,20 @@ def purge(
         dry_run: change nothing.
 
     Raises:
-        TransientError: a store or the registry cannot be reached; the same call goes on later.
+        TransientError: a store or the registry cannot be reached, or an affected run or an ingest
+            is still worked on; the same call goes on later.
     """
     ledger = Ledger(settings)
-    with ledger.workspace(DATA, settings.workspaces / "purge") as work:
+    with (
+        hold_lease(settings.leases, "purge", "purge"),
+        ledger.workspace(DATA, settings.workspaces / "purge") as work,
+    ):
         objects = Objects(work)
         runs = affected_runs(ledger, Revisions(ledger), images)
         plan = _plan(settings, ledger, registry, objects, set(images), runs)
         if not dry_run:
             _record(ledger, plan, by, reason)
-            with hold_lease(settings.leases, "ingest"):
-                _remove_local(settings, plan)
+            _remove_local(settings, plan)
             for md5 in plan.objects:
                 objects.delete(md5)
             for artifact in plan.artifacts:
@@ -198,11 +201,18 @@ def _outs(lock: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
     """What may hold pixels on this host and can be made again, or need not be."""
-    for key in sorted(runs):
-        yield from (settings.checkpoints / key, settings.workspaces / key)
-    yield from (settings.workspaces / name for name in ("ingest", "withdraw"))
-    for killed in ("show-*", "report-*"):
-        yield from sorted(settings.workspaces.glob(killed))
+    yield from (settings.checkpoints / key for key in sorted(runs))
+    yield from _workspaces(settings, runs)
+    yield from _caches(settings)
+
+
+def _workspaces(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+    yield from (settings.workspaces / name for name in (*sorted(runs), "ingest", "withdraw"))
+    for looks in ("show-*", "report-*"):
+        yield from sorted(settings.workspaces.glob(looks))
+
+
+def _caches(settings: Settings) -> Iterator[Path]:
     # No listing names what a killed stage left in the cache, so all of it goes: it fills again
     # from the remote, and a stage that misses something there is tried again.
     yield from (settings.cache / "features", settings.cache / "dvc" / "files")
@@ -248,13 +258,15 @@ def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
 
 
 def _remove_local(settings: Settings, plan: Purge) -> None:
-    """Remove folders and pages of this host; whatever still works on these runs is ended first."""
-    for key in plan.runs:
-        with hold_lease(settings.leases, f"run-{key}"):
-            for folder in (settings.checkpoints / key, settings.workspaces / key):
-                _remove(folder)
-    for name in (*plan.folders, *plan.pages):
-        _remove(settings.state / name)
+    """Remove folders and pages of this host, each as soon as nobody works there."""
+    for folder in _workspaces(settings, plan.runs):
+        with hold_lease(settings.leases, lease_of(folder.name) or folder.name, "purge"):
+            _remove(folder)
+            if folder.name in plan.runs:
+                _remove(settings.checkpoints / folder.name)
+    with hold_lease(settings.leases, "ingest", "purge"):
+        for path in (*_caches(settings), *_pages(settings, plan.runs)):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -170,7 +170,7 @@ def _decide(
     if not reason.strip():
         raise BadInputError("--reason is empty: say in a few words why; it is kept for good")
     ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "quarantine"):
         chosen = [each for record in records for each in find(settings, record)]
         with ledger.workspace(DATA, settings.workspaces / "quarantine") as work:
             ingested = {row.id for row in read_manifest(work.folder)}

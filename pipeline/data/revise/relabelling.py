@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import CORRECTED_FILE, read_decisions
 from pipeline.data.landing.zone import CLASS_NAME
@@ -23,6 +22,7 @@ from pipeline.data.revise.withdrawal import check_reason
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.params import ProjectParams
 
 RELABELLED = "relabelled"
 
@@ -70,10 +70,11 @@ def relabel(
     """
     ledger = Ledger(settings)
     names = Pseudonyms.load(settings.patient_key, make=True)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "relabel"):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
-        classes = _classes_by_image(wanted, revisions, rows, names, reason)
+        config = ProjectParams.of(settings).section("ingest", IngestConfig)
+        classes = _classes_by_image(wanted, revisions, rows, names, config, reason)
         _check_classes(set(classes.values()), {row.label for row in rows.values()}, new_class)
         changes = {id_: (rows[id_].label, label) for id_, label in sorted(classes.items())
                    if rows[id_].label != label}  # fmt: skip
@@ -117,10 +118,10 @@ def _classes_by_image(
     revisions: Revisions,
     rows: Mapping[str, Row],
     names: Pseudonyms,
+    config: IngestConfig,
     reason: str,
 ) -> dict[str, str]:
     """Image id -> class, of every image of every subject."""
-    config = load_section(PARAMS, "ingest", IngestConfig)
     classes: dict[str, str] = {}
     for text, label in wanted.items():
         subject = find_subject(text, revisions, config, names)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
@@ -34,6 +33,7 @@ from pipeline.data.revise.revision import (
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.ledger.params import ProjectParams
 
 Policy = Literal["mark", "demote"]
 WITHDRAWN = "withdrawn"
@@ -113,7 +113,7 @@ def withdraw(
         TransientError: a store or the registry cannot be reached; the same call goes on later.
     """
     ledger = Ledger(settings)
-    config = load_section(PARAMS, "ingest", IngestConfig)
+    config = ProjectParams.of(settings).section("ingest", IngestConfig)
     revisions = Revisions(ledger)
     found = find_subject(
         subject, revisions, config, Pseudonyms.load(settings.patient_key, make=True)
@@ -122,7 +122,7 @@ def withdraw(
     landing = landing_files(settings, found, config)
     warnings = tuple(_lacking(revisions.rows(revisions.head), found))
     if not dry_run:
-        with hold_lease(settings.leases, "ingest"):
+        with hold_lease(settings.leases, "ingest", "withdraw"):
             _revise(ledger, settings, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
             _record(ledger, registry)
         revisions = Revisions(ledger)

@@ -9,8 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions
 from pipeline.data.formats import Pixels
@@ -19,6 +18,7 @@ from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.manifest import Row
 from pipeline.data.reading import readers
 from pipeline.ledger.ledger import Workspace
+from pipeline.ledger.params import ProjectParams
 from pipeline.reports.data import set_aside
 from pipeline.reports.data.facts import DataFacts, Duplicate
 from pipeline.reports.data.page import SHEET, DataPictures
@@ -86,7 +86,7 @@ def refused_pictures(
         settings.landing,
         LocalIndex.of(settings),
         entries,
-        load_section(PARAMS, "ingest", IngestConfig),
+        ProjectParams.of(settings).section("ingest", IngestConfig),
         read_decisions(work.folder)[0],
         work.folder / ".refused",
         workers=readers.READERS,

@@ -4,7 +4,6 @@ All images come from the newest revision, whatever revision the report is about:
 any more was withdrawn, and is neither shown nor measured.
 """
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.sections import load_section
-from pipeline.base.settings import PARAMS, Settings
+from pipeline.base.settings import Settings
 from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
@@ -25,6 +23,7 @@ from pipeline.data.revise.diff import changes, find_revision, previous, revision
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, set_aside
 from pipeline.reports.data.drift import drift_facts
@@ -93,9 +92,7 @@ def report_on_data(
         raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'data.html'}")
     ledger = Ledger(settings)
     about = _Revision.of(ledger, revision, against)
-    # One folder a process: two people may ask at once.
-    folder = settings.workspaces / f"report-{os.getpid()}"
-    with ledger.workspace(DATA, folder) as work:
+    with ledger.look_at(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
         _pull(work, held, tell)
@@ -143,7 +140,7 @@ def _facts(
     aside: SetAside,
     tell: Tell,
 ) -> DataFacts:
-    ingest = load_section(PARAMS, "ingest", IngestConfig)
+    ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
@@ -164,7 +161,7 @@ def _facts(
             [row for row in held if row.id in earlier],
             [row for row in held if row.id not in earlier],
             pixels,
-            load_section(PARAMS, "preprocess", PreprocessConfig),
+            ProjectParams.of(settings).section("preprocess", PreprocessConfig),
             settings.cache / "features",
             lambda done, total: tell("features", done, total),
         )
@@ -188,7 +185,7 @@ def _facts(
         levels=levels,
         groups=counts.group_facts(rows),
         group_correlation=ingest.group_correlation,
-        least_groups=load_section(PARAMS, "gate", GateConfig).min_groups,
+        least_groups=ProjectParams.of(settings).section("gate", GateConfig).min_groups,
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),

@@ -16,8 +16,9 @@ from pipeline.data.ingest.quarantine import quarantine_records
 from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
 from pipeline.ledger.journal import Journal
+from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import Ledger, Workspace
-from pipeline.ledger.run import has_result
+from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
 from pipeline.reports.facts import (
@@ -98,9 +99,12 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
         if key is None or ledger.head(f"run/{key}") is None:
             yield None
             return
-        folder = ledger.settings.workspaces / key / "report"
+        settings = ledger.settings
+        stack.enter_context(hold_lease(settings.leases, f"run-{key}", "report"))
+        folder = settings.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
-        done = [stage for stage in ("train", "evaluate") if has_result(ledger, key, stage)]
+        run = Run.find(ledger, key)
+        done = [stage for stage in ("train", "evaluate") if run and stage in run.results]
         if done:
             work.dvc.run("pull", *done)
         yield work

@@ -19,8 +19,9 @@ from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.cli import verify as verify_command
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import BRANCH, GENESIS, Journal, Record, sha256
-from pipeline.ledger.signing import Verifier, make_key
+from pipeline.ledger.journal import BRANCH, FORMAT, GENESIS, Journal, Record
+from pipeline.ledger.signing import Signer, Verifier, make_key
+from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project
 
 
@@ -128,10 +129,10 @@ def written(count: int, reason: str = "why") -> list[Record]:
     """A chain of records, as somebody who knows the format would forge it."""
     records: list[Record] = []
     for number in range(1, count + 1):
-        previous = sha256(records[-1].text()) if records else GENESIS
+        previous = records[-1].sha256 if records else GENESIS
         records.append(
-            Record(sequence=number, previous=previous, time="t", action="promoted",
-                   version=number, by="gate", reason=reason)
+            Record.write(sequence=number, previous=previous, time="t", action="promoted",
+                         version=number, by="gate", reason=reason)
         )  # fmt: skip
     return records
 
@@ -143,13 +144,13 @@ def broken(links: Iterator[Link]) -> str:
 
 def test_a_chain_written_anew_differs_from_the_mirror() -> None:
     honest, forged = written(3), written(3, "another")
-    head = sha256(honest[-1].text())
+    head = honest[-1].sha256
     assert broken(journal_links(honest, None, {}, (head, "3"))) == ""
     assert "head" in broken(journal_links(forged, None, {}, (head, "3")))
     assert "number of records" in broken(journal_links(honest[:2], None, {}, (head, "3")))
     assert "mirror" in broken(journal_links(honest, None, {}, ("", "")))
     # Ledger and registry rewritten together, and no key: this is what cannot be seen.
-    assert broken(journal_links(forged, None, {}, (sha256(forged[-1].text()), "3"))) == ""
+    assert broken(journal_links(forged, None, {}, (forged[-1].sha256, "3"))) == ""
 
 
 def test_a_key_shows_what_a_mirror_cannot(tiny: Tiny, tmp_path: Path) -> None:
@@ -162,12 +163,30 @@ def test_a_key_shows_what_a_mirror_cannot(tiny: Tiny, tmp_path: Path) -> None:
     assert broken(journal_links(forged, None, keys, None)) == "signatures"
     unsigned_tail = [signed[0], forged[1]]
     assert broken(journal_links(unsigned_tail, None, {}, None)) == "signature of record 2"
-    edited = [signed[0], signed[1].model_copy(update={"version": 1})]
+    edited = [signed[0], Record.read(changed(signed[1].written, version=1))]
     assert broken(journal_links(edited, None, keys, None)) == "signature of record 2"
     stranger = Verifier.load(make_key(tmp_path / "key"))
     strangers = {stranger.key_id: stranger}
     assert broken(journal_links(signed, None, strangers, None)) == "signature of record 1"
     assert broken(journal_links(signed, None, keys | strangers, None)) == ""
+
+
+def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -> None:
+    git = Git(Path(tiny.settings.ledger))
+    head = git.run("rev-parse", f"refs/heads/{BRANCH}")
+    signer = Signer.of(tiny.settings)
+    files = [record.written for record in Journal(tiny.ledger).records]
+    newer = changed(files[-1], action="retired", format=FORMAT + 1, heir=1)
+    put_journal(tiny.ledger, chained([*files, newer], signer))
+    try:
+        found = check(tiny)
+        assert found.whole, found.facts()
+        assert "newer medloom" in found.not_checked[0]
+        assert "aliases" not in [chain.name for chain in found.chains]
+        named = check(tiny, "champion").not_checked
+        assert "champion: the journal, which says who that is, was written by a newer" in named[1]
+    finally:
+        git.run("update-ref", f"refs/heads/{BRANCH}", head)
 
 
 # -- objects ---------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_clean_takes_checkpoints_of_decided_runs_and_nothing_else(settings: Sett
     found = what_lies_around(settings)
     sizes = {item.kind: item.bytes for item in found}
     assert sizes["checkpoints"] == 100
-    remove(found)
+    remove(settings, found)
     assert [folder.name for folder in settings.checkpoints.iterdir()] == ["open"]
     assert Path(settings.ledger).exists()
     assert settings.cache.exists()

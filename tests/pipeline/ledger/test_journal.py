@@ -1,5 +1,7 @@
 """The journal: serial, chained, and the one place that says who is champion."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,20 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.ledger.journal import BRANCH, FOLDER, Journal, champions, file_of
+from pipeline.ledger.journal import (
+    BRANCH,
+    FOLDER,
+    FORMAT,
+    Journal,
+    Record,
+    champions,
+    file_of,
+    read_chain,
+    read_records,
+)
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.signing import Verifier, make_key
+from pipeline.ledger.signing import Signer, Verifier, make_key
+from tests.support.records import chained, changed, named, put_journal
 
 
 def facts(action: str = "promoted", version: int = 1, **more: Any) -> dict[str, Any]:
@@ -56,7 +69,7 @@ def test_a_changed_past_is_found(settings: Settings, harm: str) -> None:
     head = ledger.head(BRANCH)
     assert head is not None
     files = ledger.read_folder(head, FOLDER)
-    one, two, three = (files[f"{number:06d}.json"] for number in (1, 2, 3))
+    one, two, three = (files[f"{number:06d}.json"].decode() for number in (1, 2, 3))
     broken_at, changed = {
         "edit": (2, {1: one.replace('"version": 1', '"version": 9')}),
         "drop": (2, {2: three}),
@@ -104,9 +117,10 @@ def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Pa
     verifier = Verifier.load(public)
     assert record.key_id == verifier.key_id == Verifier.load(tmp_path / "keys" / "journal").key_id
     read = Journal(Ledger(settings)).records[0]
-    assert verifier.holds(read.signature, read.signed_part())
-    forged = read.model_copy(update={"version": 7})
-    assert not verifier.holds(forged.signature, forged.signed_part())
+    assert read == record
+    assert verifier.holds(read.signature, read.signed_part)
+    forged = Record.read(changed(read.written, version=7))
+    assert not verifier.holds(forged.signature, forged.signed_part)
     with pytest.raises(BadInputError, match="no key is overwritten"):
         make_key(tmp_path / "keys" / "journal")
     with pytest.raises(BadInputError, match="medloom audit keygen"):
@@ -125,3 +139,123 @@ def test_a_version_of_withdrawn_data_is_nobody_to_return_to(settings: Settings) 
     assert journal.champion.version == 3
     assert journal.previous_champion is not None
     assert journal.previous_champion.version == 1
+
+
+# -- records of other versions ---------------------------------------------------------------------
+
+
+def plain(version: int = 1, **more: Any) -> bytes:
+    """A record's file; `more` may be fields that this version does not know."""
+    written = Record.write(sequence=1, previous="", time="t", **facts(version=version)).written
+    return changed(written, **more)
+
+
+def signer_of(folder: Path) -> Signer:
+    make_key(folder / "key")
+    found = Signer.of(replace(Settings.load({}), journal_key=folder / "key"))
+    assert found
+    return found
+
+
+def test_a_record_of_a_later_version_with_a_field_more_holds_in_chain_and_signature(
+    tmp_path: Path,
+) -> None:
+    signer = signer_of(tmp_path)
+    verifier = Verifier.load(tmp_path / "key")
+    later = {"colour": {"b": [0.1, float("nan"), 1e300, -0.0], "a": "é\u2028"}, "units": 3}
+    files = chained([plain(1), plain(2, **later), plain(3)], signer)
+    records, broken = read_chain(named(files))
+    assert broken is None
+    assert [record.version for record in records] == [1, 2, 3]
+    assert all(verifier.holds(record.signature, record.signed_part) for record in records)
+    assert records[1].written == files[1]
+    assert records[1].model_dump()["units"] == 3, "what is not known is shown all the same"
+    assert records[1].model_copy().written == files[1]
+
+
+def test_a_field_more_in_the_model_breaks_no_record_that_was_written_without(
+    tmp_path: Path,
+) -> None:
+    class LaterRecord(Record):
+        colour: str = "grey"
+        doubts: int | None = None
+
+    signer, old = signer_of(tmp_path), plain()
+    without = {name: value for name, value in json.loads(old).items() if name != "format"}
+    first = json.dumps(without, sort_keys=True).encode() + b"\n"
+    for written in (changed(old, signer), changed(first, signer)):
+        read = LaterRecord.read(written)
+        assert (read.colour, read.sha256) == ("grey", Record.read(written).sha256)
+        assert Verifier.load(tmp_path / "key").holds(read.signature, read.signed_part)
+
+
+def swap_keys(content: bytes) -> bytes:
+    turned = dict(reversed(json.loads(content).items()))
+    return json.dumps(turned).encode() + b"\n"
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "a byte": lambda content: content.replace(b"why", b"whz"),
+    "an unknown field": lambda content: content.replace(b'"blue"', b'"red"'),
+    "an unknown field dropped": lambda content: content.replace(b'"colour": "blue", ', b""),
+    "a field added": lambda content: changed(content, weight=1),
+    "the order of keys": swap_keys,
+    "white space": lambda content: content.replace(b'": ', b'":', 1),
+    "the last line's end": lambda content: content.rstrip(b"\n"),
+    "a key twice": lambda content: content.replace(b'"by"', b'"by": "nobody", "by"', 1),
+    "a number written otherwise": lambda content: content.replace(b"0.25", b"0.250"),
+    "a letter written otherwise": lambda content: content.replace(b"\\u00e9", "é".encode()),
+    "no text": lambda content: content.replace(b"why", b"wh\xff"),
+    "a number as a text": lambda content: content.replace(b'"version": 2', b'"version": "2"'),
+    "the format": lambda content: changed(content, format=FORMAT + 1),
+    "the signature": lambda content: changed(content, signature="00"),
+}
+
+
+@pytest.mark.parametrize("harm", CHANGES)
+def test_whatever_is_changed_in_a_record_is_found(tmp_path: Path, harm: str) -> None:
+    signer, verifier = signer_of(tmp_path), Verifier.load(tmp_path / "key")
+    more = {"colour": "blue", "share": 0.25, "name": "é"}
+    files = chained([plain(1, **more), plain(2, **more), plain(3)], signer)
+    altered = CHANGES[harm](files[1])
+    assert altered != files[1]
+    records, broken = read_chain(named([files[0], altered, files[2]]))
+    assert broken, "the record after it names other bytes"
+    assert len(records) < 3
+    # As the last record nothing names its bytes, but the signature is over all that they say.
+    records, broken = read_chain(named([files[0], altered]))
+    assert broken or not verifier.holds(records[1].signature, records[1].signed_part)
+
+
+def test_nothing_is_decided_on_top_of_a_newer_medloom(settings: Settings) -> None:
+    ledger = Ledger(settings)
+    assert Journal(ledger).append(**facts())
+    old = Journal(ledger).records[0].written
+    newer = plain(2, action="retired", format=FORMAT + 1, heir=1)
+    put_journal(ledger, chained([old, newer]))
+    with pytest.raises(BadInputError, match=r"record 2 .* newer medloom, in format 3.*upgrade"):
+        Journal(ledger)
+    records = read_records(ledger, ledger.head(BRANCH))
+    assert [(r.action, r.version, r.newer) for r in records] == [
+        ("promoted", 1, False), ("retired", 2, True),
+    ]  # fmt: skip
+
+
+def test_an_action_that_the_format_does_not_have_is_no_record() -> None:
+    for number in (1, FORMAT):
+        with pytest.raises(ValueError, match=f"format {number} has no action 'retired'"):
+            Record.read(plain(action="retired", format=number))
+
+
+def test_what_is_written_says_its_format_and_nothing_unknown(settings: Settings) -> None:
+    journal = Journal(Ledger(settings))
+    with pytest.raises(ValueError, match="a record has no colour"):
+        journal.append(**facts(), colour="blue")
+    with pytest.raises(ValueError, match="no action 'praised'"):
+        journal.append(**facts("praised"))
+    details = {"by version": {2: ("a", "b"), 10: None}, "p": float("nan")}
+    record = journal.append(**facts(details=details))
+    assert record
+    assert record.format == json.loads(record.written)["format"] == FORMAT
+    assert record.details["by version"] == {"2": ["a", "b"], "10": None}, "as it is read again"
+    assert Journal(Ledger(settings)).records[0].written == record.written

@@ -11,7 +11,6 @@ from model.weights import save_generator
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import KERNEL, EvaluateConfig
 from pipeline.phantoms.built_in import BUILT_IN, write_built_in
-from pipeline.promotion import by_hand
 from pipeline.promotion.by_hand import evaluate_folder
 from pipeline.stages import prepared
 
@@ -23,10 +22,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+FEW = EvaluateConfig(n_fake=60, max_train=100, pairs=10)
+
+
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = EvaluateConfig(n_fake=60, max_train=100, pairs=10)
-    monkeypatch.setattr(by_hand, "_settings_of_evaluation", lambda: few)
     monkeypatch.setattr(prepared, "CACHE", tmp_path / "prepared")
 
 
@@ -41,7 +41,7 @@ def _generator(folder: Path, classes: tuple[str, ...]) -> Path:
 
 def test_weights_are_scored_on_a_folder_of_images(data: Path, tmp_path: Path) -> None:
     models = _generator(tmp_path / "models", BUILT_IN["voronoi"].classes)
-    found = evaluate_folder(models, data, tmp_path / "out", tmp_path / "features")
+    found = evaluate_folder(models, data, tmp_path / "out", FEW, tmp_path / "features")
     assert found.protocol.image_size == 32
     assert found.figure(KERNEL).value > 0.3, "an untrained generator"
     assert (tmp_path / "out" / "evaluation.json").exists()
@@ -50,9 +50,9 @@ def test_weights_are_scored_on_a_folder_of_images(data: Path, tmp_path: Path) ->
 def test_classes_that_it_cannot_draw_are_named(data: Path, tmp_path: Path) -> None:
     models = _generator(tmp_path / "models", ("normal", "stone"))
     with pytest.raises(BadInputError, match=r"the data hold .*draws normal, stone"):
-        evaluate_folder(models, data, tmp_path / "out", tmp_path / "features")
+        evaluate_folder(models, data, tmp_path / "out", FEW, tmp_path / "features")
 
 
 def test_a_folder_without_a_generator_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="cannot load the generator"):
-        evaluate_folder(tmp_path, data, tmp_path / "out", tmp_path / "features")
+        evaluate_folder(tmp_path, data, tmp_path / "out", FEW, tmp_path / "features")

@@ -22,6 +22,7 @@ from pipeline.data.revise.revision import Revisions, require_consent
 from pipeline.data.revise.withdrawal import WITHDRAWN_TAG, Withdrawal, withdraw
 from pipeline.flow import steps
 from pipeline.flow.planning import RetrainConfig, make_plan
+from pipeline.ledger import lease as leases
 from pipeline.ledger.journal import BRANCH
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
@@ -29,6 +30,7 @@ from pipeline.ledger.run import STAGES
 from pipeline.registry.registry import Registry
 from pipeline.stages.run import finished_run, run_stage
 from tests.support.consenting import Clinic, files_showing
+from tests.support.leases import TRY, holding
 from tests.support.pictures import encode, picture, put
 
 PATIENT, NAME = 1, "phantom-00001"
@@ -78,7 +80,7 @@ def remove(clinic: Clinic, images: tuple[str, ...], **more: Any) -> Purge:
 
 def add_row(clinic: Clinic, batch: str) -> None:
     """One row more in the data, by its manifest alone."""
-    text = clinic.ledger.read_folder(clinic.data, "data/manifest").popitem()[1]
+    text = clinic.ledger.read_folder(clinic.data, "data/manifest").popitem()[1].decode()
     head, row = text.splitlines()[:2]
     files = {f"data/manifest/{batch}.csv": f"{head}\n{batch}{row[len(batch) :]}\n"}
     clinic.ledger.commit_files(DATA, clinic.data, files, "data")
@@ -319,6 +321,26 @@ def test_a_killed_purge_is_journalled_first_and_finished_by_repeating(
     assert remove(without, images).left > 0
     assert files_showing(without.settings.state, picture(PATIENT)) == []
     assert [r.action for r in without.journal.records] == ["promoted", "withdrawn", "purged"]
+
+
+def test_a_purge_waits_for_a_training_and_ends_nobody(
+    without: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = take_back(without).images
+    key = without.shelf.keys[1]
+    checkpoints = without.settings.checkpoints / key
+    assert checkpoints.exists()
+    monkeypatch.setattr(leases, "_PATIENCE", 0.0)
+    with holding(without.settings.leases, f"run-{key}", MEDLOOM_TRY="1", **TRY) as training:
+        training.has_it()
+        with pytest.raises(TransientError, match="medloom down"):
+            remove(without, images)
+        assert training.lives
+        assert checkpoints.exists()
+        training.let_go()
+    remove(without, images)
+    assert not checkpoints.exists()
+    assert files_showing(without.settings.state, picture(PATIENT)) == []
 
 
 def test_an_image_in_git_itself_is_told(without: Clinic) -> None:

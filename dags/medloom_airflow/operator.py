@@ -1,12 +1,13 @@
 """A task that runs `medloom task …` and turns its exit code into Airflow's terms."""
 
 import os
-import sys
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from .command import NoCommandError, medloom
 
 BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
 CHAMPION = Asset("medloom-champion")
@@ -28,16 +29,22 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         self._hook: SubprocessHook | None = None
 
     def execute(self, context: Any) -> str:
-        """Run the command in the project's environment."""
+        """Run the command with Airflow's environment, and what it should know of the run."""
+        try:
+            command = medloom("task", self.task_id, *self.arguments)
+        except NoCommandError as error:
+            raise AirflowFailException(str(error)) from error
         self._hook = SubprocessHook()
         run = context["ti"]
         run_type = context["dag_run"].run_type
         result = self._hook.run_command(
-            [sys.executable, "-m", "pipeline", "task", self.task_id, *self.arguments],
+            command,
             env={
                 **os.environ,
                 "MEDLOOM_RUN_ID": run.run_id,
                 "MEDLOOM_DAG_ID": run.dag_id,
+                "MEDLOOM_TASK_ID": run.task_id,
+                "MEDLOOM_MAP_INDEX": str(run.map_index),
                 "MEDLOOM_TRY": str(run.try_number),
                 # An enumeration or its text, by where Airflow made the context.
                 "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),

@@ -2,10 +2,11 @@
 
 import os
 import subprocess
-import sys
 from typing import Any
 
 from airflow.sdk import BaseNotifier
+
+from .command import NoCommandError, medloom
 
 _SECONDS = 60
 
@@ -22,11 +23,17 @@ class RunFailedNotifier(BaseNotifier):  # type: ignore[misc]
             return
         facts = {"dag": context["dag"].dag_id, "run": run_id(context), "reason": reason(context)}
         arguments = [f"--{name}={value}" for name, value in facts.items()]
-        command = [sys.executable, "-m", "pipeline", "task", "notify", *arguments]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_SECONDS, check=False
+                medloom("task", "notify", *arguments),
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
             )
+        except (NoCommandError, OSError) as error:
+            self.log.warning("the webhook was not told: %s", error)
+            return
         except subprocess.TimeoutExpired:
             self.log.warning("the webhook was not told within %s s", _SECONDS)
             return

@@ -1,11 +1,12 @@
-"""Reading one section of params.yaml, strictly, with all its errors at once.
+"""Reading params.yaml: one section at a time, strictly, with all its errors at once.
 
 A stage reads its own section only, so that a change of another stage's parameters is not a change
 of its code or its input.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -17,16 +18,43 @@ S = TypeVar("S", bound=Section)
 
 
 def load_section(file: Path, name: str, kind: type[S]) -> S:
-    """The section `name` of `file` as its config class.
+    """The section `name` of `file` as its config class: how a stage reads its workspace's.
 
     Raises:
         BadInputError: the file is missing or is no YAML, the section is missing, or keys are
             unknown, missing, of the wrong type or out of bounds; every one is named.
     """
-    everything = read_yaml(file)
-    if name not in everything:
-        raise BadInputError(f"{file} has no section {name!r}; its keys are {sorted(everything)}")
-    return validate(file, kind, everything[name], prefix=f"{name}.")
+    return section_of(read_yaml(file), name, kind, file)
+
+
+def section_of(values: Mapping[str, object], name: str, kind: type[S], file: Path | str) -> S:
+    """The section `name` of what a file holds; see `load_section`."""
+    if name not in values:
+        raise BadInputError(f"{file} has no section {name!r}; its keys are {sorted(values)}")
+    return validate(file, kind, values[name], prefix=f"{name}.")
+
+
+def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """The defaults with what a project changes: mappings key by key, anything else as a whole."""
+    found = dict(defaults)
+    for name, value in changes.items():
+        before = found.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            found[name] = merged(before, value)
+        elif not (isinstance(before, Mapping) and value is None):  # all its keys are commented out
+            found[name] = value
+    return found
+
+
+def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names: train.recipe.batch."""
+    found: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
 
 
 def read_yaml(file: Path) -> dict[str, object]:
@@ -36,17 +64,30 @@ def read_yaml(file: Path) -> dict[str, object]:
         BadInputError: it is missing, or no YAML, or no mapping.
     """
     try:
-        content = yaml.safe_load(file.read_text())
+        text = file.read_text()
     except FileNotFoundError:
         raise BadInputError(f"{file} is missing; it holds every number of the science") from None
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: Path | str) -> dict[str, object]:
+    """The text of a file as a mapping; a file of comments alone is an empty one.
+
+    Raises:
+        BadInputError: it is no YAML, or no mapping.
+    """
+    try:
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadInputError(f"{file} is no YAML: {error}") from error
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise BadInputError(f"{file} must hold sections, and holds {type(content).__name__}")
     return content
 
 
-def validate(file: Path, kind: type[S], content: object, prefix: str = "") -> S:
+def validate(file: Path | str, kind: type[S], content: object, prefix: str = "") -> S:
     """Check `content` against a config class and tell all that is wrong with it."""
     try:
         # YAML has lists where a frozen config has tuples; everything else stays strict.

@@ -1,0 +1,141 @@
+"""`medloom init` and `medloom params …`: a project's own parameters, and what is in force."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.project import Choice, chosen_settings
+
+params_app = typer.Typer(
+    help="The parameters of the project: every number of the science, and why it is what it is.",
+    no_args_is_help=True,
+)
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="The project: a folder under state/ gets this name.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--from", help="Folder of class folders of images, to suggest values by."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Begin a project: its folders, and a commented file for what it changes of the defaults.
+
+    The file is state/NAME/params.yaml. Nothing is learned yet; `medloom --project NAME ingest
+    FOLDER` brings images in. With --from a folder is looked at, and never changed.
+    """
+    from pipeline.flow.begin import begin_project
+
+    Choice.project = name
+    settings = chosen_settings()
+    file, found = begin_project(settings, data)
+    if as_json:
+        facts = {"project": name, "params": str(file), "landing": str(settings.landing)}
+        typer.echo(json.dumps(facts | {"found": found.lines if found else []}, indent=2))
+        return
+    for line in found.lines if found else ():
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"parameters    {file}", highlight=False, soft_wrap=True)
+    console.print(f"landing zone  {settings.landing}", highlight=False, soft_wrap=True)
+    source = data or "FOLDER"
+    console.print(f"next          medloom --project {name} ingest {source}", highlight=False,
+                  soft_wrap=True)  # fmt: skip
+
+
+@params_app.command("show")
+def show(
+    section: Annotated[
+        str | None, typer.Argument(help="One section, such as train or train.recipe.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List every parameter in force, what it means, and where its value comes from."""
+    from pipeline.base.errors import BadInputError
+    from pipeline.base.params import flat
+    from pipeline.flow.params import require_valid
+    from pipeline.ledger.params import ProjectParams
+
+    params = ProjectParams.of(chosen_settings())
+    typed = require_valid(params)
+    meanings = dict(_meanings(typed))
+    changed = params.changed
+    rows = {
+        name: value
+        for name, value in flat(params.values).items()
+        if section is None or name == section or name.startswith(f"{section}.")
+    }
+    if not rows:
+        known = ", ".join(params.values)
+        raise BadInputError(f"there is no section {section!r}; the sections are {known}")
+    if as_json:
+        facts = {
+            name: {"value": value, "changed": name in changed, "meaning": meanings.get(name, "")}
+            for name, value in rows.items()
+        }
+        typer.echo(json.dumps({"origin": params.origin, "parameters": facts}, indent=2))
+        return
+    table = Table("parameter", "value", "meaning", box=None, pad_edge=False)
+    for name, value in rows.items():
+        style = "bold" if name in changed else ""
+        mark = " *" if name in changed else ""
+        table.add_row(Text(name, style), Text(f"{_shown(value)}{mark}", style),
+                      meanings.get(name, ""))  # fmt: skip
+    console.print(table)
+    if changed:
+        console.print(f"* changed by {params.origin}", highlight=False, soft_wrap=True)
+
+
+@params_app.command("diff")
+def diff(
+    against: Annotated[
+        str | None, typer.Option(help="Key of a run to compare with. Default: params.yaml.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List what differs from the defaults, or from the parameters of a run."""
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.ledger.params import ProjectParams, params_of_run
+
+    settings = chosen_settings()
+    params = ProjectParams.of(settings)
+    before = params_of_run(Ledger(settings), against) if against else None
+    found = params.differing(before) if before else params.changed
+    whose = f"run {against}" if against else "default"
+    if as_json:
+        facts = {name: {whose: old, "in force": new} for name, (old, new) in found.items()}
+        typer.echo(json.dumps({"origin": params.origin, "differs": facts}, indent=2))
+        return
+    if not found:
+        console.print(f"nothing differs from the {whose}s" if not against else "nothing differs")
+        return
+    table = Table("parameter", whose, "in force", box=None, pad_edge=False)
+    for name, (old, new) in found.items():
+        table.add_row(name, Text(_shown(old)), Text(_shown(new), "bold"))
+    console.print(table)
+    console.print(f"changed by {params.origin}", highlight=False, soft_wrap=True)
+
+
+def _meanings(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and description of every field."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        yield prefix + name, field.description or ""
+        if isinstance(value, BaseModel):
+            yield from _meanings(value, f"{prefix}{name}.")
+        elif isinstance(value, Mapping):
+            yield from ((f"{prefix}{name}.{key}", field.description or "") for key in value)
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

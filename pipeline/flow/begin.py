@@ -1,0 +1,146 @@
+"""Beginning a project: its folders, and a commented file for what it changes of the defaults."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.files import write_atomically
+from pipeline.base.settings import Settings
+from pipeline.data.config import IngestConfig
+from pipeline.data.formats import decode
+from pipeline.data.landing.zone import Found, label_of, open_stable, read_whole, scan
+from pipeline.data.refusal import Refused
+from pipeline.ledger.params import ProjectParams
+
+_LOOKED_AT = 48
+_SIZES = (64, 128)
+
+_HEAD = """\
+# The parameters of the project {name}: what differs from the defaults.
+#
+# A key that is left out keeps its default. `medloom --project {name} params show` lists all that is
+# in force, with what each key means; `params diff` lists what this file changes. Take the # off a
+# line to change it.
+"""
+
+_KEYS = """
+preprocess:
+  # size: {side}  # side of the images, a power of two; 128 takes four times as long as 64
+  # views: [axial]  # learn from one view alone, where files say which they show
+
+train:
+  # kimg: 60.0  # thousands of training images shown; the default is a demonstration's
+  # budget_minutes: 60.0  # length by the clock instead
+
+ingest:
+  # patient_pattern: '^(?P<patient>[A-Z]+-[0-9]+)_'  # over file names; its group names the patient
+  # add_classes: []  # classes that may come although the project began without them
+
+retrain:
+  # min_new_images: 50  # new images that are worth a training
+
+change_control:
+  # approval: outside  # of a person before a promotion: never, outside (the plan) or always
+"""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first look at a folder of images finds.
+
+    Attributes:
+        files: files by class; "" stands for those that lie in no class folder.
+        side: median of the shorter side of the images that were decoded, in pixels; 0: none was.
+        looked_at, refused: files that were decoded, and how many of those could not be.
+    """
+
+    files: dict[str, int]
+    side: int
+    looked_at: int
+    refused: int
+
+    @property
+    def size(self) -> int:
+        """The largest size offered that does not enlarge the images."""
+        return max((one for one in _SIZES if one <= self.side), default=_SIZES[0])
+
+    @property
+    def lines(self) -> list[str]:
+        """The findings, a line each."""
+        classes = ", ".join(f"{label or 'no class'} {n}" for label, n in sorted(self.files.items()))
+        found = [f"{sum(self.files.values())} files: {classes}"]
+        if self.side:
+            found.append(f"the shorter side of {self.looked_at} of them is {self.side} px (median)")
+        if self.refused:
+            found.append(f"{self.refused} of {self.looked_at} cannot be read; `ingest` says why")
+        return found
+
+
+def survey(data: Path, config: IngestConfig) -> Survey:
+    """Count a folder's files by class and decode a few, evenly spread.
+
+    Raises:
+        BadInputError: it is no folder, or holds no file.
+    """
+    if not data.is_dir():
+        raise BadInputError(f"{data} is no folder; give one with a folder of images a class")
+    found = [one for one in scan(data)[0] if not one.sidecar]
+    if not found:
+        raise BadInputError(f"{data} holds no file; give a folder with a folder of images a class")
+    chosen = found[:: -(-len(found) // _LOOKED_AT)]
+    sides = [side for one in chosen if (side := _side(data, one, config))]
+    return Survey(
+        files=dict(Counter(_label(one) for one in found)),
+        side=int(median(sides)) if sides else 0,
+        looked_at=len(chosen),
+        refused=len(chosen) - len(sides),
+    )
+
+
+def begin_project(settings: Settings, data: Path | None = None) -> tuple[Path, Survey | None]:
+    """Make a project's folders and its commented parameters; returns their file and what was found.
+
+    Args:
+        settings: of the project.
+        data: a folder of images to suggest parameters by; it is only read.
+
+    Raises:
+        BadInputError: the project has a file of parameters, or `data` is no folder of images.
+    """
+    file = settings.params_file
+    if file.exists():
+        raise BadInputError(
+            f"{file} exists and is not overwritten; edit it, or see `medloom --project "
+            f"{settings.project} params show`"
+        )
+    config = ProjectParams.of(settings).section("ingest", IngestConfig)
+    found = survey(data, config) if data else None
+    head = _HEAD.format(name=settings.project)
+    if found:
+        head += "#\n" + "".join(f"# {line}\n" for line in found.lines)
+    keys = _KEYS.format(side=found.size if found else _SIZES[1])
+    settings.landing.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, head + keys)
+    return file, found
+
+
+def _side(data: Path, found: Found, config: IngestConfig) -> int:
+    """The shorter side of a file's first image, in pixels; 0 when it cannot be read."""
+    if found.refused:
+        return 0
+    try:
+        with open_stable(data, found) as stream:
+            content = read_whole(stream, found, config.max_bytes)
+        first = next(iter(decode(content, config)))
+    except (Refused, StopIteration):
+        return 0
+    return 0 if isinstance(first, Refused) else min(first.pixels.shape)
+
+
+def _label(found: Found) -> str:
+    try:
+        return label_of(found.path) if "/" in found.path else ""
+    except Refused:
+        return ""

@@ -1,0 +1,98 @@
+"""A project's parameters: the documented defaults of params.yaml with what the project changes.
+
+The project's own file lies in its state folder. The ledger keeps a copy with each snapshot of the
+code, so that a task on another machine, whose state folder is empty, works with the same numbers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import yaml
+
+from pipeline.base.params import S, flat, merged, parse_yaml, read_yaml, section_of
+from pipeline.base.settings import DEFAULT_PARAMS, Settings
+from pipeline.ledger.ledger import CODE, Ledger
+from pipeline.ledger.run import Run
+
+CHANGES_FILE = "params.project.yaml"
+"""The project's own file, in a snapshot of the code."""
+
+_HEADER = (
+    "# The defaults of params.yaml with the changes of params.project.yaml beside this file.\n"
+)
+
+
+@dataclass(frozen=True)
+class ProjectParams:
+    """The parameters in force for one project.
+
+    Attributes:
+        changes: the text of the project's own file; "" when it has none.
+        origin: where that text came from, in words.
+        values: sections -> values, the changes laid over the defaults.
+    """
+
+    changes: str
+    origin: str
+    values: Mapping[str, object]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read the project's file; where this machine has none, the ledger's copy of it.
+
+        Raises:
+            BadInputError: a file is no YAML, or the project's file changes a section that is not.
+        """
+        defaults = read_yaml(DEFAULT_PARAMS)
+        changes, origin = _changes_of(settings)
+        changed = parse_yaml(changes, origin)
+        return cls(changes, origin, merged(defaults, changed))
+
+    def section(self, name: str, kind: type[S]) -> S:
+        """One section as its config class.
+
+        Raises:
+            BadInputError: keys are unknown, of the wrong type or out of bounds.
+        """
+        return section_of(self.values, name, kind, self.origin)
+
+    @property
+    def text(self) -> str:
+        """params.yaml as a run's workspace holds it."""
+        if not self.changed:
+            return DEFAULT_PARAMS.read_text()
+        return _HEADER + yaml.safe_dump(dict(self.values), sort_keys=False, allow_unicode=True)
+
+    @property
+    def changed(self) -> dict[str, tuple[object, object]]:
+        """Dotted name -> (default, value in force) of all that differs from the defaults."""
+        return self.differing(read_yaml(DEFAULT_PARAMS))
+
+    def differing(self, others: Mapping[str, object]) -> dict[str, tuple[object, object]]:
+        """Dotted name -> (value there, value in force) of all that differs from others."""
+        before, now = flat(others), flat(self.values)
+        names = sorted({*before, *now})
+        return {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}
+
+
+def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:
+    """The parameters that a run was planned with.
+
+    Raises:
+        BadInputError: there is no such run.
+    """
+    run = Run.get(ledger, key)
+    return parse_yaml(ledger.read(run.code, "params.yaml") or "", f"params.yaml of run {key}")
+
+
+def _changes_of(settings: Settings) -> tuple[str, str]:
+    if settings.params_file.exists():
+        return settings.params_file.read_text(), str(settings.params_file)
+    if "://" in settings.ledger or (Path(settings.ledger) / "HEAD").exists():
+        ledger = Ledger(settings)
+        head = ledger.head(CODE)
+        if head and (text := ledger.read(head, CHANGES_FILE)):
+            return text, f"{CHANGES_FILE} in the ledger"
+    return "", str(DEFAULT_PARAMS)

@@ -1,0 +1,212 @@
+"""Ledgers of earlier versions, read by this one, and what those versions said of them."""
+
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.audit.journal_links import journal_links
+from pipeline.audit.links import walk
+from pipeline.audit.trace import trace
+from pipeline.audit.uses import find_uses
+from pipeline.audit.verify import verify
+from pipeline.base.settings import Settings
+from pipeline.data.decisions import (
+    CORRECTED_FILE,
+    REJECTED_FILE,
+    RELEASED_FILE,
+    WITHDRAWN_FILE,
+    Corrections,
+    Rejected,
+    Withdrawn,
+    parse_released,
+)
+from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
+from pipeline.data.manifest import MANIFEST_FOLDER, parse_batch
+from pipeline.data.revise.revision import Revisions
+from pipeline.ledger.git import Git
+from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.signing import Verifier
+from tests.support.records import chained, changed, put_journal
+
+HERE = Path(__file__).parent
+VERSIONS = sorted(file.parent.name for file in HERE.glob("*/ledger.bundle"))
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A project that an earlier version left behind, brought to life in a folder of its own."""
+
+    settings: Settings
+    said: dict[str, Any]
+    verifier: Verifier
+
+    @classmethod
+    def thaw(cls, version: str, folder: Path) -> "Frozen":
+        """Unpack ledger and remote."""
+        source = HERE / version
+        settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
+        settings.state.mkdir(parents=True)
+        bundle, place = source / "ledger.bundle", settings.ledger
+        Git(folder).run("clone", "--quiet", "--mirror", str(bundle.resolve()), place)
+        with tarfile.open(source / "remote.tar.xz") as tar:
+            tar.extractall(settings.state, filter="data")
+        said = json.loads((source / "expected.json").read_text())
+        return cls(settings, said, Verifier.load(source / "journal.pub"))
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings)
+
+    @property
+    def data(self) -> str:
+        return str(self.ledger.head(DATA))
+
+    @property
+    def keys(self) -> dict[str, Verifier]:
+        return {self.verifier.key_id: self.verifier}
+
+    def list_of(self, file: Path) -> str:
+        """A file of the newest data revision, which must be there."""
+        text = self.ledger.read(self.data, str(file))
+        assert text
+        return text
+
+    def decided(self, action: str) -> Record:
+        """The newest record of an action."""
+        return [record for record in Journal(self.ledger).records if record.action == action][-1]
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def frozen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Frozen:
+    return Frozen.thaw(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(params=VERSIONS)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Frozen:
+    """One to write to."""
+    return Frozen.thaw(request.param, tmp_path)
+
+
+# -- the journal -----------------------------------------------------------------------------------
+
+
+def test_every_record_chains_up_and_every_signature_holds(frozen: Frozen) -> None:
+    records = Journal(frozen.ledger).records
+    assert [record.action for record in records] == frozen.said["actions"]
+    assert all(frozen.verifier.holds(r.signature, r.signed_part) for r in records)
+    head, count = frozen.said["mirror"]
+    links = walk("journal", journal_links(records, None, frozen.keys, (head, count)))
+    assert links.broken is None
+    assert records[-1].sha256 == frozen.said["head"] == head
+
+
+def test_the_same_versions_are_what_they_were(frozen: Frozen) -> None:
+    journal = Journal(frozen.ledger)
+    found = {"champion": journal.champion, "previous": journal.previous_champion,
+             "challenger": journal.challenger}  # fmt: skip
+    assert {n: r and r.version for n, r in found.items()} == {n: frozen.said[n] for n in found}
+    assert sorted(journal.blocked) == frozen.said["blocked"]
+    assert sorted(journal.affected) == frozen.said["affected"]
+
+
+def test_the_journal_goes_on_where_an_earlier_version_left_it(own: Frozen) -> None:
+    before = Journal(own.ledger)
+    record = before.append(
+        action="rejected", version=99, run_key="k", by="gate", reason="worse", predecessor=None
+    )
+    assert record
+    assert record.format == FORMAT
+    after = Journal(own.ledger)
+    assert after.records == [*before.records, record]
+    assert after.champion == before.champion
+
+
+def test_a_later_version_s_fields_change_nothing_of_what_is_read(own: Frozen) -> None:
+    before = Journal(own.ledger)
+    files = [record.written for record in before.records]
+    later = changed(files[-1], action="rejected", version=98, colour={"of": ["it", 1.5]})
+    put_journal(own.ledger, [*files, chained([*files, later])[-1]])
+    after = Journal(own.ledger)
+    assert after.records[:-1] == before.records
+    assert after.records[-1].model_dump()["colour"] == {"of": ["it", 1.5]}
+    assert (after.champion, after.challenger) == (before.champion, before.challenger)
+
+
+# -- data ------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_the_manifest_is_read(frozen: Frozen) -> None:
+    rows = Revisions(frozen.ledger).rows(frozen.data)
+    assert [[row.id, row.label, row.group, row.split] for row in rows] == frozen.said["rows"]
+    assert all(row.version <= 2 and row.more == () for row in rows)
+
+
+def test_a_column_more_in_a_manifest_stays_and_disturbs_nothing(frozen: Frozen) -> None:
+    for content in frozen.ledger.read_folder(frozen.data, str(MANIFEST_FOLDER)).values():
+        head, *lines = content.decode().splitlines()
+        later = "\n".join([f"{head},dose", *(f"{line},{n}" for n, line in enumerate(lines))])
+        for number, (new, old) in enumerate(
+            zip(parse_batch(later), parse_batch(content.decode()), strict=True)
+        ):
+            assert vars(new) == vars(old) | {"more": (("dose", str(number)),)}
+
+
+def test_what_persons_decided_still_binds(frozen: Frozen) -> None:
+    withdrawn = Withdrawn.parse(frozen.list_of(WITHDRAWN_FILE))
+    assert withdrawn.images == set(frozen.decided("withdrawn").details["images"])
+    released = parse_released(frozen.list_of(RELEASED_FILE))
+    assert released == set(frozen.decided("released").details["images"])
+    rejected = Rejected.parse(frozen.list_of(REJECTED_FILE))
+    assert rejected.images == set(frozen.decided("kept-out").details["images"])
+    corrections = Corrections.parse(frozen.list_of(CORRECTED_FILE))
+    assert set(corrections.earlier) == set(frozen.decided("relabelled").details["images"])
+    assert withdrawn.text.rstrip() == frozen.list_of(WITHDRAWN_FILE), "written again it is the same list"
+
+
+def test_the_quarantine_is_read(frozen: Frozen) -> None:
+    found = {record.reason for record in parse_quarantine(frozen.list_of(QUARANTINE_FILE))}
+    assert found == set(frozen.said["quarantined"])
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def test_every_version_is_traced_to_what_it_was_made_of(frozen: Frozen) -> None:
+    for asked, said in frozen.said["trace"].items():
+        found = trace(frozen.settings, asked)
+        simple = ("version", "run_key", "weights_sha256", "trigger", "lock_sha256", "params",
+                  "blocked")  # fmt: skip
+        assert {n: getattr(found, n) for n in simple} == {n: said[n] for n in simple}
+        assert [commit.id for commit in found.commits] == [one["id"] for one in said["commits"]]
+        assert [vars(output) for output in found.outputs] == said["outputs"]
+        assert (found.data.commit, found.data.images) == (said["data"]["commit"],
+                                                          said["data"]["images"])  # fmt: skip
+        assert found.code.commit == said["code"]["commit"]
+        assert [r.sequence for r in found.decisions] == [r["sequence"] for r in said["decisions"]]
+        assert found.missing == ()
+
+
+def test_who_used_an_image_is_answered(frozen: Frozen) -> None:
+    (image,) = frozen.decided("withdrawn").details["images"]
+    found = find_uses(frozen.settings, image)
+    assert [one.version for one in found.versions] == frozen.said["affected"]
+
+
+def test_ledger_and_remote_verify(frozen: Frozen) -> None:
+    found = verify(frozen.ledger, None, None, [frozen.verifier], lambda *_: None)
+    assert found.whole, [chain.facts() for chain in found.chains if chain.broken]
+    assert {chain.name for chain in found.chains} == set(frozen.said["chains"])
+
+
+def test_a_byte_that_was_changed_since_is_found(own: Frozen) -> None:
+    files = [record.written for record in Journal(own.ledger).records]
+    files[3] = files[3].replace(b"as an example", b"as no example")
+    put_journal(own.ledger, files)
+    found = verify(own.ledger, None, None, [own.verifier], lambda *_: None)
+    (journal,) = [chain for chain in found.chains if chain.name == BRANCH]
+    assert journal.broken
