@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.energy import EnergyMeter
 from pipeline.base.errors import NothingNewError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
@@ -47,7 +46,7 @@ class RunFolder:
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
         """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
         facts: dict[str, Any] = {}
-        started, meter = time.time(), EnergyMeter()
+        started = time.time()
         try:
             yield facts
         except NothingNewError as nothing:
@@ -60,11 +59,7 @@ class RunFolder:
             facts["outcome"] = "done"
         finally:
             facts.setdefault("outcome", "ended from outside")
-            took = {
-                "started": started,
-                "seconds": time.time() - started,
-                "joules": meter.joules(),
-            }
+            took = {"started": started, "seconds": time.time() - started}
             self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
 
 

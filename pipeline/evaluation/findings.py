@@ -9,7 +9,8 @@ from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.evaluation.record import COUNTS, PREVALENCE, SIZES, Figure
 from pipeline.evaluation.side import Images
 from pipeline.phantoms.phantom_study import CLASSES, PhantomConfig, make_patient
-from pipeline.phantoms.recovery import LEAST_SIDE, Recovered, compare_recovered, found_in_truth
+from pipeline.phantoms.recovered import Recovered, compare_recovered
+from pipeline.phantoms.recovery import LEAST_SIDE, found_in_truth
 
 PATIENTS = 30
 """Phantom patients a class that the recovery is tried on, one slice of each."""

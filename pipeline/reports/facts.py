@@ -53,7 +53,6 @@ class TaskFacts(Section):
     name: str
     outcome: str = Field(description="done, skipped, failed, not run, …")
     seconds: float | None = None
-    joules: float | None = Field(default=None, description="of the machine's processors")
     tries: int = 1
 
 

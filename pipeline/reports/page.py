@@ -21,7 +21,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters |= {"number": number, "share": share, "size": size}
-    made.filters |= {"duration": duration, "energy": energy}
+    made.filters["duration"] = duration
     return made
 
 
@@ -82,8 +82,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
-
-
-def energy(joules: float) -> str:
-    """Joules for people, who pay for watt hours."""
-    return f"{number(joules / 3600)} Wh"

@@ -18,7 +18,8 @@ from model.extracting.weights import check_extractor
 from model.extractors import ExtractorConfig
 from model.judge import make_judge
 from model.parallel import joined, this_shard
-from model.training import Progress, Stopped, TrainResult, fit
+from model.progress import Progress, Stopped
+from model.training import TrainResult, fit
 from model.weights import save_generator
 from pipeline.base import harness
 from pipeline.base.code import require_described_code

@@ -10,7 +10,7 @@ from bench.ablation import ROWS, ablate, configure
 from bench.trial import Outcome, Trial
 from model.config import TrainConfig
 from model.families import recipe_class
-from model.training import Progress
+from model.progress import Progress
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 

@@ -10,13 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model import training
+from model import progress
 from model.checkpoint import Checkpoints
 from model.config import TrainConfig
 from model.families.base import Generator
 from model.families.rpgan.recipe import Recipe
 from model.judge import Judge, Judgement
-from model.training import Progress, Stopped, TrainResult, fit
+from model.progress import Progress, Stopped
+from model.training import TrainResult, fit
 
 CLASSES = ("disc", "ring")
 TINY = TrainConfig(
@@ -157,7 +158,7 @@ def _stop_midway(folder: Path) -> None:
 def test_a_training_told_to_stop_stops_and_goes_on_from_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     _stop_midway(tmp_path)
     kept = sorted(tmp_path.glob("checkpoint-*.pt"))
     assert kept
@@ -174,7 +175,7 @@ def test_a_training_told_to_stop_at_once_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_progress_tells_how_far_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     seen: list[Progress] = []
     fit(*shapes(), CLASSES, TINY, on_progress=seen.append)
     assert [progress.images_seen for progress in seen] == list(range(8, 328, 8))
@@ -235,7 +236,7 @@ def test_patience_ends_a_run_that_no_longer_improves() -> None:
 
 
 def test_what_was_judged_survives_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     config = TINY.model_copy(update={"snapshots": 4})
     says = ((3, 0), (1, 0), (2, 0), (4, 0))
     whole = fit(*shapes(), CLASSES, config, judge=_judge_that_says(*says))
@@ -263,7 +264,7 @@ def test_what_was_judged_survives_a_stop(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_adaptive_training_looks_at_held_out_images_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     recipe = TINY.recipe.model_copy(update={"adapt_to": 0.01})
     config = TINY.model_copy(update={"recipe": recipe})
     held_out = shapes(16)
@@ -297,7 +298,7 @@ def test_a_budget_in_minutes_ends_the_run_and_says_it_is_not_repeatable() -> Non
 def test_another_machines_checkpoint_is_refused_unless_allowed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     _stop_midway(tmp_path)
     monkeypatch.setattr("model.runtime.processor_name", lambda _: "Z80")
     with pytest.raises(ValueError, match=r"processor was .* and is Z80.*--allow-inexact"):

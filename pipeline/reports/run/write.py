@@ -183,6 +183,5 @@ def _task(name: str, result: dict[str, Any]) -> TaskFacts:
         name=name,
         outcome=str(result.get("outcome", "not run")),
         seconds=result.get("seconds"),
-        joules=result.get("joules"),
         tries=int(result.get("tries", 1)),
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.config import NetworkConfig
 from model.families import make_generator
+from model.network import NetworkConfig
 from model.weights import save_generator
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import KERNEL, EvaluateConfig

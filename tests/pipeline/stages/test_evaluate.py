@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from model.config import NetworkConfig, TrainConfig
+from model.config import TrainConfig
 from model.families import make_generator
+from model.network import NetworkConfig
 from model.utility.config import UtilityConfig
 from model.weights import save_generator, sha256_of
 from pipeline.base.errors import BadInputError

@@ -134,7 +134,7 @@ def facts(**changes: object) -> ReportFacts:
         "tasks": (
             TaskFacts(name="ingest", outcome="done", seconds=7.2),
             TaskFacts(name="preprocess", outcome="done", seconds=4.1),
-            TaskFacts(name="train", outcome="done", seconds=612.0, tries=2, joules=36_000.0),
+            TaskFacts(name="train", outcome="done", seconds=612.0, tries=2),
             TaskFacts(name="evaluate", outcome="done", seconds=41.7),
             TaskFacts(name="register", outcome="done", seconds=6.0),
             TaskFacts(name="promote", outcome="done", seconds=12.9),
@@ -213,7 +213,6 @@ def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: P
         "Never for diagnosis",
         "guard:copy_share",
         "10 min 12 s",
-        "10.0 Wh",
         "torch",
     ):
         assert said in seen.text, said
@@ -372,8 +371,6 @@ def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_
     seen = page(facts(verdict=verdict, evaluation=candidate), images, tmp_path).text
     assert "Rejected: there is no champion yet" in seen
     assert "absolute guards alone" in seen
-    unmeasured = facts(tasks=(TaskFacts(name="train", outcome="done", seconds=1.0),))
-    assert "Energy was not measured" in page(unmeasured, images, tmp_path).text
 
 
 def test_every_figure_that_is_measured_has_words() -> None:
