@@ -17,8 +17,8 @@ from pipeline.data.branch import declare_data
 
 if TYPE_CHECKING:
     from pipeline.base.settings import Settings
-    from pipeline.data.arrive.feed import Fed
-    from pipeline.data.arrive.plan import Plan
+    from pipeline.data.arrive.feed import FeedReport
+    from pipeline.data.arrive.plan import FeedPlan
     from pipeline.data.arrive.rehearsal import Rehearsal
 
 
@@ -78,19 +78,19 @@ def ingest(
     **--dry-run** writes nothing that stays; to look at files in a store it fetches them into a
     temporary folder (TMPDIR).
     """
-    from pipeline.data.arrive.fetched import Fetched
+    from pipeline.data.arrive.fetched import FetchLog
     from pipeline.data.arrive.patients import PatientsFrom
-    from pipeline.data.arrive.plan import make_plan, open_source
-    from pipeline.data.arrive.rehearsal import names_of
+    from pipeline.data.arrive.plan import open_source, plan_feed
+    from pipeline.data.arrive.rehearsal import load_pseudonyms
 
     settings = chosen_settings()
     if not sources and (label or patient_from):
         raise BadInputError("--label and --patient-from tell something of a PATH or URL: give one")
     patients = PatientsFrom.parse(patient_from) if patient_from is not None else None
-    names = names_of(settings, make=False)
-    fetched = Fetched(settings.fetched_file, names)
+    names = load_pseudonyms(settings, make=False)
+    fetched = FetchLog(settings.fetched_file, names)
     plans = [
-        make_plan(
+        plan_feed(
             open_source(source), settings.landing, label=label, patients=patients,
             allow_unmatched=allow_unmatched, fetched=fetched,
         )
@@ -106,21 +106,21 @@ def ingest(
         console.print(Text(line, style="yellow"), soft_wrap=True)
 
 
-def _rehearse(settings: "Settings", plans: "list[Plan]") -> tuple[dict[str, Any], Any]:
+def _rehearse(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
     from pipeline.cli.tables import bars
-    from pipeline.data.arrive.rehearsal import names_of, rehearse
+    from pipeline.data.arrive.rehearsal import load_pseudonyms, rehearse
 
     with bars(Console(stderr=True)) as bar:
-        found = rehearse(settings, plans, names_of(settings, make=False), bar("reading"))
+        found = rehearse(settings, plans, load_pseudonyms(settings, make=False), bar("reading"))
     return asdict(found) | {"dry_run": True}, rehearsal_table(found)
 
 
-def _ingest(settings: "Settings", plans: "list[Plan]") -> tuple[dict[str, Any], Any]:
+def _ingest(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
     from pipeline.cli.tables import bars, ingest_table
-    from pipeline.data.arrive.feed import bring
-    from pipeline.data.arrive.fetched import Fetched
+    from pipeline.data.arrive.feed import apply_plan
+    from pipeline.data.arrive.fetched import FetchLog
     from pipeline.data.arrive.patients import check_known
-    from pipeline.data.arrive.plan import told_again
+    from pipeline.data.arrive.plan import present_patients
     from pipeline.data.landing.index import LocalIndex
     from pipeline.data.revise.revision import Revisions
     from pipeline.flow import steps
@@ -129,14 +129,14 @@ def _ingest(settings: "Settings", plans: "list[Plan]") -> tuple[dict[str, Any], 
     if plans:
         declare_data(settings, phantom=False)
     index = LocalIndex.of(settings)
-    if told := told_again(plans):
+    if told := present_patients(plans):
         data = Revisions(Ledger(settings))
         check_known(told, index.entries(), data.rows(data.head), index.names)
-    fetched = Fetched(settings.fetched_file, index.names)
+    fetched = FetchLog(settings.fetched_file, index.names)
     fed = []
     for plan in plans:
         with feed_bar(Console(stderr=True)) as bar:
-            fed.append(bring(plan, settings.landing, fetched=fetched, on_progress=bar))
+            fed.append(apply_plan(plan, settings.landing, fetched=fetched, on_progress=bar))
     with bars(Console(stderr=True)) as bars_of:
         report = steps.ingest(settings, bars_of("reading"))
     facts = steps.describe_ingest(report) | {
@@ -193,7 +193,7 @@ def rehearsal_table(found: "Rehearsal") -> Group:
     return Group(*parts)
 
 
-def _said(fed: "Fed") -> list[str]:
+def _said(fed: "FeedReport") -> list[str]:
     lines = [f"{fed.copied} file(s) copied into the landing zone, {fed.present} lay there already"]
     if fed.unsteady:
         lines.append(
@@ -203,7 +203,7 @@ def _said(fed: "Fed") -> list[str]:
     return lines
 
 
-def _unsaid(plan: "Plan") -> list[str]:
+def _unsaid(plan: "FeedPlan") -> list[str]:
     """What a plan leaves out; names are for whoever sits there, and nowhere else."""
     lines = []
     if plan.unsafe:

@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
-    from pipeline.data.revise.quarantining import SetAside
+    from pipeline.data.revise.quarantining import QuarantinedFile
     from pipeline.ledger.journal import Record
 
 quarantine_app = typer.Typer(
@@ -44,11 +44,11 @@ def list_quarantine(
     has them. The record is the first column of the report's quarantine table; of a file of several
     images, `.3` behind it is the third.
     """
-    from pipeline.data.revise.quarantining import set_aside
+    from pipeline.data.revise.quarantining import list_quarantined
 
     found = [
         each
-        for each in set_aside(existing_project())
+        for each in list_quarantined(existing_project())
         if reason in (None, each.reason) and label in (None, each.label)
     ]
     if as_json:
@@ -63,12 +63,12 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Say all that is known of a file that is set aside, and what can be done about it."""
-    from pipeline.data.revise.quarantining import find
+    from pipeline.data.revise.quarantining import find_quarantined
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
     settings = existing_project()
-    found = find(settings, record)
+    found = find_quarantined(settings, record)
     records = Journal(Ledger(settings)).records
     if as_json:
         decided = [each.facts | {"decided": _decisions(each, records)} for each in found]
@@ -117,7 +117,7 @@ def reject(records: Records, reason: Why, by: By = None, as_json: Json = False) 
         console.print(f"{len(done.records)} stay out for good; take the files away when you like")
 
 
-def quarantine_table(found: "Sequence[SetAside]") -> Table:
+def quarantine_table(found: "Sequence[QuarantinedFile]") -> Table:
     """What is set aside, by name."""
     table = Table("record", "file in the landing zone", "reason", "state", "what came")
     for each in found:
@@ -130,7 +130,7 @@ def _plain(name: str) -> str:
     return ascii(name)[1:-1]
 
 
-def _decisions(each: "SetAside", records: "Sequence[Record]") -> list[dict[str, str]]:
+def _decisions(each: "QuarantinedFile", records: "Sequence[Record]") -> list[dict[str, str]]:
     from pipeline.data.revise.quarantining import KEPT_OUT, RELEASED
 
     hashes = {each.entry.image_id, each.entry.source_sha256} - {""}

@@ -1,15 +1,15 @@
-"""Groups: images that must not be divided between splits.
+"""Form groups: images that must not be divided between splits.
 
-A group is a patient where the file name tells the patient, else the connected component of images
-of one class whose thumbnails correlate above a threshold: neighbouring slices of one scan.
-Perceptual hashes percolate on CT (nearly everything joins one component); the number of components
-by thumbnail correlation is stable around its threshold.
+A group is a patient where the patient is known, else a connected component of images of one class
+whose thumbnails correlate above a threshold, such as neighbouring slices of one scan. Perceptual
+hashes percolate on CT (nearly everything joins one component); the number of components by
+thumbnail correlation is stable around its threshold.
 
-Groups that touch form a component, which has one split. A group that is written keeps its name and
-its split, and a patient's images keep the patient's group, so that the next image of the patient
-finds it. An image that would join components of different splits is a bridge and is set aside. One
-that resembles several groups of one split is filed under the first by name: those groups are then
-not quite independent, which is said in the notes.
+Groups that touch form a component, which has one split. A group in the manifest keeps its name and
+split, and a patient's images keep the patient's group, so that later images of the patient join it.
+An image that would join components of different splits is a bridge and is quarantined. An image
+that resembles several groups of one split joins the first by name: those groups are then not
+independent, which the notes report.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ class Member:
         id: of the image.
         label: class; images of two classes are never compared.
         thumbnail: uint8 [S, S].
-        group: the group as known: of a written image its group; of a new one its patient's, or a
-            group of its scan by which it begins, or "".
+        group: for an image of the manifest its group; for a new one the group of its patient, or
+            that of its scan to start from, or "".
     """
 
     id: str
@@ -45,13 +45,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Where new images belong.
+    """Groups of new images.
 
     Attributes:
         groups: image id -> group, of every new image that is not a bridge.
-        components: image id -> the group that names its component, a written one if there is one.
+        components: image id -> the group that names its component, one of the manifest if any.
         bridges: image id -> the groups of different splits that it would have joined.
-        notes: sentences about joined groups of one split.
+        notes: sentences about joined groups of one split, for the user.
     """
 
     groups: dict[str, str]
@@ -63,14 +63,14 @@ class Grouping:
 def group_images(
     new: Iterable[Member], old: Iterable[Member], splits: Mapping[str, str], threshold: float
 ) -> Grouping:
-    """Group new images with each other and with the written ones.
+    """Group new images with each other and with those of the manifest.
 
     Args:
         new: images that are not in the manifest, in any order.
         old: images that are, with their groups.
-        splits: split of every written group.
-        threshold: correlation of thumbnails above which two images are of one group. Two images
-            of known patients are not compared: their patients decide.
+        splits: split of every group of the manifest.
+        threshold: correlation of thumbnails above which two images share a group. Two images of
+            known patients are not compared: their patients decide.
     """
     fresh, written = _by_class(new), _by_class(old)
     forest = _Forest(splits)
@@ -80,7 +80,7 @@ def group_images(
         members = fresh[label]
         everyone = written.get(label, []) + members
         placed |= {member.id: member.group for member in written.get(label, [])}
-        for member, others in _resembling(members, everyone, threshold):
+        for member, others in _neighbours(members, everyone, threshold):
             own = member.group or PIXELS_PREFIX + member.id[:12]
             touched = {placed[other.id] for other in others if other.id in placed} | {own}
             if crossed := forest.join(touched):
@@ -105,10 +105,10 @@ def _by_class(members: Iterable[Member]) -> dict[str, list[Member]]:
     return classes
 
 
-def _resembling(
+def _neighbours(
     members: Sequence[Member], everyone: Sequence[Member], threshold: float
 ) -> Iterator[tuple[Member, list[Member]]]:
-    """Each new member of a class with those of `everyone` that it resembles, itself excepted."""
+    """Each new member of a class with the others of `everyone` that it resembles."""
     if all(member.group.startswith(PATIENT_PREFIX) for member in everyone):
         yield from ((member, []) for member in members)
         return
@@ -141,21 +141,21 @@ class _Forest:
         self.notes: list[str] = []
 
     def find(self, name: str) -> str:
-        """The name that `name` goes by now."""
+        """The name of the component that `name` is in."""
         while (parent := self._parents.get(name, name)) != name:
             self._parents[name] = self._parents.get(parent, parent)
             name = parent
         return name
 
     def join(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Make one group of several; or join nothing and return those of different splits."""
+        """Join groups into one component; join nothing and return those of different splits."""
         roots = sorted({self.find(name) for name in names}, key=self._precedence)
         written = [root for root in roots if root in self._splits]
         if len({self._splits[root] for root in written}) > 1:
             return tuple(written)
         if len(written) > 1:
             joined = ", ".join(written[1:])
-            self.notes.append(f"images resemble several groups: {joined} go on as {written[0]}")
+            self.notes.append(f"images resemble several groups: {joined} joined to {written[0]}")
         self._parents |= dict.fromkeys(roots, roots[0])
         return ()
 

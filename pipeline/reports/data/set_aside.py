@@ -19,12 +19,12 @@ from pipeline.data.reading.burnt_in import glyphs_in_a_row
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.looks import Image as Good
 from pipeline.data.reading.readers import examine_all
-from pipeline.data.refusal import BY_LOOKS, TRANSIENT
+from pipeline.data.refusal import RELEASABLE, TRANSIENT
 from pipeline.reports.data.facts import Duplicate
 
 MOST_LOOKED_AT = 60
 """Refused images that are drawn."""
-_DECODED = BY_LOOKS | {"bridge", "conflict"}
+_DECODED = RELEASABLE | {"bridge", "conflict"}
 _UNSURE = ("burnt-in", "low-contrast")
 """Text was found, or would be too faint to be found."""
 _FEW_GLYPHS = 3

@@ -11,7 +11,7 @@ from bench.reading.speed import KINDS, measure_speed
 from pipeline.data.config import IngestConfig
 from pipeline.data.landing.zone import scan
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Share, looks_at
+from pipeline.data.reading.looks import Share, merge_shares
 from pipeline.data.refusal import Refused
 from tests.support.pictures import NAMES
 
@@ -23,7 +23,7 @@ def test_every_sample_is_taken(tmp_path: Path) -> None:
         (tmp_path / "landing" / "cyst" / name).write_bytes(content)
     look = Examiner(tmp_path / "landing", IngestConfig(), NAMES, tmp_path / "store")
     for found in scan(tmp_path / "landing")[0]:
-        looks = looks_at(found, [look(Share(found))])
+        looks = merge_shares(found, [look(Share(found))])
         assert looks
         reasons = [one.result for one in looks if isinstance(one.result, Refused)]
         assert reasons == [], found.path

@@ -13,10 +13,10 @@ import pytest
 
 from pipeline.base.errors import BadInputError, ExitCode
 from pipeline.base.settings import PROJECT_ROOT, Settings
-from pipeline.data.arrive.feed import Fed, bring
+from pipeline.data.arrive.feed import FeedReport, apply_plan
 from pipeline.data.arrive.local import LocalSource
-from pipeline.data.arrive.plan import Plan, make_plan, open_source
-from pipeline.data.arrive.source import Item, Tell
+from pipeline.data.arrive.plan import FeedPlan, open_source, plan_feed
+from pipeline.data.arrive.source import Item, OnBytes
 from pipeline.data.branch import declare_data
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.zone import scan
@@ -27,12 +27,12 @@ from tests.pipeline.data.ingest.test_run import snapshot
 from tests.support.pictures import encode, fill, picture, put
 
 
-def plan(source: Path, landing: Path, label: str | None = None) -> Plan:
-    return make_plan(open_source(str(source)), landing, label=label)
+def plan(source: Path, landing: Path, label: str | None = None) -> FeedPlan:
+    return plan_feed(open_source(str(source)), landing, label=label)
 
 
-def paths(made: Plan) -> list[str]:
-    return [coming.path for coming in made.coming]
+def paths(made: FeedPlan) -> list[str]:
+    return [planned.path for planned in made.files]
 
 
 def zipped(file: Path, *names: str) -> Path:
@@ -60,7 +60,7 @@ def test_where_a_file_a_flat_folder_and_an_archive_come_to_lie(tmp_path: Path) -
 def test_where_nothing_tells_the_class_label_is_asked_for(tmp_path: Path) -> None:
     flat = put(tmp_path / "flat" / "a.png", encode(picture(0))).parent
     for source in (flat, flat / "a.png"):
-        with pytest.raises(BadInputError, match="give --label CLASS"):
+        with pytest.raises(BadInputError, match="add --label CLASS"):
             plan(source, tmp_path / "landing")
     with pytest.raises(BadInputError, match="kidney-stone"):
         plan(flat, tmp_path / "landing", "../x")
@@ -72,9 +72,9 @@ def test_where_nothing_tells_the_class_label_is_asked_for(tmp_path: Path) -> Non
 def test_the_landing_zone_is_neither_copied_into_itself_nor_labelled(tmp_path: Path) -> None:
     landing = fill(tmp_path / "landing")
     before = snapshot(landing)
-    assert bring(plan(landing / "cyst", landing), landing) == Fed(0, 6)
+    assert apply_plan(plan(landing / "cyst", landing), landing) == FeedReport(0, 6)
     assert snapshot(landing) == before
-    with pytest.raises(BadInputError, match="holds the landing zone"):
+    with pytest.raises(BadInputError, match="contains the landing zone"):
         plan(tmp_path, landing)
     with pytest.raises(BadInputError, match="leave --label out"):
         plan(landing / "cyst", landing, "stone")
@@ -93,7 +93,7 @@ def test_archive_and_single_image_to_a_data_revision(settings: Settings, tmp_pat
 class Growing(LocalSource):
     """A folder in which somebody writes on while a file is read, and removes another."""
 
-    def fetch(self, item: Item, to: Path, tell: Tell) -> None:
+    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
         file = self.folder / item.path
         if file.name == "gone.png":
             file.unlink()
@@ -111,10 +111,10 @@ def test_a_file_that_grows_or_goes_while_it_is_copied_does_not_come(tmp_path: Pa
     for name in ("whole.png", "late.png", "gone.png"):
         put(tmp_path / "in" / "stone" / name, b"x" * 9_000_000)
     landing = tmp_path / "landing"
-    fed = bring(make_plan(Growing(tmp_path / "in"), landing), landing)
+    fed = apply_plan(plan_feed(Growing(tmp_path / "in"), landing), landing)
     assert (fed.copied, fed.unsteady) == (1, ("stone/gone.png", "stone/late.png"))
     assert [str(f.relative_to(landing)) for f in landing.rglob("*")] == ["stone", "stone/whole.png"]
-    assert bring(plan(tmp_path / "in", landing), landing) == Fed(1, 1)
+    assert apply_plan(plan(tmp_path / "in", landing), landing) == FeedReport(1, 1)
     (late,) = [f for f in scan(landing)[0] if f.path == "stone/late.png"]
     assert late.size == (tmp_path / "in" / "stone" / "late.png").stat().st_size
 

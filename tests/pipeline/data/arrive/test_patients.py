@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.data.arrive.feed import bring
+from pipeline.data.arrive.feed import apply_plan
 from pipeline.data.arrive.patients import PatientsFrom
-from pipeline.data.arrive.plan import make_plan, open_source
+from pipeline.data.arrive.plan import open_source, plan_feed
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.lists import read_list
 from pipeline.data.revise.revision import Revisions
@@ -103,7 +103,7 @@ def test_what_no_pattern_tells_is_refused_unless_asked_for(
     ("text", "words"),
     [
         (r"HX\d+", "neither a file.csv nor a pattern"),
-        ("(?P<patient>", "no pattern"),
+        ("(?P<patient>", "not a regular expression"),
         ("missing.csv", "missing.csv cannot be read"),
     ],
 )
@@ -153,7 +153,7 @@ def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) 
     put(source / "medloom.csv", b"file,patient,view\nstone/a.png,HX1,axial\nstone/b.png,HX2,\n")
     put(landing / "stone" / "medloom.csv", b"file,patient\na.png,old\nz.png,HX9\n")
     for _ in range(2):
-        bring(make_plan(open_source(str(source)), landing), landing)
+        apply_plan(plan_feed(open_source(str(source)), landing), landing)
     (a, z) = read_list(landing / "stone" / "medloom.csv")
     assert a == {"file": "a.png", "class": "", "patient": "HX1", "view": "axial"}
     assert (z["file"], z["patient"]) == ("z.png", "HX9")
@@ -177,8 +177,8 @@ def test_a_list_comes_before_its_files(tmp_path: Path, monkeypatch: pytest.Monke
             seen.append({line["file"]: line["patient"] for line in lines}[file.name])
 
     patients = PatientsFrom.parse(PATTERN)
-    plan = make_plan(open_source(str(source)), landing, patients=patients)
-    bring(plan, landing, on_progress=look)
+    plan = plan_feed(open_source(str(source)), landing, patients=patients)
+    apply_plan(plan, landing, on_progress=look)
     assert set(seen) == {f"HX{number}" for number in (*range(4), *range(100, 104))}
 
 
@@ -188,12 +188,12 @@ def test_a_label_wins_over_lists_and_names_that_no_list_can_hold_are_refused(
     source, landing = tmp_path / "in", tmp_path / "landing"
     put(source / "a.png", b"1")
     put(source / "medloom.csv", b"file,class,patient\na.png,cyst,HX1\n")
-    bring(make_plan(open_source(str(source)), landing, label="stone"), landing)
+    apply_plan(plan_feed(open_source(str(source)), landing, label="stone"), landing)
     (line,) = read_list(landing / "stone" / "medloom.csv")
     assert (line["class"], line["patient"]) == ("", "HX1")
     put(source / "HX1 .png ", b"1")
     with pytest.raises(BadInputError, match="begins or ends with a space"):
-        make_plan(
+        plan_feed(
             open_source(str(source)), landing, label="stone",
             patients=PatientsFrom.parse("(?P<patient>HX1|a)"),
         )  # fmt: skip

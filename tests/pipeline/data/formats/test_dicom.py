@@ -106,9 +106,9 @@ def test_windows_are_those_of_modalities_and_the_others_stay() -> None:
     assert IngestConfig(modalities=("CT", "PT"), windows={"PT": (5.0, 10.0)}).windows["PT"]
     cases: list[tuple[dict[str, Shown], str]] = [
         ({"ct": (40.0, 400.0)}, "ct is no modality"),
-        ({"CT": (40.0, 0.0)}, "width, which is over 0"),
-        ({"CT": (float("nan"), 400.0)}, "is no window"),
-        ({"CT": (40.0, float("inf"))}, "is no window"),
+        ({"CT": (40.0, 0.0)}, "width above 0"),
+        ({"CT": (float("nan"), 400.0)}, "is not a window"),
+        ({"CT": (40.0, float("inf"))}, "is not a window"),
     ]
     for wrong, said in cases:
         with pytest.raises(ValidationError, match=said):

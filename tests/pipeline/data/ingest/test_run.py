@@ -14,7 +14,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.quarantine import read_quarantine
 from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import LocalIndex
-from pipeline.data.landing.zone import Found, scan
+from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.processed import SPLITS
 from pipeline.data.synthetic import SYNTHETIC_MARK
@@ -319,7 +319,7 @@ def test_a_growing_file_stays_pending(project: Project, monkeypatch: pytest.Monk
     fill(project.landing)
     late = put(project.landing / "cyst" / "late.png", b"")
 
-    def list_then_grow(landing: Path) -> tuple[list[Found], int]:
+    def list_then_grow(landing: Path) -> tuple[list[LandedFile], int]:
         listed = scan(landing)
         late.write_bytes(encode(picture(91)))
         return listed

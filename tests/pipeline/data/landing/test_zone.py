@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.landing.zone import Found, open_stable, read_whole, scan
+from pipeline.data.landing.zone import LandedFile, open_stable, read_whole, scan
 from pipeline.data.refusal import Refused
 from tests.support.pictures import put
 
 
-def read_stable(landing: Path, found: Found, most: int) -> bytes:
+def read_stable(landing: Path, found: LandedFile, most: int) -> bytes:
     with open_stable(landing, found) as stream:
         return read_whole(stream, found, most)
 

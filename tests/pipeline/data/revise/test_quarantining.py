@@ -14,7 +14,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.revise import advice as advice_module
 from pipeline.data.revise.advice import advice
-from pipeline.data.revise.quarantining import find, reject, release, set_aside
+from pipeline.data.revise.quarantining import find_quarantined, list_quarantined, reject, release
 from pipeline.data.revise.revision import Revisions
 from pipeline.flow import steps
 from tests.pipeline.cli.test_main import invoke
@@ -40,12 +40,12 @@ def clinic(made: Path, tmp_path: Path) -> Clinic:
 
 
 def record_of(clinic: Clinic, reason: str) -> str:
-    (found,) = [each for each in set_aside(clinic.settings) if each.reason == reason]
+    (found,) = [each for each in list_quarantined(clinic.settings) if each.reason == reason]
     return found.record
 
 
 def state_of(clinic: Clinic, record: str) -> str:
-    (found,) = find(clinic.settings, record)
+    (found,) = find_quarantined(clinic.settings, record)
     return found.state
 
 
@@ -65,7 +65,7 @@ def test_a_released_image_comes_in_with_the_next_ingest(clinic: Clinic) -> None:
 
 def test_a_damaged_file_is_no_matter_of_opinion(clinic: Clinic) -> None:
     before = clinic.data
-    with pytest.raises(BadInputError, match=r"truncated.*Only what was set aside by its looks"):
+    with pytest.raises(BadInputError, match=r"truncated.*Only these reasons"):
         release(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="fine")
     with pytest.raises(BadInputError, match="medloom data quarantine list"):
         release(clinic.settings, ["0" * 12], by="ada", reason="fine")
@@ -138,7 +138,7 @@ def test_a_known_image_or_one_that_was_never_read_cannot_be_rejected(clinic: Cli
     before = clinic.data
     with pytest.raises(BadInputError, match=r"is ingested.*medloom audit withdraw"):
         reject(clinic.settings, [record_of(clinic, "conflict")], by="ada", reason="wrong")
-    with pytest.raises(BadInputError, match="nothing to know it by"):
+    with pytest.raises(BadInputError, match="could not be recognised"):
         reject(clinic.settings, [record_of(clinic, "symlink")], by="ada", reason="wrong")
     with pytest.raises(BadInputError, match="--reason"):
         reject(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="")
@@ -151,7 +151,7 @@ def test_one_image_of_several_has_a_record_of_its_own(clinic: Clinic) -> None:
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     put(clinic.settings.landing / "cyst" / "pages.tif", stream.getvalue())
     assert steps.ingest(clinic.settings).reasons == {"burnt-in": 3, "truncated": 1}
-    one, two = (each for each in set_aside(clinic.settings) if each.item)
+    one, two = (each for each in list_quarantined(clinic.settings) if each.item)
     assert one.record.removesuffix(".1") == two.record.removesuffix(".2")
     reject(clinic.settings, [two.record], by="ada", reason="a name")
     assert (state_of(clinic, one.record), state_of(clinic, two.record)) == ("open", "rejected")

@@ -135,9 +135,9 @@ def test_corrections_count_as_news_to_the_plan(
     ("text", "why"),
     [
         ("id,class\na,cyst\na,stone\n", "line 3"),
-        ("image,label\na,cyst\n", "head 'id,class'"),
+        ("image,label\na,cyst\n", "columns id,class"),
         ("id,class\na,\n", "line 2"),
-        ("", "head 'id,class'"),
+        ("", "columns id,class"),
     ],
 )
 def test_a_bad_table_is_refused(tmp_path: Path, text: str, why: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.config import Check, ChecksConfig, IngestConfig
+from pipeline.data.config import CheckRule, ChecksConfig, IngestConfig
 from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import brightness, shrink
 from pipeline.data.manifest import Row, read_manifest
@@ -87,10 +87,10 @@ def test_or_set_aside_until_a_person_has_looked(project: Project, kind: str) -> 
 
 def only(check: str) -> IngestConfig:
     """One check alone, which sets aside."""
-    checks = {name: Check(limit=0, action="ignore") for name in ChecksConfig.model_fields}
+    checks = {name: CheckRule(limit=0, action="ignore") for name in ChecksConfig.model_fields}
     limit = getattr(ChecksConfig(), check).limit
     return IngestConfig(
-        checks=ChecksConfig(**checks | {check: Check(limit=limit, action="quarantine")})
+        checks=ChecksConfig(**checks | {check: CheckRule(limit=limit, action="quarantine")})
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.reading.apart import Died, run_apart
+from pipeline.data.reading.isolation import WorkerFailure, run_isolated
 
 
 def act(task: str) -> str:
@@ -37,8 +37,17 @@ def patience(task: str) -> float:
 
 def test_answers_come_in_order_and_bad_calls_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     tasks = ["a", "b", "talk", "crash", "c", "hang", "d", "e"]
-    answers = list(run_apart(act, [[task] for task in tasks], 2, patience))
-    assert answers == ["A", "B", "TALK", Died("crashed"), "C", Died("hung"), "D", "E"]
+    answers = list(run_isolated(act, [[task] for task in tasks], 2, patience))
+    assert answers == [
+        "A",
+        "B",
+        "TALK",
+        WorkerFailure("crashed"),
+        "C",
+        WorkerFailure("hung"),
+        "D",
+        "E",
+    ]
     said = capfd.readouterr()
     assert "a name" not in said.out + said.err
 
@@ -47,28 +56,32 @@ def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
     tasks = [f"t{number}" for number in range(200)]
     tasks[3], tasks[100], tasks[101], tasks[199] = "crash", "hang", "crash", "crash"
     bundles = [tasks[at : at + 8] for at in range(0, 200, 8)]
-    answers = list(run_apart(act, bundles, 2, lambda _: 2.0))
-    expected: list[str | Died] = [task.upper() for task in tasks]
-    expected[3], expected[100], expected[101] = Died("crashed"), Died("hung"), Died("crashed")
-    expected[199] = Died("crashed")
+    answers = list(run_isolated(act, bundles, 2, lambda _: 2.0))
+    expected: list[str | WorkerFailure] = [task.upper() for task in tasks]
+    expected[3], expected[100], expected[101] = (
+        WorkerFailure("crashed"),
+        WorkerFailure("hung"),
+        WorkerFailure("crashed"),
+    )
+    expected[199] = WorkerFailure("crashed")
     assert answers == expected
 
 
 def test_a_task_is_not_blamed_for_what_an_earlier_one_did() -> None:
     tasks = ["a", "poison", "slow 1", "slow 2", "b"]
-    answers = list(run_apart(act, [tasks], 1, patience))
+    answers = list(run_isolated(act, [tasks], 1, patience))
     assert answers == ["A", "POISON", "SLOW 1", "SLOW 2", "B"]
 
 
 def test_nothing_is_left_running() -> None:
     before = threading.active_count()
-    assert list(run_apart(act, [["a"], ["b"]], 2, patience)) == ["A", "B"]
+    assert list(run_isolated(act, [["a"], ["b"]], 2, patience)) == ["A", "B"]
     assert threading.active_count() <= before + 1  # the queue's feeder may still be ending
 
 
 def test_what_the_function_raises_is_raised() -> None:
     with pytest.raises(MemoryError):
-        list(run_apart(act, [["a", "fill"]], 2, patience))
+        list(run_isolated(act, [["a", "fill"]], 2, patience))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -76,10 +89,10 @@ def test_readers_end_with_whoever_is_killed() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1].split(':')\n"
         "from tests.pipeline.data.reading.test_apart import act, patience\n"
-        "from pipeline.data.reading.apart import run_apart\n"
+        "from pipeline.data.reading.isolation import run_isolated\n"
         "import multiprocessing\n"
         "if __name__ == '__main__':\n"
-        "    for answer in run_apart(act, [['a'], ['b'], ['c'], ['hang']], 2, lambda t: 60.0):\n"
+        "    for answer in run_isolated(act, [['a'], ['b'], ['c'], ['hang']], 2, lambda t: 60.0):\n"
         "        if answer == 'C':\n"
         "            print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
     )

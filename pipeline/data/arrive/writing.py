@@ -1,4 +1,4 @@
-"""How anything comes into the landing zone: hidden until it is whole, and never over a file."""
+"""Write files into the landing zone: hidden until complete, and never over another file."""
 
 import errno
 import fcntl
@@ -13,20 +13,20 @@ from pipeline.base.errors import BadInputError, TransientError
 from pipeline.data.landing.lists import Line, list_text, merged, read_list
 from pipeline.data.landing.zone import LIST_NAME
 
-_HIDDEN = ".arriving-"  # ingest passes over names that begin with a dot
+_HIDDEN = ".arriving-"  # ingest ignores names that begin with a dot
 _NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 @contextmanager
-def arriving(landing: Path, path: str) -> Iterator[Path]:
-    """An empty hidden file beside where `path` will lie; it is gone again at the end.
+def hidden_file(landing: Path, path: str) -> Iterator[Path]:
+    """Create an empty hidden file in the folder of `path`; the context removes it on exit.
 
-    Whoever renames it away before then has brought it.
+    The caller fills it and renames it to its final name before then.
     """
     folder = _folder(landing, path)
     hidden = folder / f"{_HIDDEN}{uuid.uuid4().hex}"
-    with _alone(landing):
+    with _locked(landing):
         handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         fcntl.flock(handle, fcntl.LOCK_EX)  # until this process ends, however it ends
     try:
@@ -36,9 +36,9 @@ def arriving(landing: Path, path: str) -> Iterator[Path]:
         hidden.unlink(missing_ok=True)
 
 
-def settle(landing: Path, path: str, hidden: Path) -> bool:
-    """Rename a whole hidden file to its name; False when something came to lie there meanwhile."""
-    with _alone(landing):
+def publish(landing: Path, path: str, hidden: Path) -> bool:
+    """Rename a complete hidden file to its final name; False when that name is taken."""
+    with _locked(landing):
         target = landing / path
         if target.is_symlink() or target.exists():
             return False
@@ -46,25 +46,25 @@ def settle(landing: Path, path: str, hidden: Path) -> bool:
         return True
 
 
-def sweep(landing: Path, folders: set[str]) -> None:
-    """Take away what killed processes left half copied in these folders of the landing zone."""
-    with _alone(landing):
+def remove_partial(landing: Path, folders: set[str]) -> None:
+    """Remove partial copies that killed processes left in these folders of the landing zone."""
+    with _locked(landing):
         for hidden in (
             file for folder in folders for file in (landing / folder).glob(_HIDDEN + "*")
         ):
-            if hidden.is_symlink() or _is_nobodys(hidden):
+            if hidden.is_symlink() or _is_abandoned(hidden):
                 hidden.unlink(missing_ok=True)
 
 
-def write_lines(landing: Path, lists: Mapping[str, list[Line]]) -> None:
-    """Add rows to the lists of folders, such as "" and "stone/"; what lies there is merged.
+def write_lists(landing: Path, lists: Mapping[str, list[Line]]) -> None:
+    """Merge rows into the lists of folders such as "" and "stone/".
 
     Raises:
-        BadInputError: a list that lies there cannot be read.
+        BadInputError: an existing list cannot be read.
     """
     for folder, lines in lists.items():
         file = _folder(landing, f"{folder}{LIST_NAME}") / LIST_NAME
-        with _alone(landing):
+        with _locked(landing):
             before = read_list(file, str(file)) if file.exists() else []
             after = merged(before, lines)
             if after == before:
@@ -78,7 +78,7 @@ def write_lines(landing: Path, lists: Mapping[str, list[Line]]) -> None:
 
 
 def fingerprint(file: Path) -> str:
-    """What a file's name is marked with when its own name is taken."""
+    """Suffix for a file whose name is taken: ~ and 8 hex digits of its hash."""
     if file.is_symlink():
         return "~" + hashlib.sha256(os.fsencode(file.readlink())).hexdigest()[:8]
     with file.open("rb") as stream:
@@ -86,31 +86,31 @@ def fingerprint(file: Path) -> str:
 
 
 @contextmanager
-def disk_of(landing: Path) -> Iterator[None]:
-    """Say what to do when the landing zone cannot be written.
+def explain_disk_errors(landing: Path) -> Iterator[None]:
+    """Turn errors of writing to the landing zone into errors that say what to do.
 
     Raises:
-        TransientError: its disk is full or read-only.
-        BadInputError: it may not be written, or a name is in the way.
+        TransientError: the disk is full or read-only.
+        BadInputError: the user may not write there.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _NO_PLACE:
             raise TransientError(
-                f"the landing zone {landing} cannot be written: {error.strerror}. What was copied "
-                "whole stays; make room and type the same again, and it goes on from there"
+                f"the landing zone {landing} cannot be written: {error.strerror}. Complete files "
+                "stay; free some space and run the same command again to continue"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM):
             raise BadInputError(
-                f"the landing zone {landing} cannot be written: {error.strerror}; let this user "
-                "write there, or set MEDLOOM_LANDING to another folder"
+                f"the landing zone {landing} cannot be written: {error.strerror}; give this "
+                "user write access, or set MEDLOOM_LANDING to another folder"
             ) from error
         raise
 
 
 def _folder(landing: Path, path: str) -> Path:
-    """The folder that a path will lie in, made when missing, and inside the landing zone.
+    """Create the folder of a path when missing; it must be inside the landing zone.
 
     Raises:
         BadInputError: a file or a link is in the way.
@@ -122,16 +122,17 @@ def _folder(landing: Path, path: str) -> Path:
         if error.errno not in _IN_THE_WAY:
             raise
         raise BadInputError(
-            f"{folder} cannot be made ({error.strerror}): a file of that name is in the way"
+            f"{folder} cannot be created ({error.strerror}): a file of that name is in the way"
         ) from error
     if not folder.resolve().is_relative_to(landing.resolve()):
         raise BadInputError(
-            f"{folder} is a link that leads out of the landing zone; take it away first"
+            f"{folder} is a link that leads out of the landing zone; remove it first"
         )
     return folder
 
 
-def _is_nobodys(hidden: Path) -> bool:
+def _is_abandoned(hidden: Path) -> bool:
+    """Whether no running process holds the lock of a hidden file."""
     with suppress(OSError):
         handle = os.open(hidden, os.O_RDONLY | os.O_NOFOLLOW)
         try:
@@ -143,8 +144,8 @@ def _is_nobodys(hidden: Path) -> bool:
 
 
 @contextmanager
-def _alone(landing: Path) -> Iterator[None]:
-    """No other process, and no other thread, does the same meanwhile; a kill ends it."""
+def _locked(landing: Path) -> Iterator[None]:
+    """Hold the lock of the landing zone against other processes and threads; a kill frees it."""
     handle = os.open(landing, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""What is odd about a new image beside the others of its class.
+"""Compare new images with others of their class and report unusual ones.
 
-Nothing here is sure. As `ingest.checks` says, a check warns, or sets an image aside until a person
-has looked.
+No finding is certain. `ingest.checks` says whether a check warns, or quarantines an image until a
+person has reviewed it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,29 +11,29 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.config import Check, ChecksConfig
+from pipeline.data.config import CheckRule, ChecksConfig
 from pipeline.data.formats.canonical import Thumbnail
 from pipeline.data.ingest.grouping import normalise
 from pipeline.data.ingest.resolve import NewImage
 from pipeline.data.manifest import Row
 
 LEAST_IMAGES = 50
-"""Images of a class below which nothing is known of what is usual in it."""
-_ALIKE = 0.9  # median of the nearest neighbours' correlation, above which a class is of one kind
-_SAMPLE = 500  # images that tell how alike a class is
-_LEAST_SPREAD = 0.03  # of the grey range: brightness that varies less is taken to vary so much
+"""Fewest images of a class from which its usual values are estimated."""
+_ALIKE = 0.9  # median nearest-neighbour correlation above which a class is homogeneous
+_SAMPLE = 500  # images to estimate that median from
+_LEAST_SPREAD = 0.03  # of the grey range: the least spread of brightness that is assumed
 _ROWS_AT_ONCE = 512
-_TO_DEVIATION = 1.4826  # of a normal distribution's median absolute deviation
+_TO_DEVIATION = 1.4826  # standard over median absolute deviation of a normal distribution
 
 
 @dataclass(frozen=True)
-class Oddity:
+class CheckFinding:
     """One finding about one new image.
 
     Attributes:
         check: name of the check, a key of `ingest.checks`.
         value: what was measured.
-        detail: in a sentence, which names no file.
+        detail: a sentence that names no file.
     """
 
     check: str
@@ -41,27 +41,27 @@ class Oddity:
     detail: str
 
 
-def oddities(
+def run_checks(
     new: Mapping[str, NewImage],
     rows: Sequence[Row],
     thumbnails: Mapping[str, Thumbnail],
     checks: ChecksConfig,
-) -> dict[str, tuple[Oddity, ...]]:
-    """What is odd about new images, by id; images about which nothing is are left out.
+) -> dict[str, tuple[CheckFinding, ...]]:
+    """Run the checks; returns the findings by image id, for images that have any.
 
     Args:
-        new: images that the manifest does not have.
+        new: images that are not in the manifest.
         rows: of the manifest.
         thumbnails: of its images, by id.
-        checks: limits; a check whose action is `ignore` is not made.
+        checks: limits; a check whose action is `ignore` does not run.
     """
-    found: dict[str, list[Oddity]] = {}
+    found: dict[str, list[CheckFinding]] = {}
     for label in sorted({image.label for image in new.values()}):
         mine = {id_: image for id_, image in new.items() if image.label == label}
         known = [row for row in rows if row.label == label]
         for id_, oddity in _of_class(mine, known, thumbnails, checks):
             found.setdefault(id_, []).append(oddity)
-    return {id_: tuple(told) for id_, told in found.items()}
+    return {id_: tuple(each) for id_, each in found.items()}
 
 
 def _of_class(
@@ -69,7 +69,7 @@ def _of_class(
     known: Sequence[Row],
     thumbnails: Mapping[str, Thumbnail],
     checks: ChecksConfig,
-) -> Iterator[tuple[str, Oddity]]:
+) -> Iterator[tuple[str, CheckFinding]]:
     if checks.low_information.on:
         yield from _low_information(new, checks.low_information)
     if checks.windowing.on:
@@ -78,17 +78,19 @@ def _of_class(
         yield from _likeness(new, known, thumbnails, checks)
 
 
-def _low_information(new: Mapping[str, NewImage], check: Check) -> Iterator[tuple[str, Oddity]]:
+def _low_information(
+    new: Mapping[str, NewImage], check: CheckRule
+) -> Iterator[tuple[str, CheckFinding]]:
     for id_, image in new.items():
         if (bits := image.image.bits_a_pixel) < check.limit:
-            detail = f"its PNG takes {bits:.2f} bits a pixel; usual is more than {check.limit:g}"
-            yield id_, Oddity("low-information", bits, detail)
+            detail = f"its PNG takes {bits:.2f} bits per pixel; more than {check.limit:g} is usual"
+            yield id_, CheckFinding("low-information", bits, detail)
 
 
 def _windowing(
-    new: Mapping[str, NewImage], known: Sequence[Row], check: Check
-) -> Iterator[tuple[str, Oddity]]:
-    """Brightness far from the class's: another window, inverted, or another kind of image."""
+    new: Mapping[str, NewImage], known: Sequence[Row], check: CheckRule
+) -> Iterator[tuple[str, CheckFinding]]:
+    """Brightness far from the class median: another window, inverted, or another kind of image."""
     earlier = [float(row.brightness) for row in known if row.brightness]
     everyone = [image.image.brightness for image in new.values()] + earlier
     if len(everyone) < LEAST_IMAGES:
@@ -100,9 +102,9 @@ def _windowing(
         if away > check.limit:
             detail = (
                 f"its median brightness is {image.image.brightness:.0%} of the grey range, the "
-                f"class's {usual:.0%}: {away:.1f} deviations, and up to {check.limit:g} is usual"
+                f"class median {usual:.0%}: {away:.1f} deviations; up to {check.limit:g} is usual"
             )
-            yield id_, Oddity("windowing", away, detail)
+            yield id_, CheckFinding("windowing", away, detail)
 
 
 def _likeness(
@@ -110,32 +112,32 @@ def _likeness(
     known: Sequence[Row],
     thumbnails: Mapping[str, Thumbnail],
     checks: ChecksConfig,
-) -> Iterator[tuple[str, Oddity]]:
-    """Images that are nearly another one, and images that are like no other."""
+) -> Iterator[tuple[str, CheckFinding]]:
+    """Near-duplicates, and images that resemble no other."""
     ids = [row.id for row in known] + list(new)
     small = [thumbnails[row.id] for row in known] + [new[id_].image.thumbnail for id_ in new]
     if len(ids) < 2:
         return
     vectors = normalise(np.stack(small))
     first = len(known)
-    # Of two new images that are nearly one, the second is the odd one.
+    # Of two near-duplicate new images the second is reported.
     nearest, before, partner = _nearest(vectors, np.arange(first, len(ids)))
-    one_kind = len(ids) >= LEAST_IMAGES and _alike(vectors) > _ALIKE
+    one_kind = len(ids) >= LEAST_IMAGES and _typical_correlation(vectors) > _ALIKE
     found = zip(ids[first:], before.tolist(), partner.tolist(), nearest.tolist(), strict=True)
     for id_, likest, other, value in found:
         if checks.near_duplicate.on and likest > checks.near_duplicate.limit:
-            detail = f"it is nearly image {ids[other][:12]}: correlation {likest:.5f}"
-            yield id_, Oddity("near-duplicate", likest, detail)
+            detail = f"it is nearly equal to image {ids[other][:12]}: correlation {likest:.5f}"
+            yield id_, CheckFinding("near-duplicate", likest, detail)
         if checks.outlier.on and one_kind and value < checks.outlier.limit:
             detail = (
-                f"it is like no other image of its class: correlation {value:.2f} with the "
-                f"nearest, and {checks.outlier.limit:g} or more is usual"
+                f"it resembles no other image of its class: correlation {value:.2f} with the "
+                f"nearest; {checks.outlier.limit:g} or more is usual"
             )
-            yield id_, Oddity("outlier", value, detail)
+            yield id_, CheckFinding("outlier", value, detail)
 
 
-def _alike(vectors: NDArray[np.float32]) -> float:
-    """How near the nearest neighbour of an image usually is."""
+def _typical_correlation(vectors: NDArray[np.float32]) -> float:
+    """Median correlation of an image with its nearest neighbour."""
     step = max(1, len(vectors) // _SAMPLE)
     nearest, _, _ = _nearest(vectors, np.arange(0, len(vectors), step))
     return float(np.median(nearest))
@@ -144,7 +146,7 @@ def _alike(vectors: NDArray[np.float32]) -> float:
 def _nearest(
     vectors: NDArray[np.float32], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-    """Highest correlation of each row with another vector, and with an earlier one; which it is."""
+    """Highest correlation of each row with any other and with an earlier one, whose index it is."""
     nearest, before, partners = [], [], []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         block = rows[start : start + _ROWS_AT_ONCE]

@@ -1,6 +1,6 @@
-"""Calling a function in other processes, so that whatever brings one down is one bad call.
+"""Call a function in other processes, so that a crash costs only one call.
 
-Decoders are native code, and a hostile file may crash, hang or fill them.
+Decoders are native code: a hostile file may crash or hang them, or exhaust memory.
 """
 
 import multiprocessing
@@ -21,12 +21,12 @@ R = TypeVar("R")
 
 _MOST_MEMORY = 8 << 30
 _AHEAD = 2
-"""Bundles a process that are handed out before the oldest has come back."""
+"""Bundles submitted per process before the oldest is finished."""
 
 
 @dataclass(frozen=True)
-class Died:
-    """The process did not live to answer; `how`: crashed or hung."""
+class WorkerFailure:
+    """The process ended without an answer; `how`: crashed or hung."""
 
     how: str
 
@@ -54,23 +54,23 @@ class _Pool(Generic[T, R]):
         self._executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:  # idle ones, and one that hangs
             process.kill()
-        if manager:  # else it, and what it has open, would outlive this
+        if manager:  # else it and its open pipes would outlive the pool
             manager.join(10)
 
 
-def run_apart(
+def run_isolated(
     function: Callable[[T], R],
     bundles: Sequence[Sequence[T]],
     workers: int,
     seconds: Callable[[T], float],
-) -> Iterator[R | Died]:
-    """The function's answers, one a task, in the order of the tasks.
+) -> Iterator[R | WorkerFailure]:
+    """Yield the function's answers, one per task, in the order of the tasks.
 
     Args:
-        function: importable, and picklable together with what it holds.
-        bundles: of tasks to call it with; those of a bundle travel together and go to one process.
-        workers: processes.
-        seconds: that a task may take.
+        function: importable, and picklable with its attributes.
+        bundles: lists of tasks; the tasks of a bundle are sent together to one process.
+        workers: number of processes.
+        seconds: time limit of a task.
 
     Raises:
         Exception: what the function raised.
@@ -85,7 +85,7 @@ def run_apart(
                     while left and len(handed) < _AHEAD * workers:
                         handed.append((left[0], pool.submit(left[0])))
                         left.popleft()
-                    # A bundle of slow tasks may need longer; then they are done again, one by one.
+                    # A bundle of slow tasks may need longer; its tasks then run again, one by one.
                     answers = handed[0][1].result(timeout=max(map(seconds, handed[0][0])))
                 except (BrokenProcessPool, TimeoutError):
                     doubtful = [task for bundle, _ in handed for task in bundle]
@@ -97,10 +97,10 @@ def run_apart(
 
 def _one_by_one(
     function: Callable[[T], R], tasks: list[T], seconds: Callable[[T], float]
-) -> Iterator[R | Died]:
-    """One process does one task after the other, so that it is known which one it died over.
+) -> Iterator[R | WorkerFailure]:
+    """Run tasks one after the other in one process, to find the one that crashes it.
 
-    An earlier task may have hurt it: a crash is blamed on the first task of a process alone.
+    An earlier task may have damaged the process: a crash counts only against its first task.
     """
     left = deque(tasks)
     while left:
@@ -119,29 +119,29 @@ def _one_by_one(
                     yield answer
         if died == "hung" or (died and not answered):
             left.popleft()
-            yield Died(died)
+            yield WorkerFailure(died)
 
 
 _function: Callable[[Any], Any]
 
 
 def _begin(function: Callable[[Any], Any]) -> None:
-    """Of each process: quiet, bounded, deaf to the keyboard, and gone when its parent is."""
-    global _function  # noqa: PLW0603 - a process has one task for life
+    """Set up a worker: silent, bounded in memory, immune to Ctrl-C, and ended with its parent."""
+    global _function  # noqa: PLW0603 - a process has one function for life
     _function = function
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    # Once a large block was freed, glibc keeps freed memory: else it would give the pixels of each
-    # image back to the system and have new pages cleared for the next, a quarter of all time.
+    # After a large block was freed, glibc keeps freed memory. Else it would return the pixels of
+    # each image to the system and get cleared pages for the next, a quarter of the time.
     bytearray(16 << 20)
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # native decoders quote what they stumble on
+    for stream in (1, 2):  # native decoders print parts of the file
         os.dup2(nowhere, stream)
 
 
 def _end_with_parent() -> None:
-    """An idle worker would wait for ever for whoever was killed."""
+    """Exit with the parent: an idle worker would wait for ever for a killed one."""
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
         os._exit(1)
