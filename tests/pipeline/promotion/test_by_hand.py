@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.data.built_in import BUILT_IN, write_built_in
 from model.families import make_generator
 from model.network import NetworkConfig
 from model.weights import save_generator
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import KERNEL, EvaluateConfig
-from pipeline.phantoms.built_in import BUILT_IN, write_built_in
 from pipeline.promotion.by_hand import evaluate_folder
 from pipeline.stages import prepared
 

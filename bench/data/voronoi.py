@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial import KDTree
 
-from .fields import Array, FieldConfig, cut, patient_rng, pixel_centres, poisson_points
-from .files import Slice
+from bench.data.fields import Array, FieldConfig, cut, patient_rng, pixel_centres, poisson_points
+from pipeline.phantoms.files import Slice
 
 # Mean number of sites in an image, by class.
 DENSITIES = {"sites-006": 6.0, "sites-014": 14.0, "sites-030": 30.0, "sites-060": 60.0}

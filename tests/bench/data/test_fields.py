@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from bench.data import clustered_lumpy, lumpy, voronoi
+from bench.data.built_in import BUILT_IN, patients_for, write_built_in
+from bench.data.clustered_lumpy import ClusteredLumpyConfig
+from bench.data.fields import poisson_points
+from bench.data.lumpy import LumpyConfig
+from bench.data.voronoi import VoronoiConfig
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
-from pipeline.phantoms import clustered_lumpy, lumpy, voronoi
-from pipeline.phantoms.built_in import BUILT_IN, patients_for, write_built_in
-from pipeline.phantoms.clustered_lumpy import ClusteredLumpyConfig
-from pipeline.phantoms.fields import poisson_points
 from pipeline.phantoms.files import Slice
-from pipeline.phantoms.lumpy import LumpyConfig
-from pipeline.phantoms.voronoi import VoronoiConfig
 
 MODELS: list[tuple[ModuleType, Callable[[int, int], list[Slice]]]] = [
     (

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from bench.data import clustered_lumpy, lumpy, voronoi
 from pipeline.base.errors import BadInputError
-
-from . import clustered_lumpy, lumpy, voronoi
-from .files import Slice, write_patients
-from .phantom_study import CLASSES as PHANTOM_CLASSES
-from .phantom_study import PhantomConfig
-from .phantom_study import make_patient as make_phantom
+from pipeline.phantoms.files import Slice, write_patients
+from pipeline.phantoms.phantom_study import CLASSES as PHANTOM_CLASSES
+from pipeline.phantoms.phantom_study import PhantomConfig
+from pipeline.phantoms.phantom_study import make_patient as make_phantom
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from math import exp, pi, sqrt
 import numpy as np
 from pydantic import Field
 
-from .fields import (
+from bench.data.fields import (
     Array,
     FieldConfig,
     cut,
@@ -26,7 +26,7 @@ from .fields import (
     poisson_points,
     to_grey,
 )
-from .files import Slice
+from pipeline.phantoms.files import Slice
 
 # Mean number of lumps in an image, by class.
 DENSITIES = {"lumps-010": 10.0, "lumps-030": 30.0, "lumps-090": 90.0, "lumps-270": 270.0}

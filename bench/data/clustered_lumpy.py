@@ -25,8 +25,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import fft
 
-from .fields import Array, FieldConfig, cut, patient_rng, points_per_view, poisson_points, to_grey
-from .files import Slice
+from bench.data.fields import (
+    Array,
+    FieldConfig,
+    cut,
+    patient_rng,
+    points_per_view,
+    poisson_points,
+    to_grey,
+)
+from pipeline.phantoms.files import Slice
 
 # Mean number of clusters in an image, by class; the paper's mammograms have 150.
 DENSITIES = {"clusters-015": 15.0, "clusters-050": 50.0, "clusters-150": 150.0}

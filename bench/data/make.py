@@ -1,4 +1,4 @@
-"""`medloom data …`: the project's images, and data sets that need no download."""
+"""`medloom bench data`: data sets that need no download and whose truth is known."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,18 +8,9 @@ from rich.console import Console
 
 from pipeline.base.errors import BadInputError
 
-data_app = typer.Typer(
-    help="The project's images, and data sets that need no download.", no_args_is_help=True
-)
 console = Console(stderr=True)
 
 
-@data_app.callback()
-def data() -> None:
-    """What a project learns from, and data sets that need no download."""
-
-
-@data_app.command("make")
 def make(
     name: Annotated[str, typer.Argument(help="phantom, lumpy, clustered-lumpy or voronoi.")],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made when missing.")],
@@ -46,11 +37,11 @@ def make(
 
     A larger --images adds to a folder made before; the images that are there stay.
 
-    Example: `medloom data make voronoi /tmp/voronoi --images 2000 --size 64`, then
+    Example: `medloom bench data voronoi /tmp/voronoi --images 2000 --size 64`, then
     `medloom demo /tmp/voronoi`.
     """
+    from bench.data.built_in import BUILT_IN, patients_for, write_built_in
     from pipeline.cli.tables import bars
-    from pipeline.phantoms.built_in import BUILT_IN, patients_for, write_built_in
 
     if name not in BUILT_IN:
         raise BadInputError(f"no data set {name!r}: choose one of {', '.join(BUILT_IN)}")
