@@ -42,7 +42,7 @@ def test_doctor_names_what_it_looked_at(settings: Settings) -> None:
     found = {
         check["name"]: check["state"] for check in json.loads(invoke(settings, "doctor", "--json"))
     }
-    for name in ("Python", "git", "torch", "params.yaml", "state"):
+    for name in ("Python", "git", "torch", "parameters", "state"):
         assert found[name] == "ok", name
     assert found["services"] == "note"
 
