@@ -15,7 +15,7 @@ from pipeline.data.ingest.quarantine import read_quarantine
 from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.zone import LandedFile, scan
-from pipeline.data.manifest import Row, read_manifest
+from pipeline.data.manifest import Row, read_manifest, write_batch
 from pipeline.data.processed import SPLITS
 from pipeline.data.synthetic import SYNTHETIC_MARK
 from tests.support.pictures import (
@@ -274,6 +274,33 @@ def test_a_lost_index_is_built_again_with_the_same_counts(project: Project, tmp_
     assert again.read == first.seen
     for name in ("seen", "ingested", "duplicate", "quarantined", "reasons", "images", "groups"):
         assert getattr(again, name) == getattr(first, name), name
+
+
+def test_an_image_that_is_stored_keeps_its_file_whatever_packed_it(project: Project) -> None:
+    fill(project.landing)
+    project.ingest()
+    rows = read_manifest(project.workspace)
+    old = [replace(row, sha256=repack(project.workspace / row.path)) for row in rows]
+    write_batch(project.workspace, rows[0].batch, old)
+    before = snapshot(project.workspace)
+    project.index.file.unlink()
+    for file in sorted(project.landing.rglob("*.png")):
+        with Image.open(file) as image:
+            pixels = np.asarray(image)
+        file.unlink()
+        put(file.with_suffix(".tiff"), encode(pixels, "TIFF"))
+    again = project.ingest()
+    assert (again.read, again.new, again.duplicate, again.batch) == (12, 0, 12, None)
+    assert snapshot(project.workspace) == before
+
+
+def repack(file: Path) -> str:
+    """Write a PNG anew as another packer would; returns its sha256."""
+    with Image.open(file) as image:
+        pixels = np.asarray(image)
+    data = encode(pixels)
+    assert data != file.read_bytes()
+    return hashlib.sha256(put(file, data).read_bytes()).hexdigest()
 
 
 def test_known_bytes_are_not_decoded_again(
