@@ -13,29 +13,31 @@ console = Console(stderr=True)
 
 def make(
     name: Annotated[str, typer.Argument(help="phantom, lumpy, clustered-lumpy or voronoi.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made when missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Output folder, created when missing.")
+    ],
     images: Annotated[
-        int, typer.Option(min=1, help="At least so many: whole patients of 5, equal classes.")
+        int, typer.Option(min=1, help="Least number: whole patients of 5 images, equal classes.")
     ] = 1600,
-    size: Annotated[int, typer.Option(help="Height and width, pixels.")] = 128,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same images.")] = 0,
+    size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same images.")] = 0,
 ) -> None:
-    """Make a data set whose truth is known, as class folders that medloom can learn from.
+    """Make a data set of known truth, as class folders for medloom.
 
-    - **phantom**: kidney CT of patients who do not exist; counts of cysts, stones and tumors.
+    - **phantom**: kidney CT of phantom patients; counts of cysts, stones and tumors.
 
     - **lumpy**: soft lumps (Rolland and Barrett 1992). The four classes have the same mean,
-      variance and correlation, and differ in the number of lumps alone.
+      variance and correlation, and differ only in the number of lumps.
 
     - **clustered-lumpy**: mammographic texture (Bochud et al. 1999), by number of clusters.
 
     - **voronoi**: cells of random grey, by number of cells.
 
-    Beside each image, `<image>.truth.json` says what it holds. A patient's images overlap, and
-    their names start with the patient, `phantom-00012-`, which the default
-    `ingest.patient_pattern` reads, so that no patient comes into two splits.
+    The file `<image>.truth.json` beside each image states its truth. Images of a patient overlap.
+    Their names start with the patient, `phantom-00012-`, which the default
+    `ingest.patient_pattern` reads, so that no patient is in two splits.
 
-    A larger --images adds to a folder made before; the images that are there stay.
+    A larger --images adds to an existing folder; its images stay.
 
     Example: `medloom bench data voronoi /tmp/voronoi --images 2000 --size 64`, then
     `medloom demo /tmp/voronoi`.

@@ -1,4 +1,4 @@
-"""Is this machine, and this project, fit to run?"""
+"""`medloom doctor`: check that this machine and this project are fit to run."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ _INSTALL = "install medloom's wheel again" if is_installed() else "make install"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found, and what to do when it is bad."""
+    """Result of one check, with what to do when it is bad."""
 
     name: str
     state: State
@@ -37,7 +37,7 @@ class Check:
 
 
 def checks(settings: Settings) -> list[Check]:
-    """Look at everything; no check depends on another."""
+    """Run all checks; none depends on another."""
     return [
         _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(settings),
         _state(settings), _ledger(settings), _services(settings),
@@ -45,7 +45,7 @@ def checks(settings: Settings) -> list[Check]:
 
 
 def doctor_table(found: list[Check]) -> Table:
-    """The checks for a person."""
+    """Table of the checks."""
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
     table = Table("", "what", "found", "what to do", box=None)
     for check in found:
@@ -90,13 +90,13 @@ def _packages() -> Iterator[Check]:
 
 def _compiler() -> Check:
     found = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    advice = "optional: without one torch.compile is not used"
+    advice = "optional: without a compiler torch.compile is not used"
     return _check("C++ compiler", found is not None, found or "none", advice, "note")
 
 
 def _memory() -> Check:
     free = psutil.virtual_memory().available / 1e9
-    advice = f"training and services want {_MEMORY_NEEDED_GB} GB"
+    advice = f"training and services need {_MEMORY_NEEDED_GB} GB"
     return _check("free memory", free >= _MEMORY_NEEDED_GB, f"{free:.1f} GB", advice, "note")
 
 
@@ -132,7 +132,7 @@ def _ledger(settings: Settings) -> Check:
     if not settings.state.is_dir():
         return Check("ledger", "note", "none yet", "medloom demo")
     return _attempt(
-        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} verdicts, chain whole"
+        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} records, chain intact"
     )
 
 
@@ -146,4 +146,4 @@ def _attempt(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", look())
     except MedloomError as error:
-        return Check(name, "bad", "wrong", str(error))
+        return Check(name, "bad", "error", str(error))

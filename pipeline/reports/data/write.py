@@ -1,7 +1,7 @@
-"""The report about a data revision: facts and pictures from ledger and remote, no service needed.
+"""Write the report on a data revision, from ledger and remote; no service is needed.
 
-All images come from the newest revision, whatever revision the report is about: what is not in it
-any more was withdrawn, and is neither shown nor measured.
+All images come from the newest revision, whichever revision the report is about: images that it
+lacks were withdrawn, and are neither shown nor measured.
 """
 
 import shlex
@@ -25,14 +25,14 @@ from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.gate import GateConfig
-from pipeline.reports.data import counts, set_aside
+from pipeline.reports.data import counts, quarantined
 from pipeline.reports.data.drift import drift_facts
 from pipeline.reports.data.facts import DataFacts
-from pipeline.reports.data.gather_pictures import (
-    SetAside,
+from pipeline.reports.data.gallery import (
+    OnProgress,
+    QuarantineList,
     StoredPixels,
-    Tell,
-    counted,
+    counting,
     draw_pictures,
     refused_pictures,
 )
@@ -57,7 +57,7 @@ class _Revision:
         rows = revisions.rows(commit)
         if not rows:
             raise BadInputError(
-                f"data revision {commit[:12]} holds no image; `medloom ingest FOLDER` brings some"
+                f"data revision {commit[:12]} holds no image; add some with `medloom ingest FOLDER`"
             )
         before = find_revision(against, ledger, revisions) if against else None
         return cls(ledger, revisions, commit, before or previous(revisions, commit), rows)
@@ -73,23 +73,23 @@ def report_on_data(
     out: Path | None,
     revision: str | None = None,
     against: str | None = None,
-    tell: Tell = lambda _what, _done, _total: None,
+    tell: OnProgress = lambda _what, _done, _total: None,
 ) -> DataFacts:
-    """Say all there is to say about a data revision, and write the page.
+    """Collect the facts of a data revision and write the page.
 
     Args:
         settings: of the project.
-        out: HTML file to write; None: no page, and no picture is drawn.
+        out: HTML file to write; None: no page and no pictures.
         revision: as for `pipeline.data.revise.diff.find_revision`; None: the newest.
-        against: the same; None: the one before with other images.
-        tell: told what is being done, how much of it is, and how much there is.
+        against: the same; None: the previous one with other images.
+        tell: called as (task, done, total).
 
     Raises:
         BadInputError: no such revision, or it holds no image; `out` is a folder.
         TransientError: ledger or remote cannot be reached.
     """
     if out is not None and out.is_dir():
-        raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'data.html'}")
+        raise BadInputError(f"{out} is a folder; give a file in it, such as {out / 'data.html'}")
     ledger = Ledger(settings)
     about = _Revision.of(ledger, revision, against)
     with ledger.look_at(DATA, "report") as work:
@@ -105,8 +105,8 @@ def report_on_data(
     return facts
 
 
-def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
-    """Bring the batches that hold these images, whole: they are few, and images many."""
+def _pull(work: Workspace, rows: Iterable[Row], tell: OnProgress) -> None:
+    """Pull the complete batches that hold these images."""
     batches = sorted({row.batch for row in rows})
     for done, batch in enumerate(batches):
         tell("fetching batches", done, len(batches))
@@ -117,19 +117,21 @@ def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
 # -- facts -----------------------------------------------------------------------------------------
 
 
-def _set_aside(settings: Settings, about: _Revision) -> SetAside:
-    """By the local index for the newest revision, where there is one; else by the record."""
+def _set_aside(settings: Settings, about: _Revision) -> QuarantineList:
+    """From the local index for the newest revision, when there is one; else from the revision."""
     if about.newest and settings.index_file.exists():
         entries = LocalIndex.of(settings).entries()
-        found = set_aside.refused(entries, {row.label for row in about.rows})
-        return SetAside(
-            "what the last ingest on this machine found in the landing zone",
+        found = quarantined.refused(entries, {row.label for row in about.rows})
+        return QuarantineList(
+            "the last ingest on this machine",
             list(found),
-            set_aside.duplicates(entries),
+            quarantined.duplicates(entries),
         )
     text = about.ledger.read(about.commit, str(QUARANTINE_FILE)) or ""
     records = [(record, None) for record in parse_quarantine(text)]
-    return SetAside("the record of the revision, made by its last batch", list(records), None)
+    return QuarantineList(
+        "the record of the revision, written with its last batch", list(records), None
+    )
 
 
 def _facts(
@@ -137,15 +139,15 @@ def _facts(
     about: _Revision,
     held: Sequence[Row],
     pixels: StoredPixels,
-    aside: SetAside,
-    tell: Tell,
+    aside: QuarantineList,
+    tell: OnProgress,
 ) -> DataFacts:
     ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
-    told = counted(tell, "grey levels", len(measured))
-    levels = level_facts(held, measured, lambda row: told(measure(pixels(row))))
+    count_one = counting(tell, "grey levels", len(measured))
+    levels = level_facts(held, measured, lambda row: count_one(measure(pixels(row))))
     tell("leak", 0, 1)
     leak = counts.leak_facts(
         held,
@@ -178,7 +180,7 @@ def _facts(
         gone=len(rows) - len(held),
         splits=counts.split_counts(rows),
         views=counts.tallies(rows, lambda row: row.view),
-        modalities=counts.tallies(rows, lambda row: row.modality or "not told"),
+        modalities=counts.tallies(rows, lambda row: row.modality or "unknown"),
         batches=counts.tallies(rows, lambda row: row.batch),
         sizes=counts.tallies(rows, lambda row: f"{row.width}x{row.height}"),
         windows=counts.tallies(rows, lambda row: row.window or "as in the file"),
@@ -200,7 +202,7 @@ def _facts(
 
 
 def _command(settings: Settings, about: _Revision) -> str:
-    """What makes this report again, whatever is newest by then."""
+    """The command that makes this report again, even when there is a newer revision."""
     words = ["medloom", "--project", settings.project, "data", "report", "-o", "FILE.html"]
     words += ["--revision", about.commit[:12]]
     if about.against:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.metrics import kernel_distance
-from pipeline.evaluation.drift import Deals, few_deals, kernel_shift, mean_shift
+from pipeline.evaluation.drift import Permutations, kernel_shift, mean_shift, too_few_permutations
 
 LEVEL = 0.05
 Values = NDArray[np.float64]
@@ -27,9 +27,9 @@ def two_batches(groups: int, new: int, each: int = 5) -> tuple[NDArray[np.str_],
 def test_the_value_is_the_kernel_distance() -> None:
     names, is_new = two_batches(20, 8)
     features = images(0, 20)
-    found = kernel_shift(features, Deals.of(names, is_new), LEVEL)
+    found = kernel_shift(features, Permutations.draw(names, is_new), LEVEL)
     assert found.value == pytest.approx(kernel_distance(features[~is_new], features[is_new]))
-    means = mean_shift(features[:, 0], Deals.of(names, is_new), LEVEL)
+    means = mean_shift(features[:, 0], Permutations.draw(names, is_new), LEVEL)
     assert means.value == pytest.approx(features[is_new, 0].mean() - features[~is_new, 0].mean())
 
 
@@ -39,11 +39,11 @@ def test_batches_of_one_kind_are_seldom_told_apart() -> None:
     alarms, naive = 0, 0
     for seed in range(40):
         features = images(seed, 20)
-        alarms += kernel_shift(features, Deals.of(names, is_new, seed), LEVEL).beyond
+        alarms += kernel_shift(features, Permutations.draw(names, is_new, seed), LEVEL).beyond
         if seed >= 10:
             continue
         one_by_one = np.arange(len(names)).astype(np.str_)
-        naive += kernel_shift(features, Deals.of(one_by_one, is_new, seed), LEVEL).beyond
+        naive += kernel_shift(features, Permutations.draw(one_by_one, is_new, seed), LEVEL).beyond
     assert alarms <= 6
     assert naive > 5
 
@@ -51,7 +51,7 @@ def test_batches_of_one_kind_are_seldom_told_apart() -> None:
 def test_a_shift_is_told() -> None:
     names, is_new = two_batches(20, 8)
     shifted = images(1, 20) + 2.0 * is_new[:, None]
-    deals = Deals.of(names, is_new)
+    deals = Permutations.draw(names, is_new)
     kernel, mean = kernel_shift(shifted, deals, LEVEL), mean_shift(shifted[:, 0], deals, LEVEL)
     assert kernel.beyond
     assert mean.beyond
@@ -64,12 +64,12 @@ def test_the_same_patients_imaged_again_are_compared_with_themselves() -> None:
     is_new = np.arange(200) >= 100
     patients = np.tile(two_batches(20, 0)[0], 2)
     strangers = np.char.add(patients, np.where(is_new, "b", "a"))
-    assert mean_shift(features[:, 0], Deals.of(patients, is_new), LEVEL).beyond
-    assert not mean_shift(features[:, 0], Deals.of(strangers, is_new), LEVEL).beyond
+    assert mean_shift(features[:, 0], Permutations.draw(patients, is_new), LEVEL).beyond
+    assert not mean_shift(features[:, 0], Permutations.draw(strangers, is_new), LEVEL).beyond
 
 
 def test_no_floor_without_enough_ways_to_deal() -> None:
-    assert few_deals({"a", "b", "c", "d"}, {"e", "f"})  # 15 ways
-    assert not few_deals(set("abcdef"), set("ghij"))  # 210 ways
-    assert few_deals(set("abcdef"), set("abcdef"))  # 64 ways
-    assert not few_deals(set("abcdefg"), set("abcdefg"))  # 128 ways
+    assert too_few_permutations({"a", "b", "c", "d"}, {"e", "f"})  # 15 ways
+    assert not too_few_permutations(set("abcdef"), set("ghij"))  # 210 ways
+    assert too_few_permutations(set("abcdef"), set("abcdef"))  # 64 ways
+    assert not too_few_permutations(set("abcdefg"), set("abcdefg"))  # 128 ways

@@ -380,7 +380,7 @@ def test_a_missing_or_damaged_generator_is_bad_input(workspace: Path, tmp_path: 
 
 def test_an_altered_record_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text("{}")
-    with pytest.raises(BadInputError, match="no evaluation of this version"):
+    with pytest.raises(BadInputError, match="not an evaluation of this version"):
         Evaluation.load(tmp_path / "evaluation.json")
     with pytest.raises(BadInputError, match="run the evaluate stage"):
         Evaluation.load(tmp_path / "none.json")

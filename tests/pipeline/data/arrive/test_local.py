@@ -231,7 +231,7 @@ def test_a_landing_zone_that_is_full_keeps_whole_files_only(
     done = medloom(settings, "ingest", str(source), prefix=prefix)
     assert done.returncode == ExitCode.TRANSIENT, done.stderr
     assert "cannot be written: No space left on device" in done.stderr
-    assert "type the same again" in done.stderr
+    assert "run the same command again" in done.stderr
     left = done.stdout.split("left:\n")[1].split()
     assert 1 <= len(left) < 12
     assert not [name for name in left if "/." in name[1:]]

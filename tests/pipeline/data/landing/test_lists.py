@@ -51,7 +51,7 @@ def test_another_class_in_the_list_is_looked_at_again(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name,class\n", "file must be there"),
+        ("name,class\n", "file is required"),
         ("file,klass\na,b\n", "allowed are file, class, patient, view"),
         ("file,class\n../a.png,stone\n", "line 2 .* no file below"),
         ("file,class\na.png,Jane Doe!\n", "line 2 .*kidney-stone"),

@@ -144,8 +144,8 @@ def test_counts_are_the_manifests(project: Project, page: tuple[str, DataFacts])
     facts = page[1]
     rows = Revisions(project.ledger).rows(project.without)
     assert facts.images == len(rows) == 4 * BATCH - 1
-    counted = {(row.label, row.split): row.images for row in facts.splits}
-    for (label, split), images in counted.items():
+    counting = {(row.label, row.split): row.images for row in facts.splits}
+    for (label, split), images in counting.items():
         assert images == sum((row.label, row.split) == (label, split) for row in rows)
     assert {size.name for size in facts.sizes} == {"48x48", "64x48"}
     assert sum(size.images for size in facts.sizes) == facts.images

@@ -205,7 +205,7 @@ def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: P
         "0.140 to 0.180",
         "24 test groups",
         "look 2 of 20",
-        "Is all of the variety there?",
+        "Do they cover all of the variety?",
         "0.420",
         "−3.10",
         "psd slope",
@@ -285,11 +285,11 @@ def test_utility_shows_its_warnings_claims_and_what_was_not_run(
         "real 10 % + synthetic x 1",
         "12.0 points (5.00 to 19.0)",
         "better",
-        "Part of any accuracy here may be of that kind",
+        "Part of any accuracy here may come from them",
         "1 of 5 fits",
     ):
         assert said in seen, said
-    assert "worth for training" not in page(facts(), images, tmp_path).text
+    assert "Utility for training" not in page(facts(), images, tmp_path).text
 
 
 def test_a_phantom_is_called_one(images: ReportImages, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_quarantine_names_content_only_and_is_escaped(images: ReportImages, tmp_
     assert "de" * 7 not in seen, "twelve digits, no more"
     assert "no image <by its content>" in seen
     assert "&lt;by its content&gt;" in (tmp_path / "report.html").read_text()
-    assert "No file was refused" in page(facts(quarantine=()), images, tmp_path).text
+    assert "No file was quarantined" in page(facts(quarantine=()), images, tmp_path).text
 
 
 def test_a_run_that_failed_early_says_where_and_what_is_missing(tmp_path: Path) -> None:
@@ -322,14 +322,14 @@ def test_a_run_that_failed_early_says_where_and_what_is_missing(tmp_path: Path) 
     for said in (
         "Failed at “train”",
         "train.gamma must be >= 0",
-        "No model came out of this run",
-        "Ingest left no counts",
+        "This run produced no model",
+        "Ingest recorded no counts",
         "The gate was not reached",
         "the run ended before evaluation",
         "No pairs were drawn",
         "No training curves",
         "No counts by class and split",
-        "Ingest left no record of refused files",
+        "Ingest recorded no quarantine",
         "Not recorded",
     ):
         assert said in seen, said

@@ -1,4 +1,4 @@
-"""The pictures of a data report: stored images, and what was set aside, read again."""
+"""Draw the pictures of a data report: stored images, and quarantined ones read again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,27 +19,27 @@ from pipeline.data.manifest import Row
 from pipeline.data.reading import readers
 from pipeline.ledger.ledger import Workspace
 from pipeline.ledger.params import ProjectParams
-from pipeline.reports.data import set_aside
+from pipeline.reports.data import quarantined
 from pipeline.reports.data.facts import DataFacts, Duplicate
 from pipeline.reports.data.page import SHEET, DataPictures
 from pipeline.reports.data.pictures import Picture, mosaic, picture
 from pipeline.reports.data.sample import spread
 
-Tell = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 T = TypeVar("T")
-_STRIP = 8  # images of a large group
-_CORRECTED = 16  # relabelled images that are shown
-_ODD = 32  # images with a warning that are shown
+_STRIP = 8  # most images shown of a large group
+_CORRECTED = 16  # most relabelled images shown
+_ODD = 32  # most images with a warning shown
 
 
 @dataclass(frozen=True)
-class SetAside:
-    """What was not taken in.
+class QuarantineList:
+    """Quarantined files and duplicates.
 
     Attributes:
-        source: by whose word, for the page.
-        refusals: each with its entry, where the local index has one.
-        duplicates: None where no local index tells.
+        source: where the list comes from, for the page.
+        refusals: records, each with its entry when the local index has one.
+        duplicates: None without a local index.
     """
 
     source: str
@@ -49,7 +49,7 @@ class SetAside:
 
 @dataclass
 class StoredPixels:
-    """The stored images in a workspace."""
+    """Reads the stored images of a workspace."""
 
     workspace: Path
     by_id: dict[str, Row] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class StoredPixels:
             return np.asarray(image)
 
     def picture(self, id_: str, note: str = "") -> Picture:
-        """An image by its id."""
+        """The picture of an image, by id."""
         return picture(self(self.by_id[id_]), id_, note)
 
 
-def counted(tell: Tell, what: str, total: int) -> Callable[[T], T]:
-    """A function that passes a value through and tells of one more."""
+def counting(tell: OnProgress, what: str, total: int) -> Callable[[T], T]:
+    """A function that returns its argument and reports one more done."""
     done = count(1)
 
     def passed(value: T) -> T:
@@ -76,13 +76,13 @@ def counted(tell: Tell, what: str, total: int) -> Callable[[T], T]:
 
 
 def refused_pictures(
-    settings: Settings, work: Workspace, aside: SetAside, tell: Tell
+    settings: Settings, work: Workspace, aside: QuarantineList, tell: OnProgress
 ) -> dict[int, Picture]:
-    """Refused images by their place in the list, of those that can be read again."""
+    """Pictures of quarantined images by index in the list, for those that can be read again."""
     entries = [entry for _, entry in aside.refusals if entry]
     if not entries:
         return {}
-    files = set_aside.look_again(
+    files = quarantined.read_again(
         settings.landing,
         LocalIndex.of(settings),
         entries,
@@ -90,14 +90,14 @@ def refused_pictures(
         read_decisions(work.folder)[0],
         work.folder / ".refused",
         workers=readers.READERS,
-        on_progress=lambda done, total: tell("what was set aside", done, total),
+        on_progress=lambda done, total: tell("quarantined images", done, total),
     )
     pictures = {}
     for place, (refusal, entry) in enumerate(aside.refusals):
         if entry and (file := files.get(entry.image_id)):
             with Image.open(file, formats=["PNG"]) as image:
                 seen: Pixels = np.asarray(image)
-            draw = mosaic if set_aside.shows_text(seen, refusal.reason) else picture
+            draw = mosaic if quarantined.shows_text(seen, refusal.reason) else picture
             pictures[place] = draw(seen, refusal.record)
     return pictures
 
@@ -107,23 +107,23 @@ def draw_pictures(
     held: Sequence[Row],
     pixels: StoredPixels,
     refused: dict[int, Picture],
-    tell: Tell,
+    tell: OnProgress,
 ) -> DataPictures:
-    """Draw what the page shows, but for the charts.
+    """Draw all pictures of the page except the charts.
 
     Args:
         facts: of the revision.
         held: rows whose images may be shown.
-        pixels: of these.
-        refused: pictures of what was set aside, by place in the list.
-        tell: told how many sheets and strips are done.
+        pixels: reads these images.
+        refused: pictures of quarantined images, by index in the list.
+        tell: called as (task, done, total).
     """
     classes = sorted({row.label for row in held})
-    told = counted(tell, "pictures", len(classes) + len(facts.groups.largest))
+    count_one = counting(tell, "pictures", len(classes) + len(facts.groups.largest))
     corrected = facts.changes.relabelled if facts.changes else ()
     return DataPictures(
         sheets={
-            label: told(
+            label: count_one(
                 [
                     pixels.picture(row.id, row.split)
                     for row in spread([r for r in held if r.label == label], SHEET)
@@ -132,7 +132,7 @@ def draw_pictures(
             for label in classes
         },
         groups={
-            large.group: told(
+            large.group: count_one(
                 [
                     pixels.picture(row.id)
                     for row in spread([r for r in held if r.group == large.group], _STRIP)

@@ -1,4 +1,4 @@
-"""Images with what the metrics read of them."""
+"""Image sets with features, the inputs of the metrics."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 Images = NDArray[np.uint8]
 
 LEAST_IMAGES = 20
-"""Images a side below which a class has no distance of its own."""
+"""Fewest images per set for distances of a single class."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """Images with what the metrics read of them, row by row.
+class ImageSet:
+    """Images with labels, groups and features, row by row.
 
     Attributes:
         images: uint8 [N, H, W].
         labels: class index [N].
-        groups: patient or near-duplicate group [N]; empty names for generated images.
+        groups: group [N]; empty names for generated images.
         features: float64 [N, d].
     """
 
@@ -27,18 +27,20 @@ class Side:
     groups: NDArray[np.str_]
     features: NDArray[np.float64]
 
-    def of(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Side":
+    def of(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "ImageSet":
         """The chosen rows."""
-        return Side(self.images[rows], self.labels[rows], self.groups[rows], self.features[rows])
+        return ImageSet(
+            self.images[rows], self.labels[rows], self.groups[rows], self.features[rows]
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def matched(train: Side, fake: Side, seed: int) -> Side:
-    """Training images, as many of each class as there are fakes, or all where there are fewer.
+def matched(train: ImageSet, fake: ImageSet, seed: int) -> ImageSet:
+    """Random training images, as many of each class as there are fakes, or all if fewer.
 
-    In the fakes' place they show what a perfect generator would reach.
+    They give the floor: what a perfect generator would reach.
     """
     rng = np.random.default_rng([seed, 2])
     rows = []

@@ -1,7 +1,7 @@
-"""What was set aside, and the pixels of what a person may judge by looks.
+"""List quarantined files and duplicates, and read quarantined images again.
 
-Pixels are read again from the landing zone, as ingest reads them. Where text may be in them, a
-picture is a mosaic of 24 pixels, in which nothing can be read.
+Pixels are read from the landing zone as ingest reads them. If they may show text, the picture is a
+mosaic of 24 squares a side, in which nothing can be read.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,16 +23,16 @@ from pipeline.data.refusal import RELEASABLE, TRANSIENT
 from pipeline.reports.data.facts import Duplicate
 
 MOST_LOOKED_AT = 60
-"""Refused images that are drawn."""
+"""Most quarantined images that are drawn."""
 _DECODED = RELEASABLE | {"bridge", "conflict"}
 _UNSURE = ("burnt-in", "low-contrast")
-"""Text was found, or would be too faint to be found."""
+"""Reasons where text was found, or may be too faint to be found."""
 _FEW_GLYPHS = 3
-"""Letter-like shapes in a row from which a refused image is a mosaic, whatever its reason."""
+"""Letter-like shapes in a row from which any quarantined image is drawn as a mosaic."""
 
 
 def refused(entries: Sequence[Entry], classes: set[str]) -> list[tuple[QuarantineRecord, Entry]]:
-    """What the local index knows to be set aside now; folders outside `classes` are not named."""
+    """Quarantined files in the local index; folders outside `classes` are not named."""
     found = [
         (record_of(entry, classes), entry)
         for entry in entries
@@ -42,7 +42,7 @@ def refused(entries: Sequence[Entry], classes: set[str]) -> list[tuple[Quarantin
 
 
 def duplicates(entries: Sequence[Entry]) -> tuple[Duplicate, ...]:
-    """Files with the pixels of an image that came first."""
+    """Files with the same pixels as an earlier image."""
     found = [
         Duplicate(
             record=(entry.source_sha256 or entry.file)[:12],
@@ -55,7 +55,7 @@ def duplicates(entries: Sequence[Entry]) -> tuple[Duplicate, ...]:
     return tuple(sorted(found, key=lambda one: (one.label, one.image, one.record)))
 
 
-def look_again(
+def read_again(
     landing: Path,
     index: LocalIndex,
     entries: Sequence[Entry],
@@ -66,19 +66,19 @@ def look_again(
     workers: int,
     on_progress: Callable[[int, int], None],
 ) -> dict[str, Path]:
-    """Read refused images again; returns PNG files by image id, of those that could be.
+    """Read quarantined images again; returns PNG files by image id, for those that could be read.
 
-    Whoever withdrew consent is not looked at, nor is a file that changed since ingest saw it.
+    Images of withdrawn patients and files that changed since their ingest are skipped.
 
     Args:
         landing: folder that the files lie in.
-        index: whose pseudonyms the entries have.
-        entries: refused ones, the first to be shown first.
+        index: the index with the entries.
+        entries: quarantined ones, in the order to show them.
         config: of ingest.
-        withdrawn: by the newest revision.
+        withdrawn: withdrawals of the newest revision.
         store: folder for the files.
         workers: processes to read in; 0: this one.
-        on_progress: called as (done, of how many), as `examine_all` does.
+        on_progress: called as (done, total), as by `examine_all`.
     """
     wanted = [e for e in entries if e.reason in _DECODED and e.image_id][:MOST_LOOKED_AT]
     wanted = [entry for entry in wanted if entry.image_id not in withdrawn.images]
@@ -93,16 +93,16 @@ def look_again(
         not in withdrawn.groups
     ]
     store.mkdir(parents=True, exist_ok=True)
-    # As if a person had let them in: what is judged by looks is stored all the same.
+    # As if a person had released them: images that fail a quality check are then stored too.
     released = frozenset(entry.image_id for entry in wanted)
     examiner = Examiner(landing, config, index.names, store, released=released)
     looks = examine_all(examiner, files, workers=workers, on_progress=on_progress)
     good = [(look.result, look.group) for look in looks if isinstance(look.result, Good)]
-    stranger = {image.id for image, group in good if group in withdrawn.groups}
-    stored = {id_: store / f"{id_}.png" for id_ in released - stranger}
+    excluded = {image.id for image, group in good if group in withdrawn.groups}
+    stored = {id_: store / f"{id_}.png" for id_ in released - excluded}
     return {id_: file for id_, file in stored.items() if file.exists()}
 
 
 def shows_text(pixels: Pixels, reason: str) -> bool:
-    """Whether a refused image may show letters; most were refused before anybody looked."""
+    """Whether a quarantined image may show text; most were never checked for it."""
     return reason in _UNSURE or glyphs_in_a_row(pixels) >= _FEW_GLYPHS
