@@ -19,7 +19,7 @@ Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SUB, _GREY = 1, 0  # PNG's filter type and colour type
-_MEMORY = 9  # zlib's memLevel: 8 takes up to half as long again, for files as large
+_MEMORY = 9  # zlib's memLevel: 8 takes up to a sixth longer, for files as large
 _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1)
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
@@ -37,7 +37,7 @@ def encode_png(pixels: Pixels) -> bytes:
 
     Written here, as no image library lets one choose the filter: each pixel less its left
     neighbour, then DEFLATE by zlib-ng, of run lengths alone. They are found without hashing, which
-    is where processors and versions of zlib go ways of their own (docs/decisions/0010).
+    is where processors and versions of zlib go ways of their own (docs/decisions/0012).
     """
     height, width = pixels.shape
     step = pixels.itemsize
