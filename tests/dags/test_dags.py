@@ -1,4 +1,4 @@
-"""The DAGs: they parse fast, serialise, are wired as the README says, and stay thin."""
+"""The DAGs: they load nothing heavy, serialise, are wired as the README says, and stay thin."""
 
 import ast
 import json
@@ -14,17 +14,16 @@ import pytest
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 PARSE = """
-import sys, time
-from pathlib import Path
+import sys
 import airflow, airflow.sdk, airflow.sdk.exceptions
 import airflow.providers.standard.hooks.subprocess
 import airflow.providers.standard.operators.hitl
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, BaseNotifier, BaseOperator
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule
-started = time.perf_counter()
+before = set(sys.modules)
 import medloom_dags
-print(time.perf_counter() - started)
-print(*(name for name in ("torch", "mlflow", "dvc", "pipeline") if name in sys.modules))
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - sys.stdlib_module_names))
 """
 
 
@@ -48,10 +47,8 @@ def run(code: str, home: Path) -> list[str]:
     return done.stdout.split("\n")
 
 
-def test_parsing_takes_under_a_second_and_pulls_nothing_heavy_in(airflow_home: Path) -> None:
-    seconds, heavy = run(PARSE, airflow_home)[-3:-1]
-    assert float(seconds) < 1.0
-    assert heavy == ""
+def test_parsing_loads_airflow_and_our_own_files_alone(airflow_home: Path) -> None:
+    assert run(PARSE, airflow_home)[-2].split() == ["medloom_airflow", "medloom_dags"]
 
 
 DESCRIBE = """
