@@ -37,7 +37,7 @@ class Withdrawn:
 
     @classmethod
     def parse(cls, text: str) -> "Withdrawn":
-        """Read what `text` wrote; an empty text lists nobody."""
+        """Read what `text` wrote; an empty text lists nothing."""
         kinds: dict[str, set[str]] = {"image": set(), "source": set(), "group": set()}
         for line in csv.DictReader(io.StringIO(text)):
             kinds[line["kind"]].add(line["value"])
