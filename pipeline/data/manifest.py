@@ -71,7 +71,7 @@ class Row:
 
     @property
     def path(self) -> Path:
-        """Where the stored PNG lies, relative to the workspace."""
+        """Path of the stored PNG, relative to the workspace."""
         return RAW_FOLDER / self.batch / f"{self.id}.png"
 
 

@@ -41,12 +41,12 @@ def measure_utility(
         return None
     train, test = (_labelled(split) for split in (processed.train, processed.test))
 
-    def tell(done: int, total: int) -> None:
+    def report_fit(done: int, total: int) -> None:
         if on_progress:
             on_progress(UTILITY_FITS, done, total)
 
     try:
-        report = run_utility(train, test, processed.classes, sampler, config, tell)
+        report = run_utility(train, test, processed.classes, sampler, config, report_fit)
     except ValueError as error:
         raise BadInputError(f"cannot measure utility: {error}") from error
     out.mkdir(parents=True, exist_ok=True)

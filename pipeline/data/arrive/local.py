@@ -59,7 +59,7 @@ class LocalSource:
         except OSError as error:
             raise _unreadable(mine, error) from error
 
-    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
+    def fetch(self, item: Item, to: Path, on_bytes: OnBytes) -> None:
         """See `Source`. The copy keeps the modification time of the original."""
         file = self._file(item)
         if file.is_symlink():
@@ -81,7 +81,7 @@ class LocalSource:
                 view = memoryview(chunk)
                 while view:
                     view = view[target.write(view) :]
-                tell(len(chunk))
+                on_bytes(len(chunk))
             after = os.fstat(source.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnsteadyError

@@ -60,12 +60,12 @@ class PatientsFrom:
 
 
 def check_known(
-    told: Mapping[str, str], entries: Iterable[Entry], rows: Iterable[Row], names: Pseudonyms
+    patients: Mapping[str, str], entries: Iterable[Entry], rows: Iterable[Row], names: Pseudonyms
 ) -> None:
     """Check that no ingested image would get another patient.
 
     Args:
-        told: path in the landing zone -> patient, of files that are there already.
+        patients: path in the landing zone -> patient, of files that are there already.
         entries: of the local index.
         rows: of the newest manifest.
         names: pseudonyms.
@@ -79,7 +79,7 @@ def check_known(
         if entry.outcome == "ingested" and entry.image_id in groups:
             held[entry.file].add(groups[entry.image_id])
     wrong = []
-    for path, patient in told.items():
+    for path, patient in patients.items():
         group = names.patient(patient)
         if group and held[names.file(path)] - {group}:
             wrong.append(path)

@@ -123,18 +123,18 @@ def plan_feed(
     if not items:
         raise BadInputError(f"{source.shown} holds no file; give a folder of class folders")
     lists = {path.removesuffix(LIST_NAME): _lines(source, item) for path, item in own.items()}
-    told, unused = _list_rows(source, items, lists, patients, allow_unmatched=allow_unmatched)
+    rows, unused = _list_rows(source, items, lists, patients, allow_unmatched=allow_unmatched)
     if inside is not None:  # its lists stay as they are
-        told = {path: line for path, line in told.items() if patients and patients.of(path)}
+        rows = {path: line for path, line in rows.items() if patients and patients.of(path)}
     elif label:
-        told = {path: line | {"class": ""} for path, line in told.items()}
+        rows = {path: line | {"class": ""} for path, line in rows.items()}
     else:
-        _check_classes(source, items, told)
+        _check_classes(source, items, rows)
     return FeedPlan(
         source,
-        [_planned(source, item, f"{front}{item.path}", told.get(item.path), landing, fetched)
+        [_planned(source, item, f"{front}{item.path}", rows.get(item.path), landing, fetched)
          for item in items],
-        {} if inside is not None else _unmatched_rows(lists, told, front, label),
+        {} if inside is not None else _unmatched_rows(lists, rows, front, label),
         unsafe,
         unused,
     )  # fmt: skip
@@ -211,13 +211,13 @@ def _list_rows(
 ) -> tuple[dict[str, Line], list[str]]:
     """Path -> row by its nearest list and --patient-from, and CSV rows that match no file."""
     paths = {item.path for item in items}
-    told = {path: line for path, line in by_path(lists).items() if path in paths}
+    rows = {path: line for path, line in by_path(lists).items() if path in paths}
     if patients is None:
-        return told, []
+        return rows, []
     unmatched = []
     for path in sorted(paths):
         if (line := patients.of(path)) is not None:
-            told[path] = told.get(path, _NOTHING) | {
+            rows[path] = rows.get(path, _NOTHING) | {
                 name: line[name] for name in line if line[name]
             }
             if not can_be_listed(path.rpartition("/")[2]):
@@ -234,12 +234,12 @@ def _list_rows(
             "below the source, and an archive is one file; correct the pattern or the CSV, or add "
             "--allow-unmatched to group those files by similarity"
         )
-    return told, sorted(set(patients.lines) - paths)
+    return rows, sorted(set(patients.lines) - paths)
 
 
-def _check_classes(source: Source, items: list[Item], told: dict[str, Line]) -> None:
+def _check_classes(source: Source, items: list[Item], rows: dict[str, Line]) -> None:
     """Check that something gives the class: a folder, a list, an archive or an NPZ."""
-    given = any("/" in item.path for item in items) or any(line["class"] for line in told.values())
+    given = any("/" in item.path for item in items) or any(line["class"] for line in rows.values())
     if given or any(_may_hold_classes(source, item) for item in items[:_LOOKED_AT]):
         return
     raise BadInputError(
@@ -276,12 +276,12 @@ def _planned(
 
 
 def _unmatched_rows(
-    lists: dict[str, list[Line]], told: dict[str, Line], front: str, label: str | None
+    lists: dict[str, list[Line]], rows: dict[str, Line], front: str, label: str | None
 ) -> dict[str, list[Line]]:
     """Rows of the source's lists that match none of its files; the files may come later."""
     left = defaultdict(list)
     for folder, lines in lists.items():
         for line in lines:
-            if f"{folder}{line['file']}" not in told:
+            if f"{folder}{line['file']}" not in rows:
                 left[f"{front}{folder}"].append(line | ({"class": ""} if label else {}))
     return dict(left)

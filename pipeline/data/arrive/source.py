@@ -53,9 +53,9 @@ class Source(Protocol):
         """The first bytes of a file, `most` at most."""
 
     def same(self, item: Item, file: Path) -> bool | None:
-        """Whether `file` has the same content; None when only fetching it can tell."""
+        """Whether `file` has the same content; None when only fetching it can on_bytes."""
 
-    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
+    def fetch(self, item: Item, to: Path, on_bytes: OnBytes) -> None:
         """Copy a file over `to`, which exists and is empty.
 
         Raises:

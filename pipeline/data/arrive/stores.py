@@ -95,11 +95,11 @@ class StoreSource:
             return False
         return None if item.size in (-1, file.stat().st_size) else False
 
-    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
+    def fetch(self, item: Item, to: Path, on_bytes: OnBytes) -> None:
         """See `Source`."""
         try:
             with self._explained():
-                counting = _Counting(item.size, tell)
+                counting = _Counting(item.size, on_bytes)
                 self._store.get_file(item.key, str(to), callback=counting)
                 self._store.invalidate_cache()
                 now = self._store.info(item.key)
@@ -133,16 +133,16 @@ class _MissingError(BadInputError):
 class _Counting(Callback):  # type: ignore[misc]
     """Report received bytes, and stop when more come than were announced."""
 
-    def __init__(self, size: int, tell: OnBytes) -> None:
+    def __init__(self, size: int, on_bytes: OnBytes) -> None:
         super().__init__()
-        self._left, self._tell = size, tell
+        self._left, self._on_bytes = size, on_bytes
 
     def relative_update(self, inc: int = 1) -> None:
         """Count more bytes."""
         if 0 <= self._left < inc:
             raise UnsteadyError
         self._left -= inc if self._left >= 0 else 0
-        self._tell(inc)
+        self._on_bytes(inc)
 
 
 def _item(path: str, key: str, info: dict[str, Any]) -> Item:

@@ -167,8 +167,8 @@ def _consented(
     """The file, refused unopened when its name or a list gives a patient who withdrew consent."""
     if not groups:
         return found
-    told = found.patient or patient_in_name(found.path, config)
-    return replace(found, refused=no_consent()) if names.patient(told) in groups else found
+    patient = found.patient or patient_in_name(found.path, config)
+    return replace(found, refused=no_consent()) if names.patient(patient) in groups else found
 
 
 def _quarantine_odd(
@@ -181,9 +181,9 @@ def _quarantine_odd(
     """The entries, with odd images quarantined where a check says so and removed from `new`."""
     refused = {}
     for id_ in set(odd) - set(released):
-        told = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
-        if told:
-            refused[id_] = Refused(told[0].check, told[0].detail, id_)
+        found = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
+        if found:
+            refused[id_] = Refused(found[0].check, found[0].detail, id_)
             del new[id_]
     return [
         quarantined(entry, refused[entry.image_id]) if entry.image_id in refused else entry
@@ -239,9 +239,9 @@ def _check(rows: Sequence[Row], entries: Iterable[Entry], config: IngestConfig) 
         reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
         if not reasons:
             raise
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         files = "1 file is" if reasons.total() == 1 else f"{reasons.total()} files are"
-        raise BadInputError(f"{error}. {files} quarantined: {told}") from None
+        raise BadInputError(f"{error}. {files} quarantined: {counts}") from None
 
 
 def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str, NewImage]) -> None:

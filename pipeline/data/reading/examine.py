@@ -30,7 +30,7 @@ class Examiner:
     """Examines files; it is pickled and sent to other processes.
 
     Attributes:
-        landing: folder that the files lie in.
+        landing: folder of the files.
         config: thresholds.
         names: pseudonyms of patients.
         store: folder for canonical PNGs.
@@ -159,8 +159,8 @@ class Examiner:
 
     def _group(self, found: LandedFile, name: str, decoded: Decoded | None) -> str:
         """The group: of the patient by list, file name or file content, else of the scan."""
-        told = found.patient or patient_in_name(name, self.config)
-        if group := self.names.patient(told):
+        patient = found.patient or patient_in_name(name, self.config)
+        if group := self.names.patient(patient):
             return group
         if decoded is None:
             return ""

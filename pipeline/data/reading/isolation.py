@@ -126,7 +126,7 @@ _function: Callable[[Any], Any]
 
 
 def _begin(function: Callable[[Any], Any]) -> None:
-    """Set up a worker: silent, bounded in memory, immune to Ctrl-C, and ended with its parent."""
+    """Set up a worker: silent, bounded in memory, immune to Ctrl-C, and ending with its parent."""
     global _function  # noqa: PLW0603 - a process has one function for life
     _function = function
     threading.Thread(target=_end_with_parent, daemon=True).start()

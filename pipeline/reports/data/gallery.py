@@ -64,22 +64,22 @@ class StoredPixels:
         return picture(self(self.by_id[id_]), id_, note)
 
 
-def counting(tell: OnProgress, what: str, total: int) -> Callable[[T], T]:
+def counting(on_progress: OnProgress, what: str, total: int) -> Callable[[T], T]:
     """A function that returns its argument and reports one more done."""
     done = count(1)
 
     def passed(value: T) -> T:
-        tell(what, next(done), total)
+        on_progress(what, next(done), total)
         return value
 
     return passed
 
 
 def refused_pictures(
-    settings: Settings, work: Workspace, aside: QuarantineList, tell: OnProgress
+    settings: Settings, work: Workspace, quarantine: QuarantineList, on_progress: OnProgress
 ) -> dict[int, Picture]:
     """Pictures of quarantined images by index in the list, for those that can be read again."""
-    entries = [entry for _, entry in aside.refusals if entry]
+    entries = [entry for _, entry in quarantine.refusals if entry]
     if not entries:
         return {}
     files = quarantined.read_again(
@@ -90,10 +90,10 @@ def refused_pictures(
         read_decisions(work.folder)[0],
         work.folder / ".refused",
         workers=readers.READERS,
-        on_progress=lambda done, total: tell("quarantined images", done, total),
+        on_progress=lambda done, total: on_progress("quarantined images", done, total),
     )
     pictures = {}
-    for place, (refusal, entry) in enumerate(aside.refusals):
+    for place, (refusal, entry) in enumerate(quarantine.refusals):
         if entry and (file := files.get(entry.image_id)):
             with Image.open(file, formats=["PNG"]) as image:
                 seen: Pixels = np.asarray(image)
@@ -107,7 +107,7 @@ def draw_pictures(
     held: Sequence[Row],
     pixels: StoredPixels,
     refused: dict[int, Picture],
-    tell: OnProgress,
+    on_progress: OnProgress,
 ) -> DataPictures:
     """Draw all pictures of the page except the charts.
 
@@ -116,10 +116,10 @@ def draw_pictures(
         held: rows whose images may be shown.
         pixels: reads these images.
         refused: pictures of quarantined images, by index in the list.
-        tell: called as (task, done, total).
+        on_progress: called as (task, done, total).
     """
     classes = sorted({row.label for row in held})
-    count_one = counting(tell, "pictures", len(classes) + len(facts.groups.largest))
+    count_one = counting(on_progress, "pictures", len(classes) + len(facts.groups.largest))
     corrected = facts.changes.relabelled if facts.changes else ()
     return DataPictures(
         sheets={

@@ -71,7 +71,7 @@ def read_again(
     Images of withdrawn patients and files that changed since their ingest are skipped.
 
     Args:
-        landing: folder that the files lie in.
+        landing: folder of the files.
         index: the index with the entries.
         entries: quarantined ones, in the order to show them.
         config: of ingest.

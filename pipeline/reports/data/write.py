@@ -73,7 +73,7 @@ def report_on_data(
     out: Path | None,
     revision: str | None = None,
     against: str | None = None,
-    tell: OnProgress = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> DataFacts:
     """Collect the facts of a data revision and write the page.
 
@@ -82,7 +82,7 @@ def report_on_data(
         out: HTML file to write; None: no page and no pictures.
         revision: as for `pipeline.data.revise.diff.find_revision`; None: the newest.
         against: the same; None: the previous one with other images.
-        tell: called as (task, done, total).
+        on_progress: called as (task, done, total).
 
     Raises:
         BadInputError: no such revision, or it holds no image; `out` is a folder.
@@ -95,29 +95,29 @@ def report_on_data(
     with ledger.look_at(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
-        _pull(work, held, tell)
+        _pull(work, held, on_progress)
         pixels = StoredPixels(work.folder, {row.id: row for row in held})
-        aside = _set_aside(settings, about)
-        facts = _facts(settings, about, held, pixels, aside, tell)
+        quarantine = _quarantine_list(settings, about)
+        facts = _facts(settings, about, held, pixels, quarantine, on_progress)
         if out is not None:
-            refused = refused_pictures(settings, work, aside, tell)
-            render_data_report(facts, draw_pictures(facts, held, pixels, refused, tell), out)
+            refused = refused_pictures(settings, work, quarantine, on_progress)
+            render_data_report(facts, draw_pictures(facts, held, pixels, refused, on_progress), out)
     return facts
 
 
-def _pull(work: Workspace, rows: Iterable[Row], tell: OnProgress) -> None:
+def _pull(work: Workspace, rows: Iterable[Row], on_progress: OnProgress) -> None:
     """Pull the complete batches that hold these images."""
     batches = sorted({row.batch for row in rows})
     for done, batch in enumerate(batches):
-        tell("fetching batches", done, len(batches))
+        on_progress("fetching batches", done, len(batches))
         work.dvc.run("pull", f"{RAW_FOLDER / batch}.dvc")
-    tell("fetching batches", len(batches), len(batches))
+    on_progress("fetching batches", len(batches), len(batches))
 
 
 # -- facts -----------------------------------------------------------------------------------------
 
 
-def _set_aside(settings: Settings, about: _Revision) -> QuarantineList:
+def _quarantine_list(settings: Settings, about: _Revision) -> QuarantineList:
     """From the local index for the newest revision, when there is one; else from the revision."""
     if about.newest and settings.index_file.exists():
         entries = LocalIndex.of(settings).entries()
@@ -139,22 +139,22 @@ def _facts(
     about: _Revision,
     held: Sequence[Row],
     pixels: StoredPixels,
-    aside: QuarantineList,
-    tell: OnProgress,
+    quarantine: QuarantineList,
+    on_progress: OnProgress,
 ) -> DataFacts:
     ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
-    count_one = counting(tell, "grey levels", len(measured))
+    count_one = counting(on_progress, "grey levels", len(measured))
     levels = level_facts(held, measured, lambda row: count_one(measure(pixels(row))))
-    tell("leak", 0, 1)
+    on_progress("leak", 0, 1)
     leak = counts.leak_facts(
         held,
         read_thumbnails(pixels.workspace, {row.batch for row in held}),
         ingest.group_correlation,
     )
-    tell("leak", 1, 1)
+    on_progress("leak", 1, 1)
     changed = drift = protocol = None
     if about.against is not None:
         changed = changes(ledger, about.revisions, about.against, about.commit)
@@ -165,7 +165,7 @@ def _facts(
             pixels,
             ProjectParams.of(settings).section("preprocess", PreprocessConfig),
             settings.cache / "features",
-            lambda done, total: tell("features", done, total),
+            lambda done, total: on_progress("features", done, total),
         )
     return DataFacts(
         title=settings.project,
@@ -191,10 +191,10 @@ def _facts(
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
-        refusals_of=aside.source,
-        refusals=tuple(refusal for refusal, _ in aside.refusals),
-        reasons=dict(Counter(refusal.reason for refusal, _ in aside.refusals).most_common()),
-        duplicates=aside.duplicates,
+        refusals_of=quarantine.source,
+        refusals=tuple(refusal for refusal, _ in quarantine.refusals),
+        reasons=dict(Counter(refusal.reason for refusal, _ in quarantine.refusals).most_common()),
+        duplicates=quarantine.duplicates,
         changes=changed,
         drift=drift or (),
         drift_protocol=protocol,

@@ -9,7 +9,7 @@ from pipeline.base.errors import BadInputError
 runner = CliRunner()
 
 
-def test_a_data_set_is_made_and_told(tmp_path: Path) -> None:
+def test_a_data_set_is_made_and_reported(tmp_path: Path) -> None:
     folder = tmp_path / "v"
     words = ["data", "voronoi", str(folder), "--images", "21", "--size", "32"]
     result = runner.invoke(bench_app, words)
@@ -24,7 +24,7 @@ def test_a_data_set_is_made_and_told(tmp_path: Path) -> None:
     ("words", "told"),
     [(["shepp"], "choose one of phantom"), (["lumpy", "--size", "33"], "33 px cannot be made")],
 )
-def test_what_cannot_be_made_is_told_and_makes_nothing(
+def test_invalid_data_sets_are_refused_and_make_nothing(
     words: list[str], told: str, tmp_path: Path
 ) -> None:
     name, *rest = words

@@ -1,4 +1,4 @@
-"""Drift: what differs is told, what does not is not, and patients' images are not independent."""
+"""Drift: real shifts are detected, chance is not, and images of a patient are dependent."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ Values = NDArray[np.float64]
 
 
 def images(seed: int, groups: int, each: int = 5, between: float = 1.0) -> Values:
-    """Features [groups * each, 8]: a patient's images are alike."""
+    """Features [groups * each, 8]; those of one patient are similar."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(0, between, (groups, 8)).repeat(each, axis=0)
     made: Values = centres + rng.normal(0, 0.2, centres.shape)
@@ -33,8 +33,8 @@ def test_the_value_is_the_kernel_distance() -> None:
     assert means.value == pytest.approx(features[is_new, 0].mean() - features[~is_new, 0].mean())
 
 
-def test_batches_of_one_kind_are_seldom_told_apart() -> None:
-    """Nominally 2 of 40; taken image by image, most of ten would be told apart."""
+def test_batches_of_one_kind_seldom_differ() -> None:
+    """Nominally 2 of 40 differ; permuting single images, most of ten would."""
     names, is_new = two_batches(20, 8)
     alarms, naive = 0, 0
     for seed in range(40):
@@ -48,7 +48,7 @@ def test_batches_of_one_kind_are_seldom_told_apart() -> None:
     assert naive > 5
 
 
-def test_a_shift_is_told() -> None:
+def test_a_shift_is_detected() -> None:
     names, is_new = two_batches(20, 8)
     shifted = images(1, 20) + 2.0 * is_new[:, None]
     deals = Permutations.draw(names, is_new)
@@ -59,7 +59,7 @@ def test_a_shift_is_told() -> None:
 
 
 def test_the_same_patients_imaged_again_are_compared_with_themselves() -> None:
-    """A shift that is small beside what lies between patients is told by each one's own images."""
+    """A shift smaller than the spread between patients shows within each patient's images."""
     features = np.concatenate([images(2, 20), images(2, 20) + 0.5])
     is_new = np.arange(200) >= 100
     patients = np.tile(two_batches(20, 0)[0], 2)
@@ -68,7 +68,7 @@ def test_the_same_patients_imaged_again_are_compared_with_themselves() -> None:
     assert not mean_shift(features[:, 0], Permutations.draw(strangers, is_new), LEVEL).beyond
 
 
-def test_no_floor_without_enough_ways_to_deal() -> None:
+def test_no_floor_without_enough_permutations() -> None:
     assert too_few_permutations({"a", "b", "c", "d"}, {"e", "f"})  # 15 ways
     assert not too_few_permutations(set("abcdef"), set("ghij"))  # 210 ways
     assert too_few_permutations(set("abcdef"), set("abcdef"))  # 64 ways

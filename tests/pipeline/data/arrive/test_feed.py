@@ -1,4 +1,4 @@
-"""Feeding the landing zone: whole files, none overwritten, the source untouched."""
+"""Feeding the landing zone: complete files, none overwritten, the source untouched."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_second_feed_copies_nothing(tmp_path: Path) -> None:
     ).stat().st_mtime_ns
 
 
-def test_another_content_under_the_same_name_comes_in_beside(tmp_path: Path) -> None:
+def test_other_content_under_the_same_name_is_copied_beside(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     feed(make(tmp_path / "one", x=b"first"), landing)
     assert feed(make(tmp_path / "two", x=b"second"), landing).copied == 1

@@ -1,4 +1,4 @@
-"""Files, archives and flat folders of this machine; what grows or may not be read; full disks."""
+"""Local files, archives and flat folders; growing and unreadable files; full disks."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def zipped(file: Path, *names: str) -> Path:
     return file
 
 
-def test_where_a_file_a_flat_folder_and_an_archive_come_to_lie(tmp_path: Path) -> None:
+def test_paths_of_a_file_a_flat_folder_and_an_archive(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     flat = tmp_path / "flat"
     put(flat / "deep" / "b.png", b"1")
@@ -57,7 +57,7 @@ def test_where_a_file_a_flat_folder_and_an_archive_come_to_lie(tmp_path: Path) -
     assert not landing.exists()
 
 
-def test_where_nothing_tells_the_class_label_is_asked_for(tmp_path: Path) -> None:
+def test_without_a_class_a_label_is_required(tmp_path: Path) -> None:
     flat = put(tmp_path / "flat" / "a.png", encode(picture(0))).parent
     for source in (flat, flat / "a.png"):
         with pytest.raises(BadInputError, match="add --label CLASS"):
@@ -91,7 +91,7 @@ def test_archive_and_single_image_to_a_data_revision(settings: Settings, tmp_pat
 
 
 class Growing(LocalSource):
-    """A folder in which somebody writes on while a file is read, and removes another."""
+    """A source in which one file grows and another vanishes while it is read."""
 
     def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
         file = self.folder / item.path
@@ -107,7 +107,7 @@ class Growing(LocalSource):
         super().fetch(item, to, grow)
 
 
-def test_a_file_that_grows_or_goes_while_it_is_copied_does_not_come(tmp_path: Path) -> None:
+def test_files_that_change_or_vanish_during_the_copy_are_left_out(tmp_path: Path) -> None:
     for name in ("whole.png", "late.png", "gone.png"):
         put(tmp_path / "in" / "stone" / name, b"x" * 9_000_000)
     landing = tmp_path / "landing"
@@ -146,7 +146,7 @@ def test_a_dry_run_writes_nothing(settings: Settings, tmp_path: Path) -> None:
 
 
 def without_rights() -> list[str]:
-    """A prefix under which even root may not read what its mode forbids."""
+    """A command prefix under which even root obeys file modes."""
     if os.geteuid() != 0:
         return []
     prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -166,7 +166,7 @@ def medloom(
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_may_not_be_read_is_named_and_nothing_is_copied(
+def test_an_unreadable_file_is_named_and_nothing_is_copied(
     settings: Settings, tmp_path: Path, what: str
 ) -> None:
     prefix = without_rights()
@@ -181,7 +181,7 @@ def test_what_may_not_be_read_is_named_and_nothing_is_copied(
     assert not settings.landing.exists()
 
 
-def test_what_may_not_be_read_in_the_landing_zone_waits(settings: Settings) -> None:
+def test_an_unreadable_file_of_the_landing_zone_stays_pending(settings: Settings) -> None:
     prefix = without_rights()
     fill(settings.landing)
     closed = settings.landing / "cyst" / "0-0.png"
@@ -194,9 +194,9 @@ def test_what_may_not_be_read_in_the_landing_zone_waits(settings: Settings) -> N
 
 
 def full_disk(folder: Path, kib: int) -> list[str]:
-    """A prefix under which a folder is an empty disk of this size, with the command's view alone.
+    """A command prefix under which a folder is an empty disk of this size, for the command only.
 
-    Afterwards what lies there is listed on stdout, after a line `left:`.
+    Afterwards its files are listed on stdout, after a line `left:`.
     """
     namespace = ["unshare", "--user", "--map-root-user", "--mount"]
     if (
@@ -222,9 +222,7 @@ def noise(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-def test_a_landing_zone_that_is_full_keeps_whole_files_only(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_full_landing_zone_keeps_only_complete_files(settings: Settings, tmp_path: Path) -> None:
     source = noise(tmp_path / "in")
     before = snapshot(source)
     prefix = full_disk(settings.landing, 1000)
@@ -239,7 +237,7 @@ def test_a_landing_zone_that_is_full_keeps_whole_files_only(
     assert not settings.index_file.exists() or LocalIndex.of(settings).entries() == []
 
 
-def test_a_state_that_is_full_takes_nothing_in(settings: Settings) -> None:
+def test_a_full_state_ingests_nothing(settings: Settings) -> None:
     noise(settings.landing)
     declare_data(settings, phantom=False)
     head, before = Ledger(settings).head(DATA), snapshot(settings.landing)

@@ -1,4 +1,4 @@
-"""--patient-from: told once, known to every later ingest."""
+"""--patient-from: patients are kept for every later ingest."""
 
 import json
 from collections import defaultdict
@@ -24,7 +24,7 @@ PATTERN = r"(?P<patient>HX\d+)/"
 
 
 def scans(folder: Path, patients: range = range(4), images: range = range(2)) -> Path:
-    """Two classes, each with these patients' folders of images that do not resemble each other."""
+    """Two classes, each with a folder of dissimilar images per patient."""
     for number, label in enumerate(("cyst", "stone")):
         for patient in patients:
             for image in images:
@@ -50,7 +50,7 @@ def name(settings: Settings, patient: str) -> str:
     return LocalIndex.of(settings).names.patient(patient)
 
 
-def test_a_pattern_groups_and_every_later_ingest_knows(settings: Settings, tmp_path: Path) -> None:
+def test_patients_by_pattern_are_kept_for_later_ingests(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     ingest(settings, str(source), "--patient-from", PATTERN)
     first = groups(settings)
@@ -69,7 +69,7 @@ def test_a_pattern_groups_and_every_later_ingest_knows(settings: Settings, tmp_p
     assert all(first[group] < images for group, images in groups(settings).items())
 
 
-def test_a_csv_tells_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
+def test_a_csv_gives_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     rows = ["file,class,patient,view"]
     for number in range(6):
@@ -86,9 +86,7 @@ def test_a_csv_tells_class_and_patient_of_a_flat_folder(settings: Settings, tmp_
     assert set(groups(settings)) == {name(settings, f"P {number}") for number in range(3)}
 
 
-def test_what_no_pattern_tells_is_refused_unless_asked_for(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_unmatched_files_are_refused_unless_allowed(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     put(source / "cyst" / "nobody.png", encode(picture(999)))
     put(source / "cyst" / "HX1" / "0.png.truth.json", b"{}")  # no image, and needs no patient
@@ -107,12 +105,12 @@ def test_what_no_pattern_tells_is_refused_unless_asked_for(
         ("missing.csv", "missing.csv cannot be read"),
     ],
 )
-def test_what_is_no_pattern(text: str, words: str) -> None:
+def test_invalid_patterns_are_refused(text: str, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
         PatientsFrom.parse(text)
 
 
-def test_an_image_that_is_in_a_group_keeps_it(settings: Settings, tmp_path: Path) -> None:
+def test_an_ingested_image_keeps_its_group(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     ingest(settings, str(source))
     before = groups(settings)
@@ -125,7 +123,9 @@ def test_an_image_that_is_in_a_group_keeps_it(settings: Settings, tmp_path: Path
     assert groups(settings) == before
 
 
-def test_the_same_names_with_other_patients_come_beside(settings: Settings, tmp_path: Path) -> None:
+def test_equal_names_of_other_patients_are_copied_beside(
+    settings: Settings, tmp_path: Path
+) -> None:
     first, second = scans(tmp_path / "1"), tmp_path / "2"
     for file in first.rglob("*.png"):
         other = int(file.stem) + int(file.parent.name[2:]) * 10 + 5000
@@ -147,7 +147,7 @@ def test_the_same_names_with_other_patients_come_beside(settings: Settings, tmp_
     assert sorted(line["patient"] for line in cyst) == ["HX0", "HX0", "new HX0", "new HX0"]
 
 
-def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) -> None:
+def test_lists_of_a_source_are_merged_with_existing_ones(tmp_path: Path) -> None:
     source, landing = tmp_path / "in", tmp_path / "landing"
     put(source / "stone" / "a.png", encode(picture(1)))
     put(source / "medloom.csv", b"file,patient,view\nstone/a.png,HX1,axial\nstone/b.png,HX2,\n")
@@ -167,7 +167,7 @@ def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) 
 
 
 def test_a_list_comes_before_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever ingests in the middle of a copy knows the patient of each file that is there."""
+    """An ingest during the copy knows the patient of each file that is there."""
     source, landing = scans(tmp_path / "in"), tmp_path / "landing"
     seen = []
 

@@ -1,4 +1,4 @@
-"""Images from stores: S3 by a server of the tests' own, memory, http."""
+"""Images from stores: S3 by a local test server, memory, http."""
 
 import http.server
 import io
@@ -37,7 +37,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "of-the-te
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     host, port = started.get_host_and_port()
@@ -47,7 +47,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of an empty bucket `hospital`; the process reaches it as a user's would."""
+    """A client of an empty bucket `hospital`, with credentials in the environment."""
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": server}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -66,13 +66,13 @@ def put(s3: Any, key: str, data: bytes) -> None:
 
 
 def fill(s3: Any) -> None:
-    """30 images in three class prefixes, none like another."""
+    """30 dissimilar images in three class prefixes."""
     for number in range(30):
         put(s3, f"export/{CLASSES[number % 3]}/{number:02d}.png", encode(picture(number)))
 
 
 class Meddling(StoreSource):
-    """A store in which somebody acts as soon as the first bytes of some objects were read."""
+    """A store that changes some objects once their first bytes were read."""
 
     def __init__(self, url: str, acts: dict[str, Callable[[], object]]) -> None:
         super().__init__(url)
@@ -106,7 +106,7 @@ def everything(folder: Path) -> list[str]:
     return [str(file) for file in folder.rglob("*")]
 
 
-def test_what_changes_or_vanishes_while_it_is_read_does_not_come(s3: Any, tmp_path: Path) -> None:
+def test_objects_that_change_or_vanish_are_left_out(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     acts = {
         "cyst/03.png": lambda: put(s3, "export/cyst/03.png", encode(picture(99))),
@@ -126,9 +126,7 @@ def test_what_changes_or_vanishes_while_it_is_read_does_not_come(s3: Any, tmp_pa
         )
 
 
-def test_a_second_run_fetches_nothing_and_a_new_version_comes_beside(
-    s3: Any, tmp_path: Path
-) -> None:
+def test_a_second_run_fetches_only_new_versions(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     run(StoreSource("s3://hospital/export"), tmp_path)
     before = landed(tmp_path)
@@ -144,7 +142,7 @@ def test_a_second_run_fetches_nothing_and_a_new_version_comes_beside(
     assert (run(again, tmp_path), again.fetched) == (FeedReport(0, 30), [])
 
 
-def test_without_its_memory_it_fetches_compares_and_keeps(s3: Any, tmp_path: Path) -> None:
+def test_without_the_log_objects_are_fetched_and_compared(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     run(StoreSource("s3://hospital/export"), tmp_path)
     text = (tmp_path / "fetched.jsonl").read_text()
@@ -218,7 +216,7 @@ def test_hostile_keys_cannot_leave_the_landing_zone(s3: Any, tmp_path: Path) -> 
     assert found == {"in/landing/cyst/b c\u00fc.png", "in/landing/cyst/a.png/inside.png"}
 
 
-def test_names_that_no_folder_takes_are_told_apart() -> None:
+def test_names_that_are_not_valid_in_a_folder_are_counted() -> None:
     from pipeline.data.arrive.plan import _safe
 
     paths = ["a/b.png", "/abs.png", "a//b.png", "", "..", "a/\0.png", "a/" + "\u00fc" * 130, "a/.x"]
@@ -262,7 +260,7 @@ def refused(url: str) -> str:
     return f"{kind}: {caught.value}"
 
 
-def test_a_store_that_will_not_says_what_to_set(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusing_store_says_what_to_set(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(s3)
     assert "BadInputError: s3://nowhere/x: nothing exists there" in refused(
         "s3://nowhere/x?token=1"
@@ -276,7 +274,7 @@ def test_a_store_that_will_not_says_what_to_set(s3: Any, monkeypatch: pytest.Mon
     assert "set AWS_ACCESS_KEY_ID" in refused("s3://hospital/export?token=1")
 
 
-def test_a_store_that_is_down_is_worth_another_try(
+def test_an_unreachable_store_is_a_transient_error(
     s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -286,7 +284,7 @@ def test_a_store_that_is_down_is_worth_another_try(
     assert "TransientError" in refused("http://jane:hunter2@127.0.0.1:9/a.zip?token=1")
 
 
-def test_what_is_told_of_a_url() -> None:
+def test_secrets_of_a_url_are_not_shown() -> None:
     assert shown_url("https://jane:hunter2@host:8/a/b.zip?token=1#x") == "https://host:8/a/b.zip"
 
 
@@ -302,7 +300,7 @@ def test_memory_and_file_urls(tmp_path: Path) -> None:
 
 
 class Served(http.server.SimpleHTTPRequestHandler):
-    """A folder, and 403 and 503 where a path asks for it."""
+    """A server of a folder; some paths answer 403 or 503."""
 
     def send_head(self) -> Any:
         for code in (403, 503):

@@ -1,4 +1,4 @@
-"""What is odd about an image beside the others of its class."""
+"""Checks of new images against others of their class."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ BODY = (ROWS / 0.4) ** 2 + (COLUMNS / 0.45) ** 2 < 1
 
 
 def slice_of(patient: int, level: float = 100.0) -> Pixels:
-    """A body with organs and noise, as those of other patients but not the same."""
+    """A body with organs and noise, similar to those of other patients."""
     rng = np.random.default_rng(patient)
     organs = gaussian_filter(rng.normal(0, 150, (SIDE, SIDE)), 6)
     noise = gaussian_filter(rng.normal(0, 12, (SIDE, SIDE)), 0.7)
@@ -57,7 +57,7 @@ def odd_one(kind: str) -> Pixels:
     return np.kron(np.where(spot, 200, 0), np.ones((4, 4))).astype(np.uint8)
 
 
-def test_ordinary_images_are_not_odd(project: Project) -> None:
+def test_ordinary_images_have_no_findings(project: Project) -> None:
     assert warned(project) == []
     fill(project, 100, 10)
     assert project.ingest().new == 10
@@ -66,7 +66,7 @@ def test_ordinary_images_are_not_odd(project: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["windowing", "outlier", "near-duplicate", "low-information"])
-def test_an_odd_image_is_taken_with_a_warning(project: Project, kind: str) -> None:
+def test_an_unusual_image_is_ingested_with_a_warning(project: Project, kind: str) -> None:
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one(kind)))
     assert project.ingest().new == 1
     (row,) = warned(project)
@@ -74,7 +74,7 @@ def test_an_odd_image_is_taken_with_a_warning(project: Project, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", ["windowing", "outlier", "near-duplicate", "low-information"])
-def test_or_set_aside_until_a_person_has_looked(project: Project, kind: str) -> None:
+def test_an_unusual_image_can_be_quarantined_until_released(project: Project, kind: str) -> None:
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one(kind)))
     strict = only(kind.replace("-", "_"))
     report = project.ingest(config=strict)
@@ -86,7 +86,7 @@ def test_or_set_aside_until_a_person_has_looked(project: Project, kind: str) -> 
 
 
 def only(check: str) -> IngestConfig:
-    """One check alone, which sets aside."""
+    """A configuration with one check, which quarantines."""
     checks = {name: CheckRule(limit=0, action="ignore") for name in ChecksConfig.model_fields}
     limit = getattr(ChecksConfig(), check).limit
     return IngestConfig(
@@ -94,7 +94,7 @@ def only(check: str) -> IngestConfig:
     )
 
 
-def test_of_two_that_are_nearly_one_the_first_stays(project: Project) -> None:
+def test_of_two_near_duplicates_the_first_stays(project: Project) -> None:
     first, second = slice_of(500), slice_of(500).copy()
     second[30, 30] ^= 3
     put(project.landing / "cyst" / "phantom-00500-a.png", encode(first))
@@ -104,7 +104,7 @@ def test_of_two_that_are_nearly_one_the_first_stays(project: Project) -> None:
     assert project.ingest(config=only("near_duplicate")).read == 0
 
 
-def test_what_is_odd_in_one_class_is_a_conflict_in_another(project: Project) -> None:
+def test_an_image_quarantined_in_one_class_conflicts_with_another(project: Project) -> None:
     pixels = encode(odd_one("near-duplicate"))
     put(project.landing / "cyst" / "phantom-00800-a.png", pixels)
     config = only("near_duplicate").model_copy(
@@ -124,7 +124,7 @@ def test_twelve_bits_in_sixteen_are_as_bright_as_eight() -> None:
     assert bright[0] > 0.2
 
 
-def test_a_damaged_file_of_thumbnails_is_told(project: Project) -> None:
+def test_damaged_thumbnails_are_reported(project: Project) -> None:
     (file,) = project.workspace.rglob("thumbnails.npz")
     with np.load(file) as arrays:
         few = {name: arrays[name][3:] for name in arrays.files}
@@ -134,7 +134,7 @@ def test_a_damaged_file_of_thumbnails_is_told(project: Project) -> None:
         project.ingest()
 
 
-def test_a_small_class_has_nothing_usual(tmp_path: Path) -> None:
+def test_small_classes_are_not_checked(tmp_path: Path) -> None:
     project = Project(tmp_path)
     fill(project, 0, 20)
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one("windowing")))

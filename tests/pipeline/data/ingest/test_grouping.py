@@ -72,7 +72,7 @@ def test_patients_are_their_own_groups_even_when_they_look_alike() -> None:
     assert "ann" not in ann.removeprefix("patient-")
 
 
-def test_a_new_image_joins_the_written_group_it_resembles() -> None:
+def test_a_new_image_joins_the_existing_group_it_resembles() -> None:
     base = picture(1)
     old = member(base, group="pixels-old")
     new = member(sibling(base, 1))

@@ -27,12 +27,12 @@ def test_the_class_is_the_first_folder_normalised(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_can_be_no_class_is_refused(tmp_path: Path) -> None:
+def test_folders_with_invalid_class_names_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "loose.png", b"x")
     put(tmp_path / "Jane Doe" / "a.png", b"x")
     put(tmp_path / "-x" / "a.png", b"x")
     assert reasons(tmp_path) == {
-        "loose.png": "",  # it may be an archive, whose members tell their classes
+        "loose.png": "",  # it may be an archive, whose members give their classes
         "Jane Doe/a.png": "bad-class",
         "-x/a.png": "bad-class",
     }
@@ -56,7 +56,7 @@ def test_links_and_pipes_are_refused_unopened(tmp_path: Path) -> None:
     (landing / "cyst" / "link.png").symlink_to(outside)
     (landing / "cyst" / "broken.png").symlink_to("nowhere")
     (landing / "stone").symlink_to(outside.parent, target_is_directory=True)
-    os.mkfifo(landing / "cyst" / "pipe.png")  # opening it would wait for ever
+    os.mkfifo(landing / "cyst" / "pipe.png")  # opening it would block for ever
     assert reasons(landing) == {
         "cyst/broken.png": "symlink",
         "cyst/link.png": "symlink",

@@ -1,4 +1,4 @@
-"""Readers in processes of their own: what brings one down is one bad call."""
+"""Functions in isolated processes: a crash costs only one call."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def test_answers_come_in_order_and_bad_calls_are_named(capfd: pytest.CaptureFixt
     assert "a name" not in said.out + said.err
 
 
-def test_of_a_bundle_only_the_bad_call_is_lost() -> None:
+def test_only_the_bad_call_of_a_bundle_is_lost() -> None:
     tasks = [f"t{number}" for number in range(200)]
     tasks[3], tasks[100], tasks[101], tasks[199] = "crash", "hang", "crash", "crash"
     bundles = [tasks[at : at + 8] for at in range(0, 200, 8)]
@@ -87,16 +87,16 @@ def test_a_task_is_not_blamed_for_what_an_earlier_one_did() -> None:
 def test_nothing_is_left_running() -> None:
     before = threading.active_count()
     assert list(run_isolated(act, [["a"], ["b"]], 2, patience)) == ["A", "B"]
-    assert threading.active_count() <= before + 1  # the queue's feeder may still be ending
+    assert threading.active_count() <= before + 1  # the queue's feeder thread may still be running
 
 
-def test_what_the_function_raises_is_raised() -> None:
+def test_exceptions_of_the_function_are_raised() -> None:
     with pytest.raises(MemoryError):
         list(run_isolated(act, [["a", "fill"]], 2, patience))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-def test_readers_end_with_whoever_is_killed() -> None:
+def test_workers_exit_when_the_parent_is_killed() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1].split(':')\n"
         "from tests.pipeline.data.reading.test_apart import act, patience\n"

@@ -1,4 +1,4 @@
-"""The page says what happened, leaves out nothing silently, and carries everything inside."""
+"""The page of a run: complete, self-contained, and explicit about missing parts."""
 
 import json
 import re
@@ -160,7 +160,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> ReportImages:
 
 
 class Balanced(HTMLParser):
-    """Tags that open must close; collects the text and what is loaded from where."""
+    """Checks that tags are closed; collects the text and the sources of resources."""
 
     VOID = frozenset({"meta", "img", "br", "link"})
 
@@ -193,7 +193,9 @@ def page(facts: ReportFacts, images: ReportImages, folder: Path) -> Balanced:
     return Balanced(render_report(facts, images, folder / "report.html").read_text())
 
 
-def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: Path) -> None:
+def test_the_page_shows_verdict_reason_model_and_figures(
+    images: ReportImages, tmp_path: Path
+) -> None:
     seen = page(facts(), images, tmp_path)
     for said in (
         "Promoted",
@@ -218,7 +220,7 @@ def test_says_verdict_reason_model_and_figures(images: ReportImages, tmp_path: P
         assert said in seen.text, said
 
 
-def test_carries_everything_inside_and_stays_small(images: ReportImages, tmp_path: Path) -> None:
+def test_the_page_is_self_contained_and_small(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path)
     assert len(seen.sources) == 6
     assert all(source.startswith("data:image/") for source in seen.sources)
@@ -242,7 +244,7 @@ def test_same_facts_same_bytes(images: ReportImages, tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_the_same_facts_are_written_for_machines(tmp_path: Path) -> None:
+def test_the_same_facts_are_written_as_json(tmp_path: Path) -> None:
     said = json.loads(write_facts(facts(), tmp_path / "report.json").read_text())
     assert said["verdict"]["outcome"] == "promoted"
     assert said["evaluation"]["figures"][0]["protocol"] == "kd_efflite0_n600"
@@ -292,7 +294,7 @@ def test_utility_shows_its_warnings_claims_and_what_was_not_run(
     assert "Utility for training" not in page(facts(), images, tmp_path).text
 
 
-def test_a_phantom_is_called_one(images: ReportImages, tmp_path: Path) -> None:
+def test_phantom_data_are_labelled_as_such(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path).text
     assert "Phantom data." in seen
     assert "Phantom, held out" in seen
@@ -311,7 +313,7 @@ def test_quarantine_names_content_only_and_is_escaped(images: ReportImages, tmp_
     assert "No file was quarantined" in page(facts(quarantine=()), images, tmp_path).text
 
 
-def test_a_run_that_failed_early_says_where_and_what_is_missing(tmp_path: Path) -> None:
+def test_a_failed_run_shows_where_and_what_is_missing(tmp_path: Path) -> None:
     failed = ReportFacts(
         title="kidney",
         made_at="today",
@@ -353,9 +355,7 @@ def test_other_verdicts(
     assert f'class="banner {kind}"' in (tmp_path / "report.html").read_text()
 
 
-def test_what_waits_for_a_person_is_not_called_promoted(
-    images: ReportImages, tmp_path: Path
-) -> None:
+def test_a_waiting_verdict_is_not_shown_as_promoted(images: ReportImages, tmp_path: Path) -> None:
     found = page(
         facts(waits_for=("the stages' code differs, and code is false",)), images, tmp_path
     )
@@ -373,7 +373,7 @@ def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_
     assert "absolute guards alone" in seen
 
 
-def test_every_figure_that_is_measured_has_words() -> None:
+def test_every_measured_figure_has_texts() -> None:
     worded = {metric for chapter in CHAPTERS for metric in chapter.figures}
     measured = {
         value
@@ -383,7 +383,7 @@ def test_every_figure_that_is_measured_has_words() -> None:
     assert worded | set(record.FINDINGS) == measured
 
 
-def test_numbers_are_written_for_people() -> None:
+def test_numbers_are_formatted() -> None:
     assert [number(v) for v in (0.0053, 0.16, 94.01, 1234.5, -0.021, 0.0)] == [
         "0.00530",
         "0.160",
