@@ -1,5 +1,7 @@
 """`medloom …`: every command of the pipeline."""
 
+import atexit
+import gc
 import os
 import re
 from dataclasses import asdict
@@ -233,4 +235,6 @@ def clean(
 
 def main() -> None:
     """Run the command line; every error that medloom raises on purpose becomes its exit code."""
+    # Python would look through all that a command has made once more: half a second with torch.
+    atexit.register(gc.freeze)
     run_as_command(app)
