@@ -1,5 +1,7 @@
 """The command line `medloom`: assembles all commands."""
 
+import atexit
+import gc
 import os
 import re
 from dataclasses import asdict
@@ -240,4 +242,6 @@ def clean(
 
 def main() -> None:
     """Run the command line; medloom's own errors become exit codes."""
+    # Python would look through all that a command has made once more: half a second with torch.
+    atexit.register(gc.freeze)
     run_as_command(app)
