@@ -38,7 +38,7 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 
 .PHONY: test
 test: $(INSTALLED) ## the whole test suite, on two cores
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal; a wheel

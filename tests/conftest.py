@@ -30,21 +30,11 @@ LONGEST = (
 """Files that take a minute or more, which begin first, so that no worker is left with one."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where workers share the tests, a file goes to one, and so do all that look at `tiny`."""
-    if not WORKER:
-        return
-    files = [item.nodeid.split("::")[0] for item in items]
-    look = {file for file, item in zip(files, items, strict=True) if _looks_at_tiny(item)}
-    for file, item in zip(files, items, strict=True):
-        item.add_marker(pytest.mark.xdist_group("tiny" if file in look else file))
-    rank = {file: place for place, file in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
-
-
-def _looks_at_tiny(item: pytest.Item) -> bool:
-    return "tiny" in getattr(item, "fixturenames", ())
+    """Where workers share the tests, file by file, the longest are handed out first."""
+    if WORKER:
+        rank = {file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
 
 
 @pytest.fixture(autouse=True, scope="session")
