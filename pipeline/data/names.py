@@ -132,16 +132,21 @@ def phantom_group(name: str) -> str:
 
 
 def check_key(workspace: Path, names: Pseudonyms) -> None:
-    """Hold that the patients of a data revision are named under this key.
+    """Hold that the patients of a data revision are named under this key, as `check_key_id`."""
+    file = workspace / KEY_ID_FILE
+    check_key_id(file.read_text() if file.exists() else None, names)
+
+
+def check_key_id(known: str | None, names: Pseudonyms) -> None:
+    """Hold that what a data revision's `KEY_ID_FILE` holds is this key; None: it has no such file.
 
     Raises:
         BadInputError: it is another one; images of a known patient would look like a stranger's,
             and could end up in another split.
     """
-    file = workspace / KEY_ID_FILE
-    if file.exists() and (known := file.read_text().strip()) != names.key_id:
+    if known is not None and known.strip() != names.key_id:
         raise BadInputError(
-            f"this project's patients are named under the key {known}, and "
+            f"this project's patients are named under the key {known.strip()}, and "
             f"MEDLOOM_PATIENT_KEY_FILE holds the key {names.key_id}: let it name the right file"
         )
 
