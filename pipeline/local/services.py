@@ -23,7 +23,7 @@ from typing import Any, Self
 import psutil
 import requests
 
-from pipeline.base.errors import TransientError
+from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.lease import end_holder, end_process_tree
@@ -141,11 +141,24 @@ def down(settings: Settings) -> bool:
 
 @contextmanager
 def mlflow(settings: Settings) -> Iterator[str]:
-    """The address of the project's MLflow server; starts one for the block when none is up."""
+    """The address of the project's MLflow server; starts one for the block when none is up.
+
+    That is for a person on one machine. A version that a scheduler's task registered in a server of
+    its own would be lost to everyone else.
+
+    Raises:
+        BadInputError: a scheduler's task was told of no server.
+        TransientError: the server did not start.
+    """
     running = find(settings)
     if settings.mlflow_uri or running:
         yield settings.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
         return
+    if "MEDLOOM_RUN_ID" in os.environ:
+        raise BadInputError(
+            "this task was told of no MLflow server, and none is up on this host: set "
+            "MEDLOOM_MLFLOW_URI to the address of the one that all tasks share, for every worker"
+        )
     uri = f"http://127.0.0.1:{_free_port()}"
     server = _spawn(settings, "mlflow", *_mlflow_command(settings, uri))
     try:

@@ -53,3 +53,12 @@ def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
 def test_a_name_must_do_for_a_folder_and_a_model(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInputError, match="small letters"):
         Settings.load({"MEDLOOM_STATE": str(tmp_path / name)})
+
+
+def test_a_task_on_a_shared_ledger_needs_the_models_name(tmp_path: Path) -> None:
+    shared = {"MEDLOOM_STATE": str(tmp_path / "worker"), "MEDLOOM_LEDGER": "ssh://git/ledger.git"}
+    assert Settings.load(shared).model == "medloom-worker"
+    task = shared | {"MEDLOOM_RUN_ID": "manual__1"}
+    with pytest.raises(BadInputError, match="set MEDLOOM_MODEL"):
+        Settings.load(task)
+    assert Settings.load(task | {"MEDLOOM_MODEL": "kidney"}).model == "kidney"
