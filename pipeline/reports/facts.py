@@ -1,10 +1,21 @@
 """What the report page is told. Whatever is missing is said to be missing, never guessed."""
 
+from typing import Any
+
 from pydantic import Field
 
 from model.section import Section
 from pipeline.evaluation.record import Evaluation
 from pipeline.promotion.gate import Verdict
+
+
+class Resumption(Section):
+    """A training that went on where it could not go on bit for bit."""
+
+    images_seen: int = Field(description="images shown before it")
+    why: str = Field(description="what differs between the two machines")
+    before: dict[str, Any] = Field(description="runtime until then")
+    after: dict[str, Any] = Field(description="runtime from then on")
 
 
 class ModelFacts(Section):
@@ -18,6 +29,7 @@ class ModelFacts(Section):
     data_revision: str = Field(description="git commit of the data branch")
     code_revision: str = Field(description="git commit of the code branch")
     code_dirty: bool = Field(default=False, description="code held changes that no commit has")
+    resumed_inexactly: tuple[Resumption, ...] = ()
 
 
 class IngestFacts(Section):
@@ -27,6 +39,7 @@ class IngestFacts(Section):
     ingested: int
     duplicates: int
     quarantined: int
+    reasons: dict[str, int] = Field(default_factory=dict, description="of the quarantined")
 
 
 class SplitCount(Section):

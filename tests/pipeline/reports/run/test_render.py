@@ -21,6 +21,7 @@ from pipeline.reports.facts import (
     ModelFacts,
     QuarantineEntry,
     ReportFacts,
+    Resumption,
     SplitCount,
     TaskFacts,
 )
@@ -293,6 +294,20 @@ def test_utility_shows_its_warnings_claims_and_what_was_not_run(
     assert "worth for training" not in page(facts(), images, tmp_path).text
 
 
+def test_a_training_that_went_on_elsewhere_says_so(images: ReportImages, tmp_path: Path) -> None:
+    why = "threads was 2 and is 4"
+    one = Resumption(images_seen=120, why=why, before={"threads": 2}, after={"threads": 4})
+    model = facts().model
+    assert model
+    resumed = facts(model=model.model_copy(update={"resumed_inexactly": (one,)}))
+    seen = page(resumed, images, tmp_path).text
+    assert "after 120 images: threads was 2 and is 4" in seen
+    assert "would not give these weights bit for bit" in seen
+    said = json.loads(write_facts(resumed, tmp_path / "card.json").read_text())
+    assert said["model"]["resumed_inexactly"][0]["after"] == {"threads": 4}
+    assert "bit for bit" not in page(facts(), images, tmp_path).text
+
+
 def test_a_phantom_is_called_one(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path).text
     assert "Phantom data." in seen
@@ -309,7 +324,7 @@ def test_quarantine_names_content_only_and_is_escaped(images: ReportImages, tmp_
     assert "de" * 7 not in seen, "twelve digits, no more"
     assert "no image <by its content>" in seen
     assert "&lt;by its content&gt;" in (tmp_path / "report.html").read_text()
-    assert "No file was refused" in page(facts(quarantine=()), images, tmp_path).text
+    assert "records no refused file" in page(facts(quarantine=()), images, tmp_path).text
 
 
 def test_a_run_that_failed_early_says_where_and_what_is_missing(tmp_path: Path) -> None:
@@ -330,7 +345,7 @@ def test_a_run_that_failed_early_says_where_and_what_is_missing(tmp_path: Path) 
         "No pairs were drawn",
         "No training curves",
         "No counts by class and split",
-        "Ingest left no record of refused files",
+        "no record of refused files",
         "Not recorded",
     ):
         assert said in seen, said
