@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,7 +46,7 @@ class Record:
     validations: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_validation: int = 0
-    inexact: bool = False
+    resumed: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, report: Row, batch: int) -> None:
         """Count a step; a key that a step did not report keeps the value of the last that did."""

@@ -2,7 +2,8 @@
 
 bfloat16 on a CPU is twice as fast as float32 or sixteen times slower, by chip and by version
 (pytorch#183815), and some convolutions were wrong (pytorch#169688): so it is measured, checked
-against float32, and recorded. A resumed training keeps what the first start chose.
+against float32, and recorded. A training resumed on the same kind of machine keeps what the first
+start chose; on another it is measured anew, and that is recorded too.
 """
 
 import os

@@ -6,9 +6,11 @@ checkpoints, history, sample grids, validation, the end.
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,6 +50,8 @@ class TrainResult:
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
         grids: images seen -> uint8 [classes * H, 8 * W], one row a class, always the same latents.
         runtime: device, precision, memory format, threads, processor.
+        resumed: where the run went on with another runtime, and so not bit for bit: `images_seen`,
+            `why`, and the runtimes `before` and `after` as dicts; empty when it never did.
         images_seen: real images shown, to the end of the run.
         best_images_seen: and until the weights that were kept.
         ended: finished, or patience: the run ended early.
@@ -68,6 +72,7 @@ class TrainResult:
     best_images_seen: int
     ended: str
     repeatable: bool
+    resumed: list[dict[str, Any]]
     membership: dict[str, NDArray[np.float64]]
 
 
@@ -82,9 +87,11 @@ def fit(
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    allow_inexact: bool = False,
 ) -> TrainResult:
     """Train a generator, or go on with a training that was killed.
+
+    A checkpoint of another processor or thread count cannot go on bit for bit: the run goes on by
+    what this machine can do, warns, and says so in its result.
 
     Classes are drawn in equal shares (`balanced_draw` says why). Under torchrun every process
     calls this alike, takes its share of each batch, and returns the same weights.
@@ -100,21 +107,18 @@ def fit(
         checkpoint_folder: where the state is kept; None trains without a net.
         on_progress: told about once a second.
         should_stop: asked about once a second, before each checkpoint and at the end.
-        allow_inexact: go on with a checkpoint of another processor, thread count or torch; the
-            result is then not the one an undisturbed run would have given.
 
     Returns:
         A function of the arguments alone on one machine, interrupted or not, as long as the
         precision chosen is the same (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is another training's or
-            another machine's.
+        ValueError: the arrays do not fit each other, or the checkpoint is another training's.
         FloatingPointError: a loss became NaN or infinite.
         Stopped: `should_stop` said so.
     """
     check(images, labels, classes)
-    run = _start(images, labels, classes, config, checkpoint_folder, allow_inexact=allow_inexact)
+    run = _start(images, labels, classes, config, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
         raise ValueError("recipe.adapt_to needs held-out images of every class: add some, or set 0")
@@ -224,7 +228,8 @@ class _Run:
             images_seen=record.images_seen,
             best_images_seen=int(best),
             ended="finished" if record.done >= 1 else "patience",
-            repeatable=not self.config.budget_minutes and not record.inexact,
+            repeatable=not self.config.budget_minutes and not record.resumed,
+            resumed=record.resumed,
             membership=membership,
         )
 
@@ -235,8 +240,6 @@ def _start(
     classes: Sequence[str],
     config: TrainConfig,
     checkpoint_folder: Path | None,
-    *,
-    allow_inexact: bool,
 ) -> _Run:
     """Make a learner and choose how this machine computes, or take both from a checkpoint."""
     shard = this_shard()
@@ -254,12 +257,6 @@ def _start(
     if state is not None:
         runtime, record = Runtime(**state["runtime"]), Record(**state["record"])
         difference = runtime.differs(config.threads)
-        if difference and not allow_inexact:
-            raise ValueError(
-                f"the checkpoint in {checkpoint_folder} cannot go on bit for bit here: "
-                f"{difference}; resume with --allow-inexact, or remove it to start over"
-            )
-        record.inexact |= bool(difference)
     if state is None or difference:
         trial_images, trial_labels = draw(torch.Generator().manual_seed(config.seed))
         runtime = choose_runtime(
@@ -271,11 +268,22 @@ def _start(
             threads=config.threads,
         )
         runtime = dataclasses.replace(shard.same(runtime), device=runtime.device)
+    if state is not None and difference:
+        _note_resumption(record, difference, state["runtime"], runtime)
     runtime.activate()
     learner.place(runtime)
     if state is not None:
         learner.restore(state["learner"])
     return _Run(config, draw, learner, runtime, shard, record, checkpoints)
+
+
+def _note_resumption(record: Record, why: str, before: dict[str, Any], after: Runtime) -> None:
+    """Keep in the record that what follows is not what an undisturbed run would have given."""
+    warnings.warn(
+        f"going on after {record.images_seen} images, not bit for bit: {why}", stacklevel=2
+    )
+    seen, now = record.images_seen, dataclasses.asdict(after)
+    record.resumed.append({"images_seen": seen, "why": why, "before": before, "after": now})
 
 
 def _passed(before: float, after: float, times: float) -> bool:

@@ -13,8 +13,9 @@ from .notify import RunFailedNotifier
 from .operator import CHAMPION, MedloomOperator
 
 # What the person saw is what is decided on, also when a newer version waits by then.
-VERSION = "{{ ti.xcom_pull(task_ids='challenger').split(' ')[0] }}"
-VERDICT = "{{ ti.xcom_pull(task_ids='challenger').split(' ', 1)[1] }}"
+VERSION = "{{ ti.xcom_pull(task_ids='challenger')['version'] }}"
+VERDICT = "{{ ti.xcom_pull(task_ids='challenger')['asked'] }}"
+RECORD = "{{ ti.xcom_pull(task_ids='approve')['record'] }}"
 ANSWER = f"ti.xcom_pull(task_ids='approval', key='{Approval.ANSWER}')"
 PERSON = f"{{{{ {ANSWER}['by'] or 'somebody in Airflow' }}}}"
 REASON = f"{{{{ {ANSWER}['why'] or params.reason or 'answered in Airflow' }}}}"
@@ -54,7 +55,9 @@ def build() -> DAG:
         decline = MedloomOperator(
             task_id="decline", arguments=DECISION, trigger_rule=TriggerRule.ALL_SKIPPED
         )
-        announce = MedloomOperator(task_id="announce", arguments=[], outlets=[CHAMPION])
+        announce = MedloomOperator(
+            task_id="announce", arguments=["--record", RECORD], outlets=[CHAMPION]
+        )
 
         challenger >> approval >> approve >> [announce, decline]
     return dag

@@ -12,7 +12,12 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, P
 from .notify import RunFailedNotifier
 from .operator import CHAMPION, MedloomOperator
 
-KEY = "{{ ti.xcom_pull(task_ids='plan') }}"
+# Any task may run on another host, so they pass each other what they need as XComs.
+KEY = "{{ ti.xcom_pull(task_ids='plan')['key'] }}"
+RECORD = "{{ ti.xcom_pull(task_ids='promote')['record'] }}"
+JUDGED = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote"]
+RESULTS = f"{{{{ ti.xcom_pull(task_ids={JUDGED}) | tojson }}}}"
+STATES = "{{ ti.get_task_states(ti.dag_id, run_ids=[run_id]).get(run_id, {}) | tojson }}"
 LANDING = Asset("medloom-landing")
 APPROVAL = "--{{ '' if params.require_approval else 'no-' }}require-approval"
 
@@ -58,9 +63,13 @@ def build() -> DAG:
         register = MedloomOperator(task_id="register", arguments=["--key", KEY])
         promote = MedloomOperator(task_id="promote", arguments=["--key", KEY, APPROVAL])
         # Skipped, and so without an event, when the champion stays.
-        announce = MedloomOperator(task_id="announce", arguments=[], outlets=[CHAMPION])
+        announce = MedloomOperator(
+            task_id="announce", arguments=["--record", RECORD], outlets=[CHAMPION]
+        )
         # A teardown runs however the rest ended, and does not turn a failed run green.
-        report = MedloomOperator(task_id="report", arguments=[], retries=1).as_teardown()
+        report = MedloomOperator(
+            task_id="report", arguments=["--results", RESULTS, "--states", STATES], retries=1
+        ).as_teardown()
 
         chain(ingest, plan, preprocess, train, evaluate, register, promote, announce, report)
     return dag

@@ -1,4 +1,7 @@
-"""Where a run of the DAG tells what it does and how it ended."""
+"""Where a run of the DAG tells a watcher on this machine what it does and how it ended.
+
+A convenience: no task reads it, as the tasks of a run may each be on another machine.
+"""
 
 import json
 import os
@@ -44,8 +47,11 @@ class RunFolder:
 
     @contextmanager
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
-        """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
-        facts: dict[str, Any] = {}
+        """Keep what the block puts into the dict, how long it took, and how it failed if it did.
+
+        All of that is in the dict afterwards, too.
+        """
+        facts: dict[str, Any] = {"task": task}
         started = time.time()
         try:
             yield facts
@@ -59,8 +65,12 @@ class RunFolder:
             facts["outcome"] = "done"
         finally:
             facts.setdefault("outcome", "ended from outside")
-            took = {"started": started, "seconds": time.time() - started}
-            self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
+            facts |= {
+                "started": started,
+                "seconds": round(time.time() - started, 3),
+                "tries": int(os.environ.get("MEDLOOM_TRY", "1")),
+            }
+            self.save(task, facts)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

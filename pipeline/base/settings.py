@@ -33,7 +33,8 @@ class Settings:
         ledger: bare git repository of code, data, runs and the journal (MEDLOOM_LEDGER).
         remote: DVC remote, a folder or a URL (MEDLOOM_REMOTE).
         cache: DVC's cache and medloom's own, shared by all work on this host (MEDLOOM_CACHE).
-        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>).
+        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>); where tasks
+            run on several hosts it is set for all of them, as their state folders tell nothing.
         mlflow_uri: of a tracking server that somebody else runs (MEDLOOM_MLFLOW_URI); empty when
             medloom runs its own.
         journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
@@ -71,7 +72,7 @@ class Settings:
         Raises:
             BadInputError: the project's name cannot be a folder and a model, or the landing zone
                 lies inside the state (what medloom writes must never come back as input), or there
-                is a webhook without a secret.
+                is a webhook without a secret, or a task on a shared ledger lacks the model's name.
         """
         root = Path(
             environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
@@ -88,13 +89,14 @@ class Settings:
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
         key = environ.get("MEDLOOM_JOURNAL_KEY")
         secret = environ.get("MEDLOOM_WEBHOOK_SECRET_FILE")
+        named = environ.get("MEDLOOM_MODEL")
         settings = cls(
             state=state,
             landing=landing.expanduser().absolute(),
             ledger=environ.get("MEDLOOM_LEDGER") or str(state / "ledger.git"),
             remote=environ.get("MEDLOOM_REMOTE") or str(state / "remote"),
             cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
-            model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
+            model=named or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
             patient_key=_patient_key(environ),
             journal_key=Path(key).expanduser().absolute() if key else None,
@@ -116,6 +118,12 @@ class Settings:
             raise BadInputError(
                 f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but nobody could tell that a "
                 "message is ours: set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
+            )
+        if "MEDLOOM_RUN_ID" in environ and environ.get("MEDLOOM_LEDGER") and not named:
+            raise BadInputError(
+                f"this task works on a ledger that hosts share, {settings.ledger}, and would call "
+                f"its model {settings.model} after this host's state folder: set MEDLOOM_MODEL to "
+                "the model's name, the same for every worker"
             )
         return settings
 

@@ -94,7 +94,7 @@ def _outcome(
     failed = {task: r["why"] for task, r in results.items() if r.get("outcome") == "failed"}
     for task, why in failed.items():
         facts[f"{task} failed"] = Text(why, style="red")
-    if record := promote.get("record"):
+    if record := promote.get("decision"):
         alias = {"promoted": " @champion", "awaiting": " @challenger"}.get(record["action"], "")
         facts["version"] = f"{settings.model} {record['version']}{alias}"
         facts["verdict"] = Text(f"{record['action']}: {record['reason']}", style="bold")

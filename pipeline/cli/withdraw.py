@@ -170,6 +170,8 @@ def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
          "still there")  # fmt: skip
     for name in (*purged.folders, *purged.pages):
         _say(f"{verb}: {name}")
+    for name in purged.beside:
+        _say(f"{verb} from the DVC remote: {name}")
     for name in purged.artifacts:
         _say(f"{verb} from MLflow: {name}")
     for md5 in purged.lost:

@@ -132,16 +132,21 @@ def phantom_group(name: str) -> str:
 
 
 def check_key(workspace: Path, names: Pseudonyms) -> None:
-    """Check that the patients of a data revision are named under this key.
+    """Check that a workspace's patients are named under this key; see `check_key_id`."""
+    file = workspace / KEY_ID_FILE
+    check_key_id(file.read_text() if file.exists() else None, names)
+
+
+def check_key_id(known: str | None, names: Pseudonyms) -> None:
+    """Check the content of a data revision's `KEY_ID_FILE`; None: there is no such file.
 
     Raises:
         BadInputError: they are named under another key; new images of a known patient would get
             another group and could end up in another split.
     """
-    file = workspace / KEY_ID_FILE
-    if file.exists() and (known := file.read_text().strip()) != names.key_id:
+    if known is not None and known.strip() != names.key_id:
         raise BadInputError(
-            f"this project's patients are named under the key {known}, and "
+            f"this project's patients are named under the key {known.strip()}, and "
             f"MEDLOOM_PATIENT_KEY_FILE holds the key {names.key_id}: set it to the right file"
         )
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Self
 import psutil
 
 from pipeline.base.children import child_environment
-from pipeline.base.errors import TransientError
+from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 from pipeline.ledger.holder import Place, end_process_tree
@@ -142,11 +143,24 @@ def down(settings: Settings) -> bool:
 
 @contextmanager
 def mlflow(settings: Settings) -> Iterator[str]:
-    """The address of the project's MLflow server; starts one for the block when none is up."""
+    """The address of the project's MLflow server; starts one for the block when none is up.
+
+    That is for a person on one machine. A version that a scheduler's task registered in a server of
+    its own would be lost to everyone else.
+
+    Raises:
+        BadInputError: a scheduler's task was told of no server.
+        TransientError: the server did not start.
+    """
     running = find(settings)
     if settings.mlflow_uri or running:
         yield settings.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
         return
+    if "MEDLOOM_RUN_ID" in os.environ:
+        raise BadInputError(
+            "this task has no MLflow server, and none runs on this host: set MEDLOOM_MLFLOW_URI "
+            "for every worker to the address of the server that all tasks share"
+        )
     uri = f"http://127.0.0.1:{free_port()}"
     server = spawn(settings, "mlflow", *mlflow_command(settings, uri))
     try:

@@ -1,10 +1,21 @@
 """The facts of the run report. Missing parts are reported as missing, never guessed."""
 
+from typing import Any
+
 from pydantic import Field
 
 from model.section import Section
 from pipeline.evaluation.record import Evaluation
 from pipeline.promotion.gate import Verdict
+
+
+class Resumption(Section):
+    """A training that went on where it could not go on bit for bit."""
+
+    images_seen: int = Field(description="images shown before it")
+    why: str = Field(description="what differs between the two machines")
+    before: dict[str, Any] = Field(description="runtime until then")
+    after: dict[str, Any] = Field(description="runtime from then on")
 
 
 class ModelFacts(Section):
@@ -20,6 +31,7 @@ class ModelFacts(Section):
     data_revision: str = Field(description="git commit of the data branch")
     code_revision: str = Field(description="git commit of the code branch")
     code_dirty: bool = Field(default=False, description="whether the code had uncommitted changes")
+    resumed_inexactly: tuple[Resumption, ...] = ()
 
 
 class IngestFacts(Section):
@@ -29,6 +41,7 @@ class IngestFacts(Section):
     ingested: int
     duplicates: int
     quarantined: int
+    reasons: dict[str, int] = Field(default_factory=dict, description="of the quarantined")
 
 
 class SplitCount(Section):

@@ -70,7 +70,6 @@ def train(
     checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    allow_inexact: bool = False,
 ) -> TrainStageResult:
     """Train on the training split and write the generator, its history and its sample grids.
 
@@ -83,7 +82,6 @@ def train(
             named by its data, recipe and code, and leaves nothing when it is done.
         on_progress: told about once a second.
         should_stop: asked about once a second and before anything is written.
-        allow_inexact: resume another machine's checkpoint, at the price of repeatability.
 
     Raises:
         BadInputError: the data or the recipe cannot be trained on.
@@ -112,7 +110,6 @@ def train(
             checkpoint_folder=folder,
             on_progress=on_progress,
             should_stop=should_stop,
-            allow_inexact=allow_inexact,
         )
     except Stopped as stopped:
         raise TransientError(
@@ -155,6 +152,7 @@ def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
         "best_images_seen": result.best_images_seen,
         "ended": result.ended,
         "repeatable": result.repeatable,
+        "resumed_inexactly": result.resumed,
         "collapsed": [row["images_seen"] for row in result.validations if row["collapsed"]],
         "runtime": dataclasses.asdict(result.runtime),
     }
@@ -210,13 +208,7 @@ def main() -> None:
         description="Train on data/processed by params.yaml; write models/. Under torchrun, every "
         "process takes its share of each batch.",
     )
-    parser.add_argument(
-        "--allow-inexact",
-        action="store_true",
-        help="go on with a checkpoint of another processor, thread count or torch version; the "
-        "result is then marked as not repeatable",
-    )
-    chosen = parser.parse_args()
+    parser.parse_args()
     with_tunables()
     require_described_code("train")
     require_extractor(Path("params.yaml"))
@@ -228,7 +220,6 @@ def main() -> None:
             checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
             on_progress=_report,
             should_stop=lambda: not harness.lease_is_ours(),
-            allow_inexact=chosen.allow_inexact,
         )
 
 

@@ -34,8 +34,18 @@ def answered(event):
 
 def render(task, told, **params):
     template = task.prepare_for_execution()
-    ti = types.SimpleNamespace(xcom_pull=lambda task_ids, key="": pulled(told[task_ids], key))
-    template.render_template_fields({"ti": ti, "params": types.SimpleNamespace(**params)})
+    def pull(task_ids, key=""):
+        if isinstance(task_ids, list):
+            return [told.get(one) for one in task_ids]
+        return pulled(told[task_ids], key)
+
+    def states(dag_id, *, run_ids):
+        assert (dag_id, run_ids) == ("d", ["r"])
+        return told["states"]
+
+    ti = types.SimpleNamespace(xcom_pull=pull, dag_id="d", get_task_states=states)
+    context = {"ti": ti, "run_id": "r", "params": types.SimpleNamespace(**params)}
+    template.render_template_fields(context)
     return template.arguments
 
 cases = json.loads(sys.argv[1])
@@ -48,6 +58,9 @@ print(json.dumps([
         "approve": render(asking.get_task("approve"), told, reason=told["reason"]),
         "decline": render(asking.get_task("decline"), told, reason=told["reason"]),
         "challenger": render(asking.get_task("challenger"), told, version="7"),
+        "announce": render(retraining.get_task("announce"), told),
+        "approved": render(asking.get_task("announce"), told),
+        "report": render(retraining.get_task("report"), told),
     }
     for told in cases
 ]))
@@ -68,8 +81,14 @@ def answer(
         "params_input": form,
         "responded_by_user": person,
     }
-    challenger = "4 better by far. Approval is needed: code"
-    return {"plan": "k1", "challenger": challenger, "approval": approval, "reason": reason}
+    return {
+        "plan": PLAN, "promote": {"record": 7}, "approve": {"record": 8}, "reason": reason,
+        "challenger": {"version": 4, "asked": "better by far. Approval is needed: code"},
+        "approval": approval, "states": {"r": {"ingest": "failed", "train": None}},
+    }  # fmt: skip
+
+
+PLAN = {"task": "plan", "key": "k1", "why": 'it\'s "new" & {{ 1 }} <b>\n'}
 
 
 def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
@@ -91,6 +110,12 @@ def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
         assert found["challenger"] == ["--version=7"]
         assert found["asked"] == ["--key", "k1", "--require-approval"]
         assert found["not asked"] == ["--key", "k1", "--no-require-approval"]
+        assert found["announce"] == ["--record", "7"]
+        assert found["approved"] == ["--record", "8"]
+        told, results, known, states = found["report"]
+        assert (told, known) == ("--results", "--states")
+        assert json.loads(results) == [None, PLAN, None, None, None, None, {"record": 7}]
+        assert json.loads(states) == {"ingest": "failed", "train": None}
 
 
 NOTIFY = """

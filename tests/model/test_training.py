@@ -1,3 +1,4 @@
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -299,18 +300,26 @@ def test_a_budget_in_minutes_ends_the_run_and_says_it_is_not_repeatable(
     assert fit(*shapes(), CLASSES, TINY).repeatable
 
 
-def test_another_machines_checkpoint_is_refused_unless_allowed(
+def test_another_machines_checkpoint_goes_on_and_both_machines_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
+    before = fit(*shapes(), CLASSES, TINY).runtime
     _stop_midway(tmp_path)
+    seen = int(Checkpoints(tmp_path, "").files()[-1].stem.split("-")[1])
     monkeypatch.setattr("model.runtime.processor_name", lambda _: "Z80")
-    with pytest.raises(ValueError, match=r"processor was .* and is Z80.*--allow-inexact"):
-        fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path)
-    result = fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path, allow_inexact=True)
+    with pytest.warns(UserWarning, match="not bit for bit: processor was .* and is Z80"):
+        result = fit(*shapes(), CLASSES, TINY, checkpoint_folder=tmp_path)
     assert not result.repeatable
     assert result.runtime.processor == "Z80"
-    assert Checkpoints(tmp_path, "").files()
+    (told,) = result.resumed
+    assert (told["images_seen"], told["why"]) == (
+        seen,
+        f"processor was {before.processor} and is Z80",
+    )
+    assert told["before"]["processor"] == before.processor
+    assert told["after"] == dataclasses.asdict(result.runtime)
+    assert fit(*shapes(), CLASSES, TINY).resumed == []
 
 
 @pytest.mark.parametrize("family", ["dcgan", "vae"])

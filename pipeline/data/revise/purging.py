@@ -18,9 +18,11 @@ import yaml
 from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import THUMBNAILS_FILE
 from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.shared import fetch_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import affected_runs
+from pipeline.ledger.beside import Beside, checkpoints_of
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease, lease_of
 from pipeline.ledger.ledger import DATA, Ledger
@@ -54,6 +56,7 @@ class Purge:
         artifacts: of MLflow, "<run id>/<path>".
         folders: checkpoints, workspaces and caches, relative to the state where they lie in it.
         pages: of reports, relative to the state.
+        beside: checkpoints of the runs beside the objects of the DVC remote.
         lost: listings in neither remote nor cache, whose objects cannot be named.
         committed: data commits that hold an image file in git itself, which nothing removes: an
             early version put images there, and the ledger must be written anew.
@@ -66,6 +69,7 @@ class Purge:
     artifacts: tuple[str, ...]
     folders: tuple[str, ...]
     pages: tuple[str, ...]
+    beside: tuple[str, ...]
     lost: tuple[str, ...]
     committed: tuple[str, ...]
     left: int
@@ -96,19 +100,21 @@ def purge(
         TransientError: a store or the registry cannot be reached, or an affected run or an ingest
             is still worked on; the same call goes on later.
     """
-    ledger = Ledger(settings)
+    ledger, beside = Ledger(settings), Beside(settings.remote)
     with (
         hold_lease(settings.leases, "purge", "purge"),
         ledger.workspace(DATA, settings.workspaces / "purge") as work,
     ):
         objects = Objects(work)
         runs = affected_runs(ledger, Revisions(ledger), images)
-        plan = _plan(settings, ledger, registry, objects, set(images), runs)
+        plan = _plan(settings, ledger, registry, objects, beside, set(images), runs)
         if not dry_run:
             _record(ledger, plan, by, reason)
             _remove_local(settings, plan)
             for md5 in plan.objects:
                 objects.delete(md5)
+            for name in plan.beside:
+                beside.remove(name)
             for artifact in plan.artifacts:
                 registry.delete_artifact(artifact)
             _forget(settings, plan.images)
@@ -123,6 +129,7 @@ def _plan(
     ledger: Ledger,
     registry: Artifacts,
     objects: Objects,
+    beside: Beside,
     images: set[str],
     runs: Mapping[str, str],
 ) -> Purge:
@@ -136,6 +143,7 @@ def _plan(
         artifacts=tuple(sorted(artifacts)),
         folders=tuple(_names(settings, _folders(settings, runs))),
         pages=tuple(_names(settings, _pages(settings, runs))),
+        beside=tuple(name for key in sorted(runs) for name in beside.names(checkpoints_of(key))),
         lost=tuple(sorted(finder.lost)),
         committed=tuple(finder.committed(images)),
         left=sum(map(objects.present, found)),
@@ -220,9 +228,17 @@ def _caches(settings: Settings) -> Iterator[Path]:
 
 def _pages(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
     """Report pages of the affected runs, below the folders of the DAG's runs."""
-    for plan in sorted(settings.runs.glob("*/plan.json")):
-        if json.loads(plan.read_text()).get("run", {}).get("key") in runs:
-            yield from (file for name in PICTURES for file in sorted(plan.parent.glob(name)))
+    for folder in sorted(path for path in settings.runs.glob("*") if path.is_dir()):
+        if _run_keys(folder) & set(runs):
+            yield from (file for name in PICTURES for file in sorted(folder.glob(name)))
+
+
+def _run_keys(folder: Path) -> set[str]:
+    """Which run a folder is about, as its plan says, or its report, which another host planned."""
+    told = {name: folder / f"{name}.json" for name in ("plan", "report")}
+    facts = {name: json.loads(file.read_text()) for name, file in told.items() if file.exists()}
+    plan, report = facts.get("plan", {}), facts.get("report", {})
+    return {plan.get("run", {}).get("key", ""), report.get("key") or ""} - {""}
 
 
 def _names(settings: Settings, paths: Iterable[Path]) -> Iterator[str]:
@@ -277,6 +293,8 @@ def _remove(path: Path) -> None:
 
 
 def _forget(settings: Settings, images: Collection[str]) -> None:
-    """Remove what the local index knows of the images."""
+    """Remove what this host's index and the one that hosts share know of the images."""
     index = LocalIndex.of(settings)
+    fetch_index(settings, index)
     index.forget(entry for entry in index.entries() if entry.image_id in images)
+    share_index(settings, index)

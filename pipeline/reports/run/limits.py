@@ -33,6 +33,12 @@ def limits(facts: ReportFacts) -> list[str]:
             "The code had uncommitted changes; the snapshot on the ledger's branch code is what "
             "ran."
         )
+    if facts.model:
+        found += [
+            f"Training went on on another machine after {one.images_seen} images ({one.why}): "
+            "another run of it would not give these weights bit for bit."
+            for one in facts.model.resumed_inexactly
+        ]
     if not facts.phantom:
         found.append(
             "Labels are per study: a slice need not show the finding of its label, and neither "

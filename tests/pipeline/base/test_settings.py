@@ -72,3 +72,12 @@ def test_an_installed_package_never_holds_state(
     assert settings.state == tmp_path / "home" / "medloom" / "state" / "phantom"
     assert settings.landing == tmp_path / "home" / "medloom" / "landing" / "phantom"
     assert Settings.load({"MEDLOOM_HOME": "/data"}).state == Path("/data/state/phantom")
+
+
+def test_a_task_on_a_shared_ledger_needs_the_models_name(tmp_path: Path) -> None:
+    shared = {"MEDLOOM_STATE": str(tmp_path / "worker"), "MEDLOOM_LEDGER": "ssh://git/ledger.git"}
+    assert Settings.load(shared).model == "medloom-worker"
+    task = shared | {"MEDLOOM_RUN_ID": "manual__1"}
+    with pytest.raises(BadInputError, match="set MEDLOOM_MODEL"):
+        Settings.load(task)
+    assert Settings.load(task | {"MEDLOOM_MODEL": "kidney"}).model == "kidney"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.ledger.holder import Place
 from pipeline.local import services
@@ -43,3 +44,15 @@ def test_a_supervisor_of_another_place_is_not_ended(
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_schedulers_task_never_starts_an_mlflow_server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDLOOM_RUN_ID", "manual__1")
+    with (
+        pytest.raises(BadInputError, match="set MEDLOOM_MLFLOW_URI"),
+        services.mlflow(settings),
+    ):
+        pass
+    assert not (settings.state / "mlflow").exists()

@@ -21,6 +21,7 @@ from pipeline.reports.facts import (
     ModelFacts,
     QuarantineEntry,
     ReportFacts,
+    Resumption,
     SplitCount,
     TaskFacts,
 )
@@ -294,6 +295,20 @@ def test_utility_shows_its_warnings_claims_and_what_was_not_run(
     assert "Utility for training" not in page(facts(), images, tmp_path).text
 
 
+def test_a_training_that_went_on_elsewhere_says_so(images: ReportImages, tmp_path: Path) -> None:
+    why = "threads was 2 and is 4"
+    one = Resumption(images_seen=120, why=why, before={"threads": 2}, after={"threads": 4})
+    model = facts().model
+    assert model
+    resumed = facts(model=model.model_copy(update={"resumed_inexactly": (one,)}))
+    seen = page(resumed, images, tmp_path).text
+    assert "after 120 images: threads was 2 and is 4" in seen
+    assert "would not give these weights bit for bit" in seen
+    said = json.loads(write_facts(resumed, tmp_path / "card.json").read_text())
+    assert said["model"]["resumed_inexactly"][0]["after"] == {"threads": 4}
+    assert "bit for bit" not in page(facts(), images, tmp_path).text
+
+
 def test_phantom_data_are_labelled_as_such(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path).text
     assert "Phantom data." in seen
@@ -310,7 +325,7 @@ def test_quarantine_names_content_only_and_is_escaped(images: ReportImages, tmp_
     assert "de" * 7 not in seen, "twelve digits, no more"
     assert "no image <by its content>" in seen
     assert "&lt;by its content&gt;" in (tmp_path / "report.html").read_text()
-    assert "No file was quarantined" in page(facts(quarantine=()), images, tmp_path).text
+    assert "records no quarantined file" in page(facts(quarantine=()), images, tmp_path).text
 
 
 def test_a_failed_run_shows_where_and_what_is_missing(tmp_path: Path) -> None:
@@ -331,7 +346,7 @@ def test_a_failed_run_shows_where_and_what_is_missing(tmp_path: Path) -> None:
         "No pairs were drawn",
         "No training curves",
         "No counts by class and split",
-        "Ingest recorded no quarantine",
+        "so no quarantine",
         "Not recorded",
     ):
         assert said in seen, said
