@@ -21,7 +21,7 @@ def run(exit_code, line):
     task = operator.MedloomOperator(task_id="plan", arguments=["--key", "k"])
     kept = {}
     ti = types.SimpleNamespace(
-        run_id="r", dag_id="d", task_id="plan", map_index=-1, try_number=2, 
+        run_id="r", dag_id="d", task_id="plan", map_index=-1, try_number=2,
         xcom_push=lambda key, value: kept.update({key: value}),
     )
     result = SubprocessResult(exit_code, line)
