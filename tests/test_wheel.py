@@ -12,20 +12,34 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from bench.faults.tiny import TINY
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.ledger import DATA, Ledger
 from tests.support.pictures import fill
 
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 TREE = ("dags", "pipeline", "model")
+TINY = """
+preprocess: {size: 32}
+train:
+  kimg: 0.4
+  checkpoint_kimg: 0.04
+  snapshots: 2
+  validation_images: 16
+  precision: float32
+  recipe: {batch: 8, widths: [16, 16, 8]}
+evaluate: {n_fake: 60, pairs: 10, max_train: 100}
+gate:
+  kernel_distance_threshold: 9.0
+  diversity_margin: 0.99
+  copy_share_threshold: 0.9
+  min_groups: 3
+"""
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -221,20 +235,15 @@ def test_an_editable_install_finds_every_package_from_anywhere(tmp_path: Path) -
 @live
 def test_the_whole_road(wheel: Path, tmp_path: Path) -> None:
     made = install(tmp_path, str(wheel))
-    # In the package itself, as a project has no parameters of its own to write them to.
-    set_numbers(made.package / "params.yaml", TINY)
-    assert "promoted" in made.medloom("demo", "--patients", "4")
-    champion = json.loads(made.medloom("champion", "show", "--json"))
+    begun = json.loads(made.medloom("init", "tiny", "--json"))
+    params = Path(begun["params"])
+    assert params.is_relative_to(made.home / "medloom" / "state" / "tiny")
+    params.write_text(TINY)
+    tiny = ("--project", "tiny")
+    assert "promoted" in made.medloom(*tiny, "demo", "--patients", "4")
+    champion = json.loads(made.medloom(*tiny, "champion", "show", "--json"))
     assert champion["version"] == 1
     out = tmp_path / "images"
-    made.medloom("generate", "--label", "stone", "-n", "3", "-o", str(out))
+    made.medloom(*tiny, "generate", "--label", "stone", "-n", "3", "-o", str(out))
     assert len(list(out.glob("*.png"))) == 3
-    assert "of the installed package medloom" in made.medloom("audit", "trace", "1")
-
-
-def set_numbers(params: Path, numbers: Mapping[str, object]) -> None:
-    """Replace numbers of params.yaml, each by the first key of its name."""
-    text = params.read_text()
-    for key, value in numbers.items():
-        text = re.sub(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", text, count=1)
-    params.write_text(text)
+    assert "of the installed package medloom" in made.medloom(*tiny, "audit", "trace", "1")
