@@ -37,12 +37,12 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/lint-imports
 
 .PHONY: test
-test: $(INSTALLED) ## the whole test suite
-	@$(BIN)/pytest
+test: $(INSTALLED) ## the whole test suite, on two cores
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
-test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal
-	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_names.py
+test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal; a wheel
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_names.py tests/test_wheel.py
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended

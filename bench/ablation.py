@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from bench.trial import Outcome, Trial, run_trial
 from model.config import TrainConfig
 from model.families import recipe_class
+from model.progress import Progress
 from model.runtime import cores
-from model.training import Progress
 from pipeline.base.errors import BadInputError
 
 PROTOTYPE = (

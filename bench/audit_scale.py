@@ -14,13 +14,10 @@ from typing import TypeVar
 
 from bench.audit_history import Made, make_history
 from model.section import Section
-from pipeline.audit.index import ask, index_file
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import find_uses
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.ledger.journal import Journal
-from pipeline.ledger.ledger import Ledger
 
 Say = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -42,9 +39,6 @@ class AuditScale(Section):
     Attributes:
         versions, revisions, images: of the history; images in the newest revision.
         made: seconds that the synthetic history took to make.
-        reindex: seconds to make the index from nothing.
-        follow: seconds to bring it up to date after one more decision.
-        megabytes: of the index.
         timings: by question.
     """
 
@@ -52,9 +46,6 @@ class AuditScale(Section):
     revisions: int
     images: int
     made: float
-    reindex: float
-    follow: float
-    megabytes: float
     timings: tuple[Timing, ...]
 
 
@@ -71,18 +62,11 @@ def audit_scale(versions: int, revisions: int, images: int, say: Say) -> AuditSc
         say("making the history", 0, 1)
         made, known = _timed(lambda: make_history(settings, versions, revisions, images))
         say("making the history", 1, 1)
-        reindex, _ = _timed(lambda: ask(settings, lambda _: None, say, anew=True))
-        Journal(Ledger(settings)).append(action="declined", version=1, run_key="none",
-                                         by="a person", reason="one more record")  # fmt: skip
-        follow, _ = _timed(lambda: ask(settings, lambda _: None))
         return AuditScale(
             versions=versions,
             revisions=revisions,
             images=images - len(known.withdrawn),
             made=made,
-            reindex=reindex,
-            follow=follow,
-            megabytes=index_file(settings).stat().st_size / 1e6,
             timings=tuple(_timings(settings, known, versions, say)),
         )
 

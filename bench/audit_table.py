@@ -8,13 +8,11 @@ from pipeline.cli.tables import facts_table
 
 
 def audit_table(found: AuditScale) -> Group:
-    """Times of making and following the index, and of each question."""
+    """What was made, and the time of each question."""
     facts = {
         "history": f"{found.versions} versions, {found.revisions} data revisions, "
         f"{found.images} images in the newest",
         "made in": f"{found.made:.1f} s",
-        "audit reindex": f"{found.reindex:.2f} s, {found.megabytes:.0f} MB",
-        "following one more decision": f"{found.follow:.2f} s",
     }
     table = Table("question", "in process", "as a command", "answer")
     for one in found.timings:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.data.make import make
 from bench.faults.cli import faults
 from bench.reading import cli as reading_cli
 from pipeline.base.errors import BadInputError
@@ -15,6 +16,7 @@ bench_app = typer.Typer(
     no_args_is_help=True,
 )
 bench_app.command("faults")(faults)
+bench_app.command("data")(make)
 reading_cli.register(bench_app)
 console = Console(stderr=True)
 

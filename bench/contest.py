@@ -10,8 +10,8 @@ from bench.ablation import configure as configure_row
 from bench.trial import Outcome, Trial, kept_outcome, run_trial
 from model.config import TrainConfig
 from model.families import recipe_class
+from model.progress import Progress
 from model.section import Section
-from model.training import Progress
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import DIVERSITY, KERNEL
 

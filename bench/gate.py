@@ -20,8 +20,8 @@ from bench.gate_rows import Row
 from model.features import extract
 from model.section import Section
 from pipeline.data.processed import SPLITS, Processed
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig
-from pipeline.evaluation.side import Side
 from pipeline.phantoms.phantom import write_phantom
 from pipeline.stages.prepared import CACHE, prepare
 
@@ -105,7 +105,7 @@ def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[
 
 
 def make_sources(
-    everyone: Side, classes: int, cache: Path | None, on_progress: OnProgress
+    everyone: ImageSet, classes: int, cache: Path | None, on_progress: OnProgress
 ) -> Sources:
     """Some of the images, clean, noised and blurred, as what simulated generators draw from."""
     rng = np.random.default_rng(0)
@@ -140,16 +140,16 @@ def blurred(images: NDArray[np.uint8], _rng: np.random.Generator) -> NDArray[np.
     return soft.round().astype(np.uint8)
 
 
-def _side(processed: Processed, split: str, cache: Path, on_progress: OnProgress) -> Side:
+def _side(processed: Processed, split: str, cache: Path, on_progress: OnProgress) -> ImageSet:
     arrays = processed.splits[split]
     images = np.ascontiguousarray(arrays.images)
     tell = partial(on_progress, f"{split} features")
     found = extract(images, cache_folder=cache, progress=tell)
-    return Side(images, arrays.labels, arrays.groups, found.astype(np.float64))
+    return ImageSet(images, arrays.labels, arrays.groups, found.astype(np.float64))
 
 
-def _joined(sides: list[Side]) -> Side:
-    return Side(
+def _joined(sides: list[ImageSet]) -> ImageSet:
+    return ImageSet(
         np.concatenate([side.images for side in sides]),
         np.concatenate([side.labels for side in sides]),
         np.concatenate([side.groups for side in sides]),

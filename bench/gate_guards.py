@@ -14,6 +14,7 @@ from bench.gate_rows import Row
 from model.metrics import kernel_distance_by_group
 from pipeline.evaluation.copying import copy_share, resemblance
 from pipeline.evaluation.diversity import diversity, repeats, repetition
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import (
     COPIES,
     DIVERSITY,
@@ -23,13 +24,12 @@ from pipeline.evaluation.record import (
     Evaluation,
     Figure,
 )
-from pipeline.evaluation.side import Side
 from pipeline.promotion.gate import GateConfig, decide
 
 Images = NDArray[np.uint8]
 Rows = NDArray[np.int64]
 Tell = Callable[[int, int], None]
-Choose = Callable[[Side, int, np.random.Generator], dict[int, Rows]]
+Choose = Callable[[ImageSet, int, np.random.Generator], dict[int, Rows]]
 
 COPIED = 0.05
 """Share of the fakes that are copies of training images."""
@@ -90,8 +90,8 @@ DISGUISES: dict[str, Callable[[Images], Images]] = {
 
 
 def copying(
-    train: Side,
-    held_out: Side,
+    train: ImageSet,
+    held_out: ImageSet,
     config: EvaluateConfig,
     trials: int,
     rng: np.random.Generator,
@@ -153,8 +153,8 @@ def _half_of_groups(groups: NDArray[np.str_], rng: np.random.Generator) -> NDArr
 
 
 def collapsing(
-    train: Side,
-    held_out: Side,
+    train: ImageSet,
+    held_out: ImageSet,
     config: EvaluateConfig,
     classes: tuple[str, ...],
     trials: int,
@@ -199,14 +199,16 @@ def collapsing(
     return rows
 
 
-def _distance(side: Side, held_out: Side) -> float:
+def _distance(side: ImageSet, held_out: ImageSet) -> float:
     """Kernel distance to the held-out images, up to a constant that is the same for all."""
     one_group = np.zeros(len(held_out), np.int64)
     (score,) = kernel_distance_by_group(held_out.features, one_group, side.features).values()
     return score
 
 
-def _drawn(train: Side, sources: dict[int, Rows], n_fake: int, rng: np.random.Generator) -> Side:
+def _drawn(
+    train: ImageSet, sources: dict[int, Rows], n_fake: int, rng: np.random.Generator
+) -> ImageSet:
     """Fakes of each class, in the training split's mix, out of the sources of that class."""
     wanted = np.bincount(train.labels, minlength=max(sources) + 1) / len(train) * n_fake
     rows = {
@@ -214,14 +216,16 @@ def _drawn(train: Side, sources: dict[int, Rows], n_fake: int, rng: np.random.Ge
     }
     labels = np.repeat(list(rows), [len(found) for found in rows.values()])
     fake = train.of(np.concatenate(list(rows.values())))
-    return Side(fake.images, labels, fake.groups, fake.features)
+    return ImageSet(fake.images, labels, fake.groups, fake.features)
 
 
-def _everything(train: Side, labels: int) -> dict[int, Rows]:
+def _everything(train: ImageSet, labels: int) -> dict[int, Rows]:
     return {label: np.flatnonzero(train.labels == label) for label in range(labels)}
 
 
-def _distinct(train: Side, labels: int, rng: np.random.Generator, number: int) -> dict[int, Rows]:
+def _distinct(
+    train: ImageSet, labels: int, rng: np.random.Generator, number: int
+) -> dict[int, Rows]:
     """So many images in all, shared out among the classes as evenly as can be."""
     sizes = np.full(labels, number // labels)
     sizes[rng.permutation(labels)[: number % labels]] += 1
@@ -232,7 +236,11 @@ def _distinct(train: Side, labels: int, rng: np.random.Generator, number: int) -
 
 
 def _patients(
-    train: Side, labels: int, rng: np.random.Generator, share: float = 1.0, most: int | None = None
+    train: ImageSet,
+    labels: int,
+    rng: np.random.Generator,
+    share: float = 1.0,
+    most: int | None = None,
 ) -> dict[int, Rows]:
     """All images of a share of each class's patients, or of `most` of them."""
     chosen = {}
@@ -243,13 +251,13 @@ def _patients(
     return chosen
 
 
-def _without_one(train: Side, labels: int, rng: np.random.Generator) -> dict[int, Rows]:
+def _without_one(train: ImageSet, labels: int, rng: np.random.Generator) -> dict[int, Rows]:
     """Every image, but one class is never drawn."""
     lacking = rng.integers(labels)
     return {label: rows for label, rows in _everything(train, labels).items() if label != lacking}
 
 
-def _confused(train: Side, labels: int, rng: np.random.Generator) -> dict[int, Rows]:
+def _confused(train: ImageSet, labels: int, rng: np.random.Generator) -> dict[int, Rows]:
     """Every image, but one class is answered with the images of another."""
     asked, answered = rng.permutation(labels)[:2].tolist()
     sources = _everything(train, labels)

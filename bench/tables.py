@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.contest import Standing
 from bench.trial import Outcome
-from model.training import Progress as Training
+from model.progress import Progress as Training
 
 
 @contextmanager

@@ -73,7 +73,9 @@ class Checkpoints:
             if hashlib.sha256(data[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
                 warnings.warn(f"{file} is truncated or damaged: passed over", stacklevel=2)
                 continue
-            held = torch.load(io.BytesIO(data[_DIGEST_BYTES:]), weights_only=True)
+            # To the CPU, as the machine that goes on may have no GPU; a learner places its own.
+            stream = io.BytesIO(data[_DIGEST_BYTES:])
+            held = torch.load(stream, weights_only=True, map_location="cpu")
             if held["key"] != self.key:
                 raise ValueError(
                     f"{file} belongs to another training (key {held['key'][:12]}, this one is "

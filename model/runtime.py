@@ -2,7 +2,8 @@
 
 bfloat16 on a CPU is twice as fast as float32 or sixteen times slower, by chip and by version
 (pytorch#183815), and some convolutions were wrong (pytorch#169688): so it is measured, checked
-against float32, and recorded. A resumed training keeps what the first start chose.
+against float32, and recorded. A training resumed on the same kind of machine keeps what the first
+start chose; on another it is measured anew, and that is recorded too.
 """
 
 import os
@@ -15,8 +16,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-
-from .config import TrainConfig
 
 AGREEMENT = 0.98
 """Least cosine between a candidate's gradient and that of float32 (bfloat16 gives 0.999)."""
@@ -77,13 +76,17 @@ class Runtime:
         torch.set_num_threads(self.threads)
         torch.set_float32_matmul_precision("high")  # GPUs only; CPUs ignore it
 
-    def differs(self, config: TrainConfig) -> str:
-        """Why this machine cannot go on bit for bit with a training that ran so; "" if it can."""
-        device, threads = default_device(), config.threads or cores()
+    def differs(self, threads: int) -> str:
+        """Why this machine cannot go on bit for bit with a training that ran so; "" if it can.
+
+        Args:
+            threads: torch's, as the config asks for; 0: every core allowed.
+        """
+        device = default_device()
         now = {
             "device": torch.device(device).type,
             "processor": processor_name(device),
-            "threads": str(threads),
+            "threads": str(threads or cores()),
             "torch": str(torch.__version__),
         }
         then = {
@@ -98,7 +101,13 @@ class Runtime:
 
 
 def choose_runtime(
-    config: TrainConfig, learner: Measurable, images: Tensor, labels: Tensor
+    learner: Measurable,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    precision: str = "auto",
+    memory_format: str = "auto",
+    threads: int = 0,
 ) -> Runtime:
     """Take the fastest precision and memory format that agree with float32 on this learner.
 
@@ -106,18 +115,18 @@ def choose_runtime(
     margin, may choose differently. Naming the precision makes a run repeatable without reserve.
 
     Args:
-        config: `precision` other than auto, and `threads` other than 0, are taken as given.
         learner: its networks are moved to the device; their weights are left alone.
         images: float32 [N, 1, H, W], a batch as training uses it.
         labels: int64 [N].
+        precision: other than auto, it is taken as given, and `memory_format` with it.
+        memory_format: auto or channels_last, or contiguous.
+        threads: torch's; 0: every core allowed.
     """
-    device, threads = default_device(), config.threads or cores()
+    device, threads = default_device(), threads or cores()
     torch.set_num_threads(threads)
-    layout = config.memory_format != "contiguous"
-    chosen: tuple[str, bool, dict[str, float]] = (config.precision, layout, {})
-    if config.precision == "auto":
-        chosen = _fastest(device, threads, learner, images, labels)
-    precision, channels_last, speed = chosen
+    channels_last, speed = memory_format != "contiguous", dict[str, float]()
+    if precision == "auto":
+        precision, channels_last, speed = _fastest(device, threads, learner, images, labels)
     return _runtime(device, precision, channels_last, threads, speed)
 
 

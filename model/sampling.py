@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .config import NetworkConfig
 from .families import make_generator
 from .families.base import Generator
+from .network import NetworkConfig
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
 

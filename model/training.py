@@ -6,10 +6,11 @@ checkpoints, history, sample grids, validation, the end.
 
 import dataclasses
 import math
-import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,33 +18,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .checkpoint import Checkpoints, fingerprint
-from .config import NetworkConfig, TrainConfig
+from .config import TrainConfig
 from .data import Draw, balanced_draw, check
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
 from .judge import Judge
+from .network import NetworkConfig
 from .parallel import Shard, this_shard
+from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample, to_float
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
-PROGRESS_SECONDS = 1.0
 WATCH_EVERY = 8
 """Steps from one look at held-out images to the next."""
 MEMBERS, MEMBERS_AT_ONCE = 1000, 50
 """Images a side of the membership scores, at most."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training is; the speed is of this process, since it started or resumed."""
-
-    images_seen: int
-    images_total: int
-    loss: dict[str, float]
-    images_per_second: float
-    eta_seconds: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,8 @@ class TrainResult:
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
         grids: images seen -> uint8 [classes * H, 8 * W], one row a class, always the same latents.
         runtime: device, precision, memory format, threads, processor.
+        resumed: where the run went on with another runtime, and so not bit for bit: `images_seen`,
+            `why`, and the runtimes `before` and `after` as dicts; empty when it never did.
         images_seen: real images shown, to the end of the run.
         best_images_seen: and until the weights that were kept.
         ended: finished, or patience: the run ended early.
@@ -79,60 +72,8 @@ class TrainResult:
     best_images_seen: int
     ended: str
     repeatable: bool
+    resumed: list[dict[str, Any]]
     membership: dict[str, NDArray[np.float64]]
-
-
-class Stopped(Exception):  # noqa: N818 - an order that was followed, not an error
-    """`should_stop` said so; nothing was written after it did."""
-
-
-@dataclass
-class _Record:
-    """What has happened so far; a part of the checkpoint."""
-
-    steps: int = 0
-    images_seen: int = 0
-    seconds: float = 0.0
-    done: float = 0.0
-    window: list[Row] = field(default_factory=list)
-    history: list[Row] = field(default_factory=list)
-    grids: dict[int, Tensor] = field(default_factory=dict)
-    validations: list[Row] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_validation: int = 0
-    inexact: bool = False
-
-    def add(self, report: Row, batch: int) -> None:
-        """Count a step; a key that a step did not report keeps the value of the last that did."""
-        last = self.window[-1] if self.window else {}
-        self.steps += 1
-        self.images_seen += batch
-        self.window.append(last | report)
-
-    def close_window(self) -> None:
-        """Turn the steps since the last row into a row; the last step opens the next window."""
-        row = {"images_seen": float(self.images_seen)}
-        for key in self.window[-1]:
-            values = [step[key] for step in self.window if key in step]
-            row[key] = math.fsum(values) / len(values)
-        self.history.append(row)
-        self.window = self.window[-1:]
-
-    def validate(self, average: Generator, judge: Judge) -> None:
-        """Judge the average, and keep its weights if it is the best so far.
-
-        A generator that has not collapsed is better than one that has, whatever its distance.
-        """
-        judgement = judge(average)
-        row = {"images_seen": float(self.images_seen)} | dataclasses.asdict(judgement)
-        self.validations.append(row | {"collapsed": float(judgement.collapsed)})
-
-        def merit(index: int) -> tuple[float, float]:
-            return self.validations[index]["collapsed"], self.validations[index]["kernel_distance"]
-
-        latest = len(self.validations) - 1
-        if not self.best or merit(latest) < merit(self.best_validation):
-            self.best_validation, self.best = latest, _copy(average)
 
 
 def fit(
@@ -146,9 +87,11 @@ def fit(
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    allow_inexact: bool = False,
 ) -> TrainResult:
     """Train a generator, or go on with a training that was killed.
+
+    A checkpoint of another processor or thread count cannot go on bit for bit: the run goes on by
+    what this machine can do, warns, and says so in its result.
 
     Classes are drawn in equal shares (`balanced_draw` says why). Under torchrun every process
     calls this alike, takes its share of each batch, and returns the same weights.
@@ -164,27 +107,24 @@ def fit(
         checkpoint_folder: where the state is kept; None trains without a net.
         on_progress: told about once a second.
         should_stop: asked about once a second, before each checkpoint and at the end.
-        allow_inexact: go on with a checkpoint of another processor, thread count or torch; the
-            result is then not the one an undisturbed run would have given.
 
     Returns:
         A function of the arguments alone on one machine, interrupted or not, as long as the
         precision chosen is the same (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is another training's or
-            another machine's.
+        ValueError: the arrays do not fit each other, or the checkpoint is another training's.
         FloatingPointError: a loss became NaN or infinite.
         Stopped: `should_stop` said so.
     """
     check(images, labels, classes)
-    run = _start(images, labels, classes, config, checkpoint_folder, allow_inexact=allow_inexact)
+    run = _start(images, labels, classes, config, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
         raise ValueError("recipe.adapt_to needs held-out images of every class: add some, or set 0")
     if held_out is not None:
         run.draw_held_out = balanced_draw(*held_out, len(classes), config.recipe.batch)
-    run.watch = _Watch(config, run.record, on_progress if run.shard.leads else None, should_stop)
+    run.watch = Watch(config, run.record, on_progress if run.shard.leads else None, should_stop)
     while not run.over():
         run.step()
     run.watch.stop_if_told()
@@ -201,11 +141,11 @@ class _Run:
     learner: Learner
     runtime: Runtime
     shard: Shard
-    record: _Record
+    record: Record
     checkpoints: Checkpoints | None
     judge: Judge | None = None
     draw_held_out: Draw | None = None
-    watch: "_Watch" = field(init=False)
+    watch: Watch = field(init=False)
 
     def over(self) -> bool:
         """Whether the run has its length, or went without a better validation for too long."""
@@ -279,7 +219,7 @@ class _Run:
         if record.best:
             best = record.validations[record.best_validation]["images_seen"]
         return TrainResult(
-            weights=record.best or _copy(self.learner.average),
+            weights=record.best or copy_of(self.learner.average),
             network=self.learner.average.config,
             history=record.history,
             validations=record.validations,
@@ -288,7 +228,8 @@ class _Run:
             images_seen=record.images_seen,
             best_images_seen=int(best),
             ended="finished" if record.done >= 1 else "patience",
-            repeatable=not self.config.budget_minutes and not record.inexact,
+            repeatable=not self.config.budget_minutes and not record.resumed,
+            resumed=record.resumed,
             membership=membership,
         )
 
@@ -299,8 +240,6 @@ def _start(
     classes: Sequence[str],
     config: TrainConfig,
     checkpoint_folder: Path | None,
-    *,
-    allow_inexact: bool,
 ) -> _Run:
     """Make a learner and choose how this machine computes, or take both from a checkpoint."""
     shard = this_shard()
@@ -309,23 +248,28 @@ def _start(
     checkpoints = None
     if checkpoint_folder is not None:
         checkpoints = Checkpoints(checkpoint_folder, fingerprint(images, labels, classes, config))
-    learner = make_learner(config.network(images.shape[1], tuple(classes)), config)
-    record = _Record()
+    learner = make_learner(
+        config.network(images.shape[1], tuple(classes)), config.recipe, config.seed
+    )
+    record = Record()
     state = checkpoints.load() if checkpoints else None
     difference = ""
     if state is not None:
-        runtime, record = Runtime(**state["runtime"]), _Record(**state["record"])
-        difference = runtime.differs(config)
-        if difference and not allow_inexact:
-            raise ValueError(
-                f"the checkpoint in {checkpoint_folder} cannot go on bit for bit here: "
-                f"{difference}; resume with --allow-inexact, or remove it to start over"
-            )
-        record.inexact |= bool(difference)
+        runtime, record = Runtime(**state["runtime"]), Record(**state["record"])
+        difference = runtime.differs(config.threads)
     if state is None or difference:
         trial_images, trial_labels = draw(torch.Generator().manual_seed(config.seed))
-        runtime = choose_runtime(config, learner, to_float(trial_images), trial_labels)
+        runtime = choose_runtime(
+            learner,
+            to_float(trial_images),
+            trial_labels,
+            precision=config.precision,
+            memory_format=config.memory_format,
+            threads=config.threads,
+        )
         runtime = dataclasses.replace(shard.same(runtime), device=runtime.device)
+    if state is not None and difference:
+        _note_resumption(record, difference, state["runtime"], runtime)
     runtime.activate()
     learner.place(runtime)
     if state is not None:
@@ -333,66 +277,18 @@ def _start(
     return _Run(config, draw, learner, runtime, shard, record, checkpoints)
 
 
-class _Watch:
-    """The clock: how far the run is; whom to tell and to ask, about once a second."""
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        record: _Record,
-        on_progress: Callable[[Progress], None] | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> None:
-        self.config, self.record = config, record
-        self.on_progress, self.should_stop = on_progress, should_stop
-        self.seen_at_start, self.seconds_before = record.images_seen, record.seconds
-        self.started = self.told = time.monotonic()
-
-    def seconds(self) -> float:
-        """Of training, those before a resume included."""
-        return self.seconds_before + time.monotonic() - self.started
-
-    def share_done(self) -> float:
-        """0 to 1: in images, or in minutes where the config gives a budget."""
-        if self.config.budget_minutes:
-            return min(self.seconds() / (60 * self.config.budget_minutes), 1.0)
-        return self.record.images_seen / self.config.images_total
-
-    def look(self) -> None:
-        now, record = time.monotonic(), self.record
-        if now - self.told < PROGRESS_SECONDS and record.done < 1:
-            return
-        self.told = now
-        self.stop_if_told()
-        if self.on_progress:
-            speed = (record.images_seen - self.seen_at_start) / (now - self.started)
-            total = round(record.images_seen / record.done)
-            last = record.window[-1]
-            self.on_progress(
-                Progress(
-                    images_seen=record.images_seen,
-                    images_total=total,
-                    loss={key: value for key, value in last.items() if key.startswith("loss")},
-                    images_per_second=speed,
-                    eta_seconds=(total - record.images_seen) / speed,
-                )
-            )
-
-    def stop_if_told(self) -> None:
-        if self.should_stop and self.should_stop():
-            raise Stopped("training was told to stop")
+def _note_resumption(record: Record, why: str, before: dict[str, Any], after: Runtime) -> None:
+    """Keep in the record that what follows is not what an undisturbed run would have given."""
+    warnings.warn(
+        f"going on after {record.images_seen} images, not bit for bit: {why}", stacklevel=2
+    )
+    seen, now = record.images_seen, dataclasses.asdict(after)
+    record.resumed.append({"images_seen": seen, "why": why, "before": before, "after": now})
 
 
 def _passed(before: float, after: float, times: float) -> bool:
     """Whether a share of the run reached or passed a multiple of 1 / times (but for rounding)."""
     return math.floor(after * times + 1e-9) > math.floor(before * times + 1e-9)
-
-
-def _copy(generator: Generator) -> dict[str, Tensor]:
-    return {
-        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, value in generator.state_dict().items()
-    }
 
 
 def _grid(generator: Generator, seed: int) -> Tensor:

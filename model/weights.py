@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .config import NetworkConfig
+from .network import NetworkConfig
 
 WEIGHTS_FILE = "generator.safetensors"
 CONFIG_FILE = "config.json"

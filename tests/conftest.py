@@ -8,13 +8,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.base.settings import Settings
-from pipeline.data.reading import readers
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:  # before torch is imported: each worker has a core, and so have the processes it starts
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+from pipeline.base.settings import Settings  # noqa: E402
+from pipeline.data.reading import readers  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.tiny import Tiny
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST = (
+    "tests/test_story.py",
+    "tests/test_wheel.py",
+    "tests/pipeline/stages/test_evaluate.py",
+    "tests/pipeline/phantoms/test_recovery.py",
+    "tests/model/test_training.py",
+    "tests/model/families/vae/test_learner.py",
+)
+"""Files that take a minute or more, which begin first, so that no worker is left with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where workers share the tests, file by file, the longest are handed out first."""
+    if WORKER:
+        rank = {file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,10 +4,10 @@ It runs `medloom` as a user does, from a copy of the project with tiny numbers, 
 the checkout or of other runs reaches it.
 """
 
+import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -91,10 +91,11 @@ def kill_training(project: Project, images_seen: int) -> None:
     while time.monotonic() < deadline:
         for file in project.state.glob("runs/*/train.progress.json"):
             if json.loads(file.read_text()).get("images_seen", 0) >= images_seen:
-                for process in psutil.process_iter(["cmdline"]):
-                    if (process.info["cmdline"] or [])[-1:] == ["pipeline.stages.train"]:
-                        process.send_signal(signal.SIGKILL)
-                        return
+                for process in project.processes():
+                    with contextlib.suppress(psutil.Error):
+                        if process.cmdline()[-1:] == ["pipeline.stages.train"]:
+                            process.kill()
+                            return
         time.sleep(0.05)
     raise AssertionError("the training never got so far")
 

@@ -40,7 +40,7 @@ class Fingerprint:
         entries = LocalIndex.of(settings).entries()
         return cls(
             branches=dict(_branches(ledger)),
-            objects=tuple(sorted(_files(Path(settings.remote)))),
+            objects=tuple(sorted(_files(Path(settings.remote) / "files"))),
             index=tuple((e.file, e.outcome, e.batch) for e in entries),
             decisions=tuple(_decision(r.model_dump()) for r in Journal(ledger).records),
             registry=registry,

@@ -18,9 +18,9 @@ from bench.reading.samples import samples
 from pipeline.data.config import IngestConfig
 from pipeline.data.landing.zone import scan
 from pipeline.data.names import Pseudonyms
-from pipeline.data.reading.apart import Died, run_apart
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Share, looks_at
+from pipeline.data.reading.isolation import WorkerFailure, run_isolated
+from pipeline.data.reading.looks import Share, merge_shares
 from pipeline.data.refusal import Refused
 
 _A_ROUND = 64
@@ -45,7 +45,7 @@ class Guarded:
     def __call__(self, share: Share) -> Tried:
         """Look at a file."""
         try:
-            looks = looks_at(share.found, [self.examiner(share)])
+            looks = merge_shares(share.found, [self.examiner(share)])
         except Exception as error:
             return Tried((), f"{type(error).__name__}: {error}")
         results = (look.result for look in looks)
@@ -102,10 +102,10 @@ def fuzz(
             (landing / "cyst" / f"{number:03d}-{name}").write_bytes(damage(good[name], rng))
         files, _ = scan(landing)
         bundles = [[Share(file)] for file in files]
-        for file, tried in zip(files, run_apart(look, bundles, 2, lambda _: 30.0), strict=True):
+        for file, tried in zip(files, run_isolated(look, bundles, 2, lambda _: 30.0), strict=True):
             kept = wrong / f"{found.files:07d}-{Path(file.path).name}"
             found.files += 1
-            if isinstance(tried, Died):
+            if isinstance(tried, WorkerFailure):
                 found.outcomes.update(["reader-died"])
                 found.died.append(kept)
             elif tried.wrong:

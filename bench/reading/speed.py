@@ -13,7 +13,7 @@ from PIL import Image as Picture
 
 from pipeline.base.errors import MedloomError
 from pipeline.data.config import IngestConfig
-from pipeline.data.landing.zone import Found, scan
+from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.looks import Image
@@ -97,7 +97,7 @@ def _measure(
     return Speed(kind, len(paths), side, max(bare), max(ingest), min(starts))
 
 
-def _ingest(examiner: Examiner, files: Sequence[Found]) -> tuple[float, float]:
+def _ingest(examiner: Examiner, files: Sequence[LandedFile]) -> tuple[float, float]:
     """Seconds until the first answer, and files a second from there."""
     told: list[float] = []
     started = time.perf_counter()

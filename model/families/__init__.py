@@ -4,14 +4,15 @@ A family is a package here with three modules:
 
     recipe.py    `Recipe`, its settings. No torch: the CLI reads it in milliseconds.
     networks.py  `Generator(NetworkConfig)`: (z, labels) -> images, what is kept and sampled from.
-    learner.py   `Learner(NetworkConfig, TrainConfig)`: what happens in a step (base.py).
+    learner.py   `Learner(NetworkConfig, Recipe, seed)`: what happens in a step (base.py).
 """
 
 import pkgutil
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..config import NetworkConfig, Recipe, TrainConfig
+from ..network import NetworkConfig
+from .recipe import Recipe
 
 if TYPE_CHECKING:
     from .base import Generator, Learner
@@ -40,12 +41,12 @@ def make_generator(network: NetworkConfig) -> "Generator":
     return generator
 
 
-def make_learner(network: NetworkConfig, config: TrainConfig) -> "Learner":
+def make_learner(network: NetworkConfig, recipe: Recipe, seed: int) -> "Learner":
     """The start of a training, a function of the seed alone; torch's own random state is kept."""
     import torch
 
     kind = import_module(f"{__name__}.{network.family}.learner").Learner
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        learner: Learner = kind(network, config)
+        torch.manual_seed(seed)
+        learner: Learner = kind(network, recipe, seed)
     return learner

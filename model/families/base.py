@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..config import NetworkConfig, Recipe
+from ..network import NetworkConfig
 from ..parallel import Shard
 from ..runtime import Runtime
+from .recipe import Recipe
 
 Row = dict[str, float]
 Batch = tuple[Tensor, Tensor]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..config import BASE_SIZE, NetworkConfig
+from ..network import BASE_SIZE, NetworkConfig
 from .base import ClassEmbedding, Generator
 
 SLOPE = 0.2

@@ -56,7 +56,10 @@ def trace_tree(found: Trace) -> Tree:
     if found.data.counts:
         data.add(_counts(found.data))
     code = tree.add(f"code {found.code.commit or 'not known'}")
-    code.add(f"upstream {found.code.upstream}{_dirt(found.code.dirty)}")
+    if found.code.installed:
+        code.add(f"of the installed package medloom {found.code.installed}")
+    else:
+        code.add(f"upstream {found.code.upstream}{_dirt(found.code.dirty)}")
     _leaves(tree.add("parameters"), found.params)
     _leaves(tree.add("environment"), found.environment or {"the ledger": "says nothing of it"})
     return tree

@@ -52,11 +52,13 @@ class CodeFacts:
         commit: the snapshot on the branch `code`.
         upstream: the developers' commit that it was taken from; "none" out of a tarball.
         dirty: whether it differs from that commit; None when nobody knows.
+        installed: version of the installed package that it was taken from; empty for a checkout.
     """
 
     commit: str
     upstream: str
     dirty: bool | None
+    installed: str = ""
 
 
 @dataclass(frozen=True)

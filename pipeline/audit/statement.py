@@ -106,7 +106,9 @@ def _run(found: Trace, ledger: str) -> dict[str, Any]:
 
 
 def _versions(found: Trace) -> dict[str, str]:
-    return {"medloom": found.code.upstream if found.code.upstream != "none" else found.code.commit}
+    code = found.code
+    upstream = code.upstream if code.upstream != "none" else code.commit
+    return {"medloom": code.installed or upstream}
 
 
 def _evaluation(found: Trace, uri: str) -> dict[str, Any]:

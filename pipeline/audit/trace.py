@@ -185,7 +185,8 @@ def _code(history: History, run: Run | None) -> CodeFacts:
     commit = history.commit(run.code) if run else None
     facts = commit.facts if commit else {}
     dirty = {"yes": True, "no": False}.get(facts.get("dirty", ""))
-    return CodeFacts(run.code if run else "", facts.get("upstream", "none"), dirty)
+    upstream, installed = facts.get("upstream", "none"), facts.get("installed", "")
+    return CodeFacts(run.code if run else "", upstream, dirty, installed)
 
 
 def _outputs(stages: dict[str, Any]) -> list[Output]:

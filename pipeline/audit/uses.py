@@ -2,15 +2,17 @@
 
 import hashlib
 import re
-import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.audit.index import Index, Say, ask, quiet
+from pipeline.audit.history import Commit, History
+from pipeline.audit.listings import Image, Listings
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
+from pipeline.ledger.journal import BRANCH, VERDICTS, Journal, Record, champions
 from pipeline.ledger.ledger import DATA
 
 LEARNED, CHOSE, JUDGED = "train", "val", "test"
@@ -99,67 +101,94 @@ class Uses:
 class _Asked:
     kind: str
     name: str
-    images: tuple[bytes, ...]
+    images: tuple[str, ...] = ()
 
 
-def find_uses(settings: Settings, asked: str, say: Say = quiet) -> Uses:
+@dataclass(frozen=True)
+class _Laid:
+    """A run and the commits whose listings it lay on."""
+
+    key: str
+    data: str
+    commits: tuple[str, ...]
+    trained: bool
+
+
+def find_uses(settings: Settings, asked: str) -> Uses:
     """What became of an image, a group or a patient.
 
     Args:
         settings: of the project.
         asked: an image's id, the sha256 of its stored or its source file (or at least 8 first
             digits of any), a group, a patient's name, or the path of an image file.
-        say: told what is read into the index: (what, done, to do).
 
     Raises:
-        BadInputError: a prefix of several images or groups, a file that is no image, or a broken
-            journal.
+        BadInputError: a prefix of several images or groups, a file that is no image, a listing
+            that is none, or a broken journal.
         TransientError: the ledger cannot be reached.
     """
     key = settings.patient_key
     names = Pseudonyms.load(key) if key.exists() else None
-    return ask(settings, lambda index: _uses(index, asked, names), say)
-
-
-def _uses(index: Index, asked: str, names: Pseudonyms | None) -> Uses:
-    found = _resolve(index.rows, asked, names)
-    rows, heads = index.rows, index.history.heads
-    rows.execute("CREATE TEMP TABLE asked (id BLOB PRIMARY KEY)")
-    rows.executemany("INSERT INTO asked VALUES (?)", ((id_,) for id_ in found.images))
+    history = History(settings)
+    records = Journal(history.ledger).records
+    verdicts = {record.run_key: record for record in records if record.action in VERDICTS}
+    revisions, runs = history.revisions(), _runs(history, verdicts)
+    commits = [one.id for one in revisions] + [commit for run in runs for commit in run.commits]
+    listings = Listings(history, commits)
+    found = _resolve(listings, asked, names)
+    held = listings.holding(set(found.images))
     return Uses(
         found.kind,
         found.name,
-        tuple(id_.hex() for id_ in found.images),
-        {name: heads[name] for name in (DATA, "journal") if name in heads},
-        tuple(_revisions(rows)),
-        tuple(_versions(rows)),
-        tuple(_unknown(rows)),
+        found.images,
+        {name: history.heads[name] for name in (DATA, BRANCH) if name in history.heads},
+        tuple(_revisions(revisions, held)),
+        tuple(_versions(runs, held, verdicts, _tenures(records))),
+        tuple(_unknown(runs, listings, verdicts)),
     )
+
+
+def _runs(history: History, verdicts: dict[str, Record]) -> list[_Laid]:
+    """Every run, in the order of their keys.
+
+    A version whose run's branch is gone learned from the data that its verdict names.
+    """
+    heads = history.run_heads
+    there = [
+        _Laid(run.key, run.data, tuple(one.id for one in run.commits), "train" in run.stages)
+        for run in history.runs(heads)
+    ]
+    gone = [
+        _Laid(key, record.data, (record.data,) if record.data else (), trained=True)
+        for key, record in verdicts.items()
+        if key not in heads
+    ]
+    return sorted(there + gone, key=lambda run: run.key)
 
 
 # -- what is asked for -----------------------------------------------------------------------------
 
 
-def _resolve(rows: sqlite3.Connection, asked: str, pseudonyms: Pseudonyms | None) -> _Asked:
+def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _Asked:
     if (file := Path(asked)).is_file():
-        return _of_file(rows, file)
+        return _of_file(listings, file)
     digest = asked.strip().lower()
-    images = _by_digest(rows, digest) if _HEX.fullmatch(digest) else []
+    images = _by_digest(listings, digest) if _HEX.fullmatch(digest) else ()
     group = pseudonyms.patient(asked) if pseudonyms else phantom_group(asked)
-    of_patient = _of_group(rows, group) if group else ()
+    of_patient = _of_group(listings, group) if group else ()
     if images and of_patient:
         raise BadInputError(
-            f"{asked} is a patient's name and begins the image {images[0].hex()}: "
+            f"{asked} is a patient's name and begins the image {images[0]}: "
             f"ask for the image's whole id, or for the patient's group {group}"
         )
     if images:
         if len(images) > 1 and len(digest) < 64:
-            raise _ambiguous(asked, [id_.hex() for id_ in images])
-        return _Asked("image", images[0].hex(), tuple(images))
-    if names := _groups(rows, asked, digest):
+            raise _ambiguous(asked, images)
+        return _Asked("image", images[0], images)
+    if names := _groups(listings, asked, digest):
         if len(names) > 1:
             raise _ambiguous(asked, names)
-        return _Asked("group", names[0], _of_group(rows, names[0]))
+        return _Asked("group", names[0], _of_group(listings, names[0]))
     if of_patient:
         return _Asked("patient", group, of_patient)
     return _of_nobody(digest, group)
@@ -168,18 +197,18 @@ def _resolve(rows: sqlite3.Connection, asked: str, pseudonyms: Pseudonyms | None
 def _of_nobody(digest: str, group: str) -> _Asked:
     """What was asked for and is not there; `group` is "" when no key could make it one."""
     if _HEX.fullmatch(digest):
-        return _Asked("image", digest, ())
+        return _Asked("image", digest)
     if _GROUP.fullmatch(digest):
-        return _Asked("group", digest, ())
+        return _Asked("group", digest)
     if not group:
         raise BadInputError(
             "nothing is known by that name, and patients cannot be asked for here: the key that "
             "they are named under is missing. Let MEDLOOM_PATIENT_KEY_FILE name its file"
         )
-    return _Asked("patient", group, ())
+    return _Asked("patient", group)
 
 
-def _of_file(rows: sqlite3.Connection, file: Path) -> _Asked:
+def _of_file(listings: Listings, file: Path) -> _Asked:
     """By the file's bytes, and by its pixels as ingest decodes them."""
     from pipeline.data.config import IngestConfig
     from pipeline.data.formats import decode
@@ -190,36 +219,36 @@ def _of_file(rows: sqlite3.Connection, file: Path) -> _Asked:
     source = hashlib.sha256(data).hexdigest()
     decoded = [one for one in decode(data, IngestConfig()) if not isinstance(one, Refused)]
     ids = [image_id(one.pixels) for one in decoded]
-    known = {image for digest in (source, *ids) for image in _by_digest(rows, digest)}
+    known = {image for digest in (source, *ids) for image in _by_digest(listings, digest)}
     return _Asked("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
 
 
-def _by_digest(rows: sqlite3.Connection, digest: str) -> list[bytes]:
+def _by_digest(listings: Listings, digest: str) -> tuple[str, ...]:
     """Ids of the images one of whose three digests begins so."""
-    low, high = (bytes.fromhex(digest.ljust(64, end)) for end in "0f")
-    query = " UNION ".join(
-        f"SELECT id FROM images WHERE {column} BETWEEN ?1 AND ?2"  # noqa: S608 - names of ours
-        for column in ("id", "stored", "source")
-    )
-    return [id_ for (id_,) in rows.execute(query, (low, high))]
+
+    def fits(row: Image) -> bool:
+        return any(one.startswith(digest) for one in (row.id, row.sha256, row.source_sha256))
+
+    return tuple(sorted({row.id for row in listings.search([digest], fits)}))
 
 
-def _groups(rows: sqlite3.Connection, name: str, prefix: str) -> list[str]:
+def _groups(listings: Listings, name: str, prefix: str) -> tuple[str, ...]:
     """The group of that name, else those that begin so."""
-    if _of_group(rows, name):
-        return [name]
+    if _of_group(listings, name):
+        return (name,)
     if not _GROUP.fullmatch(prefix):
-        return []
-    query = "SELECT DISTINCT grp FROM images WHERE grp BETWEEN ?1 AND ?1 || 'g' ORDER BY grp"
-    return [group for (group,) in rows.execute(query, (prefix,))]
+        return ()
+    found = listings.search([prefix], lambda row: row.group.startswith(prefix))
+    return tuple(sorted({row.group for row in found}))
 
 
-def _of_group(rows: sqlite3.Connection, group: str) -> tuple[bytes, ...]:
-    query = "SELECT DISTINCT id FROM images WHERE grp = ? ORDER BY id"
-    return tuple(id_ for (id_,) in rows.execute(query, (group,)))
+def _of_group(listings: Listings, group: str) -> tuple[str, ...]:
+    written = group.replace('"', '""')  # as csv does
+    found = listings.search([written], lambda row: row.group == group)
+    return tuple(sorted({row.id for row in found}))
 
 
-def _ambiguous(asked: str, candidates: list[str]) -> BadInputError:
+def _ambiguous(asked: str, candidates: tuple[str, ...]) -> BadInputError:
     more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
     shown = ", ".join(candidates[:_SHOWN])
     return BadInputError(
@@ -228,50 +257,51 @@ def _ambiguous(asked: str, candidates: list[str]) -> BadInputError:
 
 
 # -- who used it -----------------------------------------------------------------------------------
-# CROSS JOIN keeps the order in which it is written: from the few images to what holds them.
 
 
-def _revisions(rows: sqlite3.Connection) -> Iterable[RevisionUse]:
-    query = """
-        SELECT number, data, time, split, label, count(DISTINCT id)
-        FROM asked CROSS JOIN images USING (id) CROSS JOIN listings USING (blob)
-        CROSS JOIN revisions USING (listing)
-        GROUP BY number, split, label ORDER BY number, split, label"""
-    found: dict[int, RevisionUse] = {}
-    for number, data, time, split, label, count in rows.execute(query):
-        before = found.get(number) or RevisionUse(number, data, time, {}, ())
-        images = {**before.images, split: before.images.get(split, 0) + count}
-        labels = tuple(sorted({*before.labels, label}))
-        found[number] = RevisionUse(number, data, time, images, labels)
-    return found.values()
+def _revisions(revisions: list[Commit], held: dict[str, set[Image]]) -> Iterable[RevisionUse]:
+    for number, commit in enumerate(revisions, 1):
+        if rows := held.get(commit.id):
+            labels = tuple(sorted({row.label for row in rows}))
+            yield RevisionUse(number, commit.id, commit.time, _by_split(rows), labels)
 
 
-def _versions(rows: sqlite3.Connection) -> Iterable[VersionUse]:
-    query = """
-        SELECT version, key, data, coalesce(verdict, ''), trained, split, count(DISTINCT id)
-        FROM asked CROSS JOIN images USING (id) CROSS JOIN listings USING (blob)
-        CROSS JOIN run_listings USING (listing) CROSS JOIN runs USING (head)
-        CROSS JOIN run_heads USING (head) LEFT JOIN versions USING (key)
-        GROUP BY key, split ORDER BY version IS NULL, version, key, split"""
-    tenures = _tenures(rows)
-    found: dict[str, VersionUse] = {}
-    for version, key, data, verdict, trained, split, count in rows.execute(query):
-        images = {**(found[key].images if key in found else {}), split: count}
-        held = tuple(tenures.get(version, ()))
-        weights = bool(trained or verdict)
-        found[key] = VersionUse(version, key, data, images, verdict, weights, held)
-    return found.values()
+def _versions(
+    runs: list[_Laid],
+    held: dict[str, set[Image]],
+    verdicts: dict[str, Record],
+    tenures: dict[int, list[Tenure]],
+) -> list[VersionUse]:
+    found = []
+    for run in runs:
+        rows = set[Image]().union(*(held.get(commit, ()) for commit in run.commits))
+        if not rows:
+            continue
+        record = verdicts.get(run.key)
+        version, verdict = (record.number, record.action) if record else (None, "")
+        trained, champion = run.trained or record is not None, tuple(tenures.get(version or 0, ()))
+        found.append(
+            VersionUse(version, run.key, run.data, _by_split(rows), verdict, trained, champion)
+        )
+    return sorted(found, key=lambda use: (use.version is None, use.version or 0))
 
 
-def _tenures(rows: sqlite3.Connection) -> dict[int, list[Tenure]]:
+def _by_split(rows: set[Image]) -> dict[str, int]:
+    """How many images, by split."""
+    pairs = {(row.split, row.id) for row in rows}
+    return dict(sorted(Counter(split for split, _ in pairs).items()))
+
+
+def _tenures(records: list[Record]) -> dict[int, list[Tenure]]:
     held: dict[int, list[Tenure]] = {}
-    for version, since, until in rows.execute("SELECT * FROM tenures ORDER BY since, rowid"):
+    for version, since, until in champions(records):
         held.setdefault(version, []).append(Tenure(since, until))
     return held
 
 
-def _unknown(rows: sqlite3.Connection) -> list[int]:
-    query = """
-        SELECT DISTINCT version FROM versions JOIN runs USING (key)
-        WHERE head NOT IN (SELECT head FROM run_listings) ORDER BY version"""
-    return [version for (version,) in rows.execute(query)]
+def _unknown(runs: list[_Laid], listings: Listings, verdicts: dict[str, Record]) -> list[int]:
+    return sorted(
+        verdicts[run.key].number
+        for run in runs
+        if run.key in verdicts and not any(commit in listings for commit in run.commits)
+    )

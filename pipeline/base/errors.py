@@ -45,22 +45,27 @@ class NothingNewError(MedloomError):
 
 
 def run_as_command(work: Callable[[], object]) -> NoReturn:
-    """Run a program and exit with the code that its outcome calls for.
+    """Run a program and exit with the code that its outcome calls for, as `exit_code` tells it."""
+    sys.exit(exit_code(work))
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Run a program; returns the code that its outcome calls for.
 
     What medloom raises on purpose is told in one line. A disk or a network that fails is worth
-    another try; anything else is a bug and shows its traceback.
+    another try; anything else is a bug, which goes on to the caller.
     """
     try:
         work()
     except NothingNewError as nothing:
         print(nothing, file=sys.stderr)
-        sys.exit(nothing.exit_code)
+        return nothing.exit_code
     except MedloomError as error:
         print(f"medloom: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except OSError as error:
         print(f"medloom: the system said: {error}", file=sys.stderr)
-        sys.exit(ExitCode.TRANSIENT)
+        return ExitCode.TRANSIENT
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(ExitCode.DONE)
+        return 130
+    return ExitCode.DONE

@@ -1,4 +1,7 @@
-"""Where a run of the DAG tells what it does and how it ended."""
+"""Where a run of the DAG tells a watcher on this machine what it does and how it ended.
+
+A convenience: no task reads it, as the tasks of a run may each be on another machine.
+"""
 
 import json
 import os
@@ -9,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.energy import EnergyMeter
 from pipeline.base.errors import NothingNewError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
@@ -45,9 +47,12 @@ class RunFolder:
 
     @contextmanager
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
-        """Keep what the block puts into the dict, how long it took, and how it failed if it did."""
-        facts: dict[str, Any] = {}
-        started, meter = time.time(), EnergyMeter()
+        """Keep what the block puts into the dict, how long it took, and how it failed if it did.
+
+        All of that is in the dict afterwards, too.
+        """
+        facts: dict[str, Any] = {"task": task}
+        started = time.time()
         try:
             yield facts
         except NothingNewError as nothing:
@@ -60,12 +65,12 @@ class RunFolder:
             facts["outcome"] = "done"
         finally:
             facts.setdefault("outcome", "ended from outside")
-            took = {
+            facts |= {
                 "started": started,
-                "seconds": time.time() - started,
-                "joules": meter.joules(),
+                "seconds": round(time.time() - started, 3),
+                "tries": int(os.environ.get("MEDLOOM_TRY", "1")),
             }
-            self.save(task, facts | took | {"tries": int(os.environ.get("MEDLOOM_TRY", "1"))})
+            self.save(task, facts)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Self
 from pipeline.base.errors import BadInputError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+"""The tree of code and defaults that runs: a checkout, or `medloom` in an installed package."""
 DEFAULT_PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -25,13 +26,15 @@ class Settings:
     """One project's places.
 
     Attributes:
-        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom).
+        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom below
+            MEDLOOM_HOME: by default the checkout, or ~/medloom of an installed package).
         landing: folder that images arrive in, only ever read by the pipeline (MEDLOOM_LANDING,
             default landing/<project> beside the state's parent).
         ledger: bare git repository of code, data, runs and the journal (MEDLOOM_LEDGER).
         remote: DVC remote, a folder or a URL (MEDLOOM_REMOTE).
         cache: DVC's cache and medloom's own, shared by all work on this host (MEDLOOM_CACHE).
-        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>).
+        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>); where tasks
+            run on several hosts it is set for all of them, as their state folders tell nothing.
         mlflow_uri: of a tracking server that somebody else runs (MEDLOOM_MLFLOW_URI); empty when
             medloom runs its own.
         journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
@@ -69,9 +72,11 @@ class Settings:
         Raises:
             BadInputError: the project's name cannot be a folder and a model, or the landing zone
                 lies inside the state (what medloom writes must never come back as input), or there
-                is a webhook without a secret.
+                is a webhook without a secret, or a task on a shared ledger lacks the model's name.
         """
-        root = Path(environ.get("MEDLOOM_HOME") or PROJECT_ROOT)
+        root = Path(
+            environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
+        )
         default = root / "state" / (project or "phantom")
         chosen = default if project else Path(environ.get("MEDLOOM_STATE") or default)
         state = chosen.expanduser().absolute()
@@ -84,13 +89,14 @@ class Settings:
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
         key = environ.get("MEDLOOM_JOURNAL_KEY")
         secret = environ.get("MEDLOOM_WEBHOOK_SECRET_FILE")
+        named = environ.get("MEDLOOM_MODEL")
         settings = cls(
             state=state,
             landing=landing.expanduser().absolute(),
             ledger=environ.get("MEDLOOM_LEDGER") or str(state / "ledger.git"),
             remote=environ.get("MEDLOOM_REMOTE") or str(state / "remote"),
             cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
-            model=environ.get("MEDLOOM_MODEL") or f"medloom-{state.name}",
+            model=named or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
             patient_key=_patient_key(environ),
             journal_key=Path(key).expanduser().absolute() if key else None,
@@ -112,6 +118,12 @@ class Settings:
             raise BadInputError(
                 f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but nobody could tell that a "
                 "message is ours: set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
+            )
+        if "MEDLOOM_RUN_ID" in environ and environ.get("MEDLOOM_LEDGER") and not named:
+            raise BadInputError(
+                f"this task works on a ledger that hosts share, {settings.ledger}, and would call "
+                f"its model {settings.model} after this host's state folder: set MEDLOOM_MODEL to "
+                "the model's name, the same for every worker"
             )
         return settings
 
@@ -148,7 +160,7 @@ class Settings:
 
     @property
     def workspaces(self) -> Path:
-        """Private working folders, one a task try."""
+        """Private working folders, each worked in under a lease (`pipeline.ledger.lease`)."""
         return self.state / "workspaces"
 
     @property
@@ -175,6 +187,15 @@ class Settings:
     def services_file(self) -> Path:
         """Addresses and process ids of the services that `medloom up` started."""
         return self.state / "services.json"
+
+
+def is_installed(root: Path | None = None) -> bool:
+    """Whether a tree, by default the one that runs, is an installed package and no checkout.
+
+    A wheel makes the tree a package named `medloom`; the root of a checkout is none. Nothing is
+    ever written into an installed package.
+    """
+    return ((root or PROJECT_ROOT) / "__init__.py").is_file()
 
 
 def _patient_key(environ: Mapping[str, str]) -> Path:

@@ -1,1 +1,1 @@
-"""Every command of `medloom`: arguments in, tables or JSON out; no logic of its own."""
+"""The commands of `medloom`: parse arguments, print tables or JSON; the logic is elsewhere."""

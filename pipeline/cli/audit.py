@@ -1,8 +1,6 @@
 """`medloom audit …`."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +16,6 @@ audit_app = typer.Typer(
 )
 console = Console()
 
-Say = Callable[[str, int, int], None]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Version = Annotated[
     str,
@@ -60,30 +57,11 @@ def uses_of(
     from pipeline.audit.answers import uses_json, uses_table
     from pipeline.audit.uses import find_uses
 
-    with _telling() as tell:
-        found = find_uses(project(), asked, tell)
+    found = find_uses(project(), asked)
     if as_json:
         _print_json(uses_json(found))
     else:
         console.print(uses_table(found, everything=everything))
-
-
-@audit_app.command("reindex")
-def reindex(as_json: Json = False) -> None:
-    """Make the index behind `audit uses` anew from the ledger; it is only ever a help.
-
-    `uses` keeps it up to date by itself. To be sure that nobody changed it, make it anew first.
-    """
-    from pipeline.audit.index import describe, index_file
-
-    settings = project()
-    with _telling() as tell:
-        facts = {**describe(settings, tell, anew=True), "file": str(index_file(settings))}
-    if as_json:
-        _print_json(facts)
-    else:
-        lines = (f"{name}: {value}" for name, value in facts.items())
-        console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
 @audit_app.command("report")
@@ -123,13 +101,6 @@ def report(
 def _print_json(facts: dict[str, Any]) -> None:
     """Without Rich, whose colours take longer than the answer when there are a thousand runs."""
     typer.echo(json.dumps(facts, indent=2))
-
-
-@contextmanager
-def _telling() -> Iterator[Say]:
-    """Says on standard error what is being read; it imports next to nothing."""
-    with Console(stderr=True).status("reading the ledger") as status:
-        yield lambda what, done, total: status.update(f"reading {what}: {done} of {total}")
 
 
 verify.register(audit_app)

@@ -12,7 +12,7 @@ from pipeline.cli.project import chosen_settings, existing_project
 console = Console()
 
 File = Annotated[Path, typer.Argument(help="The tar file.")]
-To = Annotated[str | None, typer.Option("--to", help="Project to make. Default: as --project.")]
+To = Annotated[str | None, typer.Option("--to", help="Project to create. Default: as --project.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 
     @app.command("backup")
     def backup_project(file: File) -> None:
-        """Write the project to one file: ledger, remote, MLflow, Airflow's database, index.
+        """Back up the project to one file: ledger, remote, MLflow, Airflow's database, index.
 
-        It may run while the project works. The journal's key is not in it, nor is anything that
-        lies at a URL; what is left out is said.
+        The project may be in use meanwhile. The key of the journal and anything stored at a URL
+        are left out; the command lists what is left out.
         """
         from pipeline.cli.tables import bars
         from pipeline.local.backup import backup
@@ -35,14 +35,16 @@ def register(app: typer.Typer) -> None:
 
     @app.command("restore")
     def restore_project(file: File, to: To = None) -> None:
-        """Make a project out of a backup; an existing one is never overwritten."""
+        """Restore a project from a backup; an existing project is never overwritten."""
         from pipeline.cli.tables import bars
         from pipeline.local.backup import restore
 
         settings = Settings.load(project=to) if to else chosen_settings()
         with bars(Console(stderr=True)) as bar:
             made = restore(file, settings, bar("reading"))
-        console.print(f"{made.project} lies in {settings.state}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{made.project} is restored in {settings.state}", highlight=False, soft_wrap=True
+        )
         if made.model != settings.model:
             console.print(
                 f"its model is {made.model}: set MEDLOOM_MODEL={made.model} for this project",
@@ -54,4 +56,4 @@ def register(app: typer.Typer) -> None:
 
 def _say_left(left: tuple[str, ...]) -> None:
     for what in left:
-        console.print(f"not in it: {what}", style="yellow", highlight=False, soft_wrap=True)
+        console.print(f"not in the backup: {what}", style="yellow", highlight=False, soft_wrap=True)

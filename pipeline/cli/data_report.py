@@ -1,4 +1,4 @@
-"""`medloom data report` and `medloom data diff`: a data revision to look at, and what changed."""
+"""`medloom data report` and `medloom data diff`: report on and compare data revisions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pipeline.data.revise.diff import Changes
     from pipeline.reports.data.facts import DataFacts
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _REVISION = (
-    "first digits of a commit of the data branch, a tag, a run's key, a version's number, champion "
+    "first digits of a commit of the data branch, a tag, a run key, a version's number, champion "
     "or previous"
 )
 
@@ -30,20 +30,22 @@ def register(app: typer.Typer) -> None:
     def report(
         out: Annotated[Path | None, typer.Option("-o", "--out", help="HTML file to write.")] = None,
         revision: Annotated[
-            str | None, typer.Option(help=f"Default: the newest. Else {_REVISION}.")
+            str | None, typer.Option(help=f"Data revision: {_REVISION}. Default: the newest.")
         ] = None,
         against: Annotated[
             str | None,
-            typer.Option(help="Compare with this one. Default: the one before with other images."),
+            typer.Option(
+                help="Revision to compare with. Default: the previous one with other images."
+            ),
         ] = None,
         as_json: Json = False,
     ) -> None:
-        """Write a page about a data revision, with its images, for people who know such images.
+        """Write a report on a data revision, with its images, as one HTML file.
 
-        Counts, sizes, grey levels, contact sheets, groups, how near the splits are to each other,
-        what changed since the revision before and whether the new images differ, and what was set
-        aside. The page is one file with all pictures inside. It shows images of patients and names
-        nobody. No service needs to run.
+        It shows counts, sizes, grey levels, sample images, groups, the similarity of the splits,
+        changes since the previous revision, drift of the new images, and the quarantine. All
+        pictures are inside the file. It shows images of patients, but no names. No service needs
+        to run.
 
         Example: `medloom data report -o data.html`
         """
@@ -52,28 +54,28 @@ def register(app: typer.Typer) -> None:
         from pipeline.reports.data.write import report_on_data
 
         if out is None and not as_json:
-            raise BadInputError(
-                "no page is asked for, nor JSON: type `medloom data report -o data.html`"
-            )
+            raise BadInputError("give an output: `medloom data report -o data.html`, or --json")
         with bars_of_steps(Console(stderr=True)) as tell:
             facts = report_on_data(existing_project(), out, revision, against, tell)
         found = findings(facts)
         if as_json:
-            said = [{"state": state, "says": says} for state, says in found]
-            Console().print_json(data=facts.model_dump(mode="json") | {"findings": said})
+            listed = [{"state": state, "says": says} for state, says in found]
+            Console().print_json(data=facts.model_dump(mode="json") | {"findings": listed})
             return
         Console().print(_summary(facts, found))
-        _say(f"the page is {out}")
+        _say(f"report written to {out}")
 
     @app.command("diff")
     def diff(
         before: Annotated[str, typer.Argument(metavar="REV1", help=f"The {_REVISION}.")],
-        after: Annotated[str, typer.Argument(metavar="REV2", help="The same, of another one.")],
+        after: Annotated[
+            str, typer.Argument(metavar="REV2", help="The revision to compare with REV1.")
+        ],
         as_json: Json = False,
     ) -> None:
-        """Say what changed between two data revisions, by class and split, and who decided.
+        """Show the changes between two data revisions, by class and split, and who decided.
 
-        Example: `medloom data diff champion 3f0c9a12` tells what came since the champion learned.
+        Example: `medloom data diff champion 3f0c9a12` shows the changes since the champion's data.
         """
         from pipeline.data.revise.diff import changes, find_revision
         from pipeline.data.revise.revision import Revisions
@@ -94,7 +96,7 @@ def _say(line: str) -> None:
 
 
 def _summary(facts: "DataFacts", found: list[tuple[str, str]]) -> Table:
-    styles = {"no": ("mend it", "red"), "maybe": ("look at it", "yellow"), "yes": ("good", "green")}
+    styles = {"no": ("fix", "red"), "maybe": ("check", "yellow"), "yes": ("good", "green")}
     table = Table(
         title=f"{facts.title}, data {facts.revision[:12]}: {facts.images:,} images",
         title_justify="left",

@@ -1,6 +1,5 @@
-"""`medloom data show`: what a data revision holds, and how well its splits are apart."""
+"""`medloom data show`: counts of the newest data revision, and leaks between its splits."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
@@ -27,13 +26,13 @@ def register(app: typer.Typer) -> None:
 
     @app.command("show")
     def show(
-        as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
-        """Say what the newest data revision holds, by class and split, and whether splits leak.
+        """Show the newest data revision by class and split, and whether its splits leak.
 
-        The leak is told by the nearest training image of each test image, as correlation of small
-        copies, once for the split by patients as it is, and once had images been divided one by
-        one. Neighbouring slices correlate above ingest.group_correlation.
+        A leak shows in the correlation of each test image with its nearest training image, by
+        thumbnails. It is given for the actual split by groups, and for a split by image.
+        Neighbouring slices correlate above ingest.group_correlation.
         """
         from pipeline.data.config import IngestConfig
         from pipeline.data.formats.canonical import read_thumbnails
@@ -44,7 +43,7 @@ def register(app: typer.Typer) -> None:
         settings = existing_project()
         config = ProjectParams.of(settings).section("ingest", IngestConfig)
         ledger = Ledger(settings)
-        with ledger.workspace(DATA, settings.workspaces / f"show-{os.getpid()}") as work:
+        with ledger.look_at(DATA, "show") as work:
             pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})
@@ -95,23 +94,23 @@ def _counts_table(rows: "Sequence[Row]") -> Table:
     table.add_column("views")
     for label, images in facts["images"].items():
         views = Counter(row.view for row in rows if row.label == label)
-        told = ", ".join(f"{view} {count}" for view, count in sorted(views.items()))
+        listed = ", ".join(f"{view} {count}" for view, count in sorted(views.items()))
         cells = [f"{images[split]} ({facts['groups'][label][split]})" for split in _SPLITS]
-        table.add_row(label, *cells, told)
+        table.add_row(label, *cells, listed)
     return table
 
 
 def _leak_table(found: "Sequence[Leak]", neighbours: float) -> Table:
     table = Table(
-        title="nearest training image of the test images, correlation: median, highest",
+        title="correlation of test images with the nearest training image: median, highest",
         title_justify="left",
         box=None,
-        caption=f"neighbouring slices: above {neighbours:g} (ingest.group_correlation)",
+        caption=f"neighbouring slices correlate above {neighbours:g} (ingest.group_correlation)",
         caption_justify="left",
     )
     table.add_column("class", style="bold")
     table.add_column("this split", justify="right")
-    table.add_column("had it been by image", justify="right")
+    table.add_column("split by image", justify="right")
     for leak in found:
         style = "red" if leak.nearest.max() > neighbours else ""
         cells = (

@@ -1,4 +1,4 @@
-"""`medloom demo`: the whole road, once, with live progress and a summary at its end."""
+"""`medloom demo`: run the whole pipeline once, with live progress and a summary."""
 
 import time
 from pathlib import Path
@@ -24,13 +24,13 @@ PHANTOM_SEED = 0
 
 
 def run_demo(settings: Settings, data: Path | None, patients: int, console: Console) -> int:
-    """Feed the landing zone, retrain through the scheduler, and say what came of it.
+    """Feed the landing zone, retrain through the scheduler, and print a summary.
 
     Args:
         settings: of the project.
         data: folder of class folders; None for the built-in phantom.
-        patients: phantom patients a class.
-        console: to show it on.
+        patients: phantom patients per class.
+        console: for the output.
 
     Returns the command's exit code.
     """
@@ -66,7 +66,7 @@ def _feed(settings: Settings, data: Path | None, patients: int, console: Console
 
 
 def summary(settings: Settings, folder: RunFolder, run: dict[str, Any], seconds: float) -> Group:
-    """What a run came to: data, version, figures, verdict, times, and where to look."""
+    """Summary of a run: data, version, figures, verdict, times, and where its files are."""
     results = {task: folder.result(task) for task in TASKS}
     parts: list[Any] = [Rule("summary", align="left")]
     parts.append(facts_table(_outcome(settings, results, run)))
@@ -94,7 +94,7 @@ def _outcome(
     failed = {task: r["why"] for task, r in results.items() if r.get("outcome") == "failed"}
     for task, why in failed.items():
         facts[f"{task} failed"] = Text(why, style="red")
-    if record := promote.get("record"):
+    if record := promote.get("decision"):
         alias = {"promoted": " @champion", "awaiting": " @challenger"}.get(record["action"], "")
         facts["version"] = f"{settings.model} {record['version']}{alias}"
         facts["verdict"] = Text(f"{record['action']}: {record['reason']}", style="bold")
@@ -103,7 +103,7 @@ def _outcome(
 
 
 def metrics_table(metrics: list[dict[str, str]]) -> Table:
-    """Figures with the floor (what real images score in the same place) and the protocol."""
+    """Table of figures with floor and protocol."""
     table = Table("metric", "value [95 % interval]", "floor", "protocol")
     for metric in metrics:
         table.add_row(metric["metric"], metric["value"], metric["floor"], metric["protocol"])
@@ -112,7 +112,7 @@ def metrics_table(metrics: list[dict[str, str]]) -> Table:
 
 def _times(results: dict[str, dict[str, Any]], seconds: float) -> Table:
     spent = {t: f"{r['seconds']:.0f} s" for t, r in results.items() if "seconds" in r}
-    table = Table(*spent, "all", title="time per task", title_justify="left")
+    table = Table(*spent, "all", title="time per step", title_justify="left")
     table.add_row(*spent.values(), f"{seconds:.0f} s")
     return table
 
@@ -131,7 +131,7 @@ def _next(settings: Settings) -> Text:
     commands = {
         "champion show": "the champion and its verdict, rule by rule",
         "generate --label stone -n 16 --seed 7 -o out": "16 synthetic images of it",
-        "up": "Airflow and MLflow to look around in; `down` ends them",
+        "up": "start Airflow and MLflow to look around; `down` stops them",
     }
     lines = [Text("\ntry next")]
     for command, what in commands.items():

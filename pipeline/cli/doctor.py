@@ -1,4 +1,4 @@
-"""Is this machine, and this project, fit to run?"""
+"""`medloom doctor`: check that this machine and this project are fit to run."""
 
 import os
 import platform
@@ -16,18 +16,19 @@ import psutil
 from rich.table import Table
 
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 
 State = Literal["ok", "note", "bad"]
 _DISK_NEEDED_GB, _MEMORY_NEEDED_GB = 4, 4
+_INSTALL = "install medloom's wheel again" if is_installed() else "make install"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found, and what to do when it is bad."""
+    """Result of one check, with what to do when it is bad."""
 
     name: str
     state: State
@@ -36,7 +37,7 @@ class Check:
 
 
 def checks(settings: Settings) -> list[Check]:
-    """Look at everything; no check depends on another."""
+    """Run all checks; none depends on another."""
     return [
         _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(settings),
         _state(settings), _ledger(settings), _services(settings),
@@ -44,7 +45,7 @@ def checks(settings: Settings) -> list[Check]:
 
 
 def doctor_table(found: list[Check]) -> Table:
-    """The checks for a person."""
+    """Table of the checks."""
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
     table = Table("", "what", "found", "what to do", box=None)
     for check in found:
@@ -59,7 +60,7 @@ def _check(name: str, fine: bool, found: str, advice: str, otherwise: State = "b
 
 def _python() -> Check:
     fine = (3, 11) <= sys.version_info[:2] < (3, 14)
-    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again: make clean install"
+    advice = "install Python 3.11, 3.12 or 3.13 and make the environment again"
     return _check("Python", fine, platform.python_version(), advice)
 
 
@@ -81,21 +82,21 @@ def _packages() -> Iterator[Check]:
         try:
             have = version(name)
         except PackageNotFoundError:
-            yield Check(name, "bad", "not installed", "make install")
+            yield Check(name, "bad", "not installed", _INSTALL)
             continue
-        advice = f"requirements.lock says {wanted.get(name)}: make install"
+        advice = f"requirements.lock says {wanted.get(name)}: {_INSTALL}"
         yield _check(name, have.split("+")[0] == wanted.get(name), have, advice)
 
 
 def _compiler() -> Check:
     found = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    advice = "optional: without one torch.compile is not used"
+    advice = "optional: without a compiler torch.compile is not used"
     return _check("C++ compiler", found is not None, found or "none", advice, "note")
 
 
 def _memory() -> Check:
     free = psutil.virtual_memory().available / 1e9
-    advice = f"training and services want {_MEMORY_NEEDED_GB} GB"
+    advice = f"training and services need {_MEMORY_NEEDED_GB} GB"
     return _check("free memory", free >= _MEMORY_NEEDED_GB, f"{free:.1f} GB", advice, "note")
 
 
@@ -131,7 +132,7 @@ def _ledger(settings: Settings) -> Check:
     if not settings.state.is_dir():
         return Check("ledger", "note", "none yet", "medloom demo")
     return _attempt(
-        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} verdicts, chain whole"
+        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} records, chain intact"
     )
 
 
@@ -145,4 +146,4 @@ def _attempt(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", look())
     except MedloomError as error:
-        return Check(name, "bad", "wrong", str(error))
+        return Check(name, "bad", "error", str(error))

@@ -1,4 +1,4 @@
-"""Following a run of the DAG: one line a task, with what it says of itself."""
+"""Follow a DAG run: one line per step, with its progress or result."""
 
 import time
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ _POLL_SECONDS, _PLAIN_SECONDS = 1.0, 20.0
 
 
 def follow(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> dict[str, Any]:
-    """Show a run's tasks until it ends; returns the run as Airflow tells it.
+    """Show a run's tasks until it ends; returns the run as Airflow reports it.
 
     In a terminal the table is redrawn in place; elsewhere a line is printed at each change of a
-    task's state, and every 20 seconds of a running task's progress.
+    task's state, and every 20 seconds for a running task's progress.
     """
     show = _redraw if console.is_terminal else _print_changes
     show(api, run_id, folder, console)
@@ -49,21 +49,21 @@ def _redraw(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -
 
 
 def _print_changes(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> None:
-    said: dict[str, str] = {}
+    printed: dict[str, str] = {}
     last = time.monotonic()
     for tasks in _watch(api, run_id):
         due = time.monotonic() - last > _PLAIN_SECONDS
         last = time.monotonic() if due else last
         for name in TASKS:
             state = str(tasks.get(name, {}).get("state"))
-            if state in _MARKS and (said.get(name) != state or (due and state == "running")):
-                said[name] = state
+            if state in _MARKS and (printed.get(name) != state or (due and state == "running")):
+                printed[name] = state
                 words = f"{name:<11} {state:<9} {describe(name, folder)}"
                 console.print(words.rstrip(), highlight=False, soft_wrap=True)
 
 
 def _watch(api: AirflowApi, run_id: str) -> Iterator[dict[str, Any]]:
-    """The run's tasks, again and again until it has ended."""
+    """Poll the run's tasks until it has ended."""
     while True:
         finished = api.is_finished(api.run(DAG, run_id))
         yield api.tasks(DAG, run_id)
@@ -89,7 +89,7 @@ def _table(tasks: dict[str, Any], folder: RunFolder) -> Group:
 
 
 def describe(task: str, folder: RunFolder) -> str:
-    """One task's progress or result in a few words."""
+    """A task's progress or result as one line."""
     result = folder.result(task)
     if result:
         return str(result.get("summary") or result.get("why") or "").split("\n")[0]

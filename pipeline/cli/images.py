@@ -30,7 +30,7 @@ def generate(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw synthetic images from the registry's champion.
+    """Draw synthetic images from the champion, or from another version; no service need be up.
 
     Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
     and seed it came from. medloom refuses such files as training input.
@@ -39,14 +39,21 @@ def generate(
 
     settings = existing_project()
     with console.status("loading the generator"):
-        files = generate_images(
+        drawn = generate_images(
             settings, version, label, count, seed, out, truncation=truncation, frames=interpolate
         )
     if as_json:
-        console.print_json(data={"files": [str(file) for file in files]})
+        facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
+        console.print_json(data=facts)
     else:
-        what = f"a walk through {count}" if interpolate else f"{len(files)}"
-        console.print(f"{what} synthetic {label} images in {out}", highlight=False)
+        what = f"a walk through {count}" if interpolate else f"{count}"
+        bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
+        console.print(
+            f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}; each "
+            "file says that it is synthetic",
+            highlight=False,
+            markup=False,
+        )
 
 
 Judging = Annotated[

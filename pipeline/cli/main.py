@@ -1,5 +1,7 @@
-"""`medloom …`: every command of the pipeline."""
+"""The command line `medloom`: assembles all commands."""
 
+import atexit
+import gc
 import os
 import re
 from dataclasses import asdict
@@ -14,7 +16,6 @@ from pipeline.base.errors import BadInputError, ExitCode, run_as_command
 from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
-from pipeline.cli.data_make import data_app
 from pipeline.cli.params import init, params_app
 from pipeline.cli.project import Choice, chosen_settings, existing_project
 from pipeline.cli.task import task_app
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
+data_app = typer.Typer(help="The images of the project.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(params_app, name="params")
 backup.register(app)
@@ -40,7 +42,7 @@ data_app.add_typer(quarantine.quarantine_app, name="quarantine")
 
 
 def _bench() -> typer.Typer:
-    """The commands of bench/, which is not installed: it measures medloom from a checkout."""
+    """The commands of bench/, which only a checkout has: it measures medloom itself."""
     try:
         found: typer.Typer = import_module("bench.cli").bench_app
     except ModuleNotFoundError as missing:
@@ -56,7 +58,7 @@ def _bench() -> typer.Typer:
 
 def _no_bench() -> None:
     raise BadInputError(
-        "`medloom bench` measures medloom from a checkout, and this is an installed package: "
+        "`medloom bench` needs a checkout of the repository, and this is an installed package: "
         "clone the repository, run `make install` there, then `.venv/bin/medloom bench --help`"
     )
 
@@ -65,7 +67,7 @@ app.add_typer(_bench(), name="bench")
 
 console = Console()
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -79,11 +81,11 @@ def choose_project(
         ),
     ] = None,
 ) -> None:
-    """Remember which project the command is about."""
+    """Set the project of the command."""
     Choice.project = project
 
 
-# -- the main road -----------------------------------------------------------------------------
+# -- pipeline ---------------------------------------------------------------------------------
 
 
 @app.command()
@@ -93,14 +95,14 @@ def demo(
         typer.Argument(help="Folder of class folders of images. Default: the built-in phantom."),
     ] = None,
     patients: Annotated[
-        int, typer.Option(min=3, help="Phantom patients a class, without a folder.")
+        int, typer.Option(min=3, help="Phantom patients per class, without a folder.")
     ] = 80,
 ) -> None:
-    """Images in, a champion out: the whole road, once, on this machine.
+    """Run the whole pipeline once on this machine, from images to a champion.
 
     Starts Airflow and MLflow on free local ports, feeds the landing zone, runs the retraining and
-    says what came of it. Services that were not up before are ended again. Run twice, the second
-    run finds nothing new and changes nothing.
+    prints a summary. Services that were not running before are stopped again. A second run finds
+    nothing new and changes nothing.
     """
     from pipeline.cli.demo import run_demo
 
@@ -111,7 +113,7 @@ def demo(
 
 @app.command()
 def up() -> None:
-    """Start Airflow and MLflow and keep them running; `medloom down` ends them."""
+    """Start Airflow and MLflow and keep them running; `medloom down` stops them."""
     from pipeline.local import services
 
     with console.status("starting MLflow and Airflow (about half a minute)"):
@@ -121,18 +123,18 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """End Airflow, MLflow and every task they run."""
+    """Stop Airflow, MLflow and every task they run."""
     from pipeline.local import services
 
     settings = chosen_settings()
-    with console.status("ending services"):
+    with console.status("stopping services"):
         ended = services.down(settings)
-    console.print("all services ended" if ended else f"{settings.project}: nothing was running")
+    console.print("all services stopped" if ended else f"{settings.project}: nothing was running")
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show what runs, where, and what the project holds."""
+    """Show the services, and the project's data, champion and last runs."""
     from pipeline.cli.status import project_status, status_table
 
     facts = project_status(chosen_settings())
@@ -141,7 +143,7 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Check this machine and this project; exits with 65 when something must be mended."""
+    """Check this machine and this project; exits with 65 when something must be fixed."""
     from pipeline.cli.doctor import checks, doctor_table
 
     found = checks(chosen_settings())
@@ -160,10 +162,10 @@ app.command("quarantine")(quarantine.list_quarantine)
 
 @app.command()
 def run(
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask the scheduler for a retraining now; needs `medloom up`."""
+    """Trigger a retraining now; needs `medloom up`."""
     from pipeline.base.run_folder import RunFolder
     from pipeline.cli.follow import DAG, follow
     from pipeline.local import services
@@ -171,7 +173,7 @@ def run(
     settings = existing_project()
     running = services.find(settings)
     if running is None:
-        raise BadInputError("the services are not up: type `medloom up` first")
+        raise BadInputError("the services are not running: start them with `medloom up`")
     api = running.airflow()
     run_id = api.trigger(DAG, {})
     facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
@@ -188,19 +190,19 @@ def run(
 
 @app.command()
 def checkout(
-    to: Annotated[Path, typer.Argument(help="Folder to make; it must not exist.")],
+    to: Annotated[Path, typer.Argument(help="Folder to create; it must not exist.")],
     branch: Annotated[
         str | None, typer.Option(help="A run/<key> of the ledger. Default: the newest data.")
     ] = None,
 ) -> None:
-    """Clone a run with its data into a folder, to work there with `dvc repro` and no services."""
+    """Clone a run with its data into a folder, to work there with `dvc repro`, without services."""
     from pipeline.stages import run as stages
 
     made = stages.checkout(existing_project(), to, branch)
-    console.print(f"{made} lies in {to}; next: cd {to} && dvc repro", highlight=False)
+    console.print(f"{made} is in {to}; next: cd {to} && dvc repro", highlight=False)
 
 
-# -- what versions draw ----------------------------------------------------------------------------
+# -- versions --------------------------------------------------------------------------------------
 
 
 app.command()(images.generate)
@@ -210,19 +212,23 @@ app.command("compare")(images.compare)
 
 @app.command()
 def clean(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what no run needs any more: old workspaces, checkpoints of decided runs, old logs.
+    """Remove files that no run needs any more: old workspaces, checkpoints of decided runs, logs.
 
-    The ledger, the remote, the registry and the landing zone are never touched; the cache is
-    counted and kept.
+    What is in use is kept and named, and so is a workspace of which nobody here can tell. The
+    ledger, the remote, the registry and the landing zone are never touched; the cache is counted
+    and kept.
     """
     from pipeline.local.cleaning import clean_table, remove, what_lies_around
 
-    found = what_lies_around(existing_project())
+    settings = existing_project()
+    found = what_lies_around(settings)
     if not dry_run:
-        remove(found)
+        found = remove(settings, found)
     if as_json:
         console.print_json(
             data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]
@@ -235,5 +241,7 @@ def clean(
 
 
 def main() -> None:
-    """Run the command line; every error that medloom raises on purpose becomes its exit code."""
+    """Run the command line; medloom's own errors become exit codes."""
+    # Python would look through all that a command has made once more: half a second with torch.
+    atexit.register(gc.freeze)
     run_as_command(app)

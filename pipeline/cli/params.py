@@ -1,4 +1,4 @@
-"""`medloom init` and `medloom params …`: a project's own parameters, and what is in force."""
+"""`medloom init` and `medloom params …`: create a project, and show its parameters."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,26 +14,26 @@ from rich.text import Text
 from pipeline.cli.project import Choice, chosen_settings
 
 params_app = typer.Typer(
-    help="The parameters of the project: every number of the science, and why it is what it is.",
+    help="The parameters of the project: values, meanings, and changes of the defaults.",
     no_args_is_help=True,
 )
 console = Console()
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="The project: a folder under state/ gets this name.")],
+    name: Annotated[str, typer.Argument(help="Name of the project, a folder under state/.")],
     data: Annotated[
         Path | None,
-        typer.Option("--from", help="Folder of class folders of images, to suggest values by."),
+        typer.Option("--from", help="Folder of class folders of images, to suggest values from."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Begin a project: its folders, and a commented file for what it changes of the defaults.
+    """Create a project: its folders, and a commented file for its changes of the defaults.
 
-    The file is state/NAME/params.yaml. Nothing is learned yet; `medloom --project NAME ingest
-    FOLDER` brings images in. With --from a folder is looked at, and never changed.
+    The file is state/NAME/params.yaml. Next, `medloom --project NAME ingest FOLDER` adds images.
+    A folder given with --from is only read.
     """
     from pipeline.flow.begin import begin_project
 
@@ -60,7 +60,7 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List every parameter in force, what it means, and where its value comes from."""
+    """List every parameter with its value, its meaning, and where the value comes from."""
     from pipeline.base.errors import BadInputError
     from pipeline.base.params import flat
     from pipeline.flow.params import require_valid
@@ -99,11 +99,11 @@ def show(
 @params_app.command("diff")
 def diff(
     against: Annotated[
-        str | None, typer.Option(help="Key of a run to compare with. Default: params.yaml.")
+        str | None, typer.Option(help="Run key to compare with. Default: params.yaml.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what differs from the defaults, or from the parameters of a run."""
+    """List the parameters that differ from the defaults, or from those of a run."""
     from pipeline.ledger.ledger import Ledger
     from pipeline.ledger.params import ProjectParams, params_of_run
 

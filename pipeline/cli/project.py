@@ -1,11 +1,11 @@
-"""Which project a command is about."""
+"""Find the project of a command."""
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 
 
 class Choice:
-    """The project that `--project` named, for the command that follows."""
+    """The value of `--project`, for the command that follows."""
 
     project: str | None = None
 
@@ -16,16 +16,16 @@ def chosen_settings() -> Settings:
 
 
 def existing_project() -> Settings:
-    """The settings of a project that exists, for commands that only look.
+    """The settings of the chosen project, which must exist.
 
     Raises:
-        BadInputError: it does not; the message names those that do.
+        BadInputError: it does not exist; the message lists the existing ones.
     """
     settings = chosen_settings()
     if not settings.state.is_dir():
         others = sorted(f.name for f in settings.state.parent.glob("*") if f.is_dir())
         known = f"; projects here: {', '.join(others)}" if others else ""
         raise BadInputError(
-            f"there is no project {settings.state}{known}; `medloom demo` makes one"
+            f"there is no project {settings.state}{known}; `medloom demo` creates one"
         )
     return settings

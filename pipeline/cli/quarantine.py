@@ -1,4 +1,4 @@
-"""`medloom data quarantine …`: what is set aside, and what a person decides about it."""
+"""`medloom data quarantine …`: list quarantined files, and release or reject them."""
 
 import getpass
 from collections.abc import Sequence
@@ -13,19 +13,20 @@ from rich.text import Text
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
-    from pipeline.data.revise.quarantining import SetAside
+    from pipeline.data.revise.quarantining import QuarantinedFile
     from pipeline.ledger.journal import Record
 
 quarantine_app = typer.Typer(
-    help="Files of the landing zone that were not taken in: list, show, release, reject.",
+    help="Quarantined files of the landing zone: list, show, release, reject.",
     no_args_is_help=True,
 )
 console = Console()
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Records = Annotated[list[str], typer.Argument(help="First column of `medloom quarantine`.")]
 Why = Annotated[
-    str, typer.Option("--reason", help="Why, without a patient's name: it is kept for good.")
+    str,
+    typer.Option("--reason", help="Why, without a patient's name; kept for good in the journal."),
 ]
 By = Annotated[str | None, typer.Option(help="Who decided. Default: the user of this machine.")]
 
@@ -33,22 +34,21 @@ By = Annotated[str | None, typer.Option(help="Who decided. Default: the user of 
 @quarantine_app.command("list")
 def list_quarantine(
     reason: Annotated[
-        str | None, typer.Option(help="Only what was set aside for it, e.g. burnt-in.")
+        str | None, typer.Option(help="Only files with this reason, such as burnt-in.")
     ] = None,
-    label: Annotated[str | None, typer.Option("--class", help="Only of this class.")] = None,
+    label: Annotated[str | None, typer.Option("--class", help="Only files of this class.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the files in the landing zone that were not taken, why, and what was decided of them.
+    """List the quarantined files of the landing zone, with reasons and decisions.
 
-    File names are shown here only: they stay in the landing zone, and no report, log or registry
-    has them. The record is the first column of the report's quarantine table; of a file of several
-    images, `.3` behind it is the third.
+    File names are shown only here: no report, log or registry has them. The record is also in the
+    quarantine table of the report; for a file of several images, `.3` after it is the third.
     """
-    from pipeline.data.revise.quarantining import set_aside
+    from pipeline.data.revise.quarantining import list_quarantined
 
     found = [
         each
-        for each in set_aside(existing_project())
+        for each in list_quarantined(existing_project())
         if reason in (None, each.reason) and label in (None, each.label)
     ]
     if as_json:
@@ -62,13 +62,13 @@ def show(
     record: Annotated[str, typer.Argument(help="First column of `medloom quarantine`.")],
     as_json: Json = False,
 ) -> None:
-    """Say all that is known of a file that is set aside, and what can be done about it."""
-    from pipeline.data.revise.quarantining import find
+    """Show all facts of a quarantined file, and what can be done about it."""
+    from pipeline.data.revise.quarantining import find_quarantined
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
     settings = existing_project()
-    found = find(settings, record)
+    found = find_quarantined(settings, record)
     records = Journal(Ledger(settings)).records
     if as_json:
         decided = [each.facts | {"decided": _decisions(each, records)} for each in found]
@@ -88,9 +88,9 @@ def show(
 
 @quarantine_app.command("release")
 def release(records: Records, reason: Why, by: By = None, as_json: Json = False) -> None:
-    """Let images in that were set aside by their looks: too small, flat, text-like strokes.
+    """Release images that failed a quality check: too small, flat, text-like strokes.
 
-    Look at each first. The next ingest takes them in; who decided is kept in the journal.
+    Review each one first. The next ingest takes them in; the journal records who decided.
     """
     from pipeline.data.revise.quarantining import release as let_in
 
@@ -98,15 +98,17 @@ def release(records: Records, reason: Why, by: By = None, as_json: Json = False)
     if as_json:
         console.print_json(data=asdict(done))
     else:
-        console.print(f"{len(done.records)} come in with the next ingest: `medloom ingest`")
+        console.print(
+            f"{len(done.records)} released; the next ingest takes them in: `medloom ingest`"
+        )
 
 
 @quarantine_app.command("reject")
 def reject(records: Records, reason: Why, by: By = None, as_json: Json = False) -> None:
-    """Keep files out for good: you looked, and no later change of thresholds shall let them in.
+    """Reject files for good, so that no later change of thresholds lets them in.
 
-    They are not read again, and the journal keeps who decided. What was released and is not
-    ingested yet can be rejected; what is ingested is taken out by `medloom audit withdraw`.
+    They are not read again, and the journal records who decided. A released image can be rejected
+    until it is ingested; `medloom audit withdraw` removes ingested images.
     """
     from pipeline.data.revise.quarantining import reject as keep_out
 
@@ -114,23 +116,23 @@ def reject(records: Records, reason: Why, by: By = None, as_json: Json = False) 
     if as_json:
         console.print_json(data=asdict(done))
     else:
-        console.print(f"{len(done.records)} stay out for good; take the files away when you like")
+        console.print(f"{len(done.records)} rejected for good; you may delete the files")
 
 
-def quarantine_table(found: "Sequence[SetAside]") -> Table:
-    """What is set aside, by name."""
-    table = Table("record", "file in the landing zone", "reason", "state", "what came")
+def quarantine_table(found: "Sequence[QuarantinedFile]") -> Table:
+    """Table of quarantined files, by file name."""
+    table = Table("record", "file in the landing zone", "reason", "state", "detail")
     for each in found:
         table.add_row(each.record, Text(_plain(each.place)), each.reason, each.state, each.detail)
     return table
 
 
 def _plain(name: str) -> str:
-    """Names may hold anything, line breaks and terminal codes among it."""
+    """Escape a file name, which may hold line breaks and terminal codes."""
     return ascii(name)[1:-1]
 
 
-def _decisions(each: "SetAside", records: "Sequence[Record]") -> list[dict[str, str]]:
+def _decisions(each: "QuarantinedFile", records: "Sequence[Record]") -> list[dict[str, str]]:
     from pipeline.data.revise.quarantining import KEPT_OUT, RELEASED
 
     hashes = {each.entry.image_id, each.entry.source_sha256} - {""}

@@ -1,4 +1,4 @@
-"""What runs and what the project holds."""
+"""`medloom status`: services, data, champion and last runs of a project."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.local import services
 
 
 def project_status(settings: Settings) -> dict[str, Any]:
-    """Addresses, log-in, data, champion and the last runs, as plain values."""
+    """Addresses, log-in, data, champion and last runs, as plain values."""
     running = services.find(settings)
     facts: dict[str, Any] = {
         "project": settings.project,
@@ -59,12 +59,12 @@ def _last_runs(running: services.Services) -> list[dict[str, str]]:
 
 
 def status_table(facts: dict[str, Any]) -> Group:
-    """The same for a person."""
+    """The status as tables."""
     data, champion = facts["data"], facts["champion"]
     project = {
         "project": facts["project"],
         "state": facts["state"],
-        "landing zone": f"{facts['landing']} ({facts['waiting_files']} files wait)",
+        "landing zone": f"{facts['landing']} ({facts['waiting_files']} files pending)",
         "data": f"{data['images']} images, revision {data['revision'][:12]}" if data else "none",
         "champion": f"{champion['model']} version {champion['version']}, since {champion['since']}"
         if champion

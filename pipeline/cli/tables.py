@@ -1,4 +1,4 @@
-"""The tables that commands print."""
+"""Tables and progress bars that several commands print."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None
 
 @contextmanager
 def bars_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each step of something long, by name: yields `(what, done, total)`."""
+    """One progress bar per task: yields a `(task, done, total)` callback."""
     with bars(console) as add:
         known: dict[str, Callable[[int, int], None]] = {}
 
@@ -44,7 +44,7 @@ def bars_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]
 
 
 def facts_table(facts: dict[str, Any], title: str = "") -> Table:
-    """Two columns, name and value."""
+    """A table of two columns, name and value."""
     table = Table(title=title or None, title_justify="left", show_header=False, box=None)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -56,9 +56,9 @@ def facts_table(facts: dict[str, Any], title: str = "") -> Table:
 def ingest_table(report: IngestReport) -> Group:
     """Counts of an ingest, and images and groups by class and split."""
     facts: dict[str, Any] = {
-        "batch": report.batch or "none: no image is new",
+        "batch": report.batch or "none: no new image",
         "files": report.files,
-        "seen in them": report.seen,
+        "items in them": report.seen,
         "ingested": f"{report.ingested} ({report.new} new)",
         "duplicate": report.duplicate,
         "quarantined": report.quarantined,
@@ -67,7 +67,7 @@ def ingest_table(report: IngestReport) -> Group:
     parts: list[Any] = [facts_table(facts)]
     if report.reasons:
         parts.append(facts_table(dict(report.reasons), "quarantined, by reason"))
-        parts.append(Text("`medloom quarantine` lists them by name", style="dim"))
+        parts.append(Text("`medloom quarantine` lists their file names", style="dim"))
     if report.images:
         parts.append(split_table(report))
     parts += [Text(note, style="yellow") for note in report.notes]
@@ -93,7 +93,7 @@ def champion_table(model: str, record: Record, verdict: dict[str, Any]) -> Group
         "model": f"models:/{model}@champion",
         "version": record.version,
         "since": record.time,
-        "before it": f"version {record.predecessor}" if record.predecessor else "none",
+        "previous": f"version {record.predecessor}" if record.predecessor else "none",
         "run": record.run_key,
         "data revision": record.data[:12],
         "weights": f"sha256 {record.weights_sha256[:16]}…",
@@ -104,13 +104,13 @@ def champion_table(model: str, record: Record, verdict: dict[str, Any]) -> Group
 
 
 def waiting_table(record: Record) -> Table:
-    """A verdict that waits for a person, and why."""
+    """A verdict that waits for a person's approval, and why."""
     facts = {
         "version": record.version,
         "since": record.time,
         "verdict": record.reason,
         "needs approval": "; ".join(record.details.get("approval", [])),
-        "answer it": f"medloom champion promote {record.version} --reason WHY, or decline",
+        "answer": f"medloom champion promote {record.version} --reason WHY, or decline",
     }
     return facts_table(facts, "waits for a person")
 
@@ -125,7 +125,7 @@ def verdict_table(verdict: dict[str, Any]) -> Table:
 
 
 def overall_figures(evaluation: Evaluation) -> list[dict[str, str]]:
-    """The figures over all classes as texts, each with its floor and protocol."""
+    """The figures over all classes as text, each with floor and protocol."""
     return [
         {
             "metric": figure.metric,
@@ -153,14 +153,16 @@ def evaluation_table(evaluation: Evaluation, title: str) -> Table:
 
 
 def compared_table(compared: Compared, first: str, second: str) -> Group:
-    """Figures of two versions side by side, and what the groups say of the difference."""
+    """Figures of two versions side by side, and the test of their difference over groups."""
     table = Table("metric", first, second, "floor", "protocol")
     rows = zip(*map(overall_figures, (compared.first, compared.second)), strict=True)
     for one, two in rows:
         table.add_row(one["metric"], one["value"], two["value"], one["floor"], one["protocol"])
     test = compared.comparison
     low, high = test.interval()
-    better = second if low > 0 else first if high < 0 else "neither, as far as these groups tell"
+    better = (
+        second if low > 0 else first if high < 0 else "neither, as far as these groups can show"
+    )
     facts = {
         "better": better,
         f"kernel distance, {first} minus {second}": f"{test.improvement:.4g}",
@@ -172,7 +174,7 @@ def compared_table(compared: Compared, first: str, second: str) -> Group:
 
 def history_table(records: Sequence[Record]) -> Table:
     """The journal, oldest first."""
-    table = Table("#", "time", "version", "decision", "champion before", "run", "by", "why")
+    table = Table("#", "time", "version", "decision", "previous champion", "run", "by", "why")
     for record in records:
         table.add_row(
             str(record.sequence), record.time, str(record.version), record.action,

@@ -1,31 +1,65 @@
-"""`medloom task …`: the steps that the scheduler runs, each a command with an exit code."""
+"""`medloom task …`: the steps that the scheduler runs, each a command with an exit code.
+
+A task may run on any machine, with an empty state folder: it works from its arguments, the ledger,
+the DVC remote and the registry alone. What the tasks after it need to know is the last line of its
+output, one line of JSON, which the scheduler keeps as its XCom and hands to them as arguments.
+"""
 
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from pipeline.base.errors import exit_code
 from pipeline.base.settings import Settings
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 
+Told = dict[str, Any]
+_TOLD = ("task", "outcome", "why", "summary", "seconds", "joules", "tries")
+"""What every task tells, beside what its step returns; of the rest the run's folder alone knows."""
+_MOST_WORDS = 2000
 
-def _scheduled(task: str, work: Callable[[Settings, Any, dict[str, Any]], str]) -> None:
-    """Run a step as a task: record it, and print its XCom as the last line."""
+
+def _scheduled(task: str, work: Callable[[Settings, Any, Told], Told]) -> None:
+    """Run a step as a task: record it, and print what came of it, or how it failed, as JSON.
+
+    Args:
+        task: its name.
+        work: the step, of settings, the run's folder and a dict to keep facts in that need not
+            travel. What it returns travels to other tasks, through the scheduler's database and
+            a command line: it is small, however much data there is.
+    """
     from pipeline.base.run_folder import RunFolder
-    from pipeline.local.services import end_with_parent
+    from pipeline.local.processes import end_with_parent
 
     settings = Settings.load()
     if "MEDLOOM_RUN_ID" in os.environ:
         end_with_parent()
     folder = RunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
-    with folder.recorded(task) as facts:
-        xcom = work(settings, folder, facts)
-    print(xcom, flush=True)
+    facts: Told = {}
+    returned: Told = {}
+
+    def run() -> None:
+        nonlocal facts
+        with folder.recorded(task) as facts:
+            returned.update(work(settings, folder, facts))
+            facts.update(returned)
+
+    try:
+        code = exit_code(run)
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    told = {name: facts[name] for name in _TOLD if name in facts} | returned
+    told |= {name: told[name][-_MOST_WORDS:] for name in ("why", "summary") if name in told}
+    print(json.dumps(told), flush=True)
+    raise typer.Exit(code)
 
 
 Key = Annotated[str, typer.Option(help="The run's key, as `plan` printed it.")]
@@ -44,7 +78,7 @@ def task_ingest() -> None:
     """Take in what has landed."""
     from pipeline.flow import steps
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:
         said = 0.0
 
         def say(done: int, total: int) -> None:
@@ -59,20 +93,22 @@ def task_ingest() -> None:
             f"{report.new} new images; {report.ingested} ingested, {report.duplicate} duplicate, "
             f"{report.quarantined} quarantined of {report.seen} files"
         )
-        return str(facts["summary"])
+        counts = ("new", "seen", "ingested", "duplicate", "quarantined", "reasons")
+        return {name: facts[name] for name in counts}
 
     _scheduled("ingest", work)
 
 
 @task_app.command("plan")
 def task_plan() -> None:
-    """Decide what to train; the last line is the run's key."""
+    """Decide what to train; it tells the run's key."""
     from pipeline.flow import steps
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         plan = steps.plan(settings, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
         facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")
-        return plan.run.key
+        told = {"key": plan.run.key, "data": plan.data, "code": plan.code}
+        return told | {"reasons": list(plan.reasons)}
 
     _scheduled("plan", work)
 
@@ -80,10 +116,9 @@ def task_plan() -> None:
 def _stage(name: str, key: str) -> None:
     from pipeline.stages.run import run_stage
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         run_stage(settings, key, name, folder)
-        facts["key"] = key
-        return key
+        return {"key": key}
 
     _scheduled(name, work)
 
@@ -111,10 +146,10 @@ def task_register(key: Key) -> None:
     """Make a registry version of the run's weights."""
     from pipeline.promotion.judge import register
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         version = register(settings, key)
-        facts.update(key=key, version=version, summary=f"{settings.model} version {version}")
-        return str(version)
+        facts["summary"] = f"{settings.model} version {version}"
+        return {"key": key, "version": version}
 
     _scheduled("register", work)
 
@@ -126,23 +161,19 @@ def task_promote(
         bool, typer.Option(help="A verdict that would promote waits for a person.")
     ] = False,
 ) -> None:
-    """Judge the run's version against the champion and act on the verdict."""
+    """Judge the run's version against the champion and act on it; it tells the journal's record."""
     from pipeline.cli.tables import overall_figures
     from pipeline.promotion.judge import promote
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:
         record, evaluation = promote(
             settings,
             key,
             lambda **said: _report(folder, "promote", **said),
             require_approval=require_approval,
         )
-        facts.update(
-            record=record.model_dump(),
-            metrics=overall_figures(evaluation),
-            summary=f"version {record.version} {record.action}: {record.reason}",
-        )
-        return record.action
+        facts["metrics"] = overall_figures(evaluation)
+        return _decision(facts, record)
 
     _scheduled("promote", work)
 
@@ -151,16 +182,17 @@ def task_promote(
 def task_challenger(
     version: Annotated[str, typer.Option(help="Version; nothing: the newest that waits.")] = "",
 ) -> None:
-    """Name the version to be approved: its number begins the last line, the reasons follow."""
+    """Name the version to be approved, and what a person is asked."""
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
     from pipeline.promotion.approval import waiting_verdict
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         verdict = waiting_verdict(Journal(Ledger(settings)), version)
-        facts.update(record=verdict.model_dump(), summary=f"version {verdict.version} waits")
-        asked = "; ".join(verdict.details.get("approval", []))
-        return f"{verdict.version} {verdict.reason}. Approval is needed: {asked}".replace("\n", " ")
+        facts["summary"] = f"version {verdict.version} waits"
+        why = "; ".join(verdict.details.get("approval", []))
+        asked = f"{verdict.reason}. Approval is needed: {why}"[:_MOST_WORDS]
+        return {"version": verdict.version, "record": verdict.sequence, "asked": asked}
 
     _scheduled("challenger", work)
 
@@ -175,13 +207,12 @@ def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
     """Make the version champion that a person approved."""
     from pipeline.promotion.judge import approve_version
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:
         def say(**said: Any) -> None:
             _report(folder, "approve", **said)
 
         record = approve_version(settings, version, by, reason, say)
-        facts.update(record=record.model_dump(), summary=f"version {version} approved by {by}")
-        return record.action
+        return _decision(facts, record)
 
     _scheduled("approve", work)
 
@@ -194,28 +225,29 @@ def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
     from pipeline.promotion.approval import decline
     from pipeline.registry.registry import Registry
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:  # noqa: ARG001
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         with services.mlflow(settings) as uri:
             registry = Registry(uri, settings.model)
             record = decline(Ledger(settings), registry, version, by, reason)
-        facts.update(record=record.model_dump(), summary=f"version {version} declined by {by}")
-        return record.action
+        return _decision(facts, record)
 
     _scheduled("decline", work)
 
 
 @task_app.command("announce")
-def task_announce() -> None:
-    """Tell consumers of the champion that this run made; exits with 99 when it made none."""
+def task_announce(
+    record: Annotated[int, typer.Option(help="Number of the decision in the journal.")],
+) -> None:
+    """Tell consumers of the champion that a decision made; exits with 99 when it made none."""
     from pipeline.promotion.announce import announce
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        version, warning = announce(settings, folder)
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        version, warning = announce(settings, record)
         facts["summary"] = f"version {version} is champion"
         if warning:
             facts["warnings"] = [warning]
             print(f"warning: {warning}", flush=True)
-        return str(version)
+        return {"version": version}
 
     _scheduled("announce", work)
 
@@ -236,16 +268,32 @@ def task_notify(
 
 
 @task_app.command("report")
-def task_report() -> None:
+def task_report(
+    results: Annotated[
+        str, typer.Option(help="JSON list of what the run's tasks told; null of one that did not.")
+    ],
+    states: Annotated[
+        str, typer.Option(help="JSON of each task's state, for those that told nothing.")
+    ] = "{}",
+) -> None:
     """Write the run's report, whatever happened to the run."""
+    from pipeline.reports.run.told import read_told
     from pipeline.reports.run.write import write_report
 
-    def work(settings: Settings, folder: Any, facts: dict[str, Any]) -> str:
-        page = write_report(settings, folder)
-        facts.update(page=str(page), summary="report.html")
-        return page.name
+    def work(settings: Settings, folder: Any, facts: Told) -> Told:
+        told = read_told(results, states)
+        page = write_report(settings, told, folder.folder)
+        facts.update(key=told["plan"].get("key"), page=str(page), summary=page.name)
+        return {}
 
     _scheduled("report", work)
+
+
+def _decision(facts: Told, record: Any) -> Told:
+    """What a task tells of the journal's record that it wrote or found."""
+    facts["decision"] = record.model_dump()
+    facts["summary"] = f"version {record.version} {record.action}: {record.reason}"
+    return {"version": record.version, "action": record.action, "record": record.sequence}
 
 
 def _report(folder: Any, task: str, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""`medloom audit verify` and `medloom audit keygen`."""
+"""`medloom audit verify` and `medloom audit keygen`: check the chains, and make a signing key."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,10 +25,12 @@ Which = Annotated[
 Every = Annotated[bool, typer.Option("--all", help="Every version and every data revision.")]
 Keys = Annotated[
     list[Path] | None,
-    typer.Option("--public-key", help="Of the journal's signatures (PEM); may be repeated."),
+    typer.Option(
+        "--public-key", help="Public key of the journal's signatures (PEM); may be repeated."
+    ),
 ]
-Offline = Annotated[bool, typer.Option("--without-registry", help="Check ledger and remote alone.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Offline = Annotated[bool, typer.Option("--without-registry", help="Check only ledger and remote.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,11 +44,11 @@ def register(app: typer.Typer) -> None:
         without_registry: Offline = False,
         as_json: Json = False,
     ) -> None:
-        """Check that ledger, remote and registry tell one story; exits with 1 if they do not.
+        """Check that ledger, remote and registry agree; exits with 1 if they do not.
 
-        Everything is read anew and hashed by its bytes: git objects, the journal's chain and
-        signatures, manifests, images and weights in the remote, tags, artifacts and aliases in
-        the registry. Of each chain the first broken link is named, with what it implies.
+        Everything is read again and hashed: git objects, the journal's chain and signatures,
+        manifests, images and weights in the remote, tags, artifacts and aliases in the registry.
+        For each chain the first broken link is shown, with what it implies.
         """
         if every and version:
             raise BadInputError("give a version or --all, not both")
@@ -61,15 +63,15 @@ def register(app: typer.Typer) -> None:
 
     @app.command("keygen")
     def keygen(file: Annotated[Path, typer.Argument(help="File of the private key.")]) -> None:
-        """Make a key that signs the journal, FILE, and its public half, FILE.pub."""
+        """Create a key that signs the journal: FILE, and its public key FILE.pub."""
         from pipeline.ledger.signing import make_key
 
         public = make_key(file.expanduser().absolute())
         console.print(
             f"private key: {file}\npublic key:  {public}\n\n"
             "Keep the private key where only the machine that decides can read it, outside the "
-            "state folder and its backups, and a copy offline.\nKeep the public key where whoever "
-            "writes the ledger cannot change it.\n\nFrom now on:\n"
+            "state folder and its backups, and a copy offline.\nKeep the public key where nobody "
+            "who writes the ledger can change it.\n\nFrom now on:\n"
             f"  export MEDLOOM_JOURNAL_KEY={file.expanduser().absolute()}\n"
             f"  medloom audit verify --all --public-key {public}",
             highlight=False,
@@ -97,7 +99,7 @@ def _verify(
 
 
 def _verifiers(settings: Settings, keys: list[Path]) -> list["Verifier"]:
-    """The keys that were given; else the public half of the one that signs here."""
+    """The given keys; else the public key of the key that signs here."""
     from pipeline.ledger.signing import Verifier
 
     own = [settings.journal_key] if settings.journal_key else []
@@ -105,7 +107,7 @@ def _verifiers(settings: Settings, keys: list[Path]) -> list["Verifier"]:
 
 
 def findings_table(findings: "Findings") -> "Group":
-    """The chains for a person."""
+    """Table of the chains."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""`medloom audit withdraw` and `data relabel`: what persons decide of images."""
+"""`medloom audit withdraw` and `medloom data relabel`: decisions of people about images."""
 
 import getpass
 from dataclasses import asdict
@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 
 console = Console()
 
-Reason = Annotated[str, typer.Option(help="Why, without a patient's name: it is kept for good.")]
+Reason = Annotated[
+    str, typer.Option(help="Why, without a patient's name; kept for good in the journal.")
+]
 By = Annotated[str | None, typer.Option(help="Who decided. Default: the user of this machine.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
-    """Add `withdraw` to the one and `relabel` to the other."""
+    """Add `withdraw` to the audit app and `relabel` to the data app."""
 
     @audit_app.command("withdraw")
     def withdraw(
         subject: Annotated[
             str,
-            typer.Argument(help="A patient's name, a group, an image id, a sha256 or an image."),
+            typer.Argument(
+                help="A patient's name, a group, an image id, a sha256 or an image file."
+            ),
         ],
         reason: Reason,
         by: By = None,
@@ -41,16 +45,16 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
         ] = False,
         policy: Annotated[
             Literal["mark", "demote"],
-            typer.Option(help="What becomes of a champion that learned from the images."),
+            typer.Option(help="What to do with a champion that learned from the images."),
         ] = "mark",
         dry_run: DryRun = False,
         as_json: Json = False,
     ) -> None:
-        """Withdraw consent for images: no later training sees them, and they never come back.
+        """Withdraw consent for images: no later training uses them, no later ingest accepts them.
 
         Versions that learned from them are tagged, and the scheduler retrains without them.
-        Repeating the command ends what a kill cut short, and is the way to purge later. The landing
-        zone is never touched: the files there are listed for you to remove.
+        Repeat the command to complete it after a crash, or to purge later. The landing zone is
+        never touched: the command lists its files for you to remove.
         """
         _withdraw(existing_project(), subject, reason, by, policy, purge, dry_run, as_json)
 
@@ -61,7 +65,7 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
             typer.Argument(help="Images or groups; or one CSV file with the columns id,class."),
         ],
         reason: Reason,
-        to: Annotated[str | None, typer.Option(help="The right class; not with a CSV.")] = None,
+        to: Annotated[str | None, typer.Option(help="The correct class; not with a CSV.")] = None,
         by: By = None,
         new_class: Annotated[
             bool, typer.Option("--new-class", help="Allow a class that no image has yet.")
@@ -146,16 +150,18 @@ def _tell_withdrawn(settings: Settings, done: "Withdrawal", *, dry_run: bool) ->
     _say(f"runs that learned from them: {', '.join(done.runs) or 'none'}")
     _say(f"versions of those runs: {', '.join(map(str, done.versions)) or 'none'}")
     if done.demoted is not None:
-        heir = f"version {done.champion}" if done.champion is not None else "nobody"
-        _say(f"version {done.demoted} is demoted; champion is {heir}")
+        champion = f"version {done.champion}" if done.champion is not None else "none"
+        _say(f"version {done.demoted} is demoted; champion is {champion}")
     elif done.champion_affected:
-        _say(f"champion version {done.champion} learned from them; --policy demote takes the title")
+        _say(f"champion version {done.champion} learned from them; --policy demote replaces it")
     for warning in done.warnings:
         _say(f"warning: {warning}")
     for file in done.landing:
         _say(f"remove by hand: {settings.landing / file}")
     if not dry_run:
-        _say("the scheduler retrains without them in five minutes; `medloom run` asks for it now")
+        _say(
+            "the scheduler retrains without them within five minutes; `medloom run` triggers it now"
+        )
 
 
 def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
@@ -164,20 +170,22 @@ def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
          "still there")  # fmt: skip
     for name in (*purged.folders, *purged.pages):
         _say(f"{verb}: {name}")
+    for name in purged.beside:
+        _say(f"{verb} from the DVC remote: {name}")
     for name in purged.artifacts:
         _say(f"{verb} from MLflow: {name}")
     for md5 in purged.lost:
-        _say(f"warning: the listing {md5} is lost; what it named cannot be found")
+        _say(f"warning: the listing {md5} is lost; the files it named cannot be found")
     for commit in purged.committed:
-        _say(f"warning: data commit {commit[:12]} holds an image in git, which cannot forget it")
+        _say(f"warning: data commit {commit[:12]} holds an image in git, which keeps it")
     _say("kept: weights of generators and generated images, which are not the images; hashes in "
-         "the ledger. Run the same on every other machine that worked on the project")  # fmt: skip
+         "the ledger. Run the same command on every other machine of the project")  # fmt: skip
 
 
 def _tell_relabelled(done: "Relabelling", *, dry_run: bool) -> None:
     for id_, (before, after) in done.changes.items():
         _say(f"{id_[:12]}  {before} -> {after}")
     verb = "would be corrected" if dry_run else "corrected"
-    _say(f"{len(done.changes)} label(s) {verb}, {len(done.unchanged)} right already")
+    _say(f"{len(done.changes)} label(s) {verb}, {len(done.unchanged)} correct already")
     if done.changes and not dry_run:
         _say(f"data revision {done.after[:12]}, journal record {done.records[-1]}")

@@ -1,6 +1,7 @@
 """Images: from the landing zone to versioned revisions, and what people decide about them.
 
 An image moves through `landing`, `reading` (by `formats`) and `ingest` into a revision; `arrive`
-brings files into the landing zone, `revise` changes earlier revisions. The modules here, such as
-`manifest` and `processed`, are the formats that the rest reads. It imports `ledger` and below.
+copies files into the landing zone, `revise` changes earlier revisions. The modules here, such as
+`manifest` and `processed`, define the formats that other packages read. It imports `ledger` and
+below.
 """

@@ -1,4 +1,4 @@
-"""The data branch: its first revision, the kind of images it holds, its bytes in a workspace."""
+"""Create the data branch, tell phantoms from patients, and pull its files into a workspace."""
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
@@ -7,10 +7,10 @@ from pipeline.ledger.ledger import DATA, Ledger, Workspace
 
 
 def declare_data(settings: Settings, *, phantom: bool) -> None:
-    """Say, before the first image comes, whether a project holds a phantom or patients.
+    """Record whether a new project holds a phantom or patients; check it in an existing one.
 
     Raises:
-        BadInputError: the project holds the other kind; the two never mix.
+        BadInputError: the project holds the other kind; the two cannot be mixed.
     """
     ledger = Ledger(settings)
     if ledger.head(DATA) is None:
@@ -18,13 +18,13 @@ def declare_data(settings: Settings, *, phantom: bool) -> None:
     elif is_phantom(ledger) != phantom:
         kinds = ("images of patients", "a phantom")
         raise BadInputError(
-            f"the project {settings.project} holds {kinds[not phantom]}, and this is "
-            f"{kinds[phantom]}: they never mix; name another project with --project"
+            f"the project {settings.project} holds {kinds[not phantom]}, and this command adds "
+            f"{kinds[phantom]}: the two never mix; choose another project with --project"
         )
 
 
 def begin_data(ledger: Ledger, *, phantom: bool) -> None:
-    """Make the first, empty data revision."""
+    """Commit the first, empty data revision."""
     files = {"data/README": "Batches of images and the manifest of each, one row an image.\n"}
     if phantom:
         files[PHANTOM_FILE] = "These images are a computed phantom. No patient was imaged.\n"
@@ -38,7 +38,7 @@ def is_phantom(ledger: Ledger) -> bool:
 
 
 def pull_thumbnails(work: Workspace) -> None:
-    """Bring the thumbnails of every batch from the remote."""
+    """Pull the thumbnails of every batch from the remote."""
     batches = sorted({row.batch for row in read_manifest(work.folder)})
     if batches:
         targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
@@ -46,10 +46,10 @@ def pull_thumbnails(work: Workspace) -> None:
 
 
 def pull_batches(work: Workspace) -> None:
-    """Bring every batch of a workspace's data revision.
+    """Pull every batch of a workspace's data revision.
 
-    `dvc repro --pull` brings missing dependencies only, and data/raw is there: it holds the
-    batches' .dvc files.
+    `dvc repro --pull` pulls missing dependencies only, and data/raw is never missing: it holds
+    the batches' .dvc files.
     """
     batches = sorted({row.batch for row in read_manifest(work.folder)})
     work.dvc.run("pull", *(f"{RAW_FOLDER / batch}.dvc" for batch in batches))

@@ -1,7 +1,7 @@
-"""What persons decided about images: withdrawn, corrected, let in, kept out. It binds every ingest.
+"""Lists of people's decisions about images: withdrawn, relabelled, released and rejected.
 
-The lists lie on the data branch, so that each ingest on any machine has them. They hold hashes
-and group names alone: nothing in them tells who the patient is.
+Every ingest applies them. The lists are files on the data branch, so that every machine has them.
+They hold only hashes and group names, nothing that identifies a patient.
 """
 
 import csv
@@ -20,12 +20,12 @@ REJECTED_FILE = Path("data/rejected.csv")
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """Whose consent is withdrawn.
+    """Images, files and groups whose consent is withdrawn.
 
     Attributes:
         images: ids of images.
         sources: sha256 of the files that they arrived in.
-        groups: of patients none of whose images may come in, also none that was never seen.
+        groups: of patients whose images are all refused, including images never seen before.
     """
 
     images: frozenset[str] = frozenset()
@@ -57,11 +57,11 @@ class Withdrawn:
 
 @dataclass(frozen=True)
 class Rejected:
-    """What a person looked at and keeps out for good.
+    """What a person has reviewed and keeps out for good.
 
     Attributes:
-        images: ids, of what could be decoded.
-        sources: sha256 of the files, or members of archives, of which nothing could.
+        images: ids of images that could be decoded.
+        sources: sha256 of files or archive members that could not.
     """
 
     images: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ class Rejected:
         return Rejected(self.images - other.images, self.sources - other.sources)
 
     def holds(self, image_id: str, source_sha256: str) -> bool:
-        """Whether it speaks of an image, or of the file that it came in; either may be ""."""
+        """Whether an image, or the file it came in, is on the list; either may be ""."""
         return image_id in self.images or source_sha256 in self.sources
 
     @classmethod
@@ -97,12 +97,12 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Corrections:
-    """Classes that images once had, and that a person corrected: image id -> those classes."""
+    """Earlier classes of relabelled images: image id -> the classes it had before."""
 
     earlier: Mapping[str, frozenset[str]]
 
     def with_earlier(self, images: Mapping[str, str]) -> "Corrections":
-        """These and the classes that `images` (id -> class) had until now."""
+        """These corrections and the classes that `images` (id -> class) had until now."""
         new = {id_: self.earlier.get(id_, frozenset()) | {label} for id_, label in images.items()}
         return Corrections({**self.earlier, **new})
 
@@ -122,7 +122,7 @@ class Corrections:
 
 
 def read_decisions(workspace: Path) -> tuple[Withdrawn, Corrections]:
-    """Both lists of a data revision; empty where there is no file."""
+    """Withdrawals and corrections of a data revision; empty where there is no file."""
     return (
         Withdrawn.parse(_read(workspace / WITHDRAWN_FILE)),
         Corrections.parse(_read(workspace / CORRECTED_FILE)),
@@ -130,7 +130,7 @@ def read_decisions(workspace: Path) -> tuple[Withdrawn, Corrections]:
 
 
 def read_released(workspace: Path) -> frozenset[str]:
-    """Ids of images that a person let in although their looks spoke against it."""
+    """Ids of images that a person released in spite of a failed quality check."""
     return parse_released(_read(workspace / RELEASED_FILE))
 
 
@@ -140,7 +140,7 @@ def parse_released(text: str) -> frozenset[str]:
 
 
 def read_rejected(workspace: Path) -> Rejected:
-    """What a person keeps out, by a data revision."""
+    """Images and files that a data revision rejects."""
     return Rejected.parse(_read(workspace / REJECTED_FILE))
 
 

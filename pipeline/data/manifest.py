@@ -1,11 +1,11 @@
-"""The manifest: one row an image, one CSV file a batch, written once.
+"""Read and write the manifest: one row per image, one CSV file per batch, written once.
 
-A later revision may lack an image whose consent was withdrawn, or correct its class; nothing else
-of a row ever changes. It lives in git beside the batches' .dvc files, so that a data revision is a
-git commit. No source name is in it: those stay in the unversioned local index.
+A later revision may drop an image whose consent was withdrawn, or correct its class; nothing else
+of a row ever changes. The manifest is in git beside the batches' .dvc files, so that a data
+revision is a git commit. It holds no source names: those stay in the unversioned local index.
 
-Columns that only a later version knows stay with their rows, also where a batch is written again
-(docs/formats.md).
+Columns that only a later version knows are kept with their rows, also where a batch is written
+again (docs/formats.md).
 """
 
 import csv
@@ -21,7 +21,7 @@ from pipeline.base.errors import BadInputError
 MANIFEST_FOLDER = Path("data/manifest")
 RAW_FOLDER = Path("data/raw")
 PHANTOM_FILE = "data/PHANTOM"
-"""In a data revision of phantoms, and in no other."""
+"""Present in data revisions of phantoms only."""
 FORMAT_VERSION = 2
 """Of the rows written here. A column more takes no new number; one of another meaning does."""
 
@@ -34,7 +34,7 @@ class Row:
         id: sha256 (hex) of the pixels' dtype, shape and bytes: what the image *is*.
         sha256: of the stored canonical PNG file `data/raw/<batch>/<id>.png`.
         source_sha256: of the file that arrived in the landing zone, byte for byte.
-        batch: name of the ingest that brought it.
+        batch: name of the batch that added it.
         label: class name.
         group: patient or near-duplicate group; never crosses splits.
         split: train, val or test; written once.
@@ -44,10 +44,10 @@ class Row:
         version: of this row format.
         modality: as DICOM calls it, or "".
         spacing: of the source, millimetres between rows and between columns, as "0.7x0.7"; or "".
-        brightness: median of what is not black, 0 to 1, as "0.314"; "" of earlier versions' rows.
-        warnings: what is odd about it beside its class, as "outlier 0.43; windowing 7.1"; or "".
-        window: what became black and white, in words; "" when the grey levels are the file's own.
-        more: name and text of each column that is not known here.
+        brightness: median of the pixels that are not black, 0 to 1, as "0.314"; "" in old rows.
+        warnings: findings of `ingest.checks`, as "outlier 0.43; windowing 7.1"; or "".
+        window: the values shown as black and white, in words; "" for the file's own grey levels.
+        more: name and text of each column that this version does not know.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def path(self) -> Path:
-        """Where the stored PNG lies, relative to the workspace."""
+        """Path of the stored PNG, relative to the workspace."""
         return RAW_FOLDER / self.batch / f"{self.id}.png"
 
 
@@ -111,13 +111,13 @@ def parse_batch(text: str) -> list[Row]:
 
 
 def warnings_text(found: Iterable[tuple[str, float]]) -> str:
-    """What the column `warnings` holds, of checks and what they measured."""
+    """Format the column `warnings` from (check, measured value) pairs."""
     return "; ".join(f"{check} {value:.4g}" for check, value in found)
 
 
 def parse_warnings(text: str) -> dict[str, float]:
-    """Check -> what it measured, of the column `warnings`."""
-    pairs = (told.split(" ") for told in text.split("; ") if told)
+    """Parse the column `warnings`: check -> measured value."""
+    pairs = (part.split(" ") for part in text.split("; ") if part)
     return {check: float(value) for check, value in pairs}
 
 

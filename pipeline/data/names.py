@@ -1,11 +1,11 @@
-"""What patients, series and source files are called where anything is kept: hashes under a key.
+"""Pseudonyms of patients, series and source files: hashes under a key.
 
-A plain hash of a patient's number is undone by trying all numbers. So names are HMACs
-(RFC 2104, SHA-256) under a key that lies outside the repository and the state. Whoever loses the
-key loses the question "what used this patient", and later images of a patient who is known could
-not be joined to the earlier ones; so a project remembers which key it is named under, and ingest
-refuses another one. The built-in phantoms are nobody: their names are hashed without a key, so
-that a run on them is the same on every machine.
+A plain hash of a patient's number can be undone by trying all numbers. So pseudonyms are HMACs
+(RFC 2104, SHA-256) under a key that is kept outside the repository and the state. Without the key
+nobody can look up what used a patient, and new images of a known patient cannot join the patient's
+group. So a project records which key it uses, and ingest refuses any other key. The built-in
+phantoms are not patients: their names are hashed without a key, so that a run on them is the same
+on every machine.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from pipeline.base.errors import BadInputError
 PATIENT_PREFIX = "patient-"
 PIXELS_PREFIX = "pixels-"
 KEY_ID_FILE = Path("data/patient-key")
-"""On the data branch: which key the patients are named under, never the key."""
+"""On the data branch: the id of the key in use, never the key itself."""
 
 _PHANTOM = re.compile(r"phantom-\d+")
 _SHORTEST_KEY = 32
-_NOBODY = frozenset(
+_PLACEHOLDERS = frozenset(
     [
         "anon",
         "anonymous",
@@ -47,15 +47,15 @@ _NOBODY = frozenset(
         "removed",
     ]
 )
-"""What de-identifying software writes where a patient was: it names nobody in particular."""
+"""What de-identification software writes in place of a patient; it identifies nobody."""
 
 
 @dataclass(frozen=True)
 class Pseudonyms:
-    """Names under one key.
+    """Pseudonyms under one key.
 
     Attributes:
-        key: at least 32 bytes; it is in no repr.
+        key: at least 32 bytes; not shown in the repr.
     """
 
     _key: bytes
@@ -65,10 +65,10 @@ class Pseudonyms:
 
     @classmethod
     def load(cls, file: Path, *, make: bool = False) -> Self:
-        """Read the key; `make` writes a new one where there is no file.
+        """Read the key; with `make`, create it when the file is missing.
 
         Raises:
-            BadInputError: there is no key in the file, or it cannot be read or written.
+            BadInputError: the file is missing, holds no key, or cannot be read or written.
         """
         try:
             if make and not file.exists():
@@ -76,35 +76,35 @@ class Pseudonyms:
             key = file.read_bytes().strip()
         except FileNotFoundError:
             raise BadInputError(
-                f"{file} is missing: it holds the key that patients are named under. Bring it back "
-                "from its copy, or let MEDLOOM_PATIENT_KEY_FILE name it where it is"
+                f"{file} is missing: it holds the key of the patients' pseudonyms. Restore it from "
+                "a backup, or set MEDLOOM_PATIENT_KEY_FILE to its path"
             ) from None
         except OSError as error:
             raise BadInputError(
-                f"the key that patients are named under, {file}: {error.strerror}; let "
-                "MEDLOOM_PATIENT_KEY_FILE name a file that can be read"
+                f"the key of the patients' pseudonyms, {file}: {error.strerror}; set "
+                "MEDLOOM_PATIENT_KEY_FILE to a file that can be read"
             ) from error
         if len(key) < _SHORTEST_KEY:
             raise BadInputError(
-                f"{file} holds {len(key)} bytes; a key that patients are named under has at least "
-                f"{_SHORTEST_KEY}: bring the right file, or take this one away for a new key"
+                f"{file} holds {len(key)} bytes; a key of patients' pseudonyms has at least "
+                f"{_SHORTEST_KEY}: restore the right file, or delete this one to get a new key"
             )
         return cls(key)
 
     @property
     def key_id(self) -> str:
-        """Which key this is, 12 hex digits; nothing about the key can be learned from it."""
+        """Id of the key, 12 hex digits; it reveals nothing about the key."""
         return self._name("key", "")[:12]
 
     def patient(self, name: str, issuer: str = "") -> str:
-        """Name of a patient's group, "" for one that is no name; the case does not count.
+        """Name of a patient's group; "" when `name` identifies nobody. Case is ignored.
 
         Args:
-            name: as the source tells it: an identifier, or what a file name holds.
-            issuer: who gave the identifier out; two hospitals both have a patient 1.
+            name: an identifier from the source, or from a file name.
+            issuer: who issued the identifier; two hospitals may both have a patient 1.
         """
         name = _plain(name)
-        if not name or name in _NOBODY:
+        if not name or name in _PLACEHOLDERS:
             return ""
         if group := phantom_group(name):
             return group
@@ -112,11 +112,11 @@ class Pseudonyms:
         return PATIENT_PREFIX + self._name("patient", issued)[:12]
 
     def series(self, uid: str) -> str:
-        """Name of the group that images of one scan share when no patient is told; "" of ""."""
+        """Name of the group of a scan's images when the patient is unknown; "" for ""."""
         return PIXELS_PREFIX + self._name("series", uid)[:12] if uid else ""
 
     def file(self, path: str) -> str:
-        """What the local index calls a file of the landing zone."""
+        """Pseudonym of a file of the landing zone, as used by the local index."""
         return self._name("file", path)[:32]
 
     def _name(self, kind: str, text: str) -> str:
@@ -125,29 +125,34 @@ class Pseudonyms:
 
 
 def phantom_group(name: str) -> str:
-    """Name of a built-in phantom's group, which hangs on no key; "" for any other name."""
+    """Name of a built-in phantom's group, independent of any key; "" for any other name."""
     if not _PHANTOM.fullmatch(_plain(name)):
         return ""
     return PATIENT_PREFIX + hashlib.sha256(_plain(name).encode()).hexdigest()[:12]
 
 
 def check_key(workspace: Path, names: Pseudonyms) -> None:
-    """Hold that the patients of a data revision are named under this key.
+    """Check that a workspace's patients are named under this key; see `check_key_id`."""
+    file = workspace / KEY_ID_FILE
+    check_key_id(file.read_text() if file.exists() else None, names)
+
+
+def check_key_id(known: str | None, names: Pseudonyms) -> None:
+    """Check the content of a data revision's `KEY_ID_FILE`; None: there is no such file.
 
     Raises:
-        BadInputError: it is another one; images of a known patient would look like a stranger's,
-            and could end up in another split.
+        BadInputError: they are named under another key; new images of a known patient would get
+            another group and could end up in another split.
     """
-    file = workspace / KEY_ID_FILE
-    if file.exists() and (known := file.read_text().strip()) != names.key_id:
+    if known is not None and known.strip() != names.key_id:
         raise BadInputError(
-            f"this project's patients are named under the key {known}, and "
-            f"MEDLOOM_PATIENT_KEY_FILE holds the key {names.key_id}: let it name the right file"
+            f"this project's patients are named under the key {known.strip()}, and "
+            f"MEDLOOM_PATIENT_KEY_FILE holds the key {names.key_id}: set it to the right file"
         )
 
 
 def write_key_id(workspace: Path, names: Pseudonyms, groups: Iterable[str]) -> None:
-    """Remember which key patients are named under, once there is one in a revision."""
+    """Record the id of the key once a revision has a patient's group."""
     file = workspace / KEY_ID_FILE
     if not file.exists() and any(group.startswith(PATIENT_PREFIX) for group in groups):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +164,7 @@ def _plain(name: str) -> str:
 
 
 def _write_key(file: Path) -> None:
-    """A new key for its owner's eyes; whoever comes second finds the first one's."""
+    """Create a key that only its owner can read; of two concurrent writers the first wins."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
     try:
@@ -168,6 +173,6 @@ def _write_key(file: Path) -> None:
             out.flush()
             os.fsync(out.fileno())
         with suppress(FileExistsError):
-            os.link(fresh, file)  # atomic, and never over another's key
+            os.link(fresh, file)  # atomic, and never replaces another process's key
     finally:
         fresh.unlink(missing_ok=True)

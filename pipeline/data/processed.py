@@ -1,4 +1,4 @@
-"""The arrays that preprocess writes and that train and evaluate read."""
+"""Read and write processed data: preprocess writes it, train and evaluate read it."""
 
 import json
 from collections.abc import Collection
@@ -20,7 +20,7 @@ class SplitArrays:
         images: uint8 [N, H, W], 0 black to 255 white.
         labels: int64 [N], an index into the sorted class names.
         ids: str [N], the image's identity in the manifest.
-        groups: str [N], the patient or near-duplicate group the image belongs to.
+        groups: str [N], the group that the image belongs to.
     """
 
     images: NDArray[np.uint8]
@@ -29,13 +29,13 @@ class SplitArrays:
     groups: NDArray[np.str_]
 
     def rows(self, label: NDArray[np.int64]) -> "SplitArrays":
-        """The rows whose label has a new one in `label`, which holds -1 for those that go."""
+        """The rows with new labels: `label` maps old labels to new ones, and -1 drops a row."""
         kept = label[self.labels] >= 0
         labels = label[self.labels[kept]]
         return SplitArrays(self.images[kept], labels, self.ids[kept], self.groups[kept])
 
     def save(self, folder: Path) -> None:
-        """Write one .npy file an array into `folder` (made when missing)."""
+        """Write one .npy file per array into `folder` (created when missing)."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("images", "labels", "ids", "groups"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
@@ -60,21 +60,21 @@ class Processed:
 
     @property
     def train(self) -> SplitArrays:
-        """What the generator learns from."""
+        """The images that the generator learns from."""
         return self.splits["train"]
 
     @property
     def val(self) -> SplitArrays:
-        """What choices during training are made on."""
+        """The images for choices during training."""
         return self.splits["val"]
 
     @property
     def test(self) -> SplitArrays:
-        """What figures are reported on and the gate decides on; nothing else may look at it."""
+        """The images for reported figures and for the gate; nothing else may use them."""
         return self.splits["test"]
 
     def only(self, classes: Collection[str]) -> "Processed":
-        """The images of these classes alone, in every split, with labels to match.
+        """Only the images of these classes, in every split, relabelled to match.
 
         Raises:
             ValueError: there is no such class.
@@ -89,7 +89,7 @@ class Processed:
         return Processed(kept, {name: one.rows(label) for name, one in self.splits.items()})
 
     def save(self, folder: Path) -> None:
-        """Write classes.json and one folder a split."""
+        """Write classes.json and one folder per split."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "classes.json").write_text(json.dumps(list(self.classes)) + "\n")
         for split, arrays in self.splits.items():

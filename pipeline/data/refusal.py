@@ -1,22 +1,22 @@
-"""Why a file of the landing zone is not taken in."""
+"""Reasons why a file of the landing zone is quarantined."""
 
 from pipeline.base.errors import BadInputError
 
-# The file may be fine the next time: it is not remembered, so it stays pending.
+# The file may be fine next time, so it is not recorded and stays pending.
 TRANSIENT = frozenset({"growing", "unreadable"})
-# The verdict depends on other files, which a person may have changed since: looked at every time.
+# The outcome depends on other files, which may have changed since: examined at every ingest.
 RELATIVE = frozenset({"conflict", "bridge"})
-# The image is fine by itself, and odd beside the others of its class.
-BESIDE_OTHERS = frozenset({"near-duplicate", "outlier", "windowing", "low-information"})
-# A person may look at the image and see it otherwise: it can be released.
-BY_LOOKS = frozenset({"low-contrast", "too-small", "too-long", "burnt-in"}) | BESIDE_OTHERS
+# LandedFile by comparing an image with others of its class.
+CLASS_CHECKS = frozenset({"near-duplicate", "outlier", "windowing", "low-information"})
+# A person may review the image and release it.
+RELEASABLE = frozenset({"low-contrast", "too-small", "too-long", "burnt-in"}) | CLASS_CHECKS
 
 
-class Refused(BadInputError):  # noqa: N818 - a verdict on one file, not a failure of ingest
+class Refused(BadInputError):  # noqa: N818 - the outcome for one file, not a failure of ingest
     """One file is quarantined: `reason` is a short name for machines, `detail` a sentence.
 
-    The detail never holds a file's or a folder's name: it is kept in versioned records. `image_id`
-    is of the pixels, where those were decoded.
+    The detail never holds a file's or a folder's name, since it goes into versioned records.
+    `image_id` is set when the pixels were decoded.
     """
 
     def __init__(self, reason: str, detail: str, image_id: str = "") -> None:

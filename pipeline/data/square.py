@@ -1,8 +1,8 @@
-"""From a stored image to a square of one size, as networks take it.
+"""Turn a stored image into a square of fixed size, the input of networks.
 
-Eight-bit images keep their grey levels. Sixteen-bit ones are windowed between two percentiles of
-each image: files say 16 bits and use 10 to 16 of them, so the full range would make most of them
-black, and nothing in a plain PNG or TIFF says what its numbers mean.
+Eight-bit images keep their grey levels. Sixteen-bit images are windowed between two of their own
+percentiles: such files use 10 to 16 of their bits, so the full range would make most of them black,
+and a plain PNG or TIFF does not say what its numbers mean.
 """
 
 from typing import Literal
@@ -23,13 +23,19 @@ class PreprocessConfig(Section):
     size: int = Field(default=64, ge=32, le=256, description="side of the images, a power of two")
     views: tuple[View, ...] = Field(
         default=(),
-        description="views of the manifest that are learned, such as axial; none named: all",
+        description="views to learn from, such as axial; empty: all",
     )
     low_percentile: float = Field(
-        default=0.5, ge=0.0, lt=50.0, description="of a 16-bit image's pixels, becomes black"
+        default=0.5,
+        ge=0.0,
+        lt=50.0,
+        description="percentile of a 16-bit image's pixels that becomes black",
     )
     high_percentile: float = Field(
-        default=99.5, gt=50.0, le=100.0, description="of a 16-bit image's pixels, becomes white"
+        default=99.5,
+        gt=50.0,
+        le=100.0,
+        description="percentile of a 16-bit image's pixels that becomes white",
     )
 
     @field_validator("size")
@@ -58,7 +64,7 @@ def _window(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np
     if pixels.dtype == np.uint8:
         return values
     low, high = np.percentile(values, [config.low_percentile, config.high_percentile])
-    if high <= low:  # all but a few pixels are equal: show those few
+    if high <= low:  # all but a few pixels are equal: use the full range
         low, high = values.min(), values.max()
     levels: NDArray[np.float32] = (values - low) * np.float32(255 / max(high - low, 1.0))
     return np.clip(levels, 0, 255)

@@ -1,8 +1,8 @@
-"""The mark on images that medloom made, so that they never come back as training input.
+"""Mark generated images, so that they are never ingested as training data.
 
-A generator trained on its own output loses the tails of what it learned from. The mark is a PNG
-text chunk; the name follows the DICOM attribute Synthetic Data (0008,001C). A converter may drop
-the chunk, so a generated image also comes with a sidecar file beside it.
+A generator trained on its own output loses the tails of its training distribution. The mark is a
+PNG text chunk; the name follows the DICOM attribute Synthetic Data (0008,001C). A converter may
+drop the chunk, so a generated image also has a sidecar file beside it.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""From generated and held-out images to figures, each with its protocol and its floor.
+"""Measure generated against held-out images: figures, each with its protocol and its floor.
 
-A module a kind of figure; `score.score_images` calls them, `record` is what they are written to.
-It imports `data` and below, and knows no registry and no champion.
+One module per kind of figure; `score.score_images` calls them, and `record` holds the results.
+It imports `data` and below, and knows neither registry nor champion.
 """

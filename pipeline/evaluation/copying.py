@@ -1,4 +1,4 @@
-"""Is a training image among the generated ones, in pixels? The share of copies gates."""
+"""Find generated images that are copies of training images, by pixels; copies are a guard."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,16 +6,16 @@ from scipy import stats
 
 from model import metrics
 from pipeline.data.processed import SplitArrays
+from pipeline.evaluation.image_set import Images, ImageSet
 from pipeline.evaluation.record import CLOSE, COPIES, NEAREST, EvaluateConfig, Figure
-from pipeline.evaluation.side import Images, Side
 
-_THUMBNAIL = 32  # cells a side at which copies are looked for
+_THUMBNAIL = 32  # cells per side of the images in which copies are searched
 
 
 def nearness(
-    near: metrics.Nearest, test: Side, train: Side, config: EvaluateConfig
+    near: metrics.Nearest, test: ImageSet, train: ImageSet, config: EvaluateConfig
 ) -> list[Figure]:
-    """SSIM to the nearest training image, beside the same of held-out real images."""
+    """SSIM to the nearest training image; the floor is that of held-out real images."""
     control = metrics.nearest_ssim(
         test.images, train.images, test.features, train.features, config.neighbours
     )
@@ -46,14 +46,14 @@ def nearness(
     ]
 
 
-def copies(fake: Side, test: Side, train: SplitArrays, config: EvaluateConfig) -> Figure:
-    """Share of fakes that are a training image of any kind, against the same of the test split."""
+def copies(fake: ImageSet, test: ImageSet, train: SplitArrays, config: EvaluateConfig) -> Figure:
+    """Share of fakes that are copies of a training image; the floor is that of the test split."""
     made, control = (resemblance(side.images, train.images) for side in (fake, test))
     return copy_share(made, control, len(train.images), config)
 
 
 def resemblance(images: Images, training: Images) -> NDArray[np.float64]:
-    """Correlation of each image with the training image that it is most like; [N]."""
+    """Highest correlation of each image with a training image; [N]."""
     cell = max(images.shape[1] // _THUMBNAIL, 1)
     return metrics.best_correlation(images, training, cell=cell).score
 
@@ -66,8 +66,8 @@ def copy_share(
     Args:
         made: of the fakes, [N].
         control: of held-out real images, [M].
-        gallery: how many training images they were compared with.
-        config: whose `copy_correlation` a copy exceeds.
+        gallery: number of training images they were compared with.
+        config: a copy exceeds its `copy_correlation`.
     """
     count = int((made > config.copy_correlation).sum())
     low, high = binomial(count, len(made))

@@ -1,22 +1,26 @@
-"""How much of the real images' variety is reached, and how much of what is drawn is real."""
+"""Precision, recall, density and coverage: how well fakes cover the variety of real images."""
 
 from model import metrics
+from pipeline.evaluation.image_set import LEAST_IMAGES, ImageSet
 from pipeline.evaluation.record import COVERAGE, DENSITY, PRECISION, RECALL, EvaluateConfig, Figure
-from pipeline.evaluation.side import LEAST_IMAGES, Side
 
 METRICS = (PRECISION, RECALL, DENSITY, COVERAGE)
 
 
 def coverage(
-    test: Side, train: Side, fake: Side, config: EvaluateConfig, classes: tuple[str, ...]
+    test: ImageSet,
+    train: ImageSet,
+    fake: ImageSet,
+    config: EvaluateConfig,
+    classes: tuple[str, ...],
 ) -> list[Figure]:
     """Precision, recall, density and coverage, over all and by class.
 
     Args:
-        test: what is to be covered.
-        train: as many of each class as there are fakes; in their place they give the floor.
-        fake: what covers.
-        config: whose `prdc_k` counts the neighbours.
+        test: the real images to cover.
+        train: as many of each class as there are fakes; they give the floor.
+        fake: the generated images.
+        config: `prdc_k` is the number of neighbours.
         classes: names in label order.
     """
     figures = _four(None, test, train, fake, config)
@@ -28,7 +32,7 @@ def coverage(
 
 
 def _four(
-    label: str | None, test: Side, train: Side, fake: Side, config: EvaluateConfig
+    label: str | None, test: ImageSet, train: ImageSet, fake: ImageSet, config: EvaluateConfig
 ) -> list[Figure]:
     found, floor = (
         metrics.precision_recall_density_coverage(test.features, side.features, config.prdc_k)

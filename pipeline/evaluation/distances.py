@@ -1,4 +1,4 @@
-"""How far generated images are from held-out real ones, in features."""
+"""Distances between generated and held-out real images in feature space."""
 
 from typing import Literal
 
@@ -7,19 +7,23 @@ import numpy as np
 from model import metrics
 from model.extractors import metric_name
 from model.metrics.frechet import LEAST_FAKES
+from pipeline.evaluation.image_set import LEAST_IMAGES, ImageSet
 from pipeline.evaluation.record import FRECHET, FRECHET_INFINITY, KERNEL, EvaluateConfig, Figure
-from pipeline.evaluation.side import LEAST_IMAGES, Side
 
 
 def distances(
-    test: Side, train: Side, fake: Side, config: EvaluateConfig, classes: tuple[str, ...]
+    test: ImageSet,
+    train: ImageSet,
+    fake: ImageSet,
+    config: EvaluateConfig,
+    classes: tuple[str, ...],
 ) -> list[Figure]:
     """Kernel and Frechet distances, over all and by class, with both floors.
 
     Args:
         test: the reference.
         train: as many of each class as there are fakes (`matched`).
-        fake: what is judged.
+        fake: the generated images.
         config: extractor and seed.
         classes: names in label order.
     """
@@ -34,7 +38,7 @@ def distances(
 
 
 def _pair_of_distances(
-    label: str | None, test: Side, train: Side, fake: Side, config: EvaluateConfig
+    label: str | None, test: ImageSet, train: ImageSet, fake: ImageSet, config: EvaluateConfig
 ) -> list[Figure]:
     halves = _halves(test, config.seed)
     low = high = None
@@ -65,7 +69,9 @@ def _pair_of_distances(
     return figures
 
 
-def _extrapolated(test: Side, train: Side, fake: Side, config: EvaluateConfig) -> Figure:
+def _extrapolated(
+    test: ImageSet, train: ImageSet, fake: ImageSet, config: EvaluateConfig
+) -> Figure:
     """Frechet distance at infinitely many fakes; the interval is that of the line's intercept."""
     found, floor = (
         metrics.frechet_distance_infinity(test.features, side.features, config.seed)
@@ -85,14 +91,14 @@ def _extrapolated(test: Side, train: Side, fake: Side, config: EvaluateConfig) -
     )
 
 
-def _can_leave_one_out(test: Side) -> bool:
-    """Whether pairs of images are left without any one group, as the interval's jackknife needs."""
+def _can_leave_one_out(test: ImageSet) -> bool:
+    """Whether two images remain without any one group, as the interval's jackknife needs."""
     _, counts = np.unique(test.groups, return_counts=True)
     return bool(len(test) - counts.max() >= 2)
 
 
-def _halves(test: Side, seed: int) -> tuple[Side, Side] | None:
-    """Two halves of the test split without a common group; None when one would be too small."""
+def _halves(test: ImageSet, seed: int) -> tuple[ImageSet, ImageSet] | None:
+    """Halves of the test split that share no group; None when one would be too small."""
     groups = np.random.default_rng([seed, 3]).permutation(np.unique(test.groups))
     first = np.isin(test.groups, groups[: len(groups) // 2])
     if min(first.sum(), (~first).sum()) < 2:

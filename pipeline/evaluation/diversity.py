@@ -1,28 +1,28 @@
-"""How alike images of one class are."""
+"""Measure how similar generated images of one class are to each other."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model import metrics
 from pipeline.evaluation.copying import binomial, resemblance
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import DIVERSITY, REPEATS, EvaluateConfig, Figure
-from pipeline.evaluation.side import Side
 
 
 def diversity(
-    train: Side,
-    fake: Side,
+    train: ImageSet,
+    fake: ImageSet,
     config: EvaluateConfig,
     classes: tuple[str, ...],
     real: metrics.WithinClass | None = None,
 ) -> list[Figure]:
-    """MS-SSIM between random pairs of a class; the floor is the same of training images.
+    """MS-SSIM between random pairs of a class; the floor is that of training images.
 
     Args:
-        train, fake: whose images are paired.
+        train, fake: the images to pair.
         config: seed and number of pairs.
         classes: their names.
-        real: what `repetition` finds in `train`, where that is known already.
+        real: `repetition` of `train`, when known already.
     """
     real, made = real or repetition(train, config), repetition(fake, config)
     half = 1.96 * made.standard_error
@@ -52,24 +52,26 @@ def diversity(
     ]
 
 
-def repetition(side: Side, config: EvaluateConfig) -> metrics.WithinClass:
-    """MS-SSIM between random pairs of a class."""
+def repetition(side: ImageSet, config: EvaluateConfig) -> metrics.WithinClass:
+    """MS-SSIM between random pairs of each class."""
     return metrics.ms_ssim_within_class(side.images, side.labels, config.seed, config.pairs)
 
 
-def repeats(train: Side, fake: Side, seeds: NDArray[np.int64], config: EvaluateConfig) -> Figure:
+def repeats(
+    train: ImageSet, fake: ImageSet, seeds: NDArray[np.int64], config: EvaluateConfig
+) -> Figure:
     """Share of generated images that another sampling seed draws again: a birthday test.
 
-    A generator of few images repeats them, however different they are from one another, where the
-    mean over pairs of MS-SSIM sees next to nothing. Alike is what is a copy by `copying`.
-    Slices of a real series are alike too, and the floor says how much.
+    A generator of few distinct images repeats them, which the mean of MS-SSIM over pairs hardly
+    shows. Two images are alike by the same threshold as copies in `copying`. Slices of a real
+    series are alike too; the floor says how much.
 
     Args:
-        train: as many of each class as there are fakes; dealt out as if by seeds, they give the
+        train: as many of each class as there are fakes; divided as if by seeds, they give the
             floor.
-        fake: of all seeds.
+        fake: generated images of all seeds.
         seeds: the sampling seed of each fake, [N]; at least two.
-        config: whose `copy_correlation` counts as alike.
+        config: `copy_correlation` is the threshold.
     """
     count, total = _drawn_again(fake, seeds, config), len(fake)
     low, high = binomial(count, total)
@@ -87,7 +89,7 @@ def repeats(train: Side, fake: Side, seeds: NDArray[np.int64], config: EvaluateC
     )
 
 
-def _drawn_again(side: Side, seeds: NDArray[np.int64], config: EvaluateConfig) -> int:
+def _drawn_again(side: ImageSet, seeds: NDArray[np.int64], config: EvaluateConfig) -> int:
     images = side.images
     return sum(
         int((resemblance(images[seeds == s], images[seeds != s]) > config.copy_correlation).sum())

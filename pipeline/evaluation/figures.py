@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, as PNG files with the same bytes for the same content."""
+"""Draw the pictures of an evaluation as PNG files, with the same bytes for the same content."""
 
 import csv
 from collections.abc import Sequence
@@ -19,10 +19,12 @@ from pipeline.evaluation.record import Statistic
 Images = NDArray[np.uint8]
 Curve = NDArray[Any]
 
-_SHOWN_SIDE = 96  # pixels at which an image is shown, at least
-_GAP, _MIDDLE = 3, 14  # between images, and between the halves of a grid
-_LINES = 4  # of a grid, at most
-_LEAST_POWER = 1e-8  # of the largest; below it is rounding, or rank beyond the number of images
+_SHOWN_SIDE = 96  # least side of a shown image, in pixels
+_GAP, _MIDDLE = 3, 14  # pixels between images, and between the halves of a grid
+_LINES = 4  # most rows of a grid
+_LEAST_POWER = (
+    1e-8  # of the largest; smaller values are rounding, or ranks beyond the number of images
+)
 _INK, _COLOURS = "#1c2733", ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f")
 
 
@@ -38,9 +40,9 @@ def draw_grids(
     Args:
         out: folder.
         classes: names in label order.
-        real, fake: uint8 [N, H, W] and class index [N]; shown are as many of each, evenly spaced
-            over the arrays, so the choice is nobody's.
-        columns: images a row of each half; a half has at most four rows.
+        real, fake: uint8 [N, H, W] and class index [N]; equally many of each are shown, evenly
+            spaced over the arrays, so that nobody picks them.
+        columns: images per row of each half; a half has at most four rows.
     """
     files = []
     for label, name in enumerate(classes):
@@ -55,7 +57,7 @@ def draw_grids(
 
 
 def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.float64]) -> None:
-    """Write pairs (generated above, nearest training image below) with their SSIM underneath.
+    """Write pairs (generated above, nearest training image below) with their SSIM.
 
     Args:
         file: PNG to write.
@@ -77,10 +79,10 @@ def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.floa
 
 
 def draw_curves(tables: Sequence[Path], file: Path) -> bool:
-    """Write the training curves, one small panel a column of the tables (CSV).
+    """Write the training curves, one small panel per column of the tables (CSV).
 
-    The x axis is the column `images_seen`; every other column of numbers that changes is drawn.
-    Returns False, and writes nothing, when there is nothing to draw.
+    The x axis is the column `images_seen`; every other numeric column that varies is drawn.
+    Returns False, and writes nothing, when there is no curve.
     """
     curves = [curve for table in tables for curve in _curves(table)]
     if not curves:
@@ -104,12 +106,12 @@ def draw_statistics(
     fake: CanonicalStatistics,
     singles: Sequence[Statistic],
 ) -> None:
-    """Write the canonical statistics: four curves of the ensemble, and each image's own as dots.
+    """Write the canonical statistics: four curves of the ensemble, and per-image ones as dots.
 
     Args:
         file: PNG to write.
         real, fake: of the test split and of the generated images.
-        singles: statistics of single images, each with its floor.
+        singles: per-image statistics, each with its floor.
     """
     lags = np.arange(len(real.autocovariance))
     ranks = np.arange(1, len(real.eigenvalues) + 1)
@@ -124,14 +126,14 @@ def draw_statistics(
         grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 1.25))
         for place, (title, unit, x, left, right, scale) in enumerate(curves):
             axes = figure.add_subplot(grid[place // 2, place % 2])
-            _beside(axes, x, left, right, scale)
+            _plot_both(axes, x, left, right, scale)
             axes.set_title(title, loc="left", fontsize=8)
             axes.set_xlabel(unit)
         _dots(figure.add_subplot(grid[:, 2]), singles)
         figure.savefig(file, metadata={"Software": None})
 
 
-def _beside(axes: Axes, x: Curve, real: Curve, fake: Curve, scale: str) -> None:
+def _plot_both(axes: Axes, x: Curve, real: Curve, fake: Curve, scale: str) -> None:
     axes.plot(x, real, color=_COLOURS[0], linewidth=1.3, label="held out")
     axes.plot(x, fake, color=_COLOURS[1], linewidth=1.3, label="generated")
     if scale == "symlog":  # grey levels: black is most of an image, and shares may be zero
@@ -175,7 +177,7 @@ def _panel(
 
 
 def _curves(table: Path) -> list[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Name, thousands of images seen, and values of each curve that has points and moves."""
+    """Name, thousands of images seen, and values of each curve that varies."""
     columns = _read_columns(table)
     seen = columns.pop("images_seen", np.zeros(0))
     what = "held out: " if table.stem == "validation" else ""
@@ -204,7 +206,7 @@ def _read_columns(history: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def _spread(images: Images, count: int) -> Images:
-    """At most `count` images, evenly spaced over the file."""
+    """At most `count` images, evenly spaced over the array."""
     chosen = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
     spread: Images = images[chosen]
     return spread
@@ -224,6 +226,6 @@ def _tile(images: Images, columns: int) -> Images:
 
 
 def _shown(image: Images) -> Images:
-    """Small images are enlarged by whole pixels: what is seen is what was made."""
+    """Enlarge a small image by a whole factor, without interpolation."""
     factor = max(1, -(-_SHOWN_SIDE // image.shape[0]))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)

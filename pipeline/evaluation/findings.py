@@ -1,4 +1,4 @@
-"""Phantoms alone: do generated slices hold the stones and cysts that their class holds?"""
+"""For phantoms: compare stones and cysts in generated slices with those of their class."""
 
 from functools import partial
 
@@ -6,31 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.evaluation.image_set import Images
 from pipeline.evaluation.record import COUNTS, PREVALENCE, SIZES, Figure
-from pipeline.evaluation.side import Images
 from pipeline.phantoms.phantom_study import CLASSES, PhantomConfig, make_patient
-from pipeline.phantoms.recovery import LEAST_SIDE, Recovered, compare_recovered, found_in_truth
+from pipeline.phantoms.recovered import Recovered, compare_recovered
+from pipeline.phantoms.recovery import LEAST_SIDE, found_in_truth
 
 PATIENTS = 30
-"""Phantom patients a class that the recovery is tried on, one slice of each."""
+"""Phantom patients per class for the floor of the recovery, one slice of each."""
 HELD_OUT_SEED = 2**31 - 1
-"""Of those patients; no data set is made with it."""
+"""Seed of those patients; no data set uses it."""
 
 
 def findings(images: Images, labels: NDArray[np.int64], classes: tuple[str, ...]) -> list[Figure]:
-    """What is recovered from generated slices, beside what is recovered from real phantoms.
+    """Compare findings recovered from generated slices with those recovered from phantoms.
 
-    The recovery errs, most of all at 64 px and with cysts (docs/lab-notes.md): its floor, the
-    same of phantoms whose truth is known, says how much.
+    The recovery errs, most of all at 64 px and for cysts (docs/lab-notes.md). Its floor, the same
+    figure for phantoms of known truth, says how much.
 
     Args:
         images: uint8 [N, S, S], generated.
         labels: class index [N].
-        classes: names in label order; those that no phantom has are left out.
+        classes: names in label order; classes without a phantom are left out.
 
     Returns:
-        By class and kind: the share of slices with a finding and its interval, and how far counts
-        and radii are from those of phantoms. Nothing of images in which no stone can be seen.
+        By class and kind: the share of slices with a finding and its interval, and the distances
+        of counts and radii from those of phantoms. Empty for images too small to show a stone.
     """
     size = images.shape[1]
     if size < LEAST_SIDE:

@@ -1,7 +1,8 @@
-"""Is what was learned from still visible? Reported beside held-out controls; none of it gates.
+"""Measure whether training images remain visible; reported with held-out controls, no guard.
 
-A holdout of other patients makes any faithful model look close, and such diagnostics miss some
-near-duplicates (arXiv 2510.01793): the gate looks at copies alone (`evaluation.copying`).
+Against a holdout of other patients any faithful model looks close to its training data, and such
+diagnostics miss some near-duplicates (arXiv 2510.01793): the gate uses only copies
+(`evaluation.copying`).
 """
 
 import csv
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from model import metrics
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import (
     AUTHENTIC,
     C_T,
@@ -19,13 +21,12 @@ from pipeline.evaluation.record import (
     EvaluateConfig,
     Figure,
 )
-from pipeline.evaluation.side import Side
 
 
-def nearness_of_features(
-    fake: Side, test: Side, train: Side, config: EvaluateConfig
+def feature_nearness(
+    fake: ImageSet, test: ImageSet, train: ImageSet, config: EvaluateConfig
 ) -> list[Figure]:
-    """NNDR, the share of authentic images, and C_T; the floor is the test split in their place."""
+    """NNDR, share of authentic images, and C_T; the floor uses the test split as fakes."""
     report = metrics.copying_report(fake.features, train.features, test.features)
     values = {
         NNDR: (report.nndr.fake, report.nndr.holdout),
@@ -47,10 +48,10 @@ def nearness_of_features(
 
 
 def membership(file: Path) -> list[Figure]:
-    """How well the training's own networks tell its images from held-out ones; guessing: 0.5, 0.01.
+    """How well the trained networks tell training from held-out images; chance is 0.5 and 0.01.
 
     Args:
-        file: membership.csv of the train stage; when it is missing, nothing can be said.
+        file: membership.csv of the train stage; without it the list is empty.
     """
     if not file.exists():
         return []

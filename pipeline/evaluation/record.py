@@ -1,6 +1,6 @@
-"""What an evaluation is made with and what it writes: settings, protocol, figures, group scores.
+"""The evaluation record: settings, protocol, figures and group scores.
 
-The gate, the report and the command line read these without torch.
+The gate, the report and the command line read it without torch.
 """
 
 import json
@@ -26,7 +26,7 @@ NNDR, AUTHENTIC, C_T = "nndr", "authentic_share", "c_t"
 MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
 HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
 FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_distance"
-"""Of stones and cysts in phantoms, after the kind: `stone_prevalence`."""
+"""Figures of stones and cysts in phantoms, prefixed by the kind: `stone_prevalence`."""
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
@@ -34,40 +34,49 @@ class EvaluateConfig(Section):
     """The `evaluate` section of params.yaml."""
 
     n_fake: int = Field(
-        default=600, ge=60, description="generated images in all, in the test split's class mix"
+        default=600,
+        ge=60,
+        description="number of generated images, in the class mix of the test split",
     )
     seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=3)] = Field(
-        default=(0, 1, 2), description="of sampling; each draws its equal part of n_fake"
+        default=(0, 1, 2), description="sampling seeds; each draws an equal part of n_fake"
     )
     max_train: int = Field(
-        default=1000, ge=100, description="training images whose features are compared with"
+        default=1000, ge=100, description="most training images to compare features with"
     )
-    seed: int = Field(default=0, ge=0, description="of every other draw: pairs, subsets, halves")
-    pairs: int = Field(default=200, ge=10, description="random pairs a class for MS-SSIM")
-    neighbours: int = Field(default=10, ge=1, description="by feature, compared exactly by SSIM")
+    seed: int = Field(
+        default=0, ge=0, description="seed of every other draw: pairs, subsets, halves"
+    )
+    pairs: int = Field(default=200, ge=10, description="random pairs per class for MS-SSIM")
+    neighbours: int = Field(
+        default=10, ge=1, description="nearest neighbours by features, then compared by SSIM"
+    )
     prdc_k: int = Field(
-        default=5, ge=1, le=50, description="neighbours of precision, recall, density, coverage"
+        default=5, ge=1, le=50, description="neighbours for precision, recall, density and coverage"
     )
     copy_correlation: float = Field(
-        default=0.97, gt=0.5, lt=1, description="above it a generated image is a training image"
+        default=0.97,
+        gt=0.5,
+        lt=1,
+        description="correlation above which a generated image is a copy of a training image",
     )
     baseline: str = Field(
         default="",
-        description="family trained as long and shown beside the generator, such as vae; '': none",
+        description="family trained equally long for comparison, such as vae; '': none",
     )
-    grid_columns: int = Field(default=6, ge=2, le=12, description="of each half of a grid")
+    grid_columns: int = Field(default=6, ge=2, le=12, description="columns of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
     extractor: ExtractorConfig = Field(
-        default=ExtractorConfig(), description="what turns images into features"
+        default=ExtractorConfig(), description="network that turns images into features"
     )
     utility: UtilityConfig = Field(
         default=UtilityConfig(),
-        description="what synthetic images are worth for training a classifier; off by default",
+        description="value of synthetic images for training a classifier; off by default",
     )
 
 
 class Protocol(Section):
-    """How the figures were made. Records of different protocols are never compared."""
+    """How the figures were made. Evaluations of different protocols are never compared."""
 
     extractor: str
     weights_sha256: str
@@ -91,20 +100,20 @@ class Protocol(Section):
 
 
 class Figure(Section):
-    """One number with what it needs to be read.
+    """One number with the context needed to read it.
 
     Attributes:
         metric: kernel_distance, frechet_distance, …
         label: class name; None over all classes.
-        protocol: short name of how it was made, such as kd_efflite0_n600.
+        protocol: short name of its protocol, such as kd_efflite0_n600.
         value: the figure.
-        floor: the same figure of real images at the same N: what a perfect generator would reach.
-            For kernel and Frechet distances training against test images; for the others real
-            images in the place of the generated ones.
-        halves: between two disjoint halves of the test split, by group: how far patients are
-            from patients. None where groups are too few.
-        low, high: interval; its kind is in docs of the metric. None where it was not computed.
-        n_real, n_fake: images a side.
+        floor: the same figure of real images at the same N, which a perfect generator would reach:
+            training against test images for kernel and Frechet distances, real images in the
+            place of generated ones for the others.
+        halves: the figure between two halves of the test split that share no group, the distance
+            between patients. None with too few groups.
+        low, high: interval, of the kind documented with the metric. None when not computed.
+        n_real, n_fake: number of images on each side.
     """
 
     metric: str
@@ -120,15 +129,15 @@ class Figure(Section):
 
 
 class Statistic(Section):
-    """A statistic of single images: do its distributions over real and generated ones agree?
+    """A per-image statistic, and how far its distributions over real and generated images agree.
 
     Attributes:
         name: mean, psd_slope, object_count, … (`model.metrics.canonical_statistics`).
-        ks: largest distance of the two distribution functions, generated against test images.
-        floor: the same of training against test images.
-        p_holm: of `ks`, corrected over all the statistics.
+        ks: Kolmogorov-Smirnov distance, generated against test images.
+        floor: the same, training against test images.
+        p_holm: p-value of `ks`, Holm-corrected over all the statistics.
         outside: share of generated images outside the 1-99 % range of the test images.
-        outside_floor: the same of training images.
+        outside_floor: the same for training images.
     """
 
     name: str
@@ -144,16 +153,16 @@ class Evaluation(Section):
 
     Attributes:
         model: sha256 of the generator's weights.
-        protocol: how.
+        protocol: how the figures were made.
         figures: overall first, then by class.
-        group_scores: by test group, one kernel score a sampling seed, up to a constant that is
+        group_scores: by test group, one kernel score per sampling seed, up to a constant that is
             the same for every model under this protocol (`model.metrics.kernel_distance_by_group`).
-        fake_variance: what the finite number of fakes adds to the variance of their mean.
+        fake_variance: the variance that the finite number of fakes adds to the mean score.
         classes_drawn: classes that the generator could draw.
-        statistics: of single images, one by one.
-        utility: what its images are worth for training; None where that was not asked for.
-        baseline_family: what stands beside it, trained for the same length; None: nothing.
-        baseline: the figures of that one, under the same protocol.
+        statistics: per-image statistics.
+        utility: value of the images for training a classifier; None when not measured.
+        baseline_family: family of the baseline, trained equally long; None without one.
+        baseline: evaluation of the baseline, under the same protocol.
     """
 
     model: str
@@ -177,8 +186,8 @@ class Evaluation(Section):
             if (figure.metric, figure.label) == (metric, label):
                 return figure
         raise BadInputError(
-            f"the evaluation of {self.model[:12]} has no {metric} of {label or 'all classes'}; "
-            "evaluate again"
+            f"the evaluation of {self.model[:12]} has no {metric} of {label or 'all classes'}; run "
+            "the evaluate stage again"
         )
 
     def flat(self) -> dict[str, float]:
@@ -205,18 +214,18 @@ class Evaluation(Section):
         """Read what `save` wrote.
 
         Raises:
-            BadInputError: the file is missing, or is no evaluation.
+            BadInputError: the file is missing or not a valid evaluation.
         """
         try:
             return cls.model_validate_json(file.read_bytes())
         except FileNotFoundError:
             raise BadInputError(f"{file} is missing: run the evaluate stage first") from None
         except ValidationError as error:
-            raise BadInputError(f"{file} is no evaluation of this version: {error}") from error
+            raise BadInputError(f"{file} is not an evaluation of this version: {error}") from error
 
 
 def require_same_protocol(candidate: Evaluation, champion: Evaluation) -> None:
-    """Refuse to compare records that were made differently.
+    """Refuse to compare evaluations of different protocols.
 
     Raises:
         BadInputError: names each field that differs, with both values.

@@ -1,4 +1,4 @@
-"""From generated images to an `Evaluation`, for a candidate and for a champion alike."""
+"""Score generated images: the `Evaluation` of a candidate or of a champion."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from pipeline.evaluation.copying import copies, nearness
 from pipeline.evaluation.coverage import coverage
 from pipeline.evaluation.distances import distances
 from pipeline.evaluation.diversity import diversity, repeats
-from pipeline.evaluation.privacy import nearness_of_features
+from pipeline.evaluation.image_set import LEAST_IMAGES, ImageSet, matched
+from pipeline.evaluation.privacy import feature_nearness
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, Protocol
-from pipeline.evaluation.side import LEAST_IMAGES, Side, matched
 from pipeline.evaluation.statistics import Canonical, canonical
 
 Images = NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Fakes:
 
 @dataclass(frozen=True)
 class Scored:
-    """An evaluation, and what the report's pictures show: pairs, most similar first; statistics."""
+    """An evaluation with the data of its pictures: statistics, and nearest pairs, closest first."""
 
     evaluation: Evaluation
     canonical: Canonical
@@ -50,12 +50,12 @@ class Scored:
 
 
 def draw_fakes(sampler: Sampler, processed: Processed, config: EvaluateConfig) -> Fakes:
-    """Draw from a generator as the protocol asks: the test split's class mix, for each seed.
+    """Draw from a generator in the test split's class mix, for each seed of the protocol.
 
     Args:
         sampler: class names and a seed in, uint8 [N, H, W] out.
-        processed: whose test split gives the class mix.
-        config: how many, and the seeds.
+        processed: its test split gives the class mix.
+        config: number of images, and the seeds.
     """
     counts = _class_mix(processed.test.labels, len(processed.classes), config)
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int64)
@@ -80,40 +80,40 @@ def score_images(
         fakes: from `draw_fakes`.
         processed: the real images.
         config: the `evaluate` section.
-        model: identity of the generator, kept in the record.
-        cache: folder where features of real images are kept by content.
-        on_progress: told what is being done, how much of it is, and how much there is.
+        model: identity of the generator, for the record.
+        cache: folder that caches features of real images by content.
+        on_progress: called as (task, done, total).
 
     Raises:
-        BadInputError: sizes differ, or the test split is too small to judge by.
+        BadInputError: sizes differ, or the test split is too small.
     """
     _check(fakes, processed)
-    tell = on_progress or (lambda _what, _done, _total: None)
+    report = on_progress or (lambda _what, _done, _total: None)
     chosen = _subset(len(processed.train.labels), config.max_train, config.seed)
-    test = _real_side(processed.test, slice(None), config, cache, tell, "test features")
-    train = _real_side(processed.train, chosen, config, cache, tell, "train features")
-    fake = _features_of(fakes, config, tell)
+    test = _real_side(processed.test, slice(None), config, cache, report, "test features")
+    train = _real_side(processed.train, chosen, config, cache, report, "train features")
+    fake = _features_of(fakes, config, report)
     control = matched(train, fake, config.seed)
     parts = iter(range(1, 7))
-    tell("metrics", 0, 6)
+    report("metrics", 0, 6)
     figures = distances(test, control, fake, config, processed.classes)
-    tell("metrics", next(parts), 6)
+    report("metrics", next(parts), 6)
     figures += coverage(test, control, fake, config, processed.classes)
-    figures += nearness_of_features(fake, test, train, config)
-    tell("metrics", next(parts), 6)
+    figures += feature_nearness(fake, test, train, config)
+    report("metrics", next(parts), 6)
     figures += diversity(train, fake, config, processed.classes)
     figures.append(repeats(control, fake, fakes.seeds, config))
-    tell("metrics", next(parts), 6)
+    report("metrics", next(parts), 6)
     near = metrics.nearest_ssim(
         fake.images, train.images, fake.features, train.features, config.neighbours
     )
     figures += nearness(near, test, train, config)
-    tell("metrics", next(parts), 6)
+    report("metrics", next(parts), 6)
     figures.append(copies(fake, test, processed.train, config))
-    tell("metrics", next(parts), 6)
+    report("metrics", next(parts), 6)
     statistics = canonical(test, control, fake)
     figures += statistics.figures
-    tell("metrics", next(parts), 6)
+    report("metrics", next(parts), 6)
     order = np.argsort(-near.score, kind="stable")
     evaluation = Evaluation(
         model=model,
@@ -130,7 +130,7 @@ def score_images(
 
 
 def _class_mix(labels: NDArray[np.int64], classes: int, config: EvaluateConfig) -> list[int]:
-    """Fakes a class for one seed: in proportion, largest remainders first, at least two."""
+    """Fakes per class for one seed: in proportion, largest remainders first, at least two."""
     total = config.n_fake // len(config.seeds)
     share = np.bincount(labels, minlength=classes) / len(labels) * total
     counts = np.maximum(np.floor(share).astype(int), _LEAST_PER_CLASS)
@@ -153,7 +153,7 @@ def _check(fakes: Fakes, processed: Processed) -> None:
 
 
 def _subset(total: int, most: int, seed: int) -> NDArray[np.int64]:
-    """Indices of at most `most` rows, sorted."""
+    """Sorted indices of at most `most` random rows."""
     rows = np.random.default_rng([seed, 1]).permutation(total)[:most]
     return np.sort(rows).astype(np.int64)
 
@@ -163,30 +163,32 @@ def _real_side(
     rows: NDArray[np.int64] | slice,
     config: EvaluateConfig,
     cache: Path | None,
-    tell: OnProgress,
+    report: OnProgress,
     what: str,
-) -> Side:
+) -> ImageSet:
     images = np.ascontiguousarray(split.images[rows])
     found = extract(
         images,
         config.extractor,
         cache_folder=cache,
-        progress=lambda done, total: tell(what, done, total),
+        progress=lambda done, total: report(what, done, total),
     )
-    return Side(images, split.labels[rows], split.groups[rows], found.astype(np.float64))
+    return ImageSet(images, split.labels[rows], split.groups[rows], found.astype(np.float64))
 
 
-def _features_of(fakes: Fakes, config: EvaluateConfig, tell: OnProgress) -> Side:
+def _features_of(fakes: Fakes, config: EvaluateConfig, report: OnProgress) -> ImageSet:
     found = extract(
         fakes.images,
         config.extractor,
-        progress=lambda done, total: tell("generated features", done, total),
+        progress=lambda done, total: report("generated features", done, total),
     )
-    nobody = np.full(len(fakes.labels), "", dtype=np.str_)
-    return Side(fakes.images, fakes.labels, nobody, found.astype(np.float64))
+    no_groups = np.full(len(fakes.labels), "", dtype=np.str_)
+    return ImageSet(fakes.images, fakes.labels, no_groups, found.astype(np.float64))
 
 
-def _group_scores(test: Side, fake: Side, seeds: NDArray[np.int64]) -> dict[str, tuple[float, ...]]:
+def _group_scores(
+    test: ImageSet, fake: ImageSet, seeds: NDArray[np.int64]
+) -> dict[str, tuple[float, ...]]:
     by_seed = [
         metrics.kernel_distance_by_group(test.features, test.groups, fake.features[seeds == seed])
         for seed in np.unique(seeds)

@@ -1,9 +1,10 @@
-"""Canonical statistics: of the ensemble as figures, of single images one by one."""
+"""Compare canonical statistics: of the ensemble as figures, and per image."""
 
 from typing import NamedTuple
 
 from model import metrics
 from model.metrics import CanonicalStatistics
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import (
     AUTOCOVARIANCE,
     EIGENVALUES,
@@ -13,11 +14,10 @@ from pipeline.evaluation.record import (
     Figure,
     Statistic,
 )
-from pipeline.evaluation.side import Side
 
 
 class Canonical(NamedTuple):
-    """What a comparison found, and the curves it was found in (for the plot)."""
+    """Result of a comparison, and the curves for its plot."""
 
     figures: list[Figure]
     statistics: tuple[Statistic, ...]
@@ -25,13 +25,13 @@ class Canonical(NamedTuple):
     fake: CanonicalStatistics
 
 
-def canonical(test: Side, train: Side, fake: Side) -> Canonical:
-    """Compare generated with test images; the floor is training images in their place.
+def canonical(test: ImageSet, train: ImageSet, fake: ImageSet) -> Canonical:
+    """Compare generated with test images; the floor is that of training images.
 
     Args:
         test: the reference.
-        train: as many of each class as there are fakes: finite sets differ, by their size.
-        fake: what is judged.
+        train: as many of each class as there are fakes, since the floor depends on the number.
+        fake: the generated images.
     """
     real, learned, made = (
         metrics.canonical_statistics(side.images) for side in (test, train, fake)

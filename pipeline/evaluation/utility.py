@@ -1,4 +1,4 @@
-"""Utility of a generator's images, from processed data to a record and a picture."""
+"""Measure the utility of a generator's images for training a classifier."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pipeline.evaluation.utility_figure import draw_utility
 
 UTILITY_PICTURE = "utility.png"
 UTILITY_FITS = "utility fits"
-"""What progress calls them."""
+"""Name of the task in progress messages."""
 
 
 def measure_utility(
@@ -28,25 +28,25 @@ def measure_utility(
         processed: the training split that the generator saw, and the test split.
         sampler: class names and a seed in, uint8 [N, H, W] out.
         config: the `evaluate.utility` section.
-        out: folder to write, made when missing.
-        on_progress: told what is being done, how much of it is, and how much there is.
+        out: folder to write, created when missing.
+        on_progress: called as (task, done, total).
 
     Returns:
-        None when `config.minutes` is 0: nothing was asked for, and nothing is written.
+        None when `config.minutes` is 0; nothing is written then.
 
     Raises:
-        BadInputError: the data cannot be used so, or the sampler's images do not fit them.
+        BadInputError: the data are not suitable, or the sampler's images do not match them.
     """
     if not config.minutes:
         return None
     train, test = (_labelled(split) for split in (processed.train, processed.test))
 
-    def tell(done: int, total: int) -> None:
+    def report_fit(done: int, total: int) -> None:
         if on_progress:
             on_progress(UTILITY_FITS, done, total)
 
     try:
-        report = run_utility(train, test, processed.classes, sampler, config, tell)
+        report = run_utility(train, test, processed.classes, sampler, config, report_fit)
     except ValueError as error:
         raise BadInputError(f"cannot measure utility: {error}") from error
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The picture of a utility run: what each kind of training images reaches."""
+"""Draw the picture of a utility run: accuracy by kind of training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ _INK = "#1c2733"
 _COLOURS = {"real": "#0b6e63", "classic": "#3c5a99", "synthetic": "#b3541e"}
 _MIXED = ("#8a3b6e", "#c07aa6", "#5b6b2f", "#a8895c")
 _GREY = "#7b8794"
-_STEP = 0.006  # between arms at one share, of the axis, so that intervals do not hide each other
+_STEP = 0.006  # of the axis, between arms of one share, so that intervals do not overlap
 
 
 def draw_utility(report: UtilityReport, file: Path) -> None:
-    """Write balanced accuracy against the share of real groups: an arm a line, 95 % as bands.
+    """Write balanced accuracy against the share of real groups: one line per arm, 95 % bands.
 
-    Synthetic images alone, which have no share, are a line across, as are guessing and what
-    grey levels and border reach. The same bytes for the same report.
+    Synthetic images alone have no share and are a horizontal line, as are guessing and the
+    control by grey levels and border. The same report gives the same bytes.
 
     Args:
         report: with at least one arm.
@@ -35,7 +35,7 @@ def draw_utility(report: UtilityReport, file: Path) -> None:
                 _across(axes, scores[0])
             else:
                 _line(axes, scores, kind, _colour(report, kind, ratio), place * _STEP)
-        _grounds(axes, report)
+        _baselines(axes, report)
         axes.set_xlim(-0.03, 1.06)
         axes.set_xticks(
             sorted(report.config.shares),
@@ -51,7 +51,7 @@ def draw_utility(report: UtilityReport, file: Path) -> None:
 
 
 def _lines(report: UtilityReport) -> list[tuple[str, float]]:
-    """Kind and ratio of each line: in order of the plan, each once."""
+    """Kind and ratio of each line, in order of the plan."""
     return list(dict.fromkeys((score.arm.kind, score.arm.ratio) for score in report.arms))
 
 
@@ -96,8 +96,8 @@ def _across(axes: Axes, score: ArmScore) -> None:
         axes.axhspan(reached.low, reached.high, color=colour, alpha=0.08, linewidth=0)
 
 
-def _grounds(axes: Axes, report: UtilityReport) -> None:
-    """What is reached without any anatomy: the floor that every line stands on."""
+def _baselines(axes: Axes, report: UtilityReport) -> None:
+    """Draw what is reached without any anatomy: the floor of every line."""
     control = report.control
     axes.axhline(
         control.balanced_accuracy.value,

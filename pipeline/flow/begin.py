@@ -10,7 +10,7 @@ from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import decode
-from pipeline.data.landing.zone import Found, label_of, open_stable, read_whole, scan
+from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole, scan
 from pipeline.data.refusal import Refused
 from pipeline.ledger.params import ProjectParams
 
@@ -126,7 +126,7 @@ def begin_project(settings: Settings, data: Path | None = None) -> tuple[Path, S
     return file, found
 
 
-def _side(data: Path, found: Found, config: IngestConfig) -> int:
+def _side(data: Path, found: LandedFile, config: IngestConfig) -> int:
     """The shorter side of a file's first image, in pixels; 0 when it cannot be read."""
     if found.refused:
         return 0
@@ -139,7 +139,7 @@ def _side(data: Path, found: Found, config: IngestConfig) -> int:
     return 0 if isinstance(first, Refused) else min(first.pixels.shape)
 
 
-def _label(found: Found) -> str:
+def _label(found: LandedFile) -> str:
     try:
         return label_of(found.path) if "/" in found.path else ""
     except Refused:

@@ -16,6 +16,7 @@ from pipeline.data.ingest.quarantine import QUARANTINE_FILE
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.shared import fetch_index, newest_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
@@ -40,7 +41,8 @@ OnProgress = Callable[[int, int], None]
 def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestReport:
     """Take what is new in the landing zone into a new data revision.
 
-    The order makes a kill harmless: bytes to the remote, then the revision, then the local index.
+    The order makes a kill harmless: bytes to the remote, then the revision, then the index of this
+    host and then the one that hosts share.
 
     Raises:
         TransientError: another ingest was faster.
@@ -48,10 +50,11 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     config = ProjectParams.of(settings).section("ingest", IngestConfig)
     settings.landing.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "ingest"):
         if ledger.head(DATA) is None:
             begin_data(ledger, phantom=False)
         index = LocalIndex.of(settings)
+        fetch_index(settings, index)
         with ledger.workspace(DATA, settings.workspaces / "ingest") as work:
             pull_thumbnails(work)
             report = ingest_files(
@@ -65,6 +68,8 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
             if report.batch:
                 _add_batch(work, report)
         index.record(report.entries)
+        if report.read:
+            share_index(settings, index)
     return report
 
 
@@ -86,12 +91,14 @@ def watch(settings: Settings) -> str:
     Raises:
         NothingNewError: it should not; the message says what is waited for.
     """
-    if withdrawn := unplanned_withdrawals(Ledger(settings)):
+    ledger = Ledger(settings)
+    if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned without them yet"
     config = ProjectParams.of(settings).section("retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
-    return landing_is_ready(LocalIndex.of(settings).pending(settings.landing), config)
+    with newest_index(settings, ledger) as index:
+        return landing_is_ready(index.pending(settings.landing), config)
 
 
 def plan(settings: Settings, *, trigger: str) -> Plan:

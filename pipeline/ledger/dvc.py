@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.base.children import child_environment
 from pipeline.base.errors import BadInputError, ExitCode, TransientError
 
 _OFFER = "Having any troubles?"
@@ -78,7 +79,7 @@ class Dvc:
     def _environment(self) -> dict[str, str]:
         # The stages' commands say `python`: it must be this one.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+        clean = {k: v for k, v in child_environment().items() if not k.startswith("GIT_")}
         return clean | {
             "PATH": path,
             "DVC_NO_ANALYTICS": "1",

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,19 @@ import yaml
 
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
+from pipeline.ledger.lease import hold_own_lease
 
 CODE, DATA = "code", "data"
 
 # What a run needs of the project. A folder of images that happens to lie inside the project's
 # folder must never end up in git, hence names and not "everything".
 SNAPSHOT = (
-    "dags", "pipeline", "model", "bench", "tests", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
-    ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock", "Makefile",
-    "scripts", "LICENSE", "README.md",
+    "dags", "pipeline", "model", "medloom", "bench", "tests", ".dvc/config", ".dvc/.gitignore",
+    ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock",
+    "Makefile", "scripts", "LICENSE", "README.md",
 )  # fmt: skip
 
 _STAGE_SECTIONS = ("preprocess", "train", "evaluate")
@@ -148,7 +150,8 @@ class Ledger:
     ) -> str:
         """Record the project's files as they lie; returns the commit on `code`.
 
-        The commit says which upstream commit the files came from and whether they differ from it.
+        The commit says which upstream commit the files came from and whether they differ from it,
+        or, of an installed package, which version that is.
         Nothing is recorded again when nothing changed.
 
         Args:
@@ -218,6 +221,21 @@ class Ledger:
         work = self.clone(branch, folder)
         yield work
         shutil.rmtree(folder)
+
+    @contextmanager
+    def look_at(self, branch: str, work: str) -> Iterator["Workspace"]:
+        """A private clone for a command that changes nothing, removed at its end in any case.
+
+        Args:
+            branch: to clone.
+            work: what it is wanted for, in a word; many may want it at once.
+        """
+        with hold_own_lease(self.settings.leases, work) as name:
+            folder = self.settings.workspaces / name
+            try:
+                yield self.clone(branch, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def clone(self, branch: str, folder: Path) -> "Workspace":
         """Clone `branch` into `folder`, ready for DVC."""
@@ -292,6 +310,8 @@ def _files_of(project: Path, names: list[str]) -> list[str]:
 
 def _upstream(project: Path, names: list[str]) -> str:
     """Which commit of the developers' repository this is, if it is one."""
+    if is_installed(project):  # perhaps below somebody else's repository
+        return f"upstream none\ninstalled {version('medloom')}"
     try:
         commit = Git(project).run("rev-parse", "--verify", "HEAD")
         dirty = Git(project).run("status", "--porcelain", "--", *names)

@@ -76,3 +76,9 @@ class Run:
     def missing(self) -> list[str]:
         """The stages without a result."""
         return [stage for stage in STAGES if stage not in self.results]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What the stages wrote: path -> md5 in the DVC store."""
+        stages = self.results.values()
+        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}

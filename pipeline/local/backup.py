@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
+from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.git import Git
 
 OnProgress = Callable[[int, int], None]
@@ -117,9 +118,10 @@ def _members(settings: Settings, snapshot: Path) -> Iterator[tuple[str, Path]]:
     folders = {"": snapshot} | {name: settings.state / name for name in _FOLDERS}
     if "://" not in settings.remote:
         folders["remote"] = Path(settings.remote)
+    beside = Path(settings.remote, FOLDER)  # hosts hand that to each other, and may lose it
     for name, folder in folders.items():
         for file in folder.rglob("*"):
-            if file.is_file():
+            if file.is_file() and not file.is_relative_to(beside):
                 yield str(PurePosixPath(name, file.relative_to(folder).as_posix())), file
 
 

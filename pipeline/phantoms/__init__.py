@@ -1,4 +1,4 @@
-"""Data sets with known truth that medloom makes itself, and recovering that truth from images.
+"""The kidney phantom, whose truth is known, and recovering that truth from images.
 
-It imports `base` and `model.section`. Start with `built_in.BUILT_IN` and `recovery`.
+It imports `base` and `model.section`. Start with `phantom.write_phantom` and `recovery`.
 """

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,21 @@ from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
 from pipeline.ledger.params import ProjectParams
-from pipeline.local import services
 from pipeline.promotion.gate import Compared, GateConfig, compare
-from pipeline.registry.registry import WEIGHTS_TAG, Registry
+from pipeline.registry.bundle import Draws
+from pipeline.registry.generators import Generators, Version
 from pipeline.stages.prepared import prepare
 from pipeline.stages.run import finished_run
 
-RUN_KEY_TAG = "medloom.run_key"
+
+class Drawing(Protocol):
+    """What draws: the registry, as a consumer would, or `Generators`, in this process."""
+
+    def draws(self, version: int, /) -> Draws:
+        """What a version draws."""
+
+    def draw(self, version: int, /, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        """Images of a version, uint8 [N, H, W]."""
 
 
 def evaluate_folder(
@@ -80,14 +89,13 @@ def evaluate_version(
     """
     from pipeline.stages.evaluate import write_evaluation
 
+    generators = Generators(settings)
     config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
-        number = registry.resolve(version)
-        with _judging_data(settings, registry, number, data) as processed:
-            fakes, scored = _score(settings, registry, number, processed, config, on_progress)
-            write_evaluation(out, scored.evaluation, fakes, processed, scored, config)
-    return number, scored.evaluation
+    found = generators.find(version)
+    with _judging_data(settings, generators, found, data) as processed:
+        fakes, scored = _score(settings, generators, found, processed, config, on_progress)
+        write_evaluation(out, scored.evaluation, fakes, processed, scored, config)
+    return found.number, scored.evaluation
 
 
 def compare_versions(
@@ -113,30 +121,31 @@ def compare_versions(
         BadInputError: no such version, the same version twice, no class in common, or too few
             groups.
     """
+    generators = Generators(settings)
     config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
-        numbers = registry.resolve(first), registry.resolve(second)
-        if numbers[0] == numbers[1]:
-            raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
-        with _judging_data(settings, registry, max(numbers), data) as processed:
-            shared = shared_images(registry, numbers, processed)
-            one, two = (
-                _score(settings, registry, number, shared, config, on_progress)[1].evaluation
-                for number in numbers
-            )
+    versions = generators.find(first), generators.find(second)
+    numbers = [version.number for version in versions]
+    if numbers[0] == numbers[1]:
+        raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
+    newer = max(versions, key=lambda version: version.number)
+    with _judging_data(settings, generators, newer, data) as processed:
+        shared = shared_images(generators, numbers, processed)
+        one, two = (
+            _score(settings, generators, version, shared, config, on_progress)[1].evaluation
+            for version in versions
+        )
     require_same_protocol(two, one)
     rules = ProjectParams.of(settings).section("gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
 
 
-def shared_images(registry: Registry, versions: Sequence[int], processed: Processed) -> Processed:
+def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processed) -> Processed:
     """The images of those classes that all of some versions draw, as they can be compared by.
 
     Raises:
         BadInputError: there is no such class.
     """
-    drawn = {version: registry.draws(version).classes for version in versions}
+    drawn = {version: drawing.draws(version).classes for version in versions}
     common = [name for name in processed.classes if all(name in d for d in drawn.values())]
     if not common:
         told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
@@ -148,30 +157,29 @@ def shared_images(registry: Registry, versions: Sequence[int], processed: Proces
 
 
 def fakes_of_version(
-    registry: Registry, version: int, processed: Processed, config: EvaluateConfig, tell: OnProgress
+    drawing: Drawing, version: int, processed: Processed, config: EvaluateConfig, tell: OnProgress
 ) -> Fakes:
-    """Draw from a registered version what the protocol asks for, at the size of the real images."""
+    """Draw from a version what the protocol asks for, at the size of the real images."""
     size = int(processed.test.images.shape[1])
 
     def sample(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         tell(f"images of version {version}, seed {seed}", 0, 0)
-        return _resized(registry.draw(version, labels, seed), size)
+        return _resized(drawing.draw(version, labels, seed), size)
 
     return draw_fakes(sample, processed, config)
 
 
 def _score(
     settings: Settings,
-    registry: Registry,
-    version: int,
+    generators: Generators,
+    version: Version,
     processed: Processed,
     config: EvaluateConfig,
     on_progress: OnProgress | None,
 ) -> tuple[Fakes, Scored]:
     tell = on_progress or (lambda _what, _done, _total: None)
-    fakes = fakes_of_version(registry, version, processed, config, tell)
-    identity = registry.tags(version)[WEIGHTS_TAG]
-    cache = settings.cache / "features"
+    fakes = fakes_of_version(generators, version.number, processed, config, tell)
+    cache, identity = settings.cache / "features", version.weights_sha256
     return fakes, score_images(
         fakes, processed, config, identity, cache=cache, on_progress=on_progress
     )
@@ -179,17 +187,16 @@ def _score(
 
 @contextmanager
 def _judging_data(
-    settings: Settings, registry: Registry, version: int, data: Path | None
+    settings: Settings, generators: Generators, version: Version, data: Path | None
 ) -> Iterator[Processed]:
     """The images to judge by: a folder's, or those of the version's own run."""
     if data is not None:
-        facts = registry.draws(version)
+        facts = generators.draws(version.number)
         processed = Processed.load(prepare(data, facts.image_size))
-        _require_classes(processed, facts.classes, f"version {version}")
+        _require_classes(processed, facts.classes, f"version {version.number}")
         yield processed
         return
-    key = registry.tags(version)[RUN_KEY_TAG]
-    with finished_run(settings, key, "evaluate-by-hand", "data/processed") as work:
+    with finished_run(settings, version.run_key, "evaluate-by-hand", "data/processed") as work:
         yield Processed.load(work.folder / "data" / "processed")
 
 

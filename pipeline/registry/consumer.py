@@ -14,7 +14,7 @@ from pipeline.base.errors import BadInputError
 
 _CONSUMER = """
 import json, sys
-sys.modules.update({"pipeline": None, "model": None, "dags": None})  # as if not installed
+sys.modules.update(dict.fromkeys(("medloom", "pipeline", "model", "dags")))  # as if not installed
 import mlflow, numpy
 request = json.loads(sys.argv[1])
 mlflow.set_tracking_uri(request["uri"])

@@ -1,8 +1,9 @@
 """Synthetic images as files that say what they are."""
 
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,15 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
 from pipeline.data.synthetic import SIDECAR_SUFFIX, SYNTHETIC_MARK
-from pipeline.local import services
+from pipeline.registry.generators import Generators
+
+
+class Drawn(NamedTuple):
+    """What was drawn: of which version, with which aliases, and the PNG files."""
+
+    version: int
+    aliases: tuple[str, ...]
+    files: list[Path]
 
 
 def generate_images(
@@ -26,8 +35,8 @@ def generate_images(
     *,
     truncation: float = 1.0,
     frames: int = 0,
-) -> list[Path]:
-    """Draw `count` images of one class from a registered version and write them as PNG.
+) -> Drawn:
+    """Draw `count` images of one class from a version and write them as PNG.
 
     With `frames` one PNG is written instead: a strip that walks through the images, so many steps
     from each to the next.
@@ -45,14 +54,14 @@ def generate_images(
     Raises:
         BadInputError: no such version or class, or `out` lies in the landing zone.
     """
-    from pipeline.registry.registry import Registry
-
     if out.absolute().is_relative_to(settings.landing):
         raise BadInputError(f"{out} lies in the landing zone: synthetic images never train")
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
-        number = registry.resolve(version)
-        images = registry.draw(number, [label] * count, seed, truncation=truncation, frames=frames)
+    # torch's threads would wait for one another by spinning: dear where others use the cores, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    generators = Generators(settings)
+    found = generators.find(version)
+    number = found.number
+    images = generators.draw(number, [label] * count, seed, truncation=truncation, frames=frames)
     facts = {"model": settings.model, "version": number, "label": label, "seed": seed}
     if truncation != 1.0:
         facts["truncation"] = truncation
@@ -60,11 +69,13 @@ def generate_images(
     out.mkdir(parents=True, exist_ok=True)
     if frames:
         strip = np.concatenate(list(images), axis=1)
-        return [_write(out, f"{stem}-walk.png", strip, {**facts, "frames": frames})]
-    return [
-        _write(out, f"{stem}-{index:05d}.png", image, {**facts, "index": index})
-        for index, image in enumerate(images)
-    ]
+        files = [_write(out, f"{stem}-walk.png", strip, {**facts, "frames": frames})]
+    else:
+        files = [
+            _write(out, f"{stem}-{index:05d}.png", image, {**facts, "index": index})
+            for index, image in enumerate(images)
+        ]
+    return Drawn(number, found.aliases, files)
 
 
 def _write(out: Path, name: str, image: NDArray[np.uint8], facts: dict[str, Any]) -> Path:

@@ -26,6 +26,7 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
         "medloom.data_commit": data,
         "medloom.upstream_commit": facts.get("upstream", "none"),
         "medloom.upstream_dirty": facts.get("dirty", "unknown"),
+        "medloom.installed_version": facts.get("installed", "none"),
         "medloom.manifest_sha256": _manifest_sha256(work.folder),
         "medloom.dag_id": os.environ.get("MEDLOOM_DAG_ID", "none"),
         "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import mlflow
 import mlflow.pyfunc
@@ -33,22 +33,15 @@ from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Mirror, Projection
-from pipeline.registry.bundle import make_bundle
+from pipeline.registry.bundle import Draws, make_bundle
 from pipeline.registry.consumer import ask
 
-WEIGHTS_TAG = "medloom.weights_sha256"
+WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer needs besides this version's own files; pins follow what trained it.
 _CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
-
-
-class Draws(NamedTuple):
-    """What a version draws: class names in label order, and pixels a side."""
-
-    classes: tuple[str, ...]
-    image_size: int
 
 
 @dataclass(frozen=True)
@@ -113,7 +106,7 @@ class Registry:
         }
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
-            with mlflow.start_run(run_name=tags["medloom.run_key"], tags=tags):
+            with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
                 self._log_facts(candidate)
                 source = self._log_model(candidate, sha256)
             return int(mlflow.register_model(source, self.model, tags=tags).version)
@@ -121,7 +114,7 @@ class Registry:
     def _log_facts(self, candidate: Candidate) -> None:
         mlflow.log_params(candidate.params)
         mlflow.log_metrics(candidate.metrics)
-        source = CodeDatasetSource({"branch": f"run/{candidate.tags['medloom.run_key']}"})
+        source = CodeDatasetSource({"branch": f"run/{candidate.tags[RUN_KEY_TAG]}"})
         mlflow.log_input(
             MetaDataset(source, name="data/raw", digest=candidate.dataset_digest), "training"
         )
@@ -274,7 +267,7 @@ class Registry:
         """The run key of every version."""
         with _as_transient(self.uri):
             found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
-        return {int(version.version): version.tags.get("medloom.run_key", "") for version in found}
+        return {int(version.version): version.tags.get(RUN_KEY_TAG, "") for version in found}
 
     def tag(self, version: int, name: str, value: str) -> None:
         """Set a tag of a version."""
@@ -297,7 +290,7 @@ class Registry:
                 return []
             runs = self._client.search_runs(
                 [experiment.experiment_id],
-                f"tags.`medloom.run_key` = '{run_key}'",
+                f"tags.`{RUN_KEY_TAG}` = '{run_key}'",
                 ViewType.ALL,
             )
             paths = [f"{run.info.run_id}/{path}" for run in runs for path in self._files_of(run)]
@@ -321,18 +314,12 @@ class Registry:
 
     # -- images ----------------------------------------------------------------------------------
 
-    def draw(
-        self,
-        version: int,
-        labels: Sequence[str],
-        seed: int,
-        *,
-        truncation: float = 1.0,
-        frames: int = 0,
-    ) -> NDArray[np.uint8]:
-        """Ask a version for images, as any consumer would; see `pipeline.registry.consumer.ask`."""
-        params = {"seed": seed, "truncation": truncation, "frames": frames}
-        return ask(self.uri, f"models:/{self.model}/{version}", labels, params)
+    def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
+        """Ask a version for images, as any consumer would; see `pipeline.registry.consumer.ask`.
+
+        What is judged is drawn so. Whoever only wants images has them sooner from `Generators`.
+        """
+        return ask(self.uri, f"models:/{self.model}/{version}", labels, {"seed": seed})
 
 
 def signature(image_size: int) -> ModelSignature:

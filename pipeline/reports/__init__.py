@@ -1,4 +1,4 @@
-"""Pages for people: `run` is the model card of a run, `data` the report about a data revision.
+"""Write HTML reports: `run` is the model card of a run, `data` the report on a data revision.
 
-It reads ledger, remote and registry and changes nothing.
+It reads ledger, remote and registry, and changes nothing.
 """

@@ -1,4 +1,6 @@
-"""What the report page is told. Whatever is missing is said to be missing, never guessed."""
+"""The facts of the run report. Missing parts are reported as missing, never guessed."""
+
+from typing import Any
 
 from pydantic import Field
 
@@ -7,30 +9,43 @@ from pipeline.evaluation.record import Evaluation
 from pipeline.promotion.gate import Verdict
 
 
+class Resumption(Section):
+    """A training that went on where it could not go on bit for bit."""
+
+    images_seen: int = Field(description="images shown before it")
+    why: str = Field(description="what differs between the two machines")
+    before: dict[str, Any] = Field(description="runtime until then")
+    after: dict[str, Any] = Field(description="runtime from then on")
+
+
 class ModelFacts(Section):
-    """Which generator, made of which data and code."""
+    """The generator, with its data and code revisions."""
 
     name: str
-    version: int | None = Field(default=None, description="in the registry; None before it")
+    version: int | None = Field(
+        default=None, description="in the registry; None before registration"
+    )
     alias: str | None = Field(default=None, description="champion, previous, or none")
     weights_sha256: str
     run_key: str
     data_revision: str = Field(description="git commit of the data branch")
     code_revision: str = Field(description="git commit of the code branch")
-    code_dirty: bool = Field(default=False, description="code held changes that no commit has")
+    code_dirty: bool = Field(default=False, description="whether the code had uncommitted changes")
+    resumed_inexactly: tuple[Resumption, ...] = ()
 
 
 class IngestFacts(Section):
-    """What became of the files that had arrived, in files."""
+    """Outcomes of the files in the landing zone, counted in files."""
 
     arrived: int
     ingested: int
     duplicates: int
     quarantined: int
+    reasons: dict[str, int] = Field(default_factory=dict, description="of the quarantined")
 
 
 class SplitCount(Section):
-    """Images and groups (patients) of a class in a split."""
+    """Images and groups of a class in a split."""
 
     label: str
     split: str
@@ -39,7 +54,7 @@ class SplitCount(Section):
 
 
 class QuarantineEntry(Section):
-    """A refused file. It is named by its content: a source name may name a patient."""
+    """A quarantined file, named by its content, since its name may be a patient's."""
 
     source_sha256: str = Field(pattern="^[0-9a-f]{12,64}$")
     kind: str = Field(description="file kind or extension")
@@ -53,26 +68,25 @@ class TaskFacts(Section):
     name: str
     outcome: str = Field(description="done, skipped, failed, not run, …")
     seconds: float | None = None
-    joules: float | None = Field(default=None, description="of the machine's processors")
     tries: int = 1
 
 
 class Failure(Section):
-    """Where a run ended early, and why."""
+    """The step at which a run failed, and why."""
 
     task: str
     message: str
 
 
 class ReportFacts(Section):
-    """All that the page says. Every part but the first two may be absent.
+    """All facts of the page. Every part but the first two may be absent.
 
     Attributes:
         title: of the page, such as the project's name.
-        made_at: time of the run, in words; the renderer reads no clock.
-        phantom: the data are a stochastic phantom, no patients. The page says so throughout.
-        champion_version: registry version of the champion that was compared with.
-        waits_for: why a person must approve what the verdict would promote.
+        made_at: time of the run, as text; the renderer reads no clock.
+        phantom: whether the data are a stochastic phantom, which the page states throughout.
+        champion_version: registry version of the champion in the comparison.
+        waits_for: reasons why a person must approve the promotion.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What the pages share: templates and style, pictures as data URIs, and how numbers are written."""
+"""Shared parts of the pages: templates and style, pictures as data URIs, number formats."""
 
 import base64
 import io
@@ -8,11 +8,11 @@ from pathlib import Path
 import jinja2
 from PIL import Image
 
-_LARGEST_PNG = 350_000  # bytes; above it a picture is inlined as JPEG, so that the page stays small
+_LARGEST_PNG = 350_000  # bytes; a larger picture is inlined as JPEG to keep the page small
 
 
 def environment() -> jinja2.Environment:
-    """The templates of this package; a name that a template does not know is an error."""
+    """The Jinja environment of this package's templates; undefined names are errors."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.reports"),
         autoescape=True,
@@ -21,7 +21,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters |= {"number": number, "share": share, "size": size}
-    made.filters |= {"duration": duration, "energy": energy}
+    made.filters["duration"] = duration
     return made
 
 
@@ -50,11 +50,11 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-# -- how numbers are written -----------------------------------------------------------------------
+# -- number formats --------------------------------------------------------------------------------
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent where it can be avoided."""
+    """Three significant digits, without an exponent where possible."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -62,12 +62,12 @@ def number(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share as percent."""
+    """Format a share as percent."""
     return f"{100 * value:.1f} %"
 
 
 def size(value: int) -> str:
-    """Bytes for people."""
+    """Format a number of bytes."""
     amount, unit = float(value), "B"
     for larger in ("kB", "MB", "GB"):
         if amount < 1000:
@@ -77,13 +77,8 @@ def size(value: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Format seconds."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s"
-
-
-def energy(joules: float) -> str:
-    """Joules for people, who pay for watt hours."""
-    return f"{number(joules / 3600)} Wh"

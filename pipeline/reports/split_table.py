@@ -1,4 +1,4 @@
-"""The table of images and groups by class and split, which both pages show."""
+"""Build the table of images and groups by class and split, for both pages."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from pipeline.reports.facts import SplitCount
 
 
 def split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:
-    """One row a class and a last one of sums: (images, groups) of each split in order."""
+    """One row per class and a last row of sums: (images, groups) of each split in order."""
     counts = {(row.label, row.split): (row.images, row.groups) for row in splits}
     rows: list[dict[str, Any]] = [
         {"label": label, "cells": [counts.get((label, split), (0, 0)) for split in SPLITS]}

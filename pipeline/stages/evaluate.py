@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from model.config import TrainConfig
+from model.progress import Progress
 from model.sampling import load_generator, sample
-from model.training import Progress
 from model.weights import WEIGHTS_FILE
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command

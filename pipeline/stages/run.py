@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pipeline.base import harness
@@ -11,25 +11,32 @@ from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.data.branch import pull_batches
 from pipeline.data.revise.revision import require_consent
+from pipeline.ledger.beside import Beside, checkpoints_of
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.run import STAGES, Run
+from pipeline.stages.carrying import carried_checkpoints
 from pipeline.stages.snapshot import take_snapshot
+
+_TRAINING = ("train", "evaluate")
+"""Stages that train: `evaluate` trains a baseline to compare with."""
 
 
 def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
     """Run one DVC stage of a run: reproduce, push the data, then push dvc.lock.
 
     A stage whose result is in the ledger already ends in seconds. A stage that another try of
-    the same run finished meanwhile counts as done.
+    the same run finished meanwhile counts as done. A training goes on from the newest checkpoint,
+    whichever host left it.
     """
     ledger = Ledger(settings)
     require_consent(ledger, key)
-    with hold_lease(settings.leases, f"run-{key}") as lease:
+    with hold_lease(settings.leases, f"run-{key}", stage) as lease:
         folder = settings.workspaces / key / stage
         if stage in Run.get(ledger, key).results:
             shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed after its push
+            _forget_checkpoints(settings, key, stage)
             return
         with ledger.workspace(f"run/{key}", folder) as work:
             env = {
@@ -41,13 +48,21 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             }
             if stage == STAGES[0]:
                 pull_batches(work)
-            work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
+            with carried_checkpoints(settings, key) if stage in _TRAINING else nullcontext():
+                work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
             work.dvc.run("push", stage)
             try:
                 work.commit_and_push(f"{stage} of run {key}", "dvc.lock")
             except PushRefusedError:
                 if stage not in Run.get(ledger, key).results:
                     raise
+        _forget_checkpoints(settings, key, stage)
+
+
+def _forget_checkpoints(settings: Settings, key: str, stage: str) -> None:
+    """Remove what no try needs any more, now that the stage's result is in the ledger."""
+    if stage in _TRAINING:
+        Beside(settings.remote).remove(checkpoints_of(key))
 
 
 @contextmanager
@@ -61,7 +76,7 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
         )
     require_consent(ledger, key)
     with (
-        hold_lease(settings.leases, f"run-{key}"),
+        hold_lease(settings.leases, f"run-{key}", name),
         ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
     ):
         work.dvc.run("pull", *targets)

@@ -18,7 +18,8 @@ from model.extracting.weights import check_extractor
 from model.extractors import ExtractorConfig
 from model.judge import make_judge
 from model.parallel import joined, this_shard
-from model.training import Progress, Stopped, TrainResult, fit
+from model.progress import Progress, Stopped
+from model.training import TrainResult, fit
 from model.weights import save_generator
 from pipeline.base import harness
 from pipeline.base.code import require_described_code
@@ -69,7 +70,6 @@ def train(
     checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
-    allow_inexact: bool = False,
 ) -> TrainStageResult:
     """Train on the training split and write the generator, its history and its sample grids.
 
@@ -82,7 +82,6 @@ def train(
             named by its data, recipe and code, and leaves nothing when it is done.
         on_progress: told about once a second.
         should_stop: asked about once a second and before anything is written.
-        allow_inexact: resume another machine's checkpoint, at the price of repeatability.
 
     Raises:
         BadInputError: the data or the recipe cannot be trained on.
@@ -111,7 +110,6 @@ def train(
             checkpoint_folder=folder,
             on_progress=on_progress,
             should_stop=should_stop,
-            allow_inexact=allow_inexact,
         )
     except Stopped as stopped:
         raise TransientError(
@@ -154,6 +152,7 @@ def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
         "best_images_seen": result.best_images_seen,
         "ended": result.ended,
         "repeatable": result.repeatable,
+        "resumed_inexactly": result.resumed,
         "collapsed": [row["images_seen"] for row in result.validations if row["collapsed"]],
         "runtime": dataclasses.asdict(result.runtime),
     }
@@ -209,13 +208,7 @@ def main() -> None:
         description="Train on data/processed by params.yaml; write models/. Under torchrun, every "
         "process takes its share of each batch.",
     )
-    parser.add_argument(
-        "--allow-inexact",
-        action="store_true",
-        help="go on with a checkpoint of another processor, thread count or torch version; the "
-        "result is then marked as not repeatable",
-    )
-    chosen = parser.parse_args()
+    parser.parse_args()
     with_tunables()
     require_described_code("train")
     require_extractor(Path("params.yaml"))
@@ -227,7 +220,6 @@ def main() -> None:
             checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
             on_progress=_report,
             should_stop=lambda: not harness.lease_is_ours(),
-            allow_inexact=chosen.allow_inexact,
         )
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from bench.audit_history import Made, make_history
-from pipeline.audit.index import ask, index_file
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import Uses, find_uses
 from pipeline.base.errors import BadInputError
@@ -170,28 +169,7 @@ def test_the_commands_need_no_registry(scale: tuple[Settings, Made]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# -- the index is never the truth ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("harm", ["missing", "no database", "another version", "torn"])
-def test_a_harmed_index_is_made_again(scale: tuple[Settings, Made], harm: str) -> None:
-    settings, made = scale
-    before = find_uses(settings, made.images[0])
-    file = index_file(settings)
-    if harm == "missing":
-        file.unlink()
-    elif harm == "no database":
-        file.write_text("this is no database, " * 100)
-    elif harm == "another version":
-        ask(settings, lambda index: index.rows.execute("PRAGMA user_version = 999"))
-    else:
-        content = bytearray(file.read_bytes())
-        content[4096:] = b"\xff" * (len(content) - 4096)
-        file.write_bytes(bytes(content))
-    assert find_uses(settings, made.images[0]) == before
-
-
-def test_the_index_follows_the_ledger(settings: Settings, tmp_path: Path) -> None:
+def test_every_question_is_put_to_the_ledger_as_it_is(settings: Settings, tmp_path: Path) -> None:
     made = make_history(settings, 4, 2, 80)
     ledger = Ledger(settings)
     before = find_uses(settings, made.images[0])

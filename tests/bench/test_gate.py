@@ -40,8 +40,8 @@ from model.metrics import (
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.evaluation.copying import resemblance
+from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig
-from pipeline.evaluation.side import Side
 
 Array = NDArray[np.float64]
 Images = NDArray[np.uint8]
@@ -204,11 +204,11 @@ def blobs(seed: int, count: int, side: int = 64) -> Images:
     return images
 
 
-def side_of(seed: int, count: int, groups: int, side: int = 64) -> Side:
+def side_of(seed: int, count: int, groups: int, side: int = 64) -> ImageSet:
     images = blobs(seed, count, side)
     names = np.array([f"{seed}-{number % groups}" for number in range(count)])
     features = images.reshape(count, -1)[:, ::37] / 128.0
-    return Side(images, np.arange(count) % 4, names, features)
+    return ImageSet(images, np.arange(count) % 4, names, features)
 
 
 def test_a_shift_of_half_a_cell_does_not_hide_a_copy() -> None:
@@ -248,7 +248,7 @@ def test_strangers_that_count_as_copies_are_a_false_refusal() -> None:
     held_out = side_of(3, 40, 2)
     # One of the two held-out patients was trained on: as fakes his images are copies.
     images = np.where(held_out.groups[:, None, None] == "3-0", train.images, held_out.images)
-    mixed = Side(images, held_out.labels, held_out.groups, held_out.features)
+    mixed = ImageSet(images, held_out.labels, held_out.groups, held_out.features)
     rows = copying(train, mixed, EvaluateConfig(), 60, np.random.default_rng(7))
     assert rows[0].kept is False
 

@@ -1,56 +1,25 @@
-"""A task turns its command's exit code into Airflow's terms."""
+"""Airflow finds medloom by a setting, or beside itself."""
 
-import json
-import subprocess
+import importlib.util
 import sys
 
 import pytest
 
-CODE = """
-import json, types
-from unittest import mock
-from airflow.exceptions import AirflowException
-from airflow.providers.standard.hooks.subprocess import SubprocessResult
-from airflow.utils.types import DagRunType
-from dags import command
-MANUAL = DagRunType.MANUAL
-
-def run(exit_code):
-    task = command.MedloomOperator(task_id="plan", arguments=["--key", "k"])
-    ti = types.SimpleNamespace(run_id="r", dag_id="d", try_number=2)
-    result = SubprocessResult(exit_code, "last line")
-    with mock.patch.object(command.SubprocessHook, "run_command", return_value=result) as ran:
-        try:
-            said = task.execute({"ti": ti, "dag_run": types.SimpleNamespace(run_type=MANUAL)})
-        except AirflowException as error:
-            said = type(error).__name__
-    arguments, environment = ran.call_args.args[0], ran.call_args.kwargs["env"]
-    assert arguments[1:] == ["-m", "pipeline", "task", "plan", "--key", "k"], arguments
-    assert (environment["MEDLOOM_RUN_ID"], environment["MEDLOOM_TRY"]) == ("r", "2")
-    assert environment["MEDLOOM_TRIGGER"] == "manual"
-    return said
-
-print(json.dumps({code: run(code) for code in (0, 65, 75, 99, 1, -9)}))
-"""
-
-EXPECTED = {
-    "0": "last line",
-    "65": "AirflowFailException",
-    "75": "AirflowException",
-    "99": "AirflowSkipException",
-    "1": "AirflowFailException",
-    "-9": "AirflowException",
-}
+from medloom_airflow.command import NoCommandError, medloom
 
 
-def test_exit_codes(tmp_path_factory: pytest.TempPathFactory) -> None:
-    home = tmp_path_factory.mktemp("airflow")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"AIRFLOW_HOME": str(home)},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert json.loads(done.stdout.strip().split("\n")[-1]) == EXPECTED
+def test_the_setting_is_a_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDLOOM_COMMAND", "env -u PYTHONPATH '/opt/med loom/bin/medloom'")
+    words = ["env", "-u", "PYTHONPATH", "/opt/med loom/bin/medloom"]
+    assert medloom("task", "plan") == [*words, "task", "plan"]
+
+
+def test_without_it_medloom_beside_airflow_is_run() -> None:
+    assert medloom("task", "plan") == [sys.executable, "-m", "medloom", "task", "plan"]
+
+
+def test_a_folder_that_is_called_medloom_is_no_medloom(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in (None, importlib.util.spec_from_loader("medloom", None)):
+        monkeypatch.setattr("medloom_airflow.command.find_spec", lambda _, found=found: found)
+        with pytest.raises(NoCommandError, match="MEDLOOM_COMMAND=/opt"):
+            medloom("task", "plan")

@@ -6,17 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
 CODE = """
 import datetime, json, sys, types
 from airflow.sdk.exceptions import DownstreamTasksSkipped
-from dags import promote_generator, retrain_generator
+from medloom_airflow import promote, retrain
+asking, retraining = promote.build(), retrain.build()
 
 def pulled(told, key):
     return answered(told)[key] if key else told
 
 def answered(event):
     # What the operator leaves, whichever way the person answered.
-    kept, task = {}, promote_generator.dag.get_task("approval")
+    kept, task = {}, asking.get_task("approval")
     ti = types.SimpleNamespace(
         map_index=-1, xcom_push=lambda key, value: kept.update({key: value})
     )
@@ -31,25 +34,42 @@ def answered(event):
 
 def render(task, told, **params):
     template = task.prepare_for_execution()
-    ti = types.SimpleNamespace(xcom_pull=lambda task_ids, key="": pulled(told[task_ids], key))
-    template.render_template_fields({"ti": ti, "params": types.SimpleNamespace(**params)})
+    def pull(task_ids, key=""):
+        if isinstance(task_ids, list):
+            return [told.get(one) for one in task_ids]
+        return pulled(told[task_ids], key)
+
+    def states(dag_id, *, run_ids):
+        assert (dag_id, run_ids) == ("d", ["r"])
+        return told["states"]
+
+    ti = types.SimpleNamespace(xcom_pull=pull, dag_id="d", get_task_states=states)
+    context = {"ti": ti, "run_id": "r", "params": types.SimpleNamespace(**params)}
+    template.render_template_fields(context)
     return template.arguments
 
 cases = json.loads(sys.argv[1])
 for told in cases:
     told["approval"]["responded_at"] = datetime.datetime.now()
-retrain, promote = retrain_generator.dag, promote_generator.dag
 print(json.dumps([
     {
-        "asked": render(retrain.get_task("promote"), told, require_approval=True),
-        "not asked": render(retrain.get_task("promote"), told, require_approval=False),
-        "approve": render(promote.get_task("approve"), told, reason=told["reason"]),
-        "decline": render(promote.get_task("decline"), told, reason=told["reason"]),
-        "challenger": render(promote.get_task("challenger"), told, version="7"),
+        "asked": render(retraining.get_task("promote"), told, require_approval=True),
+        "not asked": render(retraining.get_task("promote"), told, require_approval=False),
+        "approve": render(asking.get_task("approve"), told, reason=told["reason"]),
+        "decline": render(asking.get_task("decline"), told, reason=told["reason"]),
+        "challenger": render(asking.get_task("challenger"), told, version="7"),
+        "announce": render(retraining.get_task("announce"), told),
+        "approved": render(asking.get_task("announce"), told),
+        "report": render(retraining.get_task("report"), told),
     }
     for told in cases
 ]))
 """
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Airflow's, where the DAGs folder is on the path and a setting names medloom."""
+    return {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(DAGS), "MEDLOOM_COMMAND": "medloom"}
 
 
 def answer(
@@ -61,8 +81,14 @@ def answer(
         "params_input": form,
         "responded_by_user": person,
     }
-    challenger = "4 better by far. Approval is needed: code"
-    return {"plan": "k1", "challenger": challenger, "approval": approval, "reason": reason}
+    return {
+        "plan": PLAN, "promote": {"record": 7}, "approve": {"record": 8}, "reason": reason,
+        "challenger": {"version": 4, "asked": "better by far. Approval is needed: code"},
+        "approval": approval, "states": {"r": {"ingest": "failed", "train": None}},
+    }  # fmt: skip
+
+
+PLAN = {"task": "plan", "key": "k1", "why": 'it\'s "new" & {{ 1 }} <b>\n'}
 
 
 def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
@@ -75,7 +101,7 @@ def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
     }
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(list(cases.values()))],
-        capture_output=True, text=True, check=False, env={"AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, env=environment(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     rendered = json.loads(done.stdout.strip().split("\n")[-1])
@@ -84,36 +110,44 @@ def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
         assert found["challenger"] == ["--version=7"]
         assert found["asked"] == ["--key", "k1", "--require-approval"]
         assert found["not asked"] == ["--key", "k1", "--no-require-approval"]
+        assert found["announce"] == ["--record", "7"]
+        assert found["approved"] == ["--record", "8"]
+        told, results, known, states = found["report"]
+        assert (told, known) == ("--results", "--states")
+        assert json.loads(results) == [None, PLAN, None, None, None, None, {"record": 7}]
+        assert json.loads(states) == {"ingest": "failed", "train": None}
 
 
 NOTIFY = """
 import json, os, sys, types
 from unittest import mock
-from dags import notify
+from medloom_airflow import notify
 
 def told(result, **context):
     dag = types.SimpleNamespace(dag_id="d")
     with mock.patch.object(notify.subprocess, "run", **result) as ran:
         notify.RunFailedNotifier().notify({"dag": dag, **context})
-    return ran.call_args.args[0][1:] if ran.called else None
+    return ran.call_args.args[0] if ran.called else None
 
 fine = {"return_value": types.SimpleNamespace(stdout="", stderr="")}
+gone = {"side_effect": FileNotFoundError("no such command")}
 late = {"side_effect": notify.subprocess.TimeoutExpired("x", 1)}
 by_run = {"dag_run": types.SimpleNamespace(run_id="r2")}
 silent = told(fine, run_id="r1")
 os.environ["MEDLOOM_WEBHOOK_URL"] = "http://consumer"
-print(json.dumps([silent, told(fine, run_id="r1", reason="task_failure"), told(late, **by_run)]))
+by_reason = told(fine, run_id="r1", reason="task_failure")
+print(json.dumps([silent, by_reason, told(late, **by_run), told(gone, **by_run)]))
 """
 
 
 def test_a_failed_run_is_told_by_a_command_if_there_is_an_address(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NOTIFY],
-        capture_output=True, text=True, check=False, env={"AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, env=environment(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    silent, told, late = json.loads(done.stdout.strip().split("\n")[-1])
-    command = ["-m", "pipeline", "task", "notify", "--dag=d"]
+    silent, told, late, gone = json.loads(done.stdout.strip().split("\n")[-1])
+    command = ["medloom", "task", "notify", "--dag=d"]
     assert silent is None
     assert told == [*command, "--run=r1", "--reason=task_failure"]
-    assert late == [*command, "--run=r2", "--reason="]
+    assert late == gone == [*command, "--run=r2", "--reason="]

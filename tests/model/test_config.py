@@ -2,8 +2,10 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from model.config import NetworkConfig, Recipe, TrainConfig
+from model.config import TrainConfig
 from model.families import names, recipe_class
+from model.families.recipe import Recipe
+from model.network import NetworkConfig
 
 
 def test_a_section_read_from_yaml_is_the_default() -> None:

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.config import NetworkConfig
 from model.families.base import Generator
 from model.judge import Judgement, make_judge
+from model.network import NetworkConfig
 
 NETWORK = NetworkConfig(
     family="rpgan", image_size=32, classes=("a", "b"), latent=4, widths=(8, 8, 8)

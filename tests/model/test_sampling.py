@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.config import Recipe, TrainConfig
+from model.config import TrainConfig
 from model.families import make_generator, recipe_class
+from model.families.recipe import Recipe
 from model.sampling import interpolate, latent, load_generator, sample, to_float, to_uint8
 from model.weights import save_generator
 

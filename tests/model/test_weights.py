@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.config import NetworkConfig
 from model.families import make_generator
+from model.network import NetworkConfig
 from model.weights import read_config, read_safetensors, save_generator, sha256_of
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.uint8]

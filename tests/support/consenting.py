@@ -21,6 +21,7 @@ from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import encode_png, shrink, thumbnail
 from pipeline.flow import steps
 from pipeline.ledger import run as ledger_run
+from pipeline.ledger.beside import FOLDER, checkpoints_of
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.registry.aliases import Mirror, Projection
@@ -199,12 +200,16 @@ class Clinic:
         inline = base64.b64encode(nearest).decode()
         page = f'<img src="data:image/png;base64,{inline}">'.encode()
         put(settings.runs / key / "report.html", page)
+        # A run that was planned on another host, and reported on this one.
+        put(settings.runs / f"{key}-reported" / "report.json", f'{{"key": "{key}"}}'.encode())
+        put(settings.runs / f"{key}-reported" / "report.html", page)
         put(self.shelf.folder / key / "evaluation" / "nearest.png", nearest)
         put(self.shelf.folder / key / "report.html", page)
         put(self.shelf.folder / key / "evaluation" / "evaluation.json", b"{}")
         for folder in (
             settings.checkpoints / key, settings.workspaces / key / "killed",
             settings.cache / "features", settings.workspaces / "report-1",
+            Path(settings.remote, FOLDER, checkpoints_of(key), "training"),
         ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
             np.save(folder / "images.npy", pixels)

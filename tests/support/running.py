@@ -1,6 +1,7 @@
 """A tiny project in a folder of its own, and `medloom` run in it as a user does."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,7 @@ class RunningProject(TinyProject):
 
     def _runs(self, process: psutil.Process) -> bool:
         try:
-            return process.environ().get("PYTHONPATH") == str(self.folder)
+            path = process.environ().get("PYTHONPATH", "")
+            return str(self.folder) in path.split(os.pathsep)
         except psutil.Error:
             return False

@@ -4,25 +4,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...config import NetworkConfig, TrainConfig
+from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
 from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
+from ..recipe import Recipe as CommonRecipe
 from .networks import Discriminator, Generator
 
 
 class Learner(BaseLearner):
     """Generator, discriminator, an optimiser for each."""
 
-    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
         """Start from weights drawn from torch's own random state."""
-        self.recipe = config.recipe
+        self.recipe = recipe
         self.average = self.generator = Generator(network)
         self.critic = Discriminator(network)
         self.optimizer_g = adam(self.generator, self.recipe)
         self.optimizer_d = adam(self.critic, self.recipe)
-        self.rng = torch.Generator().manual_seed(config.seed)
+        self.rng = torch.Generator().manual_seed(seed)
         self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:

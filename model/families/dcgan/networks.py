@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ...config import BASE_SIZE, NetworkConfig
+from ...network import BASE_SIZE, NetworkConfig
 from ..base import ClassEmbedding
 from ..base import Generator as BaseGenerator
 

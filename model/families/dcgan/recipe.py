@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from ...config import Recipe as CommonRecipe
-from ...config import Widths
+from ...network import Widths
+from ..recipe import Recipe as CommonRecipe
 
 
 class Recipe(CommonRecipe):

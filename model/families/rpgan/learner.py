@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from ...config import NetworkConfig, TrainConfig
+from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
 from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
+from ..recipe import Recipe as CommonRecipe
 from .augment import augment
 from .losses import (
     difference_penalty,
@@ -29,9 +30,9 @@ STRENGTH_STEP = 0.02
 class Learner(BaseLearner):
     """Generator, discriminator, average, an optimiser for each player, and random state."""
 
-    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
         """Start from weights drawn from torch's own random state."""
-        self.recipe = Recipe.model_validate(config.recipe)
+        self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
         self.generator, self.critic = Generator(network), Discriminator(network)
         with torch.no_grad():
@@ -41,7 +42,7 @@ class Learner(BaseLearner):
         self.average.requires_grad_(requires_grad=False)
         self.optimizer_g = adam(self.generator, self.recipe)
         self.optimizer_d = adam(self.critic, self.recipe)
-        self.rng = torch.Generator().manual_seed(config.seed)
+        self.rng = torch.Generator().manual_seed(seed)
         self.watches = self.recipe.adapt_to > 0
         self.numbers = {"strength": 0.0 if self.recipe.adapt_to else 1.0, "overfitting": 0.0}
 

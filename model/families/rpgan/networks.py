@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...config import NetworkConfig
+from ...network import NetworkConfig
 from ..residual import ResidualGenerator, ResidualTrunk, linear
 
 Generator = ResidualGenerator

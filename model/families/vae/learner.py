@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from ...config import NetworkConfig, TrainConfig
+from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
 from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
+from ..recipe import Recipe as CommonRecipe
 from .losses import charbonnier, kl_to_standard_normal, ms_ssim
 from .networks import Encoder, Generator
 from .recipe import Recipe
@@ -17,16 +18,16 @@ from .recipe import Recipe
 class Learner(BaseLearner):
     """Encoder, decoder (the generator), its average, one optimiser."""
 
-    def __init__(self, network: NetworkConfig, config: TrainConfig) -> None:
+    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
         """Start from weights drawn from torch's own random state."""
-        self.recipe = Recipe.model_validate(config.recipe)
+        self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
         self.encoder, self.decoder = Encoder(network), Generator(network)
         self.average = Generator(network)
         self.average.load_state_dict(self.decoder.state_dict())
         self.average.requires_grad_(requires_grad=False)
         self.optimizer = adam(nn.ModuleList([self.encoder, self.decoder]), self.recipe)
-        self.rng = torch.Generator().manual_seed(config.seed)
+        self.rng = torch.Generator().manual_seed(seed)
         self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ...config import NetworkConfig
+from ...network import NetworkConfig
 from ..residual import ResidualGenerator, ResidualTrunk, linear
 
 Generator = ResidualGenerator

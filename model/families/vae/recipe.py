@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ...config import Recipe as CommonRecipe
+from ..recipe import Recipe as CommonRecipe
 
 
 class Recipe(CommonRecipe):

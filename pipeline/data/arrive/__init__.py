@@ -1,4 +1,4 @@
-"""Bringing files from folders, archives and URLs into the landing zone, none over another.
+"""Copy files from folders, archives and URLs into the landing zone; none is overwritten.
 
-Start with `feed.feed`; `rehearsal` says what an ingest would do.
+Start with `feed.feed`; `rehearsal` is the dry run.
 """

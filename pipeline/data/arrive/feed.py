@@ -1,7 +1,7 @@
-"""Bringing files into the landing zone as any sender should: whole files, none overwritten.
+"""Copy files into the landing zone: complete files only, none overwritten.
 
-What is told of a file (its patient, its class, its view) goes into the list of its folder before
-the file itself comes, so that whoever ingests meanwhile knows it too.
+A file's row (patient, class, view) goes into the list of its folder before the file itself is
+there, so that a concurrent ingest sees it too.
 """
 
 import threading
@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.data.arrive.arriving import (
-    arriving,
-    disk_of,
-    fingerprint,
-    settle,
-    sweep,
-    write_lines,
-)
-from pipeline.data.arrive.fetched import Fetched, marked
-from pipeline.data.arrive.plan import Coming, Plan, make_plan, open_source
+from pipeline.data.arrive.fetched import FetchLog, marked
+from pipeline.data.arrive.plan import FeedPlan, PlannedFile, open_source, plan_feed
 from pipeline.data.arrive.source import UnsteadyError
+from pipeline.data.arrive.writing import (
+    explain_disk_errors,
+    fingerprint,
+    hidden_file,
+    publish,
+    remove_partial,
+    write_lists,
+)
 from pipeline.data.landing.lists import Line
 
 OnProgress = Callable[[int, int, int, int], None]
@@ -29,14 +29,14 @@ OnProgress = Callable[[int, int, int, int], None]
 
 
 @dataclass(frozen=True)
-class Fed:
-    """What was brought.
+class FeedReport:
+    """Result of a feed.
 
     Attributes:
-        copied: files that came.
-        present: files that lay there already.
-        unsafe: files whose names cannot lie in a folder.
-        unsteady: paths of files that changed or went away while they were read; they did not come.
+        copied: files that were copied.
+        present: files that were there already.
+        unsafe: files whose names are not valid in the landing zone.
+        unsteady: paths of files that changed or vanished while they were read; not copied.
     """
 
     copied: int
@@ -45,49 +45,50 @@ class Fed:
     unsteady: tuple[str, ...] = field(default=(), repr=False)
 
 
-def feed(source: Path, landing: Path, *, on_progress: OnProgress | None = None) -> Fed:
-    """Copy a folder of class folders into the landing zone: `make_plan` and `bring` in one.
+def feed(source: Path, landing: Path, *, on_progress: OnProgress | None = None) -> FeedReport:
+    """Copy a folder of class folders into the landing zone: `plan_feed`, then `apply_plan`.
 
     Raises:
         BadInputError, TransientError: as those do.
     """
-    return bring(make_plan(open_source(str(source)), landing), landing, on_progress=on_progress)
+    return apply_plan(
+        plan_feed(open_source(str(source)), landing), landing, on_progress=on_progress
+    )
 
 
-def bring(
-    plan: Plan,
+def apply_plan(
+    plan: FeedPlan,
     landing: Path,
     *,
-    fetched: Fetched | None = None,
+    fetched: FetchLog | None = None,
     on_progress: OnProgress | None = None,
-) -> Fed:
-    """Do what a plan says; the source is only read.
+) -> FeedReport:
+    """Copy the files of a plan; the source is only read.
 
-    Symbolic links are copied as links (ingest will refuse them and say so). A file of the same name
-    but another content comes in beside the one that lies there, under a name with a piece of its
-    hash.
+    Symbolic links are copied as links (ingest quarantines them). A file whose name is taken by
+    other content is copied beside it, under a name with a part of its hash.
 
     Args:
-        plan: of `make_plan`, a moment ago.
-        landing: the landing zone, made when missing.
-        fetched: remembers what came from a store.
-        on_progress: how far it is.
+        plan: from `plan_feed`, just made.
+        landing: the landing zone, created when missing.
+        fetched: records what was fetched from a store.
+        on_progress: see `OnProgress`.
 
     Raises:
         BadInputError: a file cannot be read, or a name or a link in the landing zone is in the way.
-        TransientError: the store or the landing zone's disk failed. What came until then is whole
-            and stays.
+        TransientError: the store or the landing zone's disk failed. Files copied until then are
+            complete and stay.
     """
     tally = _Tally(plan, on_progress)
-    with disk_of(landing):
+    with explain_disk_errors(landing):
         landing.mkdir(parents=True, exist_ok=True)
-        sweep(landing, {coming.path.rpartition("/")[0] for coming in plan.coming})
-        write_lines(landing, all_lines(plan))
-        bringing = _Bringing(plan, landing, fetched, tally)
-        todo = [coming for coming in plan.coming if not coming.lies]
+        remove_partial(landing, {planned.path.rpartition("/")[0] for planned in plan.files})
+        write_lists(landing, all_lines(plan))
+        copy = _Copier(plan, landing, fetched, tally)
+        todo = [planned for planned in plan.files if not planned.present]
         came, unsteady = 0, []
         with ThreadPoolExecutor(plan.source.at_once) as pool:
-            futures = {pool.submit(bringing, coming): coming for coming in todo}
+            futures = {pool.submit(copy, planned): planned for planned in todo}
             try:
                 for future in as_completed(futures):
                     try:
@@ -98,34 +99,34 @@ def bring(
                 tally.stopped = True
                 pool.shutdown(cancel_futures=True)
                 raise
-    present = len(plan.coming) - came - len(unsteady)
-    return Fed(came, present, len(plan.unsafe), tuple(sorted(unsteady)))
+    present = len(plan.files) - came - len(unsteady)
+    return FeedReport(came, present, len(plan.unsafe), tuple(sorted(unsteady)))
 
 
-def all_lines(plan: Plan) -> dict[str, list[Line]]:
-    """Rows by folder, of all files whose names are certain by now."""
+def all_lines(plan: FeedPlan) -> dict[str, list[Line]]:
+    """Rows by folder, of all files whose final names are known by now."""
     lists = defaultdict(list, {folder: list(lines) for folder, lines in plan.lists.items()})
-    for coming in plan.coming:
-        for folder, lines in coming.lines.items() if coming.lies is not None else ():
+    for planned in plan.files:
+        for folder, lines in planned.lines.items() if planned.present is not None else ():
             lists[folder] += lines
     return lists
 
 
 class _Tally:
-    """Counts for whoever watches; from several threads."""
+    """Progress counts, updated from several threads."""
 
-    def __init__(self, plan: Plan, on_progress: OnProgress | None) -> None:
+    def __init__(self, plan: FeedPlan, on_progress: OnProgress | None) -> None:
         self._lock, self._on_progress = threading.Lock(), on_progress
-        self._files, self._all_files = 0, len(plan.coming)
-        self._bytes, self._all_bytes = 0, sum(max(c.item.size, 0) for c in plan.coming)
+        self._files, self._all_files = 0, len(plan.files)
+        self._bytes, self._all_bytes = 0, sum(max(c.item.size, 0) for c in plan.files)
         self.stopped = False
-        lying = [coming for coming in plan.coming if coming.lies]
-        self.add(len(lying), sum(max(c.item.size, 0) for c in lying))
+        present = [planned for planned in plan.files if planned.present]
+        self.add(len(present), sum(max(c.item.size, 0) for c in present))
 
     def add(self, files: int, more: int) -> None:
-        """So many files and bytes more."""
+        """Count more files and bytes."""
         if self.stopped:
-            raise InterruptedError("another file failed, or a person ended it")
+            raise InterruptedError("another file failed, or the user interrupted")
         with self._lock:
             self._files += files
             self._bytes += more
@@ -134,39 +135,39 @@ class _Tally:
 
 
 @dataclass(frozen=True)
-class _Bringing:
-    plan: Plan
+class _Copier:
+    plan: FeedPlan
     landing: Path
-    fetched: Fetched | None
+    fetched: FetchLog | None
     tally: _Tally
 
-    def __call__(self, coming: Coming) -> bool:
-        """Bring one file; False when it turns out to lie there already."""
-        with arriving(self.landing, coming.path) as hidden:
-            self.plan.source.fetch(coming.item, hidden, lambda more: self.tally.add(0, more))
-            coming, came = self._settle(coming, hidden)
+    def __call__(self, planned: PlannedFile) -> bool:
+        """Copy one file; False when it turns out to be there already."""
+        with hidden_file(self.landing, planned.path) as hidden:
+            self.plan.source.fetch(planned.item, hidden, lambda more: self.tally.add(0, more))
+            planned, came = self._publish(planned, hidden)
         if self.fetched:
             source = self.plan.source
-            self.fetched.remember(source, coming.item, self.landing, coming.path, coming.mark)
+            self.fetched.remember(source, planned.item, self.landing, planned.path, planned.mark)
         self.tally.add(1, 0)
         return came
 
-    def _settle(self, coming: Coming, hidden: Path) -> tuple[Coming, bool]:
-        """Give a whole file its name, beside what lies there, and say whether it is new."""
-        listed = coming.lies is not None
+    def _publish(self, planned: PlannedFile, hidden: Path) -> tuple[PlannedFile, bool]:
+        """Give a complete file a free name, and return whether it is new."""
+        listed = planned.present is not None
         while True:
-            target = self.landing / marked(coming.path, coming.mark)
+            target = self.landing / marked(planned.path, planned.mark)
             if target.is_symlink() or target.exists():
                 mark = fingerprint(hidden)
-                same = mark == coming.mark or (not target.is_dir() and mark == fingerprint(target))
+                same = mark == planned.mark or (not target.is_dir() and mark == fingerprint(target))
                 if not same:
-                    coming, listed = replace(coming, mark=mark), False
+                    planned, listed = replace(planned, mark=mark), False
                     continue
                 if not listed:
-                    write_lines(self.landing, coming.lines)
-                return coming, False
+                    write_lists(self.landing, planned.lines)
+                return planned, False
             if not listed:
-                write_lines(self.landing, coming.lines)
+                write_lists(self.landing, planned.lines)
                 listed = True
-            if settle(self.landing, marked(coming.path, coming.mark), hidden):
-                return coming, True
+            if publish(self.landing, marked(planned.path, planned.mark), hidden):
+                return planned, True

@@ -1,8 +1,8 @@
-"""What was fetched from stores: a small file of the state, so that no byte is fetched twice.
+"""Record what was fetched from stores, so that no byte is fetched twice.
 
-A line says that one version of one object (by URL, size and ETag or the like) lies in the landing
-zone, and how the file there looked. It holds pseudonyms alone. The file may be lost at any time:
-then objects are fetched once more, compared, and found to be the same.
+A line of the file says that one version of an object (by URL, size and ETag or similar) is in the
+landing zone, with the size and time of the file there. It holds only pseudonyms. The file may be
+lost at any time: objects are then fetched once more and found to be the same.
 """
 
 import json
@@ -14,8 +14,8 @@ from pipeline.data.arrive.source import Item, Source
 from pipeline.data.names import Pseudonyms
 
 
-class Fetched:
-    """The lines of the file; the last one of an object counts."""
+class FetchLog:
+    """The records of the file; the last line of an object counts."""
 
     def __init__(self, file: Path, names: Pseudonyms) -> None:
         self._file, self._names = file, names
@@ -29,13 +29,13 @@ class Fetched:
             self._known[key] = mark, size, mtime_ns
 
     def find(self, source: Source, item: Item, landing: Path, path: str) -> str | None:
-        """The mark under which this version of an item lies unchanged; None when it does not.
+        """The mark under which this version of an item is there, unchanged; None without one.
 
         Args:
             source: of the item.
-            item: as listed now.
+            item: as currently listed.
             landing: the landing zone.
-            path: where the item belongs there; it may lie under a marked name beside it.
+            path: the item's path there; the file may have a marked name beside it.
         """
         mark, *facts = self._known.get(self._key(source, item, path), ("", -1, -1))
         try:
@@ -45,7 +45,7 @@ class Fetched:
         return mark if [status.st_size, status.st_mtime_ns] == facts else None
 
     def remember(self, source: Source, item: Item, landing: Path, path: str, mark: str) -> None:
-        """This version of the item lies at the path with the mark."""
+        """Record that this version of the item is at the path with the mark."""
         if not item.version:
             return
         status = (landing / marked(path, mark)).lstat()
@@ -53,8 +53,8 @@ class Fetched:
         with self._lock:
             self._known[key] = facts
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            # One write each, so that a kill costs one line at most. The line feed comes first, so
-            # that half a line of an earlier kill does not spoil this one.
+            # One write per line, so that a kill costs one line at most. The line feed comes first,
+            # so that a partial line of an earlier kill does not corrupt this one.
             handle = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(handle, f"\n{json.dumps([key, *facts])}".encode())

@@ -1,4 +1,4 @@
-"""A folder or one file of this machine as a source."""
+"""A local folder or file as a source."""
 
 import filecmp
 import os
@@ -8,25 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.arrive.source import Item, Tell, UnsteadyError
+from pipeline.data.arrive.source import Item, OnBytes, UnsteadyError
 
 _CHUNK = 4 << 20
 
 
 class LocalSource:
-    """Files below a folder, or one file. Links are not followed; pipes and devices are no files."""
+    """Files below a folder, or one file. Links are not followed; pipes and devices are skipped."""
 
     at_once = 1
 
     def __init__(self, path: Path) -> None:
-        """Look at the path.
+        """Resolve the path.
 
         Raises:
-            BadInputError: nothing is there.
+            BadInputError: it does not exist.
         """
         path = path.expanduser()
         if not path.exists():
-            raise BadInputError(f"{path} is not there; give a folder, a file or a URL of images")
+            raise BadInputError(f"{path} does not exist; give a folder, a file or a URL of images")
         self.path = path.resolve()
         self.shown = str(path)
         self.folder = self.path if self.path.is_dir() else self.path.parent
@@ -45,7 +45,7 @@ class LocalSource:
             raise _unreadable(self._file(item), error) from error
 
     def same(self, item: Item, file: Path) -> bool:
-        """See `Source`. Files of the same size and time are taken for the same, unread."""
+        """See `Source`. Files of equal size and time count as equal, unread."""
         mine = self._file(item)
         if mine.is_symlink() or file.is_symlink():
             return mine.is_symlink() and file.is_symlink() and mine.readlink() == file.readlink()
@@ -59,8 +59,8 @@ class LocalSource:
         except OSError as error:
             raise _unreadable(mine, error) from error
 
-    def fetch(self, item: Item, to: Path, tell: Tell) -> None:
-        """See `Source`. The copy keeps the time of the original's last change."""
+    def fetch(self, item: Item, to: Path, on_bytes: OnBytes) -> None:
+        """See `Source`. The copy keeps the modification time of the original."""
         file = self._file(item)
         if file.is_symlink():
             to.unlink()
@@ -76,12 +76,12 @@ class LocalSource:
             before = os.fstat(source.fileno())
             left = before.st_size
             while chunk := source.read(_CHUNK):
-                if (left := left - len(chunk)) < 0:  # somebody writes as fast as this reads
+                if (left := left - len(chunk)) < 0:  # another process appends as fast as this reads
                     raise UnsteadyError
                 view = memoryview(chunk)
                 while view:
                     view = view[target.write(view) :]
-                tell(len(chunk))
+                on_bytes(len(chunk))
             after = os.fstat(source.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UnsteadyError
@@ -120,5 +120,5 @@ def _files(folder: Path) -> Iterator[Path]:
 def _unreadable(path: Path, error: OSError) -> BadInputError:
     return BadInputError(
         f"{path} cannot be read: {error.strerror}; make it readable (chmod u+r, and u+x for a "
-        "folder), or leave it out. Nothing was copied that is not whole"
+        "folder), or leave it out. No partial file was copied"
     )

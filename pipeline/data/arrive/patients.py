@@ -1,4 +1,4 @@
-"""`--patient-from`: who the images of one ingest are of, by a pattern over paths or by a list."""
+"""`--patient-from`: patients of the files of one ingest, by a pattern over paths or a CSV list."""
 
 import re
 from collections import defaultdict
@@ -17,7 +17,7 @@ from pipeline.data.names import Pseudonyms
 
 @dataclass(frozen=True)
 class PatientsFrom:
-    """What tells the patients: one of the two.
+    """Where patients come from: a pattern or a list, never both.
 
     Attributes:
         pattern: searched in a file's path below its source; its group `patient` is the patient.
@@ -29,10 +29,10 @@ class PatientsFrom:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what a person typed: a file whose name ends in .csv, or else a pattern.
+        """Parse the option: a file whose name ends in .csv, or else a pattern.
 
         Raises:
-            BadInputError: the file cannot be read, or the pattern is none or has no such group.
+            BadInputError: the file cannot be read, or the pattern is invalid or lacks the group.
         """
         if text.lower().endswith(".csv") and "(?P<" not in text:
             file = Path(text).expanduser()
@@ -40,7 +40,9 @@ class PatientsFrom:
         try:
             pattern = re.compile(text)
         except re.error as error:
-            raise BadInputError(f"--patient-from {text!r} is no pattern: {error}") from error
+            raise BadInputError(
+                f"--patient-from {text!r} is not a regular expression: {error}"
+            ) from error
         if "patient" not in pattern.groupindex:
             raise BadInputError(
                 f"--patient-from {text!r} is neither a file.csv nor a pattern with a group "
@@ -49,7 +51,7 @@ class PatientsFrom:
         return cls(pattern)
 
     def of(self, path: str) -> Line | None:
-        """What is told of a file; None when nothing is."""
+        """The row of a file; None without one."""
         if self.pattern is None:
             return self.lines.get(path)
         match = self.pattern.search(path)
@@ -58,18 +60,18 @@ class PatientsFrom:
 
 
 def check_known(
-    told: Mapping[str, str], entries: Iterable[Entry], rows: Iterable[Row], names: Pseudonyms
+    patients: Mapping[str, str], entries: Iterable[Entry], rows: Iterable[Row], names: Pseudonyms
 ) -> None:
-    """Hold that nobody gives another patient to images that are in a group already.
+    """Check that no ingested image would get another patient.
 
     Args:
-        told: path in the landing zone -> patient, of files that lie there.
+        patients: path in the landing zone -> patient, of files that are there already.
         entries: of the local index.
         rows: of the newest manifest.
         names: pseudonyms.
 
     Raises:
-        BadInputError: some are: a group never changes, and their patient would be in two of them.
+        BadInputError: some would; a group never changes, so the patient would be in two groups.
     """
     groups = {row.id: row.group for row in rows}
     held: dict[str, set[str]] = defaultdict(set)
@@ -77,21 +79,21 @@ def check_known(
         if entry.outcome == "ingested" and entry.image_id in groups:
             held[entry.file].add(groups[entry.image_id])
     wrong = []
-    for path, patient in told.items():
+    for path, patient in patients.items():
         group = names.patient(patient)
         if group and held[names.file(path)] - {group}:
             wrong.append(path)
     if wrong:
         raise BadInputError(
-            f"{len(wrong)} file(s) were ingested before without this patient, or with another "
-            f"one, such as {wrong[0]!a}: the group of an image never changes, so that its "
-            "patient would be in two groups, and may be in two splits. Leave those files out, or "
-            "begin a new project with --project, or take them out first: `medloom audit withdraw`"
+            f"{len(wrong)} file(s), such as {wrong[0]!a}, were ingested before without this "
+            "patient or with another one. The group of an image never changes, so the patient "
+            "would be in two groups, possibly in two splits. Leave those files out, start a new "
+            "project with --project, or remove the images first with `medloom audit withdraw`"
         )
 
 
 def can_be_listed(name: str) -> bool:
-    """Whether a list can speak of a file of this name, and be read back."""
+    """Whether a list can hold this file name and be read back."""
     try:
         name.encode()
     except UnicodeError:

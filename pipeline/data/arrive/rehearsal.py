@@ -1,8 +1,7 @@
-"""`medloom ingest --dry-run`: the same ingest, on a clone of the data that is thrown away.
+"""`medloom ingest --dry-run`: run the same ingest on a temporary clone of the data.
 
-Neither landing zone, ledger, index nor cache is written. Files of this machine are read where they
-lie; those of a store are fetched into a temporary folder, since only their content tells what would
-become of them.
+Landing zone, ledger, index and cache are not written. Local files are read in place; files of a
+store are fetched into a temporary folder, since only their content decides the outcome.
 """
 
 import secrets
@@ -16,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 from pipeline.base.settings import Settings
 from pipeline.data.arrive.patients import check_known
-from pipeline.data.arrive.plan import Plan, told_again
-from pipeline.data.arrive.stage import Stage
+from pipeline.data.arrive.plan import FeedPlan, present_patients
+from pipeline.data.arrive.preview import LandingPreview
 from pipeline.data.branch import declare_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.run import IngestReport
@@ -33,16 +32,16 @@ OnFile = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class OfClass:
-    """What one class would get.
+class ClassCounts:
+    """Counts of one class.
 
     Attributes:
-        new: images that would be taken in.
-        duplicate: images that are known, or there twice.
-        quarantined: images and files that would be set aside.
-        patients: new patients of the new images.
-        groups: new groups of look-alikes, or scans, of which nobody says whose they are.
-        known_groups: groups of earlier images that new ones would join.
+        new: images that would be ingested.
+        duplicate: images that are known or occur twice.
+        quarantined: images and files that would be quarantined.
+        patients: new patients among the new images.
+        groups: new groups (similar images or scans) without a known patient.
+        known_groups: existing groups that new images would join.
     """
 
     new: int = 0
@@ -58,41 +57,41 @@ class Rehearsal:
     """What an ingest would do.
 
     Attributes:
-        files: that would be read.
-        present: that lie in the landing zone already.
-        classes: by class; "" holds what tells none.
-        reasons: what would be quarantined, by reason.
-        unsafe: files whose names cannot lie in a folder.
-        unsteady: files that changed or went away while they were read.
-        notes: sentences a person should read.
+        files: files that would be read.
+        present: files that are in the landing zone already.
+        classes: counts by class; "" for files without a class.
+        reasons: number that would be quarantined, by reason.
+        unsafe: files whose names are not valid in the landing zone.
+        unsteady: files that changed or vanished while they were read.
+        notes: sentences for the user.
     """
 
     files: int
     present: int
-    classes: dict[str, OfClass]
+    classes: dict[str, ClassCounts]
     reasons: dict[str, int]
     unsafe: int
     unsteady: int
     notes: tuple[str, ...] = field(default=())
 
 
-def names_of(settings: Settings, *, make: bool) -> Pseudonyms:
-    """The project's pseudonyms; without `make` and without a key, ones that nobody will see."""
+def load_pseudonyms(settings: Settings, *, make: bool) -> Pseudonyms:
+    """The project's pseudonyms; without a key and without `make`, temporary ones."""
     if make or settings.patient_key.exists() or settings.index_file.exists():
         return Pseudonyms.load(settings.patient_key, make=make)
     return Pseudonyms(secrets.token_hex(32).encode())
 
 
 def rehearse(
-    settings: Settings, plans: Sequence[Plan], names: Pseudonyms, on_file: OnFile | None = None
+    settings: Settings, plans: Sequence[FeedPlan], names: Pseudonyms, on_file: OnFile | None = None
 ) -> Rehearsal:
-    """Tell what `bring` and an ingest would do; everything is written to a temporary folder.
+    """Report what `apply_plan` and an ingest would do; only a temporary folder is written.
 
     Args:
         settings: of the project, which need not exist.
-        plans: what would be brought.
-        names: of `names_of`.
-        on_file: called as (done, of how many), as `examine_all` does.
+        plans: what would be copied.
+        names: from `load_pseudonyms`.
+        on_file: called as (done, total), as by `examine_all`.
 
     Raises:
         BadInputError: the ingest would be refused.
@@ -100,47 +99,47 @@ def rehearse(
     """
     with TemporaryDirectory(prefix="medloom-dry-run-") as place:
         folder = Path(place)
-        workspace = data_of(settings, folder)
+        workspace = clone_data(settings, folder)
         if (workspace / KEY_ID_FILE).exists():
             names = Pseudonyms.load(settings.patient_key)
         index = LocalIndex(_index_copy(settings, folder), names)
-        stage = Stage(settings.landing, folder)
+        preview = LandingPreview(settings.landing, folder)
         for plan in plans:
-            stage.add(plan)
+            preview.add(plan)
         known, before = read_manifest(workspace), set(index.entries())
-        check_known(told_again(plans), before, known, names)
+        check_known(present_patients(plans), before, known, names)
         report = ingest_files(
-            stage.folder,
+            preview.folder,
             workspace,
             index,
             ProjectParams.of(settings).section("ingest", IngestConfig),
             workers=readers.READERS,
             on_progress=on_file,
-            listed=stage.listed(),
+            listed=preview.listed(),
         )
         added = [row for row in read_manifest(workspace) if row.batch == report.batch]
         fresh = [entry for entry in report.entries if entry not in before]
     reasons = Counter(entry.reason for entry in fresh if entry.outcome == "quarantined")
     return Rehearsal(
         files=report.read,
-        present=stage.present,
+        present=preview.present,
         classes=_by_class(report, set(before), known, added),
         reasons=dict(sorted(reasons.items())),
         unsafe=sum(len(plan.unsafe) for plan in plans),
-        unsteady=stage.unsteady,
+        unsteady=preview.unsteady,
         notes=report.notes,
     )
 
 
-def data_of(settings: Settings, folder: Path) -> Path:
-    """A copy of the project's newest data revision below a folder; empty when there is none.
+def clone_data(settings: Settings, folder: Path) -> Path:
+    """Clone the project's newest data revision below a folder; empty when there is none.
 
     Raises:
         BadInputError: the project holds a phantom.
     """
     workspace = folder / "workspace"
     if "://" in settings.ledger or (Path(settings.ledger) / "HEAD").exists():
-        # Mirror and caches of its own: even those of the project stay as they are.
+        # Its own mirror and caches, so that those of the project stay as they are.
         settings = replace(settings, cache=folder / "cache")
         ledger = Ledger(settings)
         if ledger.head(DATA) is not None:
@@ -164,7 +163,7 @@ def _index_copy(settings: Settings, folder: Path) -> Path:
 
 def _by_class(
     report: IngestReport, before: set[object], known: Iterable[Row], added: Sequence[Row]
-) -> dict[str, OfClass]:
+) -> dict[str, ClassCounts]:
     new, groups = {row.id for row in added}, {row.group for row in known}
     figures: dict[str, Counter[str]] = defaultdict(Counter)
     for row in added:
@@ -177,4 +176,4 @@ def _by_class(
             figures[entry.label]["quarantined"] += 1
         elif entry not in before and (entry.outcome == "duplicate" or entry.image_id not in new):
             figures[entry.label]["duplicate"] += 1
-    return {label: OfClass(**figures[label]) for label in sorted(figures)}
+    return {label: ClassCounts(**figures[label]) for label in sorted(figures)}

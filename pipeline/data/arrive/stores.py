@@ -1,7 +1,7 @@
-"""A store behind a URL as a source, by fsspec: S3, http, memory, and what else is installed.
+"""A store behind a URL as a source, by fsspec: S3, http, memory and other installed kinds.
 
-A URL may hold a password or a signed query, and so may whatever a store's library says of an error:
-only `shown_url` is ever told, and of an error only its kind.
+A URL may hold a password or a signed query, and so may the error messages of a store's library.
+So messages show only `shown_url` and, of an error, only its class.
 """
 
 import errno
@@ -16,7 +16,7 @@ import fsspec
 from fsspec.callbacks import Callback
 
 from pipeline.base.errors import BadInputError, MedloomError, TransientError
-from pipeline.data.arrive.source import Item, Tell, UnsteadyError
+from pipeline.data.arrive.source import Item, OnBytes, UnsteadyError
 
 _AT_ONCE = 8
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -24,7 +24,7 @@ _VERSIONS = (
     "ETag", "etag", "md5", "md5Hash", "content_md5", "Content-MD5", "Digest", "mtime",
     "LastModified", "Last-Modified", "last_modified", "updated", "modify", "created",
 )  # fmt: skip
-"""What stores call the fact that changes with a file's content; the best first."""
+"""Names of the attribute that changes with a file's content; the best first."""
 _DOWN = {"ConnectionError", "TimeoutError", "ClientConnectionError", "HTTPClientError"}
 _BUSY = (408, 429, *range(500, 600))
 _NOT_ALLOWED = {
@@ -36,7 +36,7 @@ _WRONG_NUMBERS = (errno.EINVAL, getattr(errno, "EREMCHG", errno.EINVAL))
 
 
 def shown_url(url: str) -> str:
-    """A URL as it may be told: without user, password, query and fragment."""
+    """A URL as it may be shown: without user, password, query and fragment."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
@@ -45,19 +45,19 @@ class StoreSource:
     """The objects below a prefix, or one object."""
 
     def __init__(self, url: str) -> None:
-        """Find the kind of store; it is not asked yet.
+        """Open the file system of the URL; the store is not contacted yet.
 
         Raises:
-            BadInputError: the URL is of no known kind, or what reads that kind is not installed.
+            BadInputError: the URL is of an unknown kind, or the package for it is not installed.
         """
         self.shown = shown_url(url)
         if "::" in url:
-            raise BadInputError(f"{self.shown}: a chain of URLs (::) is not taken; give one URL")
+            raise BadInputError(f"{self.shown}: chained URLs (::) are not supported; give one URL")
         with self._explained():
             self._store, self._root = fsspec.core.url_to_fs(url, skip_instance_cache=True)
         self._is_http = url.startswith(("http://", "https://"))
         if not self._root.strip("/") and not url.startswith("memory:"):
-            raise BadInputError(f"{self.shown} names no bucket: type it, as in s3://bucket/prefix")
+            raise BadInputError(f"{self.shown} names no bucket: add it, as in s3://bucket/prefix")
 
     @property
     def at_once(self) -> int:
@@ -65,7 +65,7 @@ class StoreSource:
         return _AT_ONCE if self._store.async_impl else 1
 
     def items(self) -> list[Item]:
-        """See `Source`. An http address is one file: what a server shows as a folder is a page."""
+        """See `Source`. An http URL is one file: servers have no folders, only pages."""
         with self._explained():
             info = self._store.info(self._root)
             if info["type"] == "file":
@@ -74,10 +74,10 @@ class StoreSource:
             found = self._store.find(self._root, detail=True)
         root = self._root.rstrip("/") + "/"
         items = [
-            # A key outside the prefix gets a path that nobody will take.
+            # A key outside the prefix gets an absolute path, which is not valid and is skipped.
             _item(key.removeprefix(root) if key.startswith(root) else f"/{key}", key, info)
             for key, info in found.items()
-            if info["type"] == "file" and not key.endswith("/")  # S3's way to keep an empty folder
+            if info["type"] == "file" and not key.endswith("/")  # S3 marks an empty folder so
         ]
         return sorted(items, key=lambda item: item.path)
 
@@ -95,11 +95,11 @@ class StoreSource:
             return False
         return None if item.size in (-1, file.stat().st_size) else False
 
-    def fetch(self, item: Item, to: Path, tell: Tell) -> None:
+    def fetch(self, item: Item, to: Path, on_bytes: OnBytes) -> None:
         """See `Source`."""
         try:
             with self._explained():
-                counting = _Counting(item.size, tell)
+                counting = _Counting(item.size, on_bytes)
                 self._store.get_file(item.key, str(to), callback=counting)
                 self._store.invalidate_cache()
                 now = self._store.info(item.key)
@@ -127,22 +127,22 @@ class StoreSource:
 
 
 class _MissingError(BadInputError):
-    """Nothing is where it was looked for."""
+    """Nothing exists at the URL."""
 
 
 class _Counting(Callback):  # type: ignore[misc]
-    """Tells how many bytes came, and stops at more than were announced."""
+    """Report received bytes, and stop when more come than were announced."""
 
-    def __init__(self, size: int, tell: Tell) -> None:
+    def __init__(self, size: int, on_bytes: OnBytes) -> None:
         super().__init__()
-        self._left, self._tell = size, tell
+        self._left, self._on_bytes = size, on_bytes
 
     def relative_update(self, inc: int = 1) -> None:
-        """So many bytes more."""
+        """Count more bytes."""
         if 0 <= self._left < inc:
             raise UnsteadyError
         self._left -= inc if self._left >= 0 else 0
-        self._tell(inc)
+        self._on_bytes(inc)
 
 
 def _item(path: str, key: str, info: dict[str, Any]) -> Item:
@@ -157,13 +157,13 @@ def _size(info: dict[str, Any]) -> int:
 def _version(info: dict[str, Any]) -> str:
     for name in _VERSIONS:
         if (value := info.get(name)) is not None:
-            told = value.timestamp() if isinstance(value, datetime) else value
-            return f"{name} {told}"
+            text = value.timestamp() if isinstance(value, datetime) else value
+            return f"{name} {text}"
     return ""
 
 
 def _explain(shown: str, error: BaseException) -> MedloomError:
-    """What a store's error means to whoever typed the URL; nothing of its own words is kept."""
+    """Translate a store's error for the user; none of its own text is kept."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
@@ -175,24 +175,24 @@ def _explain(shown: str, error: BaseException) -> MedloomError:
         return TransientError(f"{shown}: the store does not answer ({name}); try again later")
     if kinds & _NOT_ALLOWED or statuses & {401, 403}:
         return BadInputError(
-            f"{shown}: the store lets nobody in with these credentials, or there are none ({name})."
-            " For S3 set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and "
-            "AWS_ENDPOINT_URL for a store that is not Amazon's; FSSPEC_S3_ANON=true reads a public "
+            f"{shown}: the store denied access; the credentials are wrong or missing ({name}). "
+            "For S3 set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, and "
+            "AWS_ENDPOINT_URL for a store other than Amazon's; FSSPEC_S3_ANON=true reads a public "
             "bucket"
         )
     if "FileNotFoundError" in kinds or 404 in statuses:
         return _MissingError(
-            f"{shown}: nothing is there; check the bucket's and the folder's name, and "
-            "AWS_ENDPOINT_URL for a store that is not Amazon's"
+            f"{shown}: nothing exists there; check the names of bucket and folder, and "
+            "AWS_ENDPOINT_URL for a store other than Amazon's"
         )
     if "ImportError" in kinds:
         scheme = shown.partition("://")[0]
         extra = "pip install 'medloom[s3]'" if scheme.startswith("s3") else "its fsspec package"
-        return BadInputError(f"{shown}: what reads {scheme}:// is not installed: {extra}")
+        return BadInputError(f"{shown}: support for {scheme}:// is not installed: {extra}")
     if kinds & _WRONG or getattr(error, "errno", None) in _WRONG_NUMBERS:
         return BadInputError(
-            f"{shown}: no such URL can be read ({name}); allowed are s3://bucket/prefix, "
-            "https://host/file.zip and the others that fsspec knows; a bucket elsewhere needs "
+            f"{shown}: the URL is not valid ({name}); allowed are s3://bucket/prefix, "
+            "https://host/file.zip and other URLs of fsspec; a bucket in another region needs "
             "AWS_DEFAULT_REGION"
         )
     return TransientError(f"{shown}: the store failed ({name}); try again later")

@@ -1,7 +1,7 @@
-"""Source formats behind one interface: bytes in, greyscale images out.
+"""Decode source formats behind one interface: bytes in, greyscale images out.
 
-A further format is a module with a `decode(data, config)` that yields what `decode` here yields,
-and a line in `_MODULES`. They are imported when first needed: most commands never read an image.
+To add a format, write a module with a `decode(data, config)` like the one here and add a line to
+`_MODULES`. Modules are imported on first use, as most commands never read an image.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ ALLOWED = ", ".join(_MODULES) + ", and zip and tar archives of those"
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
     """Decode a whole file: its image, or each of its frames or slices in their order.
 
-    A frame that cannot be taken comes as its refusal; the others still come.
+    A frame that cannot be used is yielded as its refusal; the others are still yielded.
 
     Raises:
         Refused: empty, not an image, a format that is not supported, damaged, more pixels than
-            allowed, or a depth that cannot be kept. It may come after some frames, which then do
-            not count either.
+            allowed, or an unsupported depth. It may be raised after some frames; these are void
+            then.
     """
     if not data:
         raise Refused("empty", "the file has no bytes")

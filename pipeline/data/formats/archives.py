@@ -1,9 +1,9 @@
-"""Zip and tar archives: their members one at a time, from the stream, into memory alone.
+"""Read zip and tar archives: one member at a time, from the stream, into memory only.
 
-Nothing is ever unpacked to a disk, so a member's path can do no harm; one that points outside is
-refused all the same, since no honest archive holds it. What a bomb could fill is bounded: each
-member by `ingest.max_bytes`, all of them by `ingest.max_unpacked_bytes`, their number by
-`ingest.max_members`. Archives in archives are not opened.
+Nothing is unpacked to disk, so a member's path can do no harm; a path that leaves the archive is
+refused all the same, since no honest archive has one. Archive bombs are bounded: each member by
+`ingest.max_bytes`, all members by `ingest.max_unpacked_bytes`, their number by
+`ingest.max_members`. Archives inside archives are not opened.
 """
 
 import bz2
@@ -29,7 +29,7 @@ _BROKEN = (
     KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
 )  # fmt: skip
 _IGNORED = (".ds_store", "thumbs.db", "desktop.ini", "dicomdir")
-_UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
+_OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
     "xz": lzma.open,
@@ -37,13 +37,13 @@ _UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
 
 
 class _Unread(NamedTuple):
-    """A member before it is unfolded.
+    """A member before it is unpacked.
 
     Attributes:
         path: inside the archive.
-        size: that the archive tells, bytes, to which reading it is bounded; 0 where something else
-            bounds it, or nothing is read.
-        read: gives its bytes or says why not; to be called before the next member is asked for.
+        size: unpacked size in bytes, as stated by the archive, which bounds reading; 0 when
+            something else bounds it, or nothing is read.
+        read: returns its bytes or a refusal; call it before asking for the next member.
     """
 
     path: str
@@ -52,12 +52,12 @@ class _Unread(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchiveMember:
     """One file of an archive.
 
     Attributes:
-        path: inside the archive, or "" of a file that is only compressed.
-        content: its bytes, or why it is not taken.
+        path: inside the archive; "" for a single compressed file.
+        content: its bytes, or why it is refused.
     """
 
     path: str
@@ -66,19 +66,19 @@ class Member:
 
 def members(
     stream: IO[bytes], kind: str, config: IngestConfig, first: int = 0, of: int = 1
-) -> Iterator[tuple[int, Member]]:
-    """The files of an archive in its own order, numbered; folders and system files are passed over.
+) -> Iterator[tuple[int, ArchiveMember]]:
+    """The files of an archive in its own order, numbered; folders and system files are skipped.
 
     Args:
         stream: of the whole file, at its start.
         kind: ZIP, tar, gzip, bzip2 or xz.
         config: the limits.
-        first: number of the first member to hand out.
-        of: hand out every `of`-th from there. The limits hold for all members together.
+        first: number of the first member to yield.
+        of: yield every `of`-th member from there. The limits apply to all members together.
 
     Raises:
-        Refused: the archive is damaged, encrypted or larger than allowed. It may come after some
-            members, which then do not count either.
+        Refused: the archive is damaged, encrypted or larger than allowed. It may be
+            raised after some members; these are void then.
     """
     try:
         if kind == "ZIP":
@@ -86,12 +86,15 @@ def members(
         elif kind == "tar":
             found = _tar(stream, config)
         else:
-            found = _unfolded(stream, kind, config)
+            found = _compressed(stream, kind, config)
         limit = _Limit(config)
         for number, member in enumerate(found):
             fits = limit.allows(member.size)
             if number % of == first:
-                yield number, Member(member.path, member.read() if fits else _too_large(config))
+                yield (
+                    number,
+                    ArchiveMember(member.path, member.read() if fits else _too_large(config)),
+                )
     except Refused:
         raise
     except _BROKEN as error:
@@ -108,19 +111,19 @@ def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             if info.is_dir() or _is_ignored(info.filename):
                 continue
             if info.flag_bits & 1:
-                raise Refused("encrypted", "the archive asks for a password; unpack it yourself")
+                raise Refused("encrypted", "the archive needs a password; unpack it yourself")
             if stat.S_ISLNK(info.external_attr >> 16):
                 yield _Unread(info.filename, 0, _link)
             else:
-                read = partial(_of_zip, archive, info, config)
+                read = partial(_read_zip, archive, info, config)
                 yield _Unread(info.filename, info.file_size, read)
 
 
-def _of_zip(
+def _read_zip(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, config: IngestConfig
 ) -> bytes | Refused:
     with archive.open(info) as member:
-        return _bounded(member, info.filename, config)
+        return _read_member(member, info.filename, config)
 
 
 def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
@@ -128,7 +131,7 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
     with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as archive:
         for info in archive:
             _check_count(count := count + 1, config)
-            # It remembers every member otherwise.
+            # tarfile keeps every member in memory otherwise.
             archive.members = []  # type: ignore[attr-defined]
             if info.isdir() or _is_ignored(info.name):
                 continue
@@ -137,30 +140,32 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             elif not info.isreg():
                 yield _Unread(info.name, 0, _special)
             else:
-                yield _Unread(info.name, info.size, partial(_of_tar, archive, info, config))
+                yield _Unread(info.name, info.size, partial(_read_tar, archive, info, config))
 
 
-def _of_tar(
+def _read_tar(
     archive: tarfile.TarFile, info: tarfile.TarInfo, config: IngestConfig
 ) -> bytes | Refused:
     member = archive.extractfile(info)
     assert member is not None  # noqa: S101 - it is a regular file
-    return _bounded(member, info.name, config)
+    return _read_member(member, info.name, config)
 
 
-def _unfolded(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
+def _compressed(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
     """A compressed tar, or one compressed file such as volume.nii.gz."""
-    inner: Any = _UNFOLDED[kind](stream)
+    inner: Any = _OPENERS[kind](stream)
     limited = io.BufferedReader(_Limited(inner, config.max_unpacked_bytes), 1 << 16)
     found = sniff(limited.peek(SNIFF_BYTES)[:SNIFF_BYTES])
     if found == "tar":
         yield from _tar(limited, config)
     else:
-        yield _Unread("", 0, partial(_bounded, limited, "", config))  # only its end tells its size
+        yield _Unread(
+            "", 0, partial(_read_member, limited, "", config)
+        )  # its size is known only at its end
 
 
-def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refused:
-    """A member's bytes, if its path is honest and it is not too large."""
+def _read_member(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refused:
+    """A member's bytes, or a refusal when its path is unsafe or it is too large."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     if path[:1] in ("/", "\\") or ".." in parts or path[1:2] == ":":
         return Refused(
@@ -173,25 +178,23 @@ def _bounded(member: IO[bytes], path: str, config: IngestConfig) -> bytes | Refu
 
 
 def _too_large(config: IngestConfig) -> Refused:
-    return Refused(
-        "too-large", f"over {config.max_bytes} bytes; allowed are as many (ingest.max_bytes)"
-    )
+    return Refused("too-large", f"over {config.max_bytes} bytes, the limit of ingest.max_bytes")
 
 
 class _Limit:
-    """Counts the bytes of members that may be unfolded; one that may not be is never opened."""
+    """Counts the bytes of members to unpack; a member that is too large is never opened."""
 
     def __init__(self, config: IngestConfig) -> None:
         self._config, self._left = config, config.max_unpacked_bytes
 
     def allows(self, size: int) -> bool:
-        """Whether a member of this size may be unfolded.
+        """Whether a member of this size may be unpacked.
 
         Raises:
-            Refused: with it all of them together are too many bytes; or the size is nonsense.
+            Refused: all members together are too large, or the size is negative.
         """
         if size < 0:
-            raise Refused("corrupt", "the archive says of a member that it has fewer than 0 bytes")
+            raise Refused("corrupt", "the archive states a negative size of a member")
         if size > self._config.max_bytes:
             return False
         self._left -= size
@@ -201,7 +204,7 @@ class _Limit:
 
 
 class _Limited(io.RawIOBase):
-    """A stream that refuses to give more bytes than allowed, at once or in all."""
+    """A stream that raises Refused once more than `most` bytes were read."""
 
     def __init__(self, inner: IO[bytes], most: int) -> None:
         self._inner, self._left, self._most = inner, most, most
@@ -219,9 +222,7 @@ class _Limited(io.RawIOBase):
 
 
 def _bomb(most: int) -> Refused:
-    detail = (
-        f"the archive unfolds to over {most} bytes; allowed are as many (ingest.max_unpacked_bytes)"
-    )
+    detail = f"the archive unpacks to over {most} bytes, the limit of ingest.max_unpacked_bytes"
     return Refused("archive-bomb", detail)
 
 
@@ -229,8 +230,8 @@ def _check_count(count: int, config: IngestConfig) -> None:
     if count > config.max_members:
         raise Refused(
             "too-many-members",
-            f"the archive holds over {config.max_members} files; allowed are as many "
-            "(ingest.max_members): divide it",
+            f"the archive holds over {config.max_members} files, the limit of "
+            "ingest.max_members: split it",
         )
 
 

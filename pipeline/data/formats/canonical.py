@@ -1,13 +1,15 @@
 """The form in which an image is kept: its identity, its stored file, its thumbnail."""
 
 import hashlib
+import io
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
+from zlib_ng import zlib_ng
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.formats import Pixels
@@ -17,7 +19,7 @@ Thumbnail = NDArray[np.uint8]
 THUMBNAILS_FILE = "thumbnails.npz"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SUB, _GREY = 1, 0  # PNG's filter type and colour type
-_LEVEL = 1  # of ISA-L; 0 makes files two thirds larger for a tenth less time
+_MEMORY = 9  # zlib's memLevel: 8 takes up to a sixth longer, for files as large
 _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1)
 THUMBNAIL_SIDE = 24  # part of the stored format: thumbnails of all batches are compared
 
@@ -31,12 +33,11 @@ def image_id(pixels: Pixels) -> str:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """A greyscale PNG of 8 or 16 bits without metadata.
+    """A greyscale PNG of 8 or 16 bits without metadata: the same bytes on every machine.
 
     Written here, as no image library lets one choose the filter: each pixel less its left
-    neighbour, then DEFLATE by ISA-L (docs/decisions/0009). CT takes about as much space as by
-    Pillow's default. The same bytes every time on one machine; ISA-L may find others on another
-    kind of processor, so an image's identity is its pixels alone.
+    neighbour, then DEFLATE by zlib-ng, of run lengths alone. They are found without hashing, which
+    is where processors and versions of zlib go ways of their own (docs/decisions/0012).
     """
     height, width = pixels.shape
     step = pixels.itemsize
@@ -48,13 +49,14 @@ def encode_png(pixels: Pixels) -> bytes:
     filtered[:, 1 : 1 + step] = raw[:, :step]
     np.subtract(raw[:, step:], raw[:, :-step], out=filtered[:, 1 + step :])
     head = struct.pack(">IIBBBBB", width, height, 8 * step, _GREY, 0, 0, 0)
-    packed = isal_zlib.compress(filtered.data, _LEVEL)
+    packer = zlib_ng.compressobj(memLevel=_MEMORY, strategy=zlib_ng.Z_RLE)
+    packed = packer.compress(filtered.data) + packer.flush()
     chunks = (b"IHDR", head), (b"IDAT", packed), (b"IEND", b"")
     return _SIGNATURE + b"".join(
         struct.pack(">I", len(content))
         + name
         + content
-        + struct.pack(">I", isal_zlib.crc32(content, isal_zlib.crc32(name)))
+        + struct.pack(">I", zlib_ng.crc32(content, zlib_ng.crc32(name)))
         for name, content in chunks
     )
 
@@ -116,10 +118,18 @@ def thumbnail(small: NDArray[np.float32]) -> Thumbnail:
 
 
 def write_thumbnails(folder: Path, thumbnails: Mapping[str, Thumbnail]) -> None:
-    """Write a batch's thumbnails.npz: ids [N], sorted, and thumbnails uint8 [N, 24, 24]."""
+    """Write a batch's thumbnails.npz: ids [N], sorted, and thumbnails uint8 [N, 24, 24].
+
+    As numpy's savez writes it, but for headers in which versions of Python differ. Nothing is
+    compressed: that would be by the zlib of the machine, whichever that is.
+    """
     ids = sorted(thumbnails)
     stacked = np.stack([thumbnails[id_] for id_ in ids])
-    np.savez_compressed(folder / THUMBNAILS_FILE, ids=np.array(ids), thumbnails=stacked)
+    with ZipFile(folder / THUMBNAILS_FILE, "w") as archive:
+        for name, array in (("ids", np.array(ids)), ("thumbnails", stacked)):
+            content = io.BytesIO()
+            np.save(content, array)
+            archive.writestr(ZipInfo(f"{name}.npy"), content.getbuffer())
 
 
 def read_thumbnails(workspace: Path, batches: Iterable[str]) -> dict[str, Thumbnail]:

@@ -1,4 +1,4 @@
-"""What every format is decoded to."""
+"""The decoded image that every format returns."""
 
 from dataclasses import dataclass, field
 
@@ -10,19 +10,19 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Decoded:
-    """One image, and of its source what may be kept or is needed to place it.
+    """One image, with the facts of its source that may be kept or are needed to group it.
 
     Attributes:
         pixels: uint8 or uint16 [H, W] in native byte order, 0 black.
-        synthetic: the file carries medloom's mark of a generated image, or says SyntheticData.
+        synthetic: whether the file has medloom's mark of a generated image, or SyntheticData.
         modality: as DICOM calls it (CT, MR, US, ...), or "" when it is not known.
         view: axial, coronal, sagittal, oblique or unknown.
         spacing: millimetres from row to row and from column to column, or None.
-        window: what became black and white, in words such as `-160..240 HU`; "" when the grey
-            levels are the file's own.
-        label: class, where the file itself tells it; else "".
-        patient, issuer, series: who it is, as the source says. They are turned into pseudonyms
-            at once, are in no repr, and are never written.
+        window: the values shown as black and white, in words such as `-160..240 HU`; "" for the
+            file's own grey levels.
+        label: class, when the file itself gives it; else "".
+        patient, issuer, series: identifiers from the source. They are turned into pseudonyms at
+            once, are in no repr, and are never written.
     """
 
     pixels: Pixels

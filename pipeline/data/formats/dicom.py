@@ -1,14 +1,13 @@
 """DICOM (PS3.3, PS3.5) by pydicom: CT, CR, DX, MR and ultrasound, one frame or many.
 
-Only the attributes of `_READ` are parsed at all: what is not on that list never comes into memory
-as a value, whatever an export hid in private tags or nested sequences. Of those, the patient's
-identifier and the series are turned into pseudonyms by the caller, and the technical ones may be
-kept.
+Only the attributes in `_READ` are parsed: any other value, such as one in private tags or nested
+sequences, never reaches memory. The caller turns the patient's identifier and the series into
+pseudonyms; the technical attributes may be kept.
 
-Grey levels: by default CT is shown through one window in Hounsfield units, so that all hospitals
-look alike; other modalities through the window or table that the file brings, else between two
-percentiles. MONOCHROME1 is turned, so that 0 is black. Straight views are hung as radiologists hang
-them (`geometry`).
+Grey levels: by default CT uses one window in Hounsfield units, so that all hospitals look alike.
+Other modalities use the window or table of the file, else two percentiles. MONOCHROME1 is inverted,
+so that 0 is black. Axial, coronal and sagittal images are oriented as radiologists view them
+(`geometry`).
 """
 
 import io
@@ -31,11 +30,11 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.decoded import Decoded
-from pipeline.data.formats.geometry import hang, view_of
+from pipeline.data.formats.geometry import orient, view_of
 from pipeline.data.formats.window import Window
 from pipeline.data.refusal import Refused
 
-# Its messages quote what they stumble on, which may be a name.
+# pydicom's messages quote values, which may be names.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", module="pydicom")
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -45,21 +44,21 @@ _PALETTE = tuple(
     for colour in ("Red", "Green", "Blue")
     for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
-_OF_A_FILE = (
+_FILE_KEYWORDS = (
     "Modality", "PhotometricInterpretation", "BitsStored", "BitsAllocated", "PixelRepresentation",
     "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "VOILUTSequence",
     "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelSpacing", "ImagerPixelSpacing",
     "ImageOrientationPatient", "PixelPaddingValue", "PixelPaddingRangeLimit", "PatientID",
     "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", *_PALETTE,
 )  # fmt: skip
-_OF_A_FRAME = (
+_FRAME_KEYWORDS = (
     "PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence",
     "PlaneOrientationSequence",
 )  # fmt: skip
 _READ = tuple(
     Tag(keyword)
     for keyword in (
-        *_OF_A_FILE,
+        *_FILE_KEYWORDS,
         *("SOPClassUID", "ImageType", "BurnedInAnnotation", "SyntheticData"),
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration", "HighBit"),
         *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
@@ -72,7 +71,7 @@ _META = b"\x02\x00\x00\x00UL\x04\x00"
 
 
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
-    """Each frame of a DICOM file, or why that frame is not taken; see `formats.decode`."""
+    """Each frame of a DICOM file, or why that frame is refused; see `formats.decode`."""
     dataset = _read(data, config)
     _check(dataset, config)
     shared = _first(dataset, "SharedFunctionalGroupsSequence")
@@ -84,7 +83,7 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
             yield _frame(pixels, _facts(dataset, shared, own), config)
     except Refused:
         raise
-    except Exception as error:  # decoders of eleven compressions raise whatever they stumble on
+    except Exception as error:  # the decoders of eleven compressions raise errors of any kind
         raise _undecodable(error) from error
 
 
@@ -95,14 +94,14 @@ def _read(data: bytes, config: IngestConfig) -> Dataset:
     _check_deflated(data, config.max_bytes)
     try:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True, specific_tags=list(_READ))
-        if "TransferSyntaxUID" not in dataset.file_meta:  # old files, named by how they were read
+        if "TransferSyntaxUID" not in dataset.file_meta:  # old files: by the encoding that was read
             implicit, little = dataset.original_encoding
             dataset.file_meta.TransferSyntaxUID = UID(
                 "1.2.840.10008.1.2" + ("" if implicit else ".1" if little else ".2")
             )
-        for _ in dataset:  # values are parsed when they are asked for
+        for _ in dataset:  # pydicom parses a value on first access
             pass
-    except Exception as error:  # a damaged header makes it raise whatever it stumbles on
+    except Exception as error:  # a damaged header raises errors of any kind
         raise Refused(
             "corrupt", f"the content begins as DICOM and cannot be read ({type(error).__name__})"
         ) from error
@@ -110,20 +109,20 @@ def _read(data: bytes, config: IngestConfig) -> Dataset:
 
 
 def _check_deflated(data: bytes, most: int) -> None:
-    """pydicom inflates a deflated file whole, however large it becomes."""
+    """Refuse a deflated file that is too large; pydicom would inflate it whole."""
     if str(DeflatedExplicitVRLittleEndian).encode() not in data[:2048] or data[132:140] != _META:
         return
     begin = 144 + int.from_bytes(data[140:144], "little")
     try:
         size = len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[begin:], most + 1))
     except zlib.error:
-        return  # told by the reader
+        return  # the reader reports it
     if size > most:
         raise Refused("too-large", f"the content inflates to over {most} bytes; allowed are {most}")
 
 
 def _check(dataset: Dataset, config: IngestConfig) -> None:
-    """Refuse what is no image to learn from, before a pixel is decoded."""
+    """Refuse files that are no images to learn from, before a pixel is decoded."""
     kind = UID(str(dataset.get("SOPClassUID", ""))).name or "object of no stated kind"
     if "PixelData" not in dataset:
         if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
@@ -132,12 +131,12 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
         raise Refused("no-pixels", f"a DICOM file without an image ({kind})")
     if _word(dataset, "SyntheticData") == "YES":
         raise Refused(
-            "synthetic", "the file says SyntheticData YES; a generator must not learn from those"
+            "synthetic", "the file says SyntheticData YES; a generator must not learn from it"
         )
     if _word(dataset, "BurnedInAnnotation") == "YES":
         raise Refused(
-            "burnt-in", "the file says BurnedInAnnotation YES: its pixels may show who the patient "
-            "is. Export it without annotations, or mask them"
+            "burnt-in", "the file says BurnedInAnnotation YES: its pixels may identify the "
+            "patient. Export it without annotations, or mask them"
         )  # fmt: skip
     modality = _word(dataset, "Modality")
     if modality not in config.modalities:
@@ -148,7 +147,9 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
             "(ingest.modalities)",
         )
     if "LOCALIZER" in {str(word).upper() for word in _many(dataset.get("ImageType"))}:
-        raise Refused("localizer", "a survey image by which the scan was planned, not of the scan")
+        raise Refused(
+            "localizer", "a localizer, which was made to plan the scan and is not part of it"
+        )
     rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
     if rows <= 0 or columns <= 0:
         raise Refused("corrupt", f"the image has {columns}x{rows} pixels")
@@ -160,13 +161,13 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
 
 
 def _facts(dataset: Dataset, shared: Dataset, own: Dataset) -> Dataset:
-    """What holds for one frame: its own functional groups, those of all frames, the file's."""
+    """Attributes of one frame: from the file, the shared functional groups, then its own."""
     facts = Dataset()
-    for keyword in _OF_A_FILE:
+    for keyword in _FILE_KEYWORDS:
         if keyword in dataset:
             facts[keyword] = dataset[keyword]
     for groups in (shared, own):
-        for name in _OF_A_FRAME:
+        for name in _FRAME_KEYWORDS:
             facts.update(_first(groups, name))
     return facts
 
@@ -184,7 +185,7 @@ def _frame(pixels: NDArray[Any], facts: Dataset, config: IngestConfig) -> Decode
     view = "unknown"
     if len(orientation) == 6:
         view = view_of(orientation[:3], orientation[3:])
-        grey, swapped = hang(grey, orientation[:3], orientation[3:])
+        grey, swapped = orient(grey, orientation[:3], orientation[3:])
         spacing = (spacing[1], spacing[0]) if spacing and swapped else spacing
     return Decoded(
         grey,
@@ -215,15 +216,15 @@ def _grey(
             )
         return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L")), ""
     if photometric not in _GREY:
-        raise Refused("corrupt", "the pixels are grey, and the header calls them colour")
-    stored = _own_bits(pixels, facts)
+        raise Refused("corrupt", "the pixels are grey, and the header declares colour")
+    stored = _mask_unused_bits(pixels, facts)
     values = apply_modality_lut(stored, facts)
     grey, words = _windowed(values, stored, facts, config)
     return (255 - grey if photometric == "MONOCHROME1" else grey), words
 
 
-def _own_bits(pixels: NDArray[Any], facts: Dataset) -> NDArray[Any]:
-    """The pixels without what old files hide in unused high bits: overlays, burnt in or not."""
+def _mask_unused_bits(pixels: NDArray[Any], facts: Dataset) -> NDArray[Any]:
+    """The pixels without unused high bits, in which old files may keep overlays."""
     unused = 8 * pixels.dtype.itemsize - _integer(facts, "BitsStored")
     if unused <= 0 or pixels.dtype.kind not in "ui":
         return pixels
@@ -239,18 +240,18 @@ def _windowed(
     if isinstance(shown, tuple) and (hounsfield or modality != "CT"):
         window = Window.preset(shown, "HU" if modality == "CT" else "")
         return window.apply(values), window.words
-    if shown != "percentiles" and (of_file := _by_file(values, stored, facts)):
+    if shown != "percentiles" and (of_file := _file_window(values, stored, facts)):
         return of_file
-    window = Window.of(_unpadded(values, stored, facts))
+    window = Window.from_percentiles(_unpadded(values, stored, facts))
     return window.apply(values), window.words
 
 
-def _by_file(
+def _file_window(
     values: NDArray[Any], stored: NDArray[Any], facts: Dataset
 ) -> tuple[NDArray[np.uint8], str] | None:
-    """As the file says that it is shown; None where it says nothing."""
+    """Grey levels by the file's own window or table; None when it has none."""
     if table := _first(facts, "VOILUTSequence"):
-        return _by_table(values, table), "the file's table"
+        return _lookup(values, table), "the file's table"
     centre, width = (_numbers(facts.get(key)) for key in ("WindowCenter", "WindowWidth"))
     if centre and width and width[0] > 1:
         if _word(facts, "VOILUTFunction") == "SIGMOID":  # PS3.3 C.11.2.1.3.1
@@ -263,7 +264,7 @@ def _by_file(
     return None
 
 
-def _by_table(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:
+def _lookup(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:
     """Grey levels by a lookup table (PS3.3 C.11.2.1.1).
 
     pydicom's own `apply_voi` takes indices modulo 256 where the entries have 8 bits.
@@ -280,7 +281,7 @@ def _by_table(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:
 
 
 def _unpadded(values: NDArray[Any], stored: NDArray[Any], facts: Dataset) -> NDArray[Any]:
-    """The values that were measured; padding around a round field is far below them."""
+    """The measured values; padding around a round field of view is far below them."""
     padding = _numbers(facts.get("PixelPaddingValue"))
     if not padding:
         return values
@@ -290,7 +291,7 @@ def _unpadded(values: NDArray[Any], stored: NDArray[Any], facts: Dataset) -> NDA
     return measured if measured.size else values
 
 
-# -- values that may be anything -------------------------------------------------------------------
+# -- attributes of any form ------------------------------------------------------------------------
 
 
 def _word(dataset: Dataset, keyword: str) -> str:

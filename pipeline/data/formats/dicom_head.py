@@ -1,4 +1,4 @@
-"""DICOM without its preamble: old exports begin with their first element."""
+"""Recognise DICOM without a preamble: old exports begin with their first element."""
 
 import struct
 
@@ -8,7 +8,7 @@ _MOST = 1024  # the first elements are short
 
 
 def is_bare_dicom(head: bytes) -> bool:
-    """Whether `head` begins with an element that DICOM files begin with, of a credible length."""
+    """Whether `head` begins with a usual first element of DICOM, of a plausible length."""
     if len(head) < 8:
         return False
     for order in "<>":

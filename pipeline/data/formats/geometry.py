@@ -1,9 +1,9 @@
-"""From which side an image looks at the body, and turning it the way radiologists hang it.
+"""Find the view of an image, and orient it as radiologists view it.
 
-Axes are the patient's, as DICOM counts them (PS3.3 C.7.6.2.1.1): +x to the left, +y to the back,
-+z to the head. An image is hung with the patient's right, or on sagittal views the front, at its
-left edge, and the front, or the head, on top. A scan of a patient who lay prone or feet first is
-turned like any other: a mirrored kidney is a different anatomy.
+Axes are the patient's, as in DICOM (PS3.3 C.7.6.2.1.1): +x to the left, +y to the back, +z to the
+head. An oriented image has the patient's right (the front on sagittal views) at its left edge and
+the head (the front on axial views) on top. A scan of a patient who lay prone or feet first is
+oriented like any other: a mirrored kidney is a different anatomy.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_VIEWS = ("sagittal", "coronal", "axial")  # by the axis that looks out of the image
-_HUNG = {  # view: (axis and sign along a row, axis and sign down a column)
+_VIEWS = ("sagittal", "coronal", "axial")  # by the axis normal to the image
+_ORIENTED = {  # view: (axis and sign along a row, axis and sign down a column)
     "axial": ((0, 1), (1, 1)),
     "coronal": ((0, 1), (2, -1)),
     "sagittal": ((1, 1), (2, -1)),
@@ -22,7 +22,7 @@ _STRAIGHT = 0.9  # cosine; a gantry is tilted by 25 degrees at most
 
 
 def view_of(along_row: Sequence[float], down_column: Sequence[float]) -> str:
-    """axial, coronal, sagittal, oblique, or unknown for what are no directions.
+    """axial, coronal, sagittal, oblique, or unknown when the vectors are not directions.
 
     Args:
         along_row, down_column: direction cosines x, y, z of growing column and row numbers.
@@ -33,17 +33,17 @@ def view_of(along_row: Sequence[float], down_column: Sequence[float]) -> str:
     return _VIEWS[int(normal.argmax())] if normal.max() >= _STRAIGHT else "oblique"
 
 
-def hang(
+def orient(
     pixels: NDArray[Any], along_row: Sequence[float], down_column: Sequence[float]
 ) -> tuple[NDArray[Any], bool]:
-    """The image turned as it is hung, and whether rows and columns changed places.
+    """Orient an image; also returns whether rows and columns were swapped.
 
-    An oblique image, or one of unknown directions, stays as it is.
+    An oblique image, or one of unknown view, stays as it is.
     """
     view = view_of(along_row, down_column)
-    if view not in _HUNG:
+    if view not in _ORIENTED:
         return pixels, False
-    (row_axis, row_sign), (column_axis, column_sign) = _HUNG[view]
+    (row_axis, row_sign), (column_axis, column_sign) = _ORIENTED[view]
     swapped = abs(along_row[row_axis]) < abs(down_column[row_axis])
     if swapped:
         pixels, along_row, down_column = pixels.T, down_column, along_row

@@ -1,11 +1,11 @@
-"""NIfTI volumes (.nii, and .nii.gz after inflating) by nibabel: slices of one axis.
+"""NIfTI volumes (.nii, and .nii.gz after inflating) by nibabel: slices along one axis.
 
 The header's free text (description, auxiliary file, database name) is never read: some converters
 write the patient into it. A volume is one scan of one person, so its slices share a group.
 
-NIfTI does not say what was measured. A volume that reaches from air (-500 and less) upwards is
-taken for CT in Hounsfield units and gets CT's window; any other is shown between two percentiles of
-the whole volume.
+NIfTI does not say what was measured. A volume with values of air (-500 or less) is treated as CT in
+Hounsfield units and gets CT's window; any other is windowed between two percentiles of the whole
+volume.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from pipeline.data.formats.window import Window
 from pipeline.data.refusal import Refused
 
 _VIEWS = ("sagittal", "coronal", "axial")
-# Axes to the patient's left, back and head: as DICOM counts, so that slices lie as they are hung.
+# Axes to the patient's left, back and head, as in DICOM, so that slices are oriented.
 _LPS = axcodes2ornt(("L", "P", "S"))
 _AIR = -500.0
 _STRAIGHT = 0.9
@@ -36,8 +36,8 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
     axis = _VIEWS.index(config.slice_axis)
     window = _window(volume, config)
     series = hashlib.sha256(data).hexdigest()
-    for number in _chosen(volume.shape[axis], config):
-        plane = _hung(np.take(volume, number, axis), axis)
+    for number in _slice_numbers(volume.shape[axis], config):
+        plane = _to_image(np.take(volume, number, axis), axis)
         rows, columns = _plane_zooms(zooms, axis)
         yield Decoded(
             window.apply(plane),
@@ -50,7 +50,7 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
 
 
 def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
-    """The volume [L, P, S] as float32, its voxel sizes in mm, and whether its axes are straight."""
+    """The volume [L, P, S] as float32, its voxel sizes in mm, and whether its axes are aligned."""
     kind = Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
     try:
         header = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
@@ -81,21 +81,21 @@ def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple
             detail = "the file ends before its volume does; copy it again, whole"
             raise Refused("truncated", detail) from error
         raise _corrupt(error) from error
-    return _turned(volume, affine)
+    return _reorient(volume, affine)
 
 
-def _turned(
+def _reorient(
     volume: NDArray[np.float32], affine: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
-    """The volume with its axes to the left, the back and the head, as `_read` returns it."""
+    """The volume with axes to the left, the back and the head, as `_read` returns it."""
     zooms = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     try:
         turn = ornt_transform(io_orientation(affine), _LPS)
         known = np.isfinite(zooms).all() and zooms.min() > 0
-    except ValueError:  # two axes of the volume lie along one of space
+    except ValueError:  # two axes of the volume have one direction in space
         known = False
     if not known:
-        raise Refused("corrupt", "the header's affine tells no directions in space")
+        raise Refused("corrupt", "the header's affine gives no directions in space")
     for axis, flip in enumerate(turn[:, 1]):
         if flip < 0:
             volume = np.flip(volume, axis)
@@ -105,10 +105,10 @@ def _turned(
     return np.transpose(volume, order), turned, bool(straight)
 
 
-def _hung(plane: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """A plane of the two axes that are left, as rows and columns of an image.
+def _to_image(plane: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """A plane of the two remaining axes, as rows and columns of an image.
 
-    Of L and P (axial): rows to the back, columns to the left. Of L or P and S: rows to the feet.
+    L and P (axial): rows to the back, columns to the left. L or P, and S: rows to the feet.
     """
     return plane.T if axis == 2 else plane.T[::-1]
 
@@ -123,14 +123,14 @@ def _window(volume: NDArray[np.float32], config: IngestConfig) -> Window:
     if not finite.size:
         raise Refused("corrupt", "no voxel is a number")
     if finite.min() > _AIR:
-        return Window.of(finite)
+        return Window.from_percentiles(finite)
     shown = config.windows.get("CT")
     if isinstance(shown, tuple):
         return Window.preset(shown, "HU")
-    return replace(Window.of(finite), unit="HU")
+    return replace(Window.from_percentiles(finite), unit="HU")
 
 
-def _chosen(count: int, config: IngestConfig) -> range:
+def _slice_numbers(count: int, config: IngestConfig) -> range:
     first = int(count * config.slice_from)
     last = max(first + 1, round(count * config.slice_to))
     return range(first, min(last, count), config.slice_step)

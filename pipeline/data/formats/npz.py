@@ -1,8 +1,8 @@
 """NPZ in the layout of MedMNIST: `<split>_images` [N, H, W] or [N, H, W, 3] and `<split>_labels`.
 
-Its own division into train, val and test is not taken over: medloom divides by patients, or by
-what looks alike, and the published split of such sets is by image. Labels are numbers there;
-`ingest.npz_classes` says what they are called. A file in a class folder needs none.
+Its own split into train, val and test is ignored: the published splits of such sets are by image,
+and medloom splits by group. Labels are integers; `ingest.npz_classes` names them. A file in a class
+folder needs no such names.
 """
 
 import io
@@ -28,7 +28,7 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
         archive = zipfile.ZipFile(io.BytesIO(data))
         names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise Refused("corrupt", f"the content is no zip ({type(error).__name__})") from error
+        raise Refused("corrupt", f"the content is not a zip ({type(error).__name__})") from error
     stacks = [name for name in names if name.endswith(_SUFFIX)]
     if not stacks:
         raise Refused(
@@ -57,7 +57,7 @@ def _labels(archive: zipfile.ZipFile, split: str, count: int, config: IngestConf
         return [""] * count
     numbers = _array(archive, name, config).reshape(count, -1)
     if numbers.shape[1] != 1 or numbers.dtype.kind not in "ui":
-        raise Refused("unsupported-format", "labels that are not one whole number an image")
+        raise Refused("unsupported-format", "labels that are not one whole number per image")
     known = config.npz_classes
     if int(numbers.max()) >= len(known):
         raise Refused(
@@ -68,7 +68,7 @@ def _labels(archive: zipfile.ZipFile, split: str, count: int, config: IngestConf
 
 
 def _array(archive: zipfile.ZipFile, name: str, config: IngestConfig) -> NDArray[Any]:
-    """One array; its size is known from its header before anything is unfolded."""
+    """One array; its header gives its size before anything is unpacked."""
     try:
         with archive.open(name) as stream:
             version = npy.read_magic(stream)

@@ -1,17 +1,17 @@
 """PNG, JPEG, TIFF and BMP by Pillow, to greyscale of 8 or 16 bits.
 
-What is decided here, once:
+Rules:
 - A 16-bit greyscale file stays 16 bits; 16-bit colour is refused, because Pillow would silently
-  drop the lower eight bits. 32-bit integers and floats are taken when they hold whole numbers
-  from 0 to 65535 (a common way to write 16 bits), else refused: their scale is not known.
-- Colour becomes grey by ITU-R 601 luma, which a JPEG holds as such. Transparency is laid over
-  black, the background of CT.
-- An EXIF orientation is applied: what counts is the image as a person was shown it, since a
-  mirrored kidney is a different anatomy.
+  drop the lower eight bits. 32-bit integers and floats are accepted when they hold whole numbers
+  from 0 to 65535 (a common way to store 16 bits), else refused: their scale is not known.
+- Colour becomes grey by ITU-R 601 luma, which a JPEG stores as such. Transparent images are
+  composited over black, the background of CT.
+- An EXIF orientation is applied, so that the image is as viewers show it: a mirrored kidney is a
+  different anatomy.
 - CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
-  marker is turned back.
+  marker is inverted back.
 - The pages of a TIFF are images of one scan, which share a group; previews and masks among them are
-  passed over. Other files of several frames are films, and refused.
+  skipped. Other files of several frames are films, and refused.
 """
 
 import hashlib
@@ -55,8 +55,8 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
         raise _too_many("more pixels than the reader opens", config.max_pixels) from error
     except EOFError as error:
         raise _truncated() from error
-    # A damaged file makes Pillow's parsers raise whatever they stumble on (OSError, SyntaxError,
-    # struct.error, KeyError, ...), and one such file must not stop the thousands beside it.
+    # A damaged file makes Pillow's parsers raise errors of any kind (OSError, SyntaxError,
+    # struct.error, KeyError, ...), and one such file must not stop the ingest of thousands.
     except Exception as error:
         if "truncated" in str(error).lower():
             raise _truncated() from error
@@ -65,7 +65,7 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
 
 
 def is_animated_gif(data: bytes) -> bool:
-    """Whether a GIF has a second frame. A damaged one counts as still."""
+    """Whether a GIF has a second frame. A damaged GIF counts as not animated."""
     try:
         with GifImageFile(io.BytesIO(data)) as image:
             return image.is_animated
@@ -74,7 +74,7 @@ def is_animated_gif(data: bytes) -> bool:
 
 
 def _pages(image: TiffImageFile, data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
-    """Every page of a TIFF; how many and how large they are is known before one is unfolded."""
+    """Every page of a TIFF; their number and sizes are checked before any is decoded."""
     pages: list[int] = []
     pixels = 0
     for number in range(_count(data, config.max_members)):
@@ -98,17 +98,16 @@ def _pages(image: TiffImageFile, data: bytes, config: IngestConfig) -> Iterator[
 
 
 def _count(data: bytes, most: int) -> int:
-    """How many directories a TIFF has, one a page: Pillow takes a cut chain for a short one."""
+    """Number of a TIFF's directories, one per page; Pillow does not notice a truncated chain."""
     order = "<" if data[:2] == b"II" else ">"
     at = struct.unpack_from(f"{order}I", data, 4)[0]
     seen: set[int] = set()
-    while at and at not in seen:  # a circle ends where it began
+    while at and at not in seen:  # a cycle ends where it began
         seen.add(at)
         if len(seen) > most:
             raise Refused(
                 "too-many-members",
-                f"the file holds over {most} pages; allowed are as many (ingest.max_members): "
-                "divide it",
+                f"the file holds over {most} pages, the limit of ingest.max_members: split it",
             )
         try:
             (entries,) = struct.unpack_from(f"{order}H", data, at)
@@ -125,7 +124,7 @@ def _decode(image: ImageFile, data: bytes, max_pixels: int) -> Decoded:
     if frames > 1:
         raise Refused(
             "multi-frame",
-            f"the file is a film of {frames} frames; allowed is one a file, and pages in TIFF",
+            f"the file is a film of {frames} frames; allowed are single frames and TIFF pages",
         )
     return _take(image, data)
 
@@ -137,7 +136,7 @@ def _take(image: ImageFile, data: bytes) -> Decoded:
             "colour of more than 8 bits a channel; allowed are 8-bit colour and 8 or 16-bit grey",
         )
     if isinstance(image, JpegImageFile) and image.mode == "RGB":
-        image.draft("L", None)  # luma as it is stored, in half the time of going through colour
+        image.draft("L", None)  # the stored luma, in half the time of decoding colour
     image.load()  # PNG text chunks may follow the pixels
     synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
     return Decoded(_to_grey(image), synthetic)

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes. Its name does not count."""
+"""Detect the format of a file by its first bytes; its name is ignored."""
 
 from pipeline.data.formats.dicom_head import is_bare_dicom
 

@@ -1,7 +1,7 @@
-"""From a scanner's numbers to grey levels.
+"""Map a scanner's values to grey levels.
 
-Eight bits, because that is what a reader was shown and what a generator of at most 256 px is
-taught: a window of 400 HU has steps of 1.6 HU then, a fraction of the noise of any CT.
+Eight bits are what radiologists are shown and enough for a generator of at most 256 px: a window of
+400 HU then has steps of 1.6 HU, a fraction of the noise of any CT.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LOW, _HIGH = 0.5, 99.5
 
 @dataclass(frozen=True)
 class Window:
-    """What becomes black (`low`) and white (`high`), in `unit`."""
+    """The values that become black (`low`) and white (`high`), in `unit`."""
 
     low: float
     high: float
@@ -23,13 +23,13 @@ class Window:
 
     @classmethod
     def preset(cls, name: tuple[float, float], unit: str) -> "Window":
-        """By centre and width, as radiologists name it."""
+        """From centre and width, as radiologists give it."""
         centre, width = name
         return cls(centre - width / 2, centre + width / 2, unit)
 
     @classmethod
-    def of(cls, values: NDArray[Any]) -> "Window":
-        """Between two percentiles, where nothing says what the numbers mean."""
+    def from_percentiles(cls, values: NDArray[Any]) -> "Window":
+        """Between two percentiles, for values of unknown meaning."""
         low, high = np.percentile(values, (_LOW, _HIGH))
         return cls(float(low), float(max(high, low + 1e-6)))
 

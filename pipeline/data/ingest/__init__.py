@@ -1,4 +1,4 @@
-"""From decoded images to a new batch of a data revision: duplicates, groups, splits, quarantine.
+"""Turn decoded images into a new batch: duplicates, groups, splits and quarantine.
 
 Start with `run.ingest`, a function of a landing zone and a workspace.
 """

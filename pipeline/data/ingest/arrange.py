@@ -1,4 +1,4 @@
-"""Give new images their group and split, and hold that the data set may be learned from."""
+"""Give new images their group and split, and check that the data set is fit for training."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -19,15 +19,15 @@ from pipeline.data.manifest import Row
 
 
 def require_thumbnails(rows: Iterable[Row], thumbnails: Mapping[str, Thumbnail]) -> None:
-    """Hold that every row has a thumbnail to be compared by.
+    """Check that every row has a thumbnail.
 
     Raises:
         BadInputError: some have none.
     """
     if missing := sorted(row.batch for row in rows if row.id not in thumbnails):
         raise BadInputError(
-            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which is not as it "
-            f"was written: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
+            f"{len(missing)} images have no thumbnail in data/raw/{missing[0]}, which was changed "
+            f"or damaged: `dvc pull --force data/raw/{missing[0]}.dvc` restores it"
         )
 
 
@@ -37,7 +37,7 @@ def group_new(
     thumbnails: Mapping[str, Thumbnail],
     config: IngestConfig,
 ) -> Grouping:
-    """Group new images with each other and with the manifest's rows, which all have thumbnails."""
+    """Group new images with each other and with the manifest's rows; all need thumbnails."""
     rows = list(rows)
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
@@ -50,9 +50,9 @@ def group_new(
 def place_splits(
     grouping: Grouping, new: Mapping[str, NewImage], rows: Sequence[Row], config: IngestConfig
 ) -> dict[str, str]:
-    """The split of each grouped new image; components without a written group are placed.
+    """The split of each grouped new image; components without an existing group are placed.
 
-    The largest come first, so that every split gets large and small groups alike.
+    The largest are placed first, so that every split gets large and small groups.
     """
     splits = {row.group: row.split for row in rows}
     book = _book(rows, config)
@@ -66,7 +66,7 @@ def place_splits(
 
 
 def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
-    """Hold that no pixel group has swallowed the data and that every split has every class.
+    """Check that no pixel group is too large and that every split has every class.
 
     Raises:
         BadInputError: an oversized group, or a split without a class.
@@ -76,19 +76,19 @@ def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
         if len(rows) >= config.group_share_from and size > config.max_group_share * len(rows):
             raise BadInputError(
                 f"group {group} holds {size} of {len(rows)} images, {size / len(rows):.0%}; "
-                f"allowed are {config.max_group_share:.0%} (ingest.max_group_share): images of "
-                "different patients look alike to ingest.group_correlation = "
-                f"{config.group_correlation:g}. Raise it towards 1, or let "
-                "ingest.patient_pattern tell the patients by the file names"
+                f"allowed are {config.max_group_share:.0%} (ingest.max_group_share). With "
+                f"ingest.group_correlation = {config.group_correlation:g} images of different "
+                "patients share a group. Raise it towards 1, or set ingest.patient_pattern so that "
+                "file names give the patients"
             )
     book = _book(rows, config)
     lacking = book.lacking({row.label for row in rows})
     if lacking and not config.allow_missing:
         label, split = lacking[0]
         raise BadInputError(
-            f"class {label} has {book.groups(label)} of the 3 groups (patients, or sets of images "
-            f"that look alike) that a class needs, one each for train, val and test: {split} lacks "
-            "it. Add images of other patients, take the class's folder away, or set "
+            f"class {label} has {book.groups(label)} of the 3 groups (patients, or sets of similar "
+            f"images) that a class needs, one each for train, val and test: {split} has none. Add "
+            "images of other patients, remove the class's folder, or set "
             "ingest.allow_missing: true"
         )
 

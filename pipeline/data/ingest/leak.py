@@ -1,7 +1,7 @@
-"""How alike images of different splits are: whether training and test images are neighbours.
+"""Measure how similar training and test images are, to detect leaks between splits.
 
-Images are compared by the correlation of their thumbnails, as for groups. Beside it stands the same
-for a split by image, which is how most published splits of slices are made.
+Images are compared by the correlation of their thumbnails, as for groups. For reference the same is
+measured for a split by image, which is how most published data sets of slices are split.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Leak:
-    """Of one class.
+    """Similarity of one class's training and test images.
 
     Attributes:
         label: its name.
         nearest: for each test image, the highest correlation to a training image [N].
-        nearest_by_image: the same, had the images been divided one by one.
-        pairs: the nearest pairs of the split as it is, nearest first.
+        nearest_by_image: the same for a split by image.
+        pairs: the nearest pairs of the actual split, nearest first.
     """
 
     label: str
@@ -48,12 +48,12 @@ class Leak:
 def leaks(
     rows: Sequence[Row], thumbnails: Mapping[str, Thumbnail], shown: int = 8
 ) -> Iterator[Leak]:
-    """Every class that has training and test images, by name.
+    """The leak of every class that has training and test images, sorted by class.
 
     Args:
         rows: of a data revision.
         thumbnails: by image id.
-        shown: pairs to name.
+        shown: number of pairs to return.
     """
     for label in sorted({row.label for row in rows}):
         mine = sorted(row for row in rows if row.label == label)
@@ -66,7 +66,7 @@ def leaks(
         pairs = tuple(
             Pair(float(nearest[i]), tested[i], trained[partner[i]], label) for i in order.tolist()
         )
-        # As many test images, drawn one by one: by hash, so that it is the same every time.
+        # As many test images, drawn by hash, so that the draw is reproducible.
         drawn = sorted((row.id for row in mine), key=_draw)
         by_image, _ = _nearest(drawn[: len(tested)], drawn[len(tested) :], thumbnails)
         yield Leak(label, nearest, by_image, pairs)
@@ -75,7 +75,7 @@ def leaks(
 def _nearest(
     tested: Sequence[str], trained: Sequence[str], thumbnails: Mapping[str, Thumbnail]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Highest correlation of each of `tested` to one of `trained`, and to which."""
+    """Highest correlation of each of `tested` with one of `trained`, and that one's index."""
     ours = normalise(np.stack([thumbnails[id_] for id_ in tested]))
     others = normalise(np.stack([thumbnails[id_] for id_ in trained]))
     values, partners = [], []

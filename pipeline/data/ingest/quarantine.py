@@ -1,4 +1,4 @@
-"""The versioned record of what was not taken in: no names, only what a person needs to act."""
+"""Read and write the versioned record of quarantined files, which holds no names."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ class QuarantineRecord:
 
     Attributes:
         record: first 12 hex of the file's sha256, or of its pseudonym when it was not read.
-        label: class, or "" when it is none of the project's.
+        label: class, or "" when it is not one of the project's.
         extension: of the name, as ".png", or "".
         bytes: size of the file.
         reason, detail: as in Refused.

@@ -1,4 +1,4 @@
-"""From what was seen in each file to what becomes of it: new, known, duplicate or quarantined."""
+"""Decide the outcome of each examined image: new, known, duplicate or quarantined."""
 
 import re
 from collections import defaultdict
@@ -9,24 +9,24 @@ from pathlib import PurePosixPath
 
 from pipeline.data.decisions import Corrections, Rejected, Withdrawn
 from pipeline.data.landing.index import Entry
-from pipeline.data.landing.zone import Found
+from pipeline.data.landing.zone import LandedFile
 from pipeline.data.manifest import Row
 from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.looks import Image, Look
-from pipeline.data.refusal import BESIDE_OTHERS, RELATIVE, Refused
+from pipeline.data.refusal import CLASS_CHECKS, RELATIVE, Refused
 
-_NOBODY, _NONE, _NOTHING = Withdrawn(), Corrections({}), Rejected()
+_NONE_WITHDRAWN, _NONE_CORRECTED, _NONE_REJECTED = Withdrawn(), Corrections({}), Rejected()
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """An image that the manifest does not have, of the first file that holds it.
+    """An image that is not in the manifest, from the first file that holds it.
 
     Attributes:
         image: as decoded.
         label: its class.
-        group: of its patient, or of its scan, as far as they are told; or "".
+        group: of its patient, or of its scan, when known; or "".
         source_sha256: of the file, or of the archive's member.
     """
 
@@ -38,23 +38,23 @@ class NewImage:
 
 def reusable(
     entries: Iterable[Entry],
-    files: Iterable[Found],
+    files: Iterable[LandedFile],
     known: Mapping[str, Row],
     rules: str,
     names: Pseudonyms,
     released: Collection[str] = (),
-    rejected: Rejected = _NOTHING,
+    rejected: Rejected = _NONE_REJECTED,
 ) -> dict[str, list[Entry]]:
-    """By path, the entries of files about which all of them still hold: those need no opening.
+    """Entries by path of the files that need not be opened: all their entries still hold.
 
     Args:
         entries: of the index.
-        files: as listed now.
+        files: as currently listed.
         known: manifest rows by image id.
         rules: hash of the configuration.
         names: pseudonyms of the entries.
-        released: ids of images that a person let in.
-        rejected: what a person keeps out, whatever the configuration says.
+        released: ids of images that a person released.
+        rejected: images and files that stay out under any configuration.
     """
     by_file: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -63,15 +63,15 @@ def reusable(
     for found in files:
         remembered = by_file.get(names.file(found.path))
         if remembered and all(
-            _holds(entry, found, known, rules, released, rejected) for entry in remembered
+            _still_holds(entry, found, known, rules, released, rejected) for entry in remembered
         ):
             kept[found.path] = remembered
     return kept
 
 
-def _holds(
+def _still_holds(
     entry: Entry,
-    found: Found,
+    found: LandedFile,
     known: Mapping[str, Row],
     rules: str,
     released: Collection[str],
@@ -95,17 +95,17 @@ def resolve(
     rules: str,
     names: Pseudonyms,
     *,
-    withdrawn: Withdrawn = _NOBODY,
-    corrections: Corrections = _NONE,
+    withdrawn: Withdrawn = _NONE_WITHDRAWN,
+    corrections: Corrections = _NONE_CORRECTED,
     add_classes: Collection[str] = (),
-    rejected: Rejected = _NOTHING,
+    rejected: Rejected = _NONE_REJECTED,
 ) -> tuple[list[Entry], dict[str, NewImage]]:
-    """Decide on everything looked at, in order of path and item.
+    """Decide the outcome of every look, in order of path and item.
 
-    Two files with the same pixels are one image: the first is ingested, others are duplicates. In
-    folders of two classes they are a conflict, since one label must be wrong, and an image that is
-    known already keeps its row. A known image counts as ingested by a file with the bytes that
-    its row records, so that a lost index is built again with the same counts.
+    Two files with the same pixels are one image: the first is ingested, the others are duplicates.
+    In folders of two classes they are a conflict, since one label must be wrong; an image in the
+    manifest keeps its row. A known image counts as ingested by the file whose bytes its row
+    records, so that a lost index is rebuilt with the same counts.
 
     Args:
         looks: of new or changed files, sorted by path.
@@ -113,11 +113,11 @@ def resolve(
         known: manifest rows by image id.
         rules: hash of the configuration.
         names: pseudonyms for the entries.
-        withdrawn: images and patients that never come back.
+        withdrawn: images and patients that are never ingested again.
         corrections: an image in the folder of a class that it was corrected from counts as in its
-            class of today.
-        add_classes: that the project may have beside those that it has.
-        rejected: what a person keeps out.
+            current class.
+        add_classes: new classes that the project accepts.
+        rejected: images and files that a person keeps out.
 
     Returns:
         An entry for each look, without its batch, and the new images by id.
@@ -127,8 +127,8 @@ def resolve(
     allowed = classes | set(add_classes) if classes else classes
     looks = [_in_class(_corrected(look, known, corrections), allowed) for look in looks]
     labels = _labels(looks)
-    for entry in remembered:  # set aside as odd in its class: a conflict with another all the same
-        if entry.reason in BESIDE_OTHERS:
+    for entry in remembered:  # an image quarantined by a check still conflicts
+        if entry.reason in CLASS_CHECKS:
             labels[entry.image_id].add(entry.label)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
@@ -143,7 +143,7 @@ def resolve(
             continue
         row = known.get(image.id)
         if row is None and rejected.holds(image.id, look.source_sha256):
-            detail = "a person looked at it and keeps it out"
+            detail = "a person reviewed it and keeps it out"
             entries.append(quarantined(entry, Refused("rejected", detail)))
             continue
         under = {row.label, look.label} if row else labels[image.id]
@@ -160,13 +160,13 @@ def resolve(
 
 
 def no_consent() -> Refused:
-    """Why an image does not come back whose consent was withdrawn."""
-    detail = "consent was withdrawn: the image never comes back; take the file away"
+    """The refusal of an image whose consent was withdrawn."""
+    detail = "consent was withdrawn: the image is never ingested again; delete the file"
     return Refused("withdrawn", detail)
 
 
 def quarantined(entry: Entry, refused: Refused) -> Entry:
-    """The same entry, refused."""
+    """The entry, quarantined."""
     return replace(entry, outcome="quarantined", reason=refused.reason, detail=refused.detail)
 
 
@@ -175,7 +175,7 @@ def _is_withdrawn(look: Look, withdrawn: Withdrawn) -> bool:
         return True
     if isinstance(look.result, Refused):
         return False
-    # Of a file of several images one may be withdrawn: the file's hash tells nothing of the others.
+    # One image of a file of several may be withdrawn: the file's hash says nothing of the others.
     by_source = not look.item and look.source_sha256 in withdrawn.sources
     return by_source or look.result.id in withdrawn.images
 
@@ -198,7 +198,7 @@ def _entry(look: Look, names: Pseudonyms, rules: str) -> Entry:
 
 
 def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -> Look:
-    """The look, in its image's class of today when its folder is one that a person corrected."""
+    """The look, with the image's current class when its folder has an earlier one."""
     if isinstance(look.result, Refused) or (row := known.get(look.result.id)) is None:
         return look
     if look.label not in corrections.earlier.get(row.id, ()):
@@ -207,13 +207,13 @@ def _corrected(look: Look, known: Mapping[str, Row], corrections: Corrections) -
 
 
 def _in_class(look: Look, allowed: Collection[str]) -> Look:
-    """The look, refused when its folder is none of the project's classes; at first any may be."""
+    """The look, refused when its class is not one of the project's; a new project has none yet."""
     if isinstance(look.result, Refused) or not allowed or look.label in allowed:
         return look
     detail = (
-        f"the folder is none of this project's classes: {', '.join(sorted(allowed))}. If it is "
-        "meant as a new one, name it in params.yaml's `ingest.add_classes: [...]`; "
-        "classes of another kind want a project of their own (MEDLOOM_STATE)"
+        f"the folder is none of this project's classes: {', '.join(sorted(allowed))}. To add it as "
+        "a new class, name it in `ingest.add_classes: [...]` of params.yaml; for unrelated classes "
+        "start another project (MEDLOOM_STATE)"
     )
     return replace(look, result=Refused("unknown-class", detail))
 
@@ -228,9 +228,9 @@ def _labels(looks: Iterable[Look]) -> dict[str, set[str]]:
 
 
 def _conflict(labels: Collection[str], row: Row | None) -> Refused:
-    known = f" (it is known as {row.label}, which stays)" if row else ""
+    known = f" (it is ingested as {row.label}, which stays)" if row else ""
     return Refused(
         "conflict",
-        f"the same pixels lie under {' and '.join(sorted(labels))}{known}; one label must be "
-        "wrong: leave the file in one class folder only",
+        f"the same pixels are in {' and '.join(sorted(labels))}{known}; one label must be wrong: "
+        "keep the file in one class folder only",
     )

@@ -1,8 +1,8 @@
-"""Ingest: from the landing zone to a new batch of a data revision.
+"""Ingest new files of the landing zone as a batch of a data revision.
 
-`ingest` changes the workspace and nothing else. Its caller adds the batch to DVC, commits, pushes,
-and then lets the index record the report's entries: a kill in between loses nothing, as the next
-ingest finds the images in the manifest.
+`ingest` changes only the workspace. Its caller adds the batch to DVC, commits, pushes, and then
+records the report's entries in the index: a kill in between loses nothing, as the next ingest finds
+the images in the manifest.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from pipeline.data.config import ChecksConfig, IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
+from pipeline.data.ingest.checks import CheckFinding, run_checks
 from pipeline.data.ingest.grouping import Grouping
-from pipeline.data.ingest.oddities import Oddity, oddities
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_lists
 from pipeline.data.landing.patients import patient_in_name
-from pipeline.data.landing.zone import Found, scan
+from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.manifest import (
     PHANTOM_FILE,
     RAW_FOLDER,
@@ -44,20 +44,20 @@ Table = dict[str, dict[str, int]]
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingest found and did.
+    """Result of an ingest.
 
     Attributes:
         batch: name of the new batch, or None when no image is new.
-        files: in the landing zone.
-        seen: images in those files, and files that are none = ingested + duplicate + quarantined.
+        files: number of files in the landing zone.
+        seen: images in those files, and files without an image: the sum of the three outcomes.
         new: images of the new batch.
-        ingested, duplicate, quarantined: of what was seen, by outcome.
+        ingested, duplicate, quarantined: images and files by outcome.
         ignored: hidden, system, list and sidecar files, not counted in files.
         read: files that were opened; the others have not changed since an earlier ingest.
-        reasons: what is quarantined, by reason.
+        reasons: number quarantined, by reason.
         images, groups: of the whole manifest after this ingest, by class and split.
-        notes: sentences a person should read.
-        entries: what became of each file, for `LocalIndex.record`.
+        notes: sentences for the user.
+        entries: the outcome of each file, for `LocalIndex.record`.
     """
 
     batch: str | None
@@ -84,20 +84,20 @@ def ingest(
     *,
     workers: int = 0,
     on_progress: Progress | None = None,
-    listed: tuple[list[Found], int] | None = None,
+    listed: tuple[list[LandedFile], int] | None = None,
 ) -> IngestReport:
-    """Take in what is new in the landing zone, as one batch in the workspace.
+    """Ingest the new files of the landing zone as one batch in the workspace.
 
     Args:
         landing: `<landing>/<class>/**/<file>`; it is read and never changed.
         workspace: holds data/manifest and, of every earlier batch, data/raw/<batch>/thumbnails.npz;
-            also what persons decided (`pipeline.data.decisions`).
-        index: what is known of the landing zone; read here, and not written.
+            also the lists of `pipeline.data.decisions`.
+        index: the known outcomes; read here, and not written.
         config: thresholds.
         workers: processes to decode in; 0: this one, where a decoder that crashes ends ingest.
-        on_progress: called as (done, of how many), as `examine_all` does.
-        listed: what `scan` would return, where files that lie elsewhere count as landed; of the
-            landing zone only the lists are read then.
+        on_progress: called as (done, total), as by `examine_all`.
+        listed: used in place of `scan`, with files that are elsewhere; of the landing zone only
+            the lists are read then.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
@@ -131,12 +131,12 @@ def ingest(
             rejected=rejected,
         )
         grouping = Grouping({}, {}, {}, ())
-        odd: dict[str, tuple[Oddity, ...]] = {}
+        odd: dict[str, tuple[CheckFinding, ...]] = {}
         if new:
             thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
             require_thumbnails(rows, thumbnails)
-            odd = oddities(new, rows, thumbnails, config.checks)
-            entries = _set_aside(entries, new, odd, config.checks, released)
+            odd = run_checks(new, rows, thumbnails, config.checks)
+            entries = _quarantine_odd(entries, new, odd, config.checks, released)
             grouping = group_new(new, rows, thumbnails, config)
         added = _rows(new, grouping, rows, odd, config)
         if added:
@@ -162,28 +162,28 @@ def ingest(
 
 
 def _consented(
-    found: Found, groups: Collection[str], names: Pseudonyms, config: IngestConfig
-) -> Found:
-    """The file, refused unopened when its name or a list tells a patient who withdrew consent."""
+    found: LandedFile, groups: Collection[str], names: Pseudonyms, config: IngestConfig
+) -> LandedFile:
+    """The file, refused unopened when its name or a list gives a patient who withdrew consent."""
     if not groups:
         return found
-    told = found.patient or patient_in_name(found.path, config)
-    return replace(found, refused=no_consent()) if names.patient(told) in groups else found
+    patient = found.patient or patient_in_name(found.path, config)
+    return replace(found, refused=no_consent()) if names.patient(patient) in groups else found
 
 
-def _set_aside(
+def _quarantine_odd(
     entries: Sequence[Entry],
     new: dict[str, NewImage],
-    odd: Mapping[str, Sequence[Oddity]],
+    odd: Mapping[str, Sequence[CheckFinding]],
     checks: ChecksConfig,
     released: Collection[str],
 ) -> list[Entry]:
-    """The entries, odd images quarantined where a check says so; those leave `new`."""
+    """The entries, with odd images quarantined where a check says so and removed from `new`."""
     refused = {}
     for id_ in set(odd) - set(released):
-        told = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
-        if told:
-            refused[id_] = Refused(told[0].check, told[0].detail, id_)
+        found = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
+        if found:
+            refused[id_] = Refused(found[0].check, found[0].detail, id_)
             del new[id_]
     return [
         quarantined(entry, refused[entry.image_id]) if entry.image_id in refused else entry
@@ -192,7 +192,7 @@ def _set_aside(
 
 
 def _sources(rows: Iterable[Row]) -> dict[str, str]:
-    """sha256 of a source file -> the id of the one image that it became."""
+    """sha256 of a source file -> image id, for files that became exactly one image."""
     counts = Counter(row.source_sha256 for row in rows)
     return {row.source_sha256: row.id for row in rows if counts[row.source_sha256] == 1}
 
@@ -201,7 +201,7 @@ def _rows(
     new: Mapping[str, NewImage],
     grouping: Grouping,
     rows: Sequence[Row],
-    odd: Mapping[str, Sequence[Oddity]],
+    odd: Mapping[str, Sequence[CheckFinding]],
     config: IngestConfig,
 ) -> list[Row]:
     """Manifest rows of the new images that have a group; bridges have none."""
@@ -232,20 +232,20 @@ def _rows(
 
 
 def _check(rows: Sequence[Row], entries: Iterable[Entry], config: IngestConfig) -> None:
-    """`check_groups`, and when it fails, tell also what is missing because it is quarantined."""
+    """Run `check_groups`; its error also counts the quarantined files, by reason."""
     try:
         check_groups(rows, config)
     except BadInputError as error:
         reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
         if not reasons:
             raise
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         files = "1 file is" if reasons.total() == 1 else f"{reasons.total()} files are"
-        raise BadInputError(f"{error}. {files} quarantined: {told}") from None
+        raise BadInputError(f"{error}. {files} quarantined: {counts}") from None
 
 
 def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str, NewImage]) -> None:
-    """Move the new images to their batch's folder; the manifest, which names them, comes last."""
+    """Move the new images to their batch's folder, then write the manifest."""
     batch = added[0].batch
     folder = workspace / RAW_FOLDER / batch
     folder.mkdir(parents=True, exist_ok=True)
@@ -299,7 +299,7 @@ def _report(
 
 
 def _table(cells: Iterable[tuple[str, ...]]) -> Table:
-    """Count cells that begin with (class, split)."""
+    """Count cells by their first two parts, class and split."""
     counts = Counter(cell[:2] for cell in cells)
     labels = sorted({label for label, _ in counts})
     return {label: {split: counts[label, split] for split in SPLITS} for label in labels}

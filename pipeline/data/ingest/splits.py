@@ -1,7 +1,7 @@
-"""Which split a new group goes to: the one furthest below its target, counted in groups.
+"""Choose the split of a new group: the one furthest below its target, counted in groups.
 
-Groups, not images, because the group is the statistical unit: the gate compares one score a test
-group. A group is placed once and never moves, so each placement looks only at what is there.
+Groups, not images, because the group is the statistical unit: the gate compares one score per test
+group. A group never moves, so each placement looks only at the current counts.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pipeline.data.processed import SPLITS
 
 
 class SplitBook:
-    """How many groups of each class stand in each split, and the rule for the next one.
+    """Counts the groups of each class in each split, and places the next one.
 
     Args:
         shares: target share of each class's groups by split.
@@ -29,8 +29,8 @@ class SplitBook:
     def place(self, group: str, labels: Iterable[str]) -> str:
         """Choose the split of a new group, and count it.
 
-        A split without the class comes first, so that three groups fill three splits; then the
-        split furthest below target over the group's classes; then a hash of the group's name.
+        A split without the class has priority, so that three groups fill three splits; then the
+        split furthest below target over the group's classes; ties by a hash of the group's name.
         """
         labels = sorted(set(labels))
 

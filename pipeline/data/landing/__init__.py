@@ -1,1 +1,1 @@
-"""The landing zone: its files, the lists beside them, and the index of what became of each."""
+"""The landing zone: its files, the lists beside them, and the index of their outcomes."""

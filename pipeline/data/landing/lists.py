@@ -1,9 +1,9 @@
-"""`medloom.csv`: what the file names do not tell. It speaks of files in and below its folder.
+"""Read and write `medloom.csv`: class, patient and view of files in and below its folder.
 
     file,class,patient,view
     scan-0001.dcm,stone,HX-1093,axial
 
-`file` is a path from the list's folder; the other columns may be missing, or empty in a row.
+`file` is relative to the list's folder; the other columns may be missing, or empty in a row.
 Patients are turned into pseudonyms at once.
 """
 
@@ -14,22 +14,22 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.landing.zone import CLASS_NAME, LIST_NAME, Found
+from pipeline.data.landing.zone import CLASS_NAME, LIST_NAME, LandedFile
 
 VIEWS = ("axial", "coronal", "sagittal", "oblique", "unknown")
 COLUMNS = ("file", "class", "patient", "view")
 LONGEST = 64 << 20
 
 Line = dict[str, str]
-"""One row of a list: all of COLUMNS, "" where nothing is told."""
+"""One row of a list: all of COLUMNS, "" where nothing is given."""
 
 
-def apply_lists(landing: Path, files: Iterable[Found]) -> list[Found]:
-    """The files with what lists say of them; the list in the nearest folder wins.
+def apply_lists(landing: Path, files: Iterable[LandedFile]) -> list[LandedFile]:
+    """Apply the lists to files; the list in the nearest folder wins.
 
     Raises:
         BadInputError: a list cannot be read, or a row names a class or view that is not allowed.
-            No file name of the landing zone is in the message, as it may be a patient's.
+            The message holds no file name of the landing zone, as it may be a patient's.
     """
     files = list(files)
     lists = {}
@@ -37,18 +37,18 @@ def apply_lists(landing: Path, files: Iterable[Found]) -> list[Found]:
         list_file = landing / folder / LIST_NAME
         if list_file.is_file() and not list_file.is_symlink():
             lists[folder] = read_list(list_file)
-    told = by_path(lists)
-    return [_told(file, told[file.path]) if file.path in told else file for file in files]
+    rows = by_path(lists)
+    return [_apply(file, rows[file.path]) if file.path in rows else file for file in files]
 
 
 def by_path(lists: Mapping[str, Iterable[Line]]) -> dict[str, Line]:
-    """Path -> what is told of it, by lists in folders such as "" and "stone/a/"."""
-    # A folder comes before those in it.
+    """Path -> its row, from lists by folder such as "" and "stone/a/"."""
+    # A folder sorts before its subfolders, so that the nearest list wins.
     return {f"{folder}{line['file']}": line for folder in sorted(lists) for line in lists[folder]}
 
 
 def merged(lines: Iterable[Line], more: Iterable[Line]) -> list[Line]:
-    """Both lists in one, a row a file; of two that speak of one file, `more` has the last word."""
+    """Merge two lists into one row per file; where both give a value, `more` wins."""
     files: dict[str, Line] = {}
     for line in (*lines, *more):
         files[line["file"]] = files.get(line["file"], {}) | {
@@ -68,7 +68,7 @@ def list_text(lines: Iterable[Line]) -> str:
     return stream.getvalue()
 
 
-def _told(found: Found, row: Line) -> Found:
+def _apply(found: LandedFile, row: Line) -> LandedFile:
     if found.refused and found.refused.reason not in ("bad-class", "no-class"):
         return found
     label = row["class"] or found.label
@@ -79,7 +79,7 @@ def _told(found: Found, row: Line) -> Found:
 
 
 def parents(path: str) -> list[str]:
-    """Every folder that a file lies below, as "" and "stone/" and "stone/a/"."""
+    """Every folder above a file, as "" and "stone/" and "stone/a/"."""
     parts = path.split("/")[:-1]
     return ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts) + 1)]
 
@@ -89,10 +89,10 @@ def read_list(file: Path, called: str = f"a {LIST_NAME}") -> list[Line]:
 
     Args:
         file: the list.
-        called: what a message calls it.
+        called: its name in error messages.
 
     Raises:
-        BadInputError: it cannot be read, or says what is not allowed.
+        BadInputError: it cannot be read, or a row is not valid.
     """
     try:
         with file.open("rb") as stream:
@@ -103,9 +103,9 @@ def read_list(file: Path, called: str = f"a {LIST_NAME}") -> list[Line]:
 
 
 def parse_list(content: bytes, called: str = f"a {LIST_NAME}") -> list[Line]:
-    """The rows in a list's bytes; arguments and errors as of `read_list`."""
+    """Parse a list's bytes; arguments and errors as in `read_list`."""
     if len(content) > LONGEST:
-        raise BadInputError(f"{called} is larger than {LONGEST >> 20} MiB: divide it")
+        raise BadInputError(f"{called} is larger than {LONGEST >> 20} MiB: split it")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeError:
@@ -115,22 +115,22 @@ def parse_list(content: bytes, called: str = f"a {LIST_NAME}") -> list[Line]:
         columns = [column.strip().lower() for column in lines.fieldnames or ()]
         if "file" not in columns or set(columns) - set(COLUMNS):
             raise BadInputError(
-                f"{called} has the columns {', '.join(columns) or 'of nothing'}; allowed are "
-                f"{', '.join(COLUMNS)}, and file must be there"
+                f"{called} has the columns {', '.join(columns) or '(none)'}; allowed are "
+                f"{', '.join(COLUMNS)}, and file is required"
             )
         lines.fieldnames = columns
         return [_row(line, f"line {number} of {called}") for number, line in enumerate(lines, 2)]
     except csv.Error as error:
-        raise BadInputError(f"{called} is no CSV ({error}): save it as CSV in UTF-8") from None
+        raise BadInputError(f"{called} is not CSV ({error}): save it as CSV in UTF-8") from None
 
 
 def _row(line: dict[str, str | None], where: str) -> Line:
     row = {column: (line.get(column) or "").strip() for column in COLUMNS}
     row["class"], row["view"] = row["class"].lower(), row["view"].lower()
     if not row["file"] or ".." in PurePosixPath(row["file"]).parts or row["file"].startswith("/"):
-        raise BadInputError(f"{where} names no file below its folder")
+        raise BadInputError(f"{where}: file must be a path below the list's folder")
     if row["class"] and not CLASS_NAME.fullmatch(row["class"]):
-        raise BadInputError(f"{where}: a class is made of a-z, 0-9, - and _, as in kidney-stone")
+        raise BadInputError(f"{where}: a class may hold a-z, 0-9, - and _, as in kidney-stone")
     if row["view"] and row["view"] not in VIEWS:
-        raise BadInputError(f"{where}: the view is none of {', '.join(VIEWS)}")
+        raise BadInputError(f"{where}: the view must be one of {', '.join(VIEWS)}")
     return row

@@ -1,4 +1,4 @@
-"""Which patient a file's name tells."""
+"""Find the patient in a file's name."""
 
 import re
 from pathlib import PurePosixPath
@@ -7,6 +7,6 @@ from pipeline.data.config import IngestConfig
 
 
 def patient_in_name(path: str, config: IngestConfig) -> str:
-    """What `ingest.patient_pattern` finds in the last part of a path; "" when nothing."""
+    """The patient that `ingest.patient_pattern` finds in a path's last part; "" without one."""
     match = re.search(config.patient_pattern, PurePosixPath(path).name)
     return (match["patient"] or "") if match else ""

@@ -1,6 +1,6 @@
-"""The landing zone: `<landing>/<class>/**/<file>`, listed and read, and never changed.
+"""List and read the landing zone, `<landing>/<class>/**/<file>`; it is never changed.
 
-Archives, and files that a list names, may lie outside class folders (`landing.lists`).
+Archives, and files named by a list, may lie outside class folders (`landing.lists`).
 """
 
 import os
@@ -23,20 +23,20 @@ _IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
 
 
 @dataclass(frozen=True)
-class Found:
-    """One entry of the landing zone, as it was when listed.
+class LandedFile:
+    """One file of the landing zone, as it was when listed.
 
     Attributes:
         path: relative to the landing zone; bytes that are not UTF-8 are surrogate-escaped.
         size, mtime_ns: by lstat.
-        arrived_ns: when it came to lie here: a copy keeps the time of its original's last
-            change, but the inode's own change time is the copy's.
-        label: the class by its folder or list, or "" when neither tells.
-        refused: why it will not be opened, if so.
-        sidecar: a sidecar file beside it says that the image is synthetic.
-        patient: who it is, as a list beside it says; "" when none does.
-        view: from which side, as a list beside it says; "" when none does.
-        at: where its bytes lie, when not yet in the landing zone (`as_if`).
+        arrived_ns: time of arrival, by the inode's change time: a copy may keep the modification
+            time of its original.
+        label: class by folder or list; "" when neither gives one.
+        refused: why it is not opened; None when it may be.
+        sidecar: whether a sidecar file marks the image as synthetic.
+        patient: the patient by a list; "" without one.
+        view: the view by a list; "" without one.
+        at: where its bytes are, when not yet in the landing zone (`landed_as`).
     """
 
     path: str
@@ -51,18 +51,18 @@ class Found:
     at: Path | None = field(default=None, repr=False)
 
 
-def scan(landing: Path) -> tuple[list[Found], int]:
-    """Every entry sorted by path, and how many hidden, system and sidecar entries are ignored.
+def scan(landing: Path) -> tuple[list[LandedFile], int]:
+    """Every file sorted by path, and how many hidden, system and sidecar files were ignored.
 
     Raises:
         BadInputError: `landing` is not a folder that can be listed.
     """
     if not landing.is_dir():
         raise BadInputError(
-            f"the landing zone {landing} is not a folder: make it, put one folder a class into it, "
-            "or set MEDLOOM_LANDING to another folder"
+            f"the landing zone {landing} is not a folder: create it with one folder per class, or "
+            "set MEDLOOM_LANDING to another folder"
         )
-    found: list[Found] = []
+    found: list[LandedFile] = []
     ignored = 0
     for entry in _walk(landing, ""):
         if entry is None:
@@ -73,11 +73,11 @@ def scan(landing: Path) -> tuple[list[Found], int]:
 
 
 @contextmanager
-def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
-    """The file for reading, if it is the file that was listed and nobody writes to it meanwhile.
+def open_stable(landing: Path, found: LandedFile) -> Iterator[IO[bytes]]:
+    """Open a file for reading, if it has not changed since it was listed.
 
     Raises:
-        Refused: growing or unreadable; also at the end, when what was read does not count.
+        Refused: growing or unreadable; also on exit, when the file changed while it was read.
     """
     listed = (found.size, found.mtime_ns)
     try:
@@ -85,7 +85,7 @@ def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
         place = found.at or landing / found.path
         handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise Refused("growing", "the file went away while it was read") from None
+        raise Refused("growing", "the file was removed while it was read") from None
     except OSError as error:
         raise _unreadable(error) from error
     with os.fdopen(handle, "rb") as stream:
@@ -96,7 +96,7 @@ def open_stable(landing: Path, found: Found) -> Iterator[IO[bytes]]:
             raise _growing()
 
 
-def read_whole(stream: IO[bytes], found: Found, max_bytes: int) -> bytes:
+def read_whole(stream: IO[bytes], found: LandedFile, max_bytes: int) -> bytes:
     """All bytes of a file that `open_stable` opened.
 
     Raises:
@@ -114,7 +114,7 @@ def read_whole(stream: IO[bytes], found: Found, max_bytes: int) -> bytes:
 
 
 def label_of(path: str) -> str:
-    """The class that the first folder of a path names.
+    """The class named by the first folder of a path.
 
     Raises:
         Refused: its name is not allowed.
@@ -126,13 +126,13 @@ def label_of(path: str) -> str:
     return label
 
 
-def as_if(path: str, at: Path, *, sidecar: bool) -> Found:
-    """The entry that a file which lies elsewhere would be, lay it at `path` of the landing zone."""
-    return replace(_look(path, at.lstat(), sidecar), at=at)
+def landed_as(path: str, at: Path, *, sidecar: bool) -> LandedFile:
+    """The entry of a file at `at`, as if it were at `path` of the landing zone."""
+    return replace(_entry(path, at.lstat(), sidecar), at=at)
 
 
 def is_ignored(path: str) -> bool:
-    """Whether ingest passes over a path of the landing zone: hidden, system, lists, sidecars."""
+    """Whether ingest ignores a path of the landing zone: hidden, system, list or sidecar file."""
     *folders, name = path.split("/")
     return any(part.startswith(".") for part in folders) or _is_ignored(name)
 
@@ -148,11 +148,13 @@ def _unreadable(error: OSError) -> Refused:
 
 
 def _growing() -> Refused:
-    return Refused("growing", "the file was being written while it was read; it is tried again")
+    return Refused(
+        "growing", "the file was being written while it was read; the next ingest tries it again"
+    )
 
 
-def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
-    """Entries below `folder`, depth first; None stands for one that is ignored."""
+def _walk(landing: Path, folder: str) -> Iterator[LandedFile | None]:
+    """Entries below `folder`, depth first; None for each ignored one."""
     try:
         with os.scandir(landing / folder) as listing:
             entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
@@ -169,24 +171,24 @@ def _walk(landing: Path, folder: str) -> Iterator[Found | None]:
         else:
             sidecar = f"{entry.name}{SIDECAR_SUFFIX}" in names
             try:
-                yield _look(path, entry.stat(follow_symlinks=False), sidecar)
+                yield _entry(path, entry.stat(follow_symlinks=False), sidecar)
             except FileNotFoundError:  # a writer's temporary file, renamed since
                 continue
 
 
-def _look(path: str, status: os.stat_result, sidecar: bool) -> Found:
-    label, refused = "", _special(status.st_mode)
+def _entry(path: str, status: os.stat_result, sidecar: bool) -> LandedFile:
+    label, refused = "", _refusal(status.st_mode)
     if refused is None and "/" in path:
         try:
             label = label_of(path)
         except Refused as error:
             refused = error
-    return Found(
+    return LandedFile(
         path, status.st_size, status.st_mtime_ns, label, refused, sidecar, status.st_ctime_ns
     )
 
 
-def _special(mode: int) -> Refused | None:
+def _refusal(mode: int) -> Refused | None:
     if stat.S_ISLNK(mode):
         detail = "a symbolic link; links are never followed: put the file itself there"
         return Refused("symlink", detail)
@@ -200,8 +202,8 @@ def _is_ignored(name: str) -> bool:
     return name.startswith(".") or lower in _IGNORED_NAMES or lower.endswith(_IGNORED_SUFFIXES)
 
 
-def _unlistable(landing: Path, folder: str, error: OSError) -> Found:
+def _unlistable(landing: Path, folder: str, error: OSError) -> LandedFile:
     if not folder:
         raise BadInputError(f"the landing zone {landing} cannot be listed: {error.strerror}")
     detail = f"the folder cannot be listed: {error.strerror}"
-    return Found(folder.rstrip("/"), 0, 0, refused=Refused("unreadable", detail))
+    return LandedFile(folder.rstrip("/"), 0, 0, refused=Refused("unreadable", detail))

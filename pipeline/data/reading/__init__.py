@@ -1,1 +1,1 @@
-"""From a file of the landing zone to decoded and checked images, in processes of their own."""
+"""Decode and check the images of the landing zone, in separate processes."""

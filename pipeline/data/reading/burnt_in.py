@@ -1,9 +1,9 @@
-"""Text burnt into the pixels, found by its strokes: it may say who the patient is.
+"""Find text burnt into the pixels by its strokes: it may identify the patient.
 
-Letters are thin bright strokes on something darker, of one height, side by side; the marks of a
+Letters are thin bright strokes on a darker background, of one height, side by side. The marks of a
 scale are small, in a line, beside the anatomy. Anatomy has thin bright strokes too (ribs, the
-table, vessels), but not five of a height in a row. What the text says is not read: a person looks
-at what is quarantined, and decides.
+table, vessels), but not five of one height in a row. The text is not read: a person reviews the
+quarantined image and decides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ _INK = 0.5  # of the brightest pixel
 _RISE = 0.35  # above its surroundings, likewise
 _STROKE = 5  # pixels; a stroke is thinner
 _HEIGHTS = (5, 40)  # pixels of a letter
-_MARK, _MARKS, _LONG = 8, 8, 0.4  # of a scale: largest mark, least number, least share of a side
+_MARK, _MARKS, _LONG = 8, 8, 0.4  # of a scale: largest mark, fewest marks, least share of a side
 _LEAST_MARK = 4  # pixels in all
 _EXTREMES = (np.minimum, np.maximum)
 _MARGIN, _DARK = 4, 0.15  # pixels around a mark that are darker than this share of the brightest
@@ -28,7 +28,7 @@ _MARGIN, _DARK = 4, 0.15  # pixels around a mark that are darker than this share
 
 @dataclass(frozen=True)
 class Box:
-    """A connected shape: its centre and its size in pixels, and how many of its box are its own."""
+    """A connected shape: centre and size of its bounding box, and its area, in pixels."""
 
     row: float
     column: float
@@ -38,17 +38,17 @@ class Box:
 
     @property
     def left(self) -> float:
-        """Where it begins."""
+        """Column of its left edge."""
         return self.column - self.width / 2
 
     @property
     def right(self) -> float:
-        """Where it ends."""
+        """Column of its right edge."""
         return self.column + self.width / 2
 
 
 def glyphs_in_a_row(pixels: Pixels) -> int:
-    """How many letter-like shapes stand in the longest row of them, or marks on a scale.
+    """Number of letter-like shapes in the longest row of them, or of marks on a scale.
 
     Args:
         pixels: uint8 or uint16 [H, W], 0 black.
@@ -65,14 +65,14 @@ def glyphs_in_a_row(pixels: Pixels) -> int:
     height, width = pixels.shape
     return max(
         max((len(chain) for chain in _rows(letters)), default=0),
-        # Marks lie across their scale; what is left of a curved line lies along it.
+        # Marks are perpendicular to their scale; remains of a curved line are parallel to it.
         _longest_scale([(m.column, m.row) for m in marks if m.height <= m.width + 1], height),
         _longest_scale([(m.row, m.column) for m in marks if m.width <= m.height + 1], width),
     )
 
 
 def _strokes(pixels: Pixels) -> NDArray[np.bool_]:
-    """Thin and bright: above half of the brightest, and gone when opened by a small square."""
+    """Thin bright pixels: above half of the maximum, and removed by opening with a small square."""
     brightest = max(int(pixels.max()), 1)
     mask: NDArray[np.bool_] = pixels >= ceil(_INK * brightest)
     mask &= pixels - _opened(pixels) >= ceil(_RISE * brightest)
@@ -80,12 +80,11 @@ def _strokes(pixels: Pixels) -> NDArray[np.bool_]:
 
 
 def _opened(pixels: Pixels) -> Pixels:
-    """For each pixel the darkest of the square around it, then the brightest of those minima.
+    """Morphological opening: the minimum over a square, then the maximum of those minima.
 
-    Borders are mirrored.
-
-    Row after row as one line of pixels, on which numpy is four times as fast as row by row: what
-    runs over from one row into the next stays within the margin, which is cut off.
+    Borders are mirrored. The image is filtered as one line of pixels, on which numpy is four times
+    as fast as row by row: what crosses from one row into the next stays within the margin, which
+    is cut off.
     """
     margin = 2 * (_STROKE // 2)  # each of the two filters reaches half a square
     padded = np.pad(pixels, margin, "symmetric")
@@ -96,7 +95,7 @@ def _opened(pixels: Pixels) -> Pixels:
             two = extreme(line[:-step], line[step:])
             four = extreme(two[: -2 * step], two[2 * step :])
             line = extreme(four[:-step], line[4 * step :])
-    # It begins with the image's first pixel and ends with its last; between rows lies margin.
+    # The line runs from the image's first pixel to its last, with margin between the rows.
     row, one = width * line.itemsize, line.itemsize
     return as_strided(line, pixels.shape, (row, one), writeable=False)
 
@@ -104,17 +103,17 @@ def _opened(pixels: Pixels) -> Pixels:
 def _shapes(strokes: NDArray[np.bool_]) -> Iterator[Box]:
     """Connected shapes no larger than a letter.
 
-    Strokes are few among the pixels: they are joined as a graph of their own, which takes a third
-    of the time of labelling every pixel.
+    Few pixels are strokes: connecting only those as a graph takes a third of the time of labelling
+    every pixel.
     """
     if np.count_nonzero(strokes) < _HEIGHTS[0]:
         return  # not even one letter
-    # Half a second to import, which commands that read no image need not wait for.
+    # The import takes half a second, which commands that read no image should not pay.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     height, width = strokes.shape
-    width += 1  # a column of nothing keeps the end of a row apart from the next row's start
+    width += 1  # an empty column separates the end of a row from the start of the next
     lit = np.flatnonzero(np.pad(strokes, ((0, 0), (0, 1))))
     at = np.full((height + 1) * width + 1, -1, dtype=np.int32)
     at[lit] = np.arange(len(lit))
@@ -137,7 +136,7 @@ def _shapes(strokes: NDArray[np.bool_]) -> Iterator[Box]:
 
 
 def _is_letter(box: Box) -> bool:
-    """As high, as narrow and as full as letters are; an I is one stroke."""
+    """Whether height, width and fill are those of a letter; an I is one stroke."""
     low, high = _HEIGHTS
     fits = low <= box.height <= high and box.width <= 1.6 * box.height
     filled = box.area / (box.height * box.width)
@@ -145,7 +144,7 @@ def _is_letter(box: Box) -> bool:
 
 
 def _rows(letters: list[Box]) -> Iterator[list[Box]]:
-    """Letters of one height on one line, each close to the next."""
+    """Rows of letters: of one height, on one line, each close to the next."""
     left = sorted(letters, key=lambda box: box.left)
     while left:
         chain = [left.pop(0)]
@@ -160,7 +159,7 @@ def _rows(letters: list[Box]) -> Iterator[list[Box]]:
 
 
 def _in_the_dark(box: Box, pixels: Pixels, dark: int) -> bool:
-    """Whether nearly all around a mark is below `dark`: a scale stands beside the anatomy."""
+    """Whether nearly all pixels around a mark are below `dark`: a scale is beside the anatomy."""
     top, left = max(0, int(box.row - box.height / 2) - _MARGIN), max(0, int(box.left) - _MARGIN)
     bottom, right = int(box.row + box.height / 2) + _MARGIN, int(box.right) + _MARGIN
     around = pixels[top:bottom, left:right]
@@ -169,7 +168,7 @@ def _in_the_dark(box: Box, pixels: Pixels, dark: int) -> bool:
 
 
 def _longest_scale(marks: Sequence[tuple[float, float]], side: int) -> int:
-    """Marks, each (across, along) a scale, of the longest line of them; 0 where none is long."""
+    """Number of marks, each (across, along) a scale, in the longest line; 0 without a long one."""
     longest, line = 0, list[float]()
     ordered = sorted(marks)
     for number, (across, along) in enumerate(ordered):

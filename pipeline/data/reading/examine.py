@@ -1,4 +1,4 @@
-"""Look at one file of the landing zone: read, decode, judge, and keep its canonical form."""
+"""Examine one file of the landing zone: read, decode, check, and store its canonical form."""
 
 import hashlib
 import os
@@ -9,33 +9,33 @@ from typing import IO
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import SNIFF_BYTES, Decoded, decode, sniff
-from pipeline.data.formats.archives import Member, members
+from pipeline.data.formats.archives import ArchiveMember, members
 from pipeline.data.formats.canonical import brightness, encode_png, image_id, shrink, thumbnail
 from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.patients import patient_in_name
-from pipeline.data.landing.zone import Found, label_of, open_stable, read_whole
+from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole
 from pipeline.data.names import Pseudonyms
-from pipeline.data.reading.looks import Image, Known, Look, Seen, Share
+from pipeline.data.reading.looks import Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.quality import check_quality
 from pipeline.data.reading.views import guess_view
 from pipeline.data.refusal import Refused
 
 _ONE_IMAGE = ("PNG", "JPEG", "BMP")
-_TELL_CLASSES = (*ARCHIVES, "NPZ")
-"""What may lie outside a class folder, as its members or labels tell the class."""
+_HOLD_CLASSES = (*ARCHIVES, "NPZ")
+"""Formats allowed outside class folders, as their members or labels may give the class."""
 
 
 @dataclass(frozen=True)
 class Examiner:
-    """What every file is looked at with; it travels to other processes.
+    """Examines files; it is pickled and sent to other processes.
 
     Attributes:
-        landing: folder that the files lie in.
+        landing: folder of the files.
         config: thresholds.
-        names: how patients are called.
+        names: pseudonyms of patients.
         store: folder for canonical PNGs.
         sources: sha256 of files that are one known image -> that image's id.
-        released: ids of images that a person looked at and let in.
+        released: ids of images that a person released.
     """
 
     landing: Path
@@ -45,8 +45,8 @@ class Examiner:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
 
-    def __call__(self, share: Share) -> Seen:
-        """Everything in a file, or in a share of an archive."""
+    def __call__(self, share: Share) -> ShareResult:
+        """Examine a file, or a share of an archive."""
         found = share.found
         try:
             if found.refused:
@@ -57,27 +57,27 @@ class Examiner:
                 if kind in ARCHIVES:
                     return self._archive(share, stream, kind)
                 if share.first:
-                    return Seen()
+                    return ShareResult()
                 data = read_whole(stream, found, self.config.max_bytes)
-                return Seen({0: self._file(found, kind, data)})
+                return ShareResult({0: self._file(found, kind, data)})
         except Refused as refused:
-            return Seen(refused=refused)
+            return ShareResult(refused=refused)
         except MemoryError:
-            detail = "it unfolds to more than the memory of a reader"
-            return Seen(refused=Refused("too-large", detail))
+            detail = "it needs more memory than a reader process has"
+            return ShareResult(refused=Refused("too-large", detail))
 
-    def _file(self, found: Found, kind: str, data: bytes) -> list[Look]:
+    def _file(self, found: LandedFile, kind: str, data: bytes) -> list[Look]:
         digest = hashlib.sha256(data).hexdigest()
         try:
-            if not found.label and kind not in _TELL_CLASSES:
+            if not found.label and kind not in _HOLD_CLASSES:
                 raise no_class()
             looks = list(self._images(found, found.path, found.label, digest, kind, data))
         except Refused as refused:
             return [Look(found, 0, digest, found.label, "", refused)]
         return looks or [Look(found, 0, digest, found.label, "", _no_image())]
 
-    def _archive(self, share: Share, stream: IO[bytes], kind: str) -> Seen:
-        return Seen(
+    def _archive(self, share: Share, stream: IO[bytes], kind: str) -> ShareResult:
+        return ShareResult(
             {
                 number: list(self._member(share.found, member))
                 for number, member in members(stream, kind, self.config, share.first, share.of)
@@ -85,7 +85,7 @@ class Examiner:
             archive=True,
         )
 
-    def _member(self, found: Found, member: Member) -> Iterator[Look]:
+    def _member(self, found: LandedFile, member: ArchiveMember) -> Iterator[Look]:
         label, digest = found.label, ""
         try:
             if isinstance(member.content, Refused):
@@ -99,7 +99,7 @@ class Examiner:
             yield Look(found, 0, digest, label, "", refused)
 
     def _images(
-        self, found: Found, name: str, label: str, digest: str, kind: str, data: bytes
+        self, found: LandedFile, name: str, label: str, digest: str, kind: str, data: bytes
     ) -> Iterator[Look]:
         """Every image of one file's bytes; raises Refused when the file is damaged."""
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
@@ -119,9 +119,9 @@ class Examiner:
                 result = refused
             yield Look(found, 0, digest, own, group, result)
 
-    def _take(self, decoded: Decoded, found: Found) -> Image:
+    def _take(self, decoded: Decoded, found: LandedFile) -> Image:
         if decoded.synthetic or found.sidecar:
-            detail = "the image is marked as synthetic; a generator must not learn from those"
+            detail = "the image is marked as synthetic; a generator must not learn from it"
             raise Refused("synthetic", detail)
         pixels = decoded.pixels
         if not pixels.size:
@@ -157,10 +157,10 @@ class Examiner:
             window=decoded.window,
         )
 
-    def _group(self, found: Found, name: str, decoded: Decoded | None) -> str:
-        """Who it is: as a list says, else the file's name, else the file itself, else its scan."""
-        told = found.patient or patient_in_name(name, self.config)
-        if group := self.names.patient(told):
+    def _group(self, found: LandedFile, name: str, decoded: Decoded | None) -> str:
+        """The group: of the patient by list, file name or file content, else of the scan."""
+        patient = found.patient or patient_in_name(name, self.config)
+        if group := self.names.patient(patient):
             return group
         if decoded is None:
             return ""
@@ -170,12 +170,12 @@ class Examiner:
 
 
 def _member_label(label: str, path: str, kind: str) -> str:
-    """The class of an archive's member; "" when its own labels tell it."""
+    """The class of an archive's member; "" when its own labels give it."""
     if kind in ARCHIVES:
         raise Refused("nested-archive", "an archive in an archive; unpack one of the two")
     if not label and "/" in path:
         label = label_of(path)
-    if not label and kind not in _TELL_CLASSES:
+    if not label and kind not in _HOLD_CLASSES:
         raise no_class()
     return label
 
@@ -185,5 +185,5 @@ def _no_image() -> Refused:
 
 
 def no_class() -> Refused:
-    """Why a file that tells no class is refused."""
-    return Refused("no-class", "the file lies in no class folder; put it into <class>/")
+    """The refusal of a file without a class."""
+    return Refused("no-class", "the file is in no class folder; put it into <class>/")

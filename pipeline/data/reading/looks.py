@@ -1,17 +1,17 @@
-"""What is seen in a file of the landing zone."""
+"""Results of examining a file of the landing zone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.data.formats.canonical import Thumbnail
-from pipeline.data.landing.zone import Found
-from pipeline.data.reading.apart import Died
+from pipeline.data.landing.zone import LandedFile
+from pipeline.data.reading.isolation import WorkerFailure
 from pipeline.data.refusal import Refused
 
 
 @dataclass(frozen=True)
 class Image:
-    """A good image, by what was decoded.
+    """An accepted image.
 
     Attributes:
         id: of the pixels.
@@ -19,8 +19,8 @@ class Image:
         thumbnail: for comparing images with each other.
         width, height: pixels.
         bits: of a grey level, 8 or 16.
-        brightness: median of what is not black, 0 to 1.
-        bits_a_pixel: of the canonical PNG: how little it can be told in.
+        brightness: median of the pixels that are not black, 0 to 1.
+        bits_a_pixel: of the canonical PNG, a measure of information.
         view, modality, spacing, window: as in the manifest's `Row`.
     """
 
@@ -40,28 +40,27 @@ class Image:
 
 @dataclass(frozen=True)
 class Known:
-    """An image that the manifest has, told by its file without decoding it: `id` of the pixels."""
+    """An image of the manifest, recognised by its file's bytes, undecoded: `id` of the pixels."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen: a good image, or why something is refused.
+    """Result for one image or file: an accepted image, or why it is refused.
 
     Attributes:
         found: the file as listed.
-        item: number, from 1, of the image within a file of several; 0 of a file that is one
+        item: number, from 1, of the image within a file of several; 0 for a file that is one
             image, or that is refused as a whole.
         source_sha256: of the bytes of the file, or of the archive's member; "" when they could
             not be read.
         label: class, or "".
-        group: pseudonym of the patient, or of the scan when no patient is told; or "".
-        result: the image, the known one that these very bytes became before, or why it is not
-            taken in.
+        group: pseudonym of the patient, or of the scan when the patient is unknown; or "".
+        result: the image, the known image that these bytes became before, or why it is refused.
     """
 
-    found: Found
+    found: LandedFile
     item: int
     source_sha256: str
     label: str
@@ -71,21 +70,21 @@ class Look:
 
 @dataclass(frozen=True)
 class Share:
-    """A file, or every `of`-th member of it when it is an archive, from number `first` on."""
+    """A file; of an archive, every `of`-th member from number `first` on."""
 
-    found: Found
+    found: LandedFile
     first: int = 0
     of: int = 1
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What one reader saw of its share of a file.
+class ShareResult:
+    """Result of one share of a file.
 
     Attributes:
-        members: looks by the number of the archive's member; 0 of a file that is none.
-        archive: whether it is one.
-        refused: why nothing of the file counts.
+        members: looks by the number of the archive's member; 0 for any other file.
+        archive: whether the file is an archive.
+        refused: why the whole file is refused, or None.
     """
 
     members: dict[int, list[Look]] = field(default_factory=dict)
@@ -93,16 +92,16 @@ class Seen:
     refused: Refused | None = None
 
 
-def looks_at(found: Found, shares: Sequence[Seen | Died]) -> list[Look]:
-    """All that was seen of a file, in its own order, whoever read which share of it.
+def merge_shares(found: LandedFile, shares: Sequence[ShareResult | WorkerFailure]) -> list[Look]:
+    """Merge the results of a file's shares, in the file's own order.
 
-    Of an archive that is refused for several reasons, those of the first shares are told.
+    An archive that is refused for several reasons gets that of the first share.
     """
     members: dict[int, list[Look]] = {}
     archive = False
     for seen in shares:
-        if isinstance(seen, Died):
-            why = Refused("reader-died", f"the reader {seen.how} over this file")
+        if isinstance(seen, WorkerFailure):
+            why = Refused("reader-died", f"the reader process {seen.how} on this file")
             return [_refused(found, why)]
         if seen.refused:
             return [_refused(found, seen.refused)]
@@ -116,6 +115,6 @@ def looks_at(found: Found, shares: Sequence[Seen | Died]) -> list[Look]:
     return [replace(look, item=item) for item, look in enumerate(looks, 1)]
 
 
-def _refused(found: Found, why: Refused) -> Look:
-    """At a file of which nothing counts."""
+def _refused(found: LandedFile, why: Refused) -> Look:
+    """The look at a file that is refused as a whole."""
     return Look(found, 0, "", found.label, "", why)

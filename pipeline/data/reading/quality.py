@@ -1,4 +1,4 @@
-"""Which decoded images are worth learning from."""
+"""Check whether a decoded image is worth learning from."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ from pipeline.data.refusal import Refused
 
 
 def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConfig) -> None:
-    """Refuse an image that is too small, too long, empty or flat, or shows text.
+    """Refuse an image that is too small, too long, empty or flat, or that shows text.
 
     Args:
         pixels: [H, W].
-        small: the same, as `shrink` makes it.
+        small: the output of `shrink` for these pixels.
         config: thresholds.
 
     Raises:
@@ -36,7 +36,7 @@ def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConf
     if low == high:
         raise Refused("constant", f"every pixel is {low}")
     # The averages of boxes that differ by a pixel a side, or of pixels that repeat, spread at most
-    # twice as much as the pixels do (law of total variance), and are quick to look at.
+    # twice as much as the pixels do (law of total variance), and are quick to compute.
     if small.std() < 2 * config.min_std and (spread := float(pixels.std())) < config.min_std:
         raise Refused(
             "low-contrast",
@@ -47,6 +47,6 @@ def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConf
     if most and (glyphs := glyphs_in_a_row(pixels)) >= most:
         raise Refused(
             "burnt-in",
-            f"{glyphs} shapes like letters stand in a row: the pixels may show who the patient is. "
-            "Mask the text; or if it is none, set ingest.burnt_in_glyphs higher, or to 0",
+            f"{glyphs} letter-like shapes in a row: the pixels may identify the patient. Mask the "
+            "text; if it is no text, raise ingest.burnt_in_glyphs, or set it to 0",
         )

@@ -1,8 +1,8 @@
-"""From which side a slice of CT of the trunk was cut, by its outline, where nothing tells.
+"""Guess the view of a CT slice of the trunk by its outline, when nothing else gives it.
 
-A body lies across an axial slice with air above it; on a coronal one it goes from the upper edge to
-the lower and is nearly its own mirror image. Whatever is neither is not named: sagittal slices were
-not to be had when this was made.
+In an axial slice the body lies across the image with air above it; in a coronal slice it reaches
+from the upper edge to the lower and is nearly its own mirror image. Anything else stays unknown: no
+sagittal slices were available when this was written.
 """
 
 import numpy as np
@@ -14,10 +14,10 @@ from pipeline.data.formats import Pixels
 _SIDE = 64
 _LIT = 0.12  # of the brightest
 _EDGE = 2  # rows or columns that count as an edge
-_TOUCH = 0.08  # of an edge that is lit: the body goes on beyond it
-_ACROSS = 0.15  # of the left and of the right edge: a body that lies along the image
-_LEAST = 6  # lit pixels of a row or column that belongs to the body
-_NARROW, _WIDE = 0.85, 0.4  # of the width: less is upright, more lies across
+_TOUCH = 0.08  # share of an edge that is lit: the body continues beyond it
+_ACROSS = 0.15  # share of the left and right edge: a body along the whole width
+_LEAST = 6  # lit pixels of a row or column of the body
+_NARROW, _WIDE = 0.85, 0.4  # of the width: upright below, across above
 _MIRROR = 0.3  # correlation with its own mirror image
 
 
@@ -25,7 +25,7 @@ def guess_view(pixels: Pixels) -> str:
     """`axial`, `coronal` or `unknown`.
 
     Args:
-        pixels: [H, W], 0 black, a slice of CT of the trunk; of anything else nothing is promised.
+        pixels: [H, W], 0 black, a slice of CT of the trunk; the result is undefined for others.
     """
     values = Image.fromarray(pixels.astype(np.float32)).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     small = np.asarray(values) / max(float(np.asarray(values).max()), 1e-6)

@@ -1,4 +1,4 @@
-"""What people decide about images that are in, as new data revisions: relabel, withdraw, release.
+"""Revise data by people's decisions, as new data revisions: relabel, withdraw, release, purge.
 
-Start with `relabel`, `withdraw` and `purge`; `diff` tells two revisions apart.
+Start with `relabel`, `withdraw` and `purge`; `diff` compares two revisions.
 """

@@ -1,4 +1,4 @@
-"""What changed between two data revisions: images by class and split, batches, and who decided."""
+"""Compare two data revisions: images by class and split, batches, and who decided."""
 
 import re
 from collections import Counter
@@ -16,11 +16,11 @@ from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 
 _SHORTEST_COMMIT = 4
-_TOLD = 5  # revisions that an error names
+_SHOWN = 5  # revisions that an error names
 
 
 class Cell(Section):
-    """Images of a class in a split. An image that changes its class leaves one cell for another."""
+    """Image counts of a class and split. A relabelled image leaves one cell for another."""
 
     label: str
     split: str
@@ -29,7 +29,7 @@ class Cell(Section):
     removed: int
     relabelled_in: int
     relabelled_out: int
-    moved_in: int = Field(description="from another split, which no command ever does")
+    moved_in: int = Field(description="from another split; no command does this")
     moved_out: int
     after: int
 
@@ -46,8 +46,8 @@ class Relabelled(Section):
     after: str
 
 
-class Step(Section):
-    """One data revision, and what it did to the one before."""
+class RevisionChange(Section):
+    """One data revision and its changes against the one before."""
 
     commit: str
     time: str
@@ -56,21 +56,21 @@ class Step(Section):
     removed: int
     relabelled: int
     moved: int
-    action: str = Field(default="", description="of a person's decision; else empty")
+    action: str = Field(default="", description="action of a person's decision; else empty")
     by: str = ""
     reason: str = ""
-    record: int | None = Field(default=None, description="of the journal")
+    record: int | None = Field(default=None, description="sequence number in the journal")
 
 
 class Changes(Section):
-    """From one data revision to another.
+    """Changes from one data revision to another.
 
     Attributes:
         before, after: commits.
-        backwards: `after` is the older one: what is told was undone by nobody.
+        backwards: whether `after` is the older one, so that the changes run against time.
         cells: every class and split that either has, in order.
         removed, moved: ids of images.
-        batches: name -> images added and removed, of batches of which that is more than none.
+        batches: name -> images added and removed, of batches that changed.
         steps: the revisions in between, oldest first.
     """
 
@@ -82,7 +82,7 @@ class Changes(Section):
     removed: tuple[str, ...]
     moved: tuple[str, ...]
     batches: dict[str, tuple[int, int]]
-    steps: tuple[Step, ...]
+    steps: tuple[RevisionChange, ...]
 
     def total(self, what: str) -> int:
         """Sum of a count over all cells."""
@@ -122,7 +122,7 @@ def changes(ledger: Ledger, revisions: Revisions, before: str, after: str) -> Ch
 
 
 def previous(revisions: Revisions, commit: str) -> str | None:
-    """The newest revision before `commit` with other images, classes or splits, if it has any."""
+    """The newest revision before `commit` that differs from it; None when it has no images."""
     here = revisions.rows(commit)
     for earlier in revisions.commits[revisions.commits.index(commit) + 1 :]:
         rows = revisions.rows(earlier)
@@ -132,11 +132,11 @@ def previous(revisions: Revisions, commit: str) -> str | None:
 
 
 def find_revision(text: str, ledger: Ledger, revisions: Revisions) -> str:
-    """The commit of the data branch that a person means.
+    """The commit of the data branch that a text refers to.
 
     Args:
         text: first digits of the commit, a tag of the ledger, a version's number or an alias
-            (champion, previous), which stand for the data it learned from; or a run's key.
+            (champion, previous), which refer to the data it learned from; or a run key.
         ledger: of the project.
         revisions: of the data branch.
 
@@ -150,16 +150,16 @@ def find_revision(text: str, ledger: Ledger, revisions: Revisions) -> str:
     meant = _data_of_version(text, Journal(ledger)) or _tagged(text, ledger)
     if meant in known:
         return meant
-    newest = "; ".join(f"{step[:8]} {subject(ledger, step)}" for step in known[:_TOLD])
+    newest = "; ".join(f"{step[:8]} {subject(ledger, step)}" for step in known[:_SHOWN])
     raise BadInputError(
         f"there is no data revision {text!r}: give the first digits of a commit of the data "
-        "branch, a tag, a run's key, a version's number, champion or previous. The newest are "
+        "branch, a tag, a run key, a version's number, champion or previous. The newest are "
         f"{newest}"
     )
 
 
 def _data_of_version(text: str, journal: Journal) -> str:
-    """The data that a version, an alias or a run learned from; "" when there is no such one."""
+    """The data commit that a version, an alias or a run learned from; "" without one."""
     record: Record | None = None
     if text in ("champion", "previous"):
         record = journal.champion if text == "champion" else journal.previous_champion
@@ -173,7 +173,7 @@ def _data_of_version(text: str, journal: Journal) -> str:
 
 
 def _tagged(text: str, ledger: Ledger) -> str:
-    """The commit that a tag of the ledger stands for; the peeled one comes last."""
+    """The commit of a tag of the ledger, "" without one; ls-remote lists the peeled one last."""
     if not re.fullmatch(r"[\w][\w.+/-]*", text):
         return ""
     listed = ledger.mirror.run(
@@ -207,8 +207,10 @@ def _cells(old: Mapping[str, Row], new: Mapping[str, Row]) -> Iterable[Cell]:
             yield Cell(label=label, split=split, **found)
 
 
-def _steps(ledger: Ledger, revisions: Revisions, commits: Sequence[str]) -> Iterable[Step]:
-    """What each commit did, oldest first."""
+def _steps(
+    ledger: Ledger, revisions: Revisions, commits: Sequence[str]
+) -> Iterable[RevisionChange]:
+    """The changes of each commit, oldest first."""
     records = {record.data: record for record in Journal(ledger).records if record.version is None}
     decided = {
         commit: decision
@@ -222,7 +224,7 @@ def _steps(ledger: Ledger, revisions: Revisions, commits: Sequence[str]) -> Iter
         now = {row.id: row for row in revisions.rows(commit)}
         both = set(was) & set(now)
         decision, record = decided.get(commit), records.get(commit)
-        yield Step(
+        yield RevisionChange(
             commit=commit,
             time=revision_time(ledger, commit),
             what=subject(ledger, commit),
@@ -238,7 +240,7 @@ def _steps(ledger: Ledger, revisions: Revisions, commits: Sequence[str]) -> Iter
 
 
 def revision_time(ledger: Ledger, commit: str) -> str:
-    """When a revision was made, in words."""
+    """Time of a revision's commit, as text."""
     seconds = int(ledger.mirror.run("log", "-1", "--format=%ct", commit))
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 

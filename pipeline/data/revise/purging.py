@@ -18,11 +18,13 @@ import yaml
 from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import THUMBNAILS_FILE
 from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.shared import fetch_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import affected_runs
+from pipeline.ledger.beside import Beside, checkpoints_of
 from pipeline.ledger.journal import Journal
-from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.lease import hold_lease, lease_of
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
 
@@ -54,6 +56,7 @@ class Purge:
         artifacts: of MLflow, "<run id>/<path>".
         folders: checkpoints, workspaces and caches, relative to the state where they lie in it.
         pages: of reports, relative to the state.
+        beside: checkpoints of the runs beside the objects of the DVC remote.
         lost: listings in neither remote nor cache, whose objects cannot be named.
         committed: data commits that hold an image file in git itself, which nothing removes: an
             early version put images there, and the ledger must be written anew.
@@ -66,6 +69,7 @@ class Purge:
     artifacts: tuple[str, ...]
     folders: tuple[str, ...]
     pages: tuple[str, ...]
+    beside: tuple[str, ...]
     lost: tuple[str, ...]
     committed: tuple[str, ...]
     left: int
@@ -93,19 +97,24 @@ def purge(
         dry_run: change nothing.
 
     Raises:
-        TransientError: a store or the registry cannot be reached; the same call goes on later.
+        TransientError: a store or the registry cannot be reached, or an affected run or an ingest
+            is still worked on; the same call goes on later.
     """
-    ledger = Ledger(settings)
-    with ledger.workspace(DATA, settings.workspaces / "purge") as work:
+    ledger, beside = Ledger(settings), Beside(settings.remote)
+    with (
+        hold_lease(settings.leases, "purge", "purge"),
+        ledger.workspace(DATA, settings.workspaces / "purge") as work,
+    ):
         objects = Objects(work)
         runs = affected_runs(ledger, Revisions(ledger), images)
-        plan = _plan(settings, ledger, registry, objects, set(images), runs)
+        plan = _plan(settings, ledger, registry, objects, beside, set(images), runs)
         if not dry_run:
             _record(ledger, plan, by, reason)
-            with hold_lease(settings.leases, "ingest"):
-                _remove_local(settings, plan)
+            _remove_local(settings, plan)
             for md5 in plan.objects:
                 objects.delete(md5)
+            for name in plan.beside:
+                beside.remove(name)
             for artifact in plan.artifacts:
                 registry.delete_artifact(artifact)
             _forget(settings, plan.images)
@@ -120,6 +129,7 @@ def _plan(
     ledger: Ledger,
     registry: Artifacts,
     objects: Objects,
+    beside: Beside,
     images: set[str],
     runs: Mapping[str, str],
 ) -> Purge:
@@ -133,6 +143,7 @@ def _plan(
         artifacts=tuple(sorted(artifacts)),
         folders=tuple(_names(settings, _folders(settings, runs))),
         pages=tuple(_names(settings, _pages(settings, runs))),
+        beside=tuple(name for key in sorted(runs) for name in beside.names(checkpoints_of(key))),
         lost=tuple(sorted(finder.lost)),
         committed=tuple(finder.committed(images)),
         left=sum(map(objects.present, found)),
@@ -198,11 +209,18 @@ def _outs(lock: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
     """What may hold pixels on this host and can be made again, or need not be."""
-    for key in sorted(runs):
-        yield from (settings.checkpoints / key, settings.workspaces / key)
-    yield from (settings.workspaces / name for name in ("ingest", "withdraw"))
-    for killed in ("show-*", "report-*"):
-        yield from sorted(settings.workspaces.glob(killed))
+    yield from (settings.checkpoints / key for key in sorted(runs))
+    yield from _workspaces(settings, runs)
+    yield from _caches(settings)
+
+
+def _workspaces(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+    yield from (settings.workspaces / name for name in (*sorted(runs), "ingest", "withdraw"))
+    for looks in ("show-*", "report-*"):
+        yield from sorted(settings.workspaces.glob(looks))
+
+
+def _caches(settings: Settings) -> Iterator[Path]:
     # No listing names what a killed stage left in the cache, so all of it goes: it fills again
     # from the remote, and a stage that misses something there is tried again.
     yield from (settings.cache / "features", settings.cache / "dvc" / "files")
@@ -210,9 +228,17 @@ def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
 
 def _pages(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
     """Report pages of the affected runs, below the folders of the DAG's runs."""
-    for plan in sorted(settings.runs.glob("*/plan.json")):
-        if json.loads(plan.read_text()).get("run", {}).get("key") in runs:
-            yield from (file for name in PICTURES for file in sorted(plan.parent.glob(name)))
+    for folder in sorted(path for path in settings.runs.glob("*") if path.is_dir()):
+        if _run_keys(folder) & set(runs):
+            yield from (file for name in PICTURES for file in sorted(folder.glob(name)))
+
+
+def _run_keys(folder: Path) -> set[str]:
+    """Which run a folder is about, as its plan says, or its report, which another host planned."""
+    told = {name: folder / f"{name}.json" for name in ("plan", "report")}
+    facts = {name: json.loads(file.read_text()) for name, file in told.items() if file.exists()}
+    plan, report = facts.get("plan", {}), facts.get("report", {})
+    return {plan.get("run", {}).get("key", ""), report.get("key") or ""} - {""}
 
 
 def _names(settings: Settings, paths: Iterable[Path]) -> Iterator[str]:
@@ -248,13 +274,15 @@ def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
 
 
 def _remove_local(settings: Settings, plan: Purge) -> None:
-    """Remove folders and pages of this host; whatever still works on these runs is ended first."""
-    for key in plan.runs:
-        with hold_lease(settings.leases, f"run-{key}"):
-            for folder in (settings.checkpoints / key, settings.workspaces / key):
-                _remove(folder)
-    for name in (*plan.folders, *plan.pages):
-        _remove(settings.state / name)
+    """Remove folders and pages of this host, each as soon as nobody works there."""
+    for folder in _workspaces(settings, plan.runs):
+        with hold_lease(settings.leases, lease_of(folder.name) or folder.name, "purge"):
+            _remove(folder)
+            if folder.name in plan.runs:
+                _remove(settings.checkpoints / folder.name)
+    with hold_lease(settings.leases, "ingest", "purge"):
+        for path in (*_caches(settings), *_pages(settings, plan.runs)):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -265,6 +293,8 @@ def _remove(path: Path) -> None:
 
 
 def _forget(settings: Settings, images: Collection[str]) -> None:
-    """Remove what the local index knows of the images."""
+    """Remove what this host's index and the one that hosts share know of the images."""
     index = LocalIndex.of(settings)
+    fetch_index(settings, index)
     index.forget(entry for entry in index.entries() if entry.image_id in images)
+    share_index(settings, index)

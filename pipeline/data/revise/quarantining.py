@@ -1,4 +1,4 @@
-"""What is set aside, and what a person decides about it: let it in, or keep it out for good."""
+"""List quarantined files, and release or reject them by a person's decision."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from pipeline.data.ingest.quarantine import record_of
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.zone import scan
 from pipeline.data.manifest import read_manifest
-from pipeline.data.refusal import BY_LOOKS
+from pipeline.data.refusal import RELEASABLE
 from pipeline.data.revise.advice import advice
 from pipeline.data.revise.revision import Decision, journal_revisions
 from pipeline.ledger.lease import hold_lease
@@ -30,13 +30,13 @@ State = Literal["open", "rejected", "released"]
 
 
 @dataclass(frozen=True)
-class SetAside:
+class QuarantinedFile:
     """One quarantined file of the landing zone, or one image in a file of several.
 
     Attributes:
-        record: what a person types; of one image in several `<record>.<number>`.
-        file: path in the landing zone, for whoever may read that; "" when the file is gone.
-        item: number of the image in the file, from 1; 0 of the file as a whole.
+        record: what the user types; for one image of several `<record>.<number>`.
+        file: path in the landing zone, for the terminal only; "" when the file is gone.
+        item: number of the image in the file, from 1; 0 for the file as a whole.
         label: class, or "".
         bytes: size of the file.
         reason, detail: as in Refused.
@@ -56,13 +56,13 @@ class SetAside:
 
     @property
     def place(self) -> str:
-        """The file in words."""
+        """The file, and the image in it, as text."""
         number = f", image {self.item}" if self.item else ""
         return f"{self.file or 'a file that is gone'}{number}"
 
     @property
     def facts(self) -> dict[str, object]:
-        """For machines."""
+        """The fields for JSON output."""
         return {
             "record": self.record, "file": self.place, "class": self.label, "bytes": self.bytes,
             "reason": self.reason, "detail": self.detail, "state": self.state,
@@ -71,14 +71,14 @@ class SetAside:
 
 
 @dataclass(frozen=True)
-class Decided:
-    """What a person decided about records.
+class QuarantineDecision:
+    """A person's decision about quarantined files.
 
     Attributes:
         records: as listed.
-        reasons: why each was set aside, in the same order.
+        reasons: why each was quarantined, in the same order.
         images: ids of those that could be decoded, sorted.
-        revision: data revision that says so.
+        revision: data revision that records the decision.
     """
 
     records: tuple[str, ...]
@@ -87,10 +87,10 @@ class Decided:
     revision: str
 
 
-def set_aside(settings: Settings) -> list[SetAside]:
+def list_quarantined(settings: Settings) -> list[QuarantinedFile]:
     """Every quarantined file of the landing zone, by path and number."""
     index, ledger = LocalIndex.of(settings), Ledger(settings)
-    # The index knows pseudonyms; what lies in the landing zone tells whose they are.
+    # The index holds pseudonyms; the files of the landing zone give the paths for them.
     listed = scan(settings.landing)[0] if settings.landing.is_dir() else []
     paths = {index.names.file(found.path): found.path for found in listed}
     head = ledger.head(DATA)
@@ -100,7 +100,7 @@ def set_aside(settings: Settings) -> list[SetAside]:
     )
     let_in, kept_out = parse_released(released), Rejected.parse(rejected)
     found = [
-        SetAside(
+        QuarantinedFile(
             record=_record(entry),
             file=paths.get(entry.file, ""),
             item=entry.item,
@@ -117,14 +117,16 @@ def set_aside(settings: Settings) -> list[SetAside]:
     return sorted(found, key=lambda each: (each.file, each.item))
 
 
-def find(settings: Settings, record: str) -> list[SetAside]:
-    """What a person means by a record: one image, or all of a file that has several.
+def find_quarantined(settings: Settings, record: str) -> list[QuarantinedFile]:
+    """The quarantined files of a record: one image, or all of a file that has several.
 
     Raises:
-        BadInputError: nothing is set aside under it; the message says so when it was taken in.
+        BadInputError: there is none; the message says whether the record was ingested.
     """
     name, _, number = record.partition(".")
-    found = [each for each in set_aside(settings) if record in (each.record, _name(each.entry))]
+    found = [
+        each for each in list_quarantined(settings) if record in (each.record, _name(each.entry))
+    ]
     if found:
         return found
     for entry in LocalIndex.of(settings).entries():
@@ -132,46 +134,50 @@ def find(settings: Settings, record: str) -> list[SetAside]:
         if taken and number in ("", str(entry.item)):
             raise _taken_in(record, entry.image_id)
     raise BadInputError(
-        f"no file is set aside as {record!r}; `medloom data quarantine list` lists the records"
+        f"no quarantined file has the record {record!r}; `medloom data quarantine list` lists them"
     )
 
 
-def release(settings: Settings, records: Sequence[str], *, by: str, reason: str) -> Decided:
-    """Let images in that were set aside by their looks; the next ingest takes them.
+def release(
+    settings: Settings, records: Sequence[str], *, by: str, reason: str
+) -> QuarantineDecision:
+    """Release images that failed a quality check; the next ingest takes them in.
 
     Args:
         settings: of the project.
         records: first column of `medloom quarantine`.
-        by: who looked at them.
+        by: who reviewed them.
         reason: in words; it is kept for good and may not name a patient.
 
     Raises:
-        BadInputError: no reason, an unknown record, or one that was set aside for another cause
-            than its looks: a damaged file, a conflict or a withdrawal is no matter of opinion.
+        BadInputError: no reason, an unknown record, or one that was quarantined for another
+            cause: nobody can overrule a damaged file, a conflict or a withdrawal.
     """
     return _decide(settings, records, RELEASED, by, reason)
 
 
-def reject(settings: Settings, records: Sequence[str], *, by: str, reason: str) -> Decided:
-    """Keep files out for good: no later threshold lets them in, and they are not read again.
+def reject(
+    settings: Settings, records: Sequence[str], *, by: str, reason: str
+) -> QuarantineDecision:
+    """Reject files for good: no later threshold lets them in, and they are not read again.
 
-    Args: as of `release`, which undoes it.
+    Args: as for `release`, which undoes it.
 
     Raises:
         BadInputError: no reason, an unknown record, an image that is ingested, or a file that was
-            never read, so that nothing would tell it again.
+            never read, so that it could not be recognised again.
     """
     return _decide(settings, records, KEPT_OUT, by, reason)
 
 
 def _decide(
     settings: Settings, records: Sequence[str], action: str, by: str, reason: str
-) -> Decided:
+) -> QuarantineDecision:
     if not reason.strip():
         raise BadInputError("--reason is empty: say in a few words why; it is kept for good")
     ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest"):
-        chosen = [each for record in records for each in find(settings, record)]
+    with hold_lease(settings.leases, "ingest", "quarantine"):
+        chosen = [each for record in records for each in find_quarantined(settings, record)]
         with ledger.workspace(DATA, settings.workspaces / "quarantine") as work:
             ingested = {row.id for row in read_manifest(work.folder)}
             if action == RELEASED:
@@ -194,7 +200,7 @@ def _decide(
             why = decision.message(f"data: {len(chosen)} images {action}")
             revision = work.commit_and_push(why, str(RELEASED_FILE), str(REJECTED_FILE))
         journal_revisions(ledger, action, lambda _: {})
-    return Decided(
+    return QuarantineDecision(
         tuple(each.record for each in chosen),
         tuple(each.reason for each in chosen),
         tuple(sorted(subject.images)),
@@ -202,29 +208,29 @@ def _decide(
     )
 
 
-def _released(chosen: Sequence[SetAside]) -> Rejected:
+def _released(chosen: Sequence[QuarantinedFile]) -> Rejected:
     for each in chosen:
-        if each.reason not in {*BY_LOOKS, "rejected"} or not each.entry.image_id:
+        if each.reason not in {*RELEASABLE, "rejected"} or not each.entry.image_id:
             raise BadInputError(
-                f"{each.record} was set aside as {each.reason}: {each.detail}. Only what was set "
-                f"aside by its looks can be released: {', '.join(sorted(BY_LOOKS))}"
+                f"{each.record} is quarantined as {each.reason}: {each.detail}. Only these reasons "
+                f"can be released: {', '.join(sorted(RELEASABLE))}"
             )
     return Rejected(frozenset(each.entry.image_id for each in chosen))
 
 
 def _rejected(
-    chosen: Sequence[SetAside], entries: Sequence[Entry], ingested: Collection[str]
+    chosen: Sequence[QuarantinedFile], entries: Sequence[Entry], ingested: Collection[str]
 ) -> Rejected:
-    """What to know the chosen ones by: the pixels, or the bytes where there were none."""
+    """Identify the chosen files: by pixels, or by bytes where nothing was decoded."""
     shared = {entry.source_sha256 for entry in entries if entry.image_id}
     for each in chosen:
         if each.entry.image_id in ingested:
             raise _taken_in(each.record, each.entry.image_id)
         if not each.entry.image_id and each.entry.source_sha256 in {"", *shared}:
             raise BadInputError(
-                f"{each.record} was set aside as {each.reason}, before it was read to its end: "
-                "there is nothing to know it by when it comes again. It stays out as long as that "
-                "holds; take the file away for good"
+                f"{each.record} is quarantined as {each.reason}, before it was read completely: it "
+                "could not be recognised when it comes again. It stays out as long as that "
+                "reason holds; delete the file to keep it out for good"
             )
     images = frozenset(each.entry.image_id for each in chosen if each.entry.image_id)
     return Rejected(
@@ -248,6 +254,6 @@ def _record(entry: Entry) -> str:
 
 def _taken_in(record: str, image: str) -> BadInputError:
     return BadInputError(
-        f"{record} is ingested, and may have been learned from: what takes it out again is "
+        f"{record} is ingested and may have been learned from; remove it with "
         f"`medloom audit withdraw {image[:12]} --reason WHY`"
     )

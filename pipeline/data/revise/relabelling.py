@@ -1,8 +1,7 @@
-"""Label corrections: a data revision in which images have another class.
+"""Correct labels: commit a data revision in which images have another class.
 
-Group and split stay as they were written, and the stored bytes do not move: only manifest rows
-change. The class that an image had is kept beside them, so that its file in the old class's folder
-of the landing zone is no conflict.
+Only manifest rows change; group, split and the stored bytes stay. The earlier class of an image is
+recorded too, so that its file in the old class's folder of the landing zone is no conflict.
 """
 
 import csv
@@ -34,7 +33,7 @@ class Relabelling:
     Attributes:
         changes: image id -> (class before, class after).
         unchanged: ids of images that have the class already.
-        before, after: data commits around it; both the newest one when nothing was to do.
+        before, after: data commits around it; both the newest when nothing changed.
         records: sequence numbers of the journal's records about these images.
     """
 
@@ -58,7 +57,7 @@ def relabel(
 
     Args:
         settings: of the project.
-        wanted: subject, as for `pipeline.data.revise.revision.find_subject`, -> class.
+        wanted: subject (see `pipeline.data.revise.revision.find_subject`) -> class.
         by: who decided.
         reason: in words; it is kept for good and may not name a patient.
         new_class: allow classes that no image of the newest revision has.
@@ -70,7 +69,7 @@ def relabel(
     """
     ledger = Ledger(settings)
     names = Pseudonyms.load(settings.patient_key, make=True)
-    with hold_lease(settings.leases, "ingest"):
+    with hold_lease(settings.leases, "ingest", "relabel"):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
         config = ProjectParams.of(settings).section("ingest", IngestConfig)
@@ -104,12 +103,14 @@ def read_corrections(file: Path) -> dict[str, str]:
     except OSError as error:
         raise BadInputError(f"{file} cannot be read: {error.strerror}") from error
     if not rows or not {"id", "class"} <= set(rows[0]):
-        raise BadInputError(f"{file} must be CSV with the head 'id,class' and a row an image")
+        raise BadInputError(
+            f"{file} must be a CSV file with the columns id,class and one row per image"
+        )
     wanted: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         id_, label = (row["id"] or "").strip(), (row["class"] or "").strip()
         if not id_ or not label or wanted.setdefault(id_, label) != label:
-            raise BadInputError(f"{file}, line {number}: give one id and one class, each id once")
+            raise BadInputError(f"{file}, line {number}: give an id and a class, each id once")
     return wanted
 
 
@@ -130,7 +131,7 @@ def _classes_by_image(
         if not present:
             raise BadInputError(
                 f"the newest data revision holds none of the {len(subject.images)} image(s) of one "
-                "subject: their consent was withdrawn"
+                "subject: consent was withdrawn"
             )
         for id_ in present:
             if classes.setdefault(id_, label) != label:
@@ -142,8 +143,8 @@ def _check_classes(wanted: Iterable[str], known: Iterable[str], new_class: bool)
     for label in sorted(set(wanted) - set(known)):
         if not new_class:
             raise BadInputError(
-                f"{label!r} is none of this project's classes, {', '.join(sorted(known))}; "
-                "--new-class makes it one"
+                f"{label!r} is none of this project's classes, {', '.join(sorted(known))}; add "
+                "--new-class to create it"
             )
         if not CLASS_NAME.fullmatch(label):
             raise BadInputError(
@@ -158,7 +159,7 @@ def _revise(
     by: str,
     reason: str,
 ) -> str:
-    """Push a data revision with the new classes; returns its commit."""
+    """Commit and push a data revision with the new classes; returns the commit."""
     with ledger.workspace(DATA, settings.workspaces / "relabel") as work:
         rows = read_manifest(work.folder)
         for batch in sorted({row.batch for row in rows if row.id in changes}):

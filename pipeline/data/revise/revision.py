@@ -1,8 +1,8 @@
-"""Data revisions that change earlier batches: what they are about, and how they are journalled.
+"""Read data revisions, find the images a person means, and journal people's decisions.
 
-The decision behind such a revision lies in its own commit, as JSON in the message. So a kill
-between the revision and the journal loses nothing: `journal_revisions` records what the journal
-lacks, in the words of whoever decided.
+A decision is part of its revision's commit, as JSON in the message. So a kill between the revision
+and the journal loses nothing: `journal_revisions` records what the journal lacks, with the author
+and reason of the decision.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _SHORTEST_PREFIX = 8
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person decided about images.
+    """A person's decision about images.
 
     Attributes:
         action: of the journal's record: withdrawn, relabelled, released or kept-out.
@@ -44,19 +44,19 @@ class Decision:
     details: dict[str, Any] = field(default_factory=dict)
 
     def message(self, subject: str) -> str:
-        """A commit's message that carries the decision."""
+        """A commit message that contains the decision."""
         return f"{subject}\n\n{_MARK}{json.dumps(asdict(self), sort_keys=True)}"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom or what a person named.
+    """The images or the group that a person named.
 
     Attributes:
         kind: image or group.
         rows: the newest row of each of its images, of any revision.
         group: name of the group; "" for an image.
-        unspoken: words that would tell the patient, and stand in no record.
+        unspoken: words that would identify the patient and must not enter any record.
     """
 
     kind: str
@@ -71,16 +71,16 @@ class Subject:
 
 
 class Revisions:
-    """The data revisions of a ledger as they stood when this was made, newest first.
+    """The data revisions of a ledger when this was created, newest first.
 
-    Raises (when made):
+    Raises (when created):
         BadInputError: no image was ever ingested.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._git, head = ledger.mirror, ledger.head(DATA)
         if head is None:
-            raise BadInputError("no image was ever ingested; `medloom ingest FOLDER` does it")
+            raise BadInputError("no image was ever ingested; start with `medloom ingest FOLDER`")
         self.head = head
         self.commits = self._git.run("rev-list", "--first-parent", head).split()
         self._batches: dict[str, list[Row]] = {}
@@ -99,11 +99,11 @@ class Revisions:
         return {row.id: row for commit in reversed(self.commits) for row in self.rows(commit)}
 
     def held(self, commit: str, images: Collection[str]) -> set[str]:
-        """Those of the images that a revision holds."""
+        """The ones of `images` that a revision holds."""
         return {row.id for row in self.rows(commit)} & set(images)
 
     def decisions(self, action: str) -> list[tuple[str, str, Decision]]:
-        """Commit, the commit before and the decision of revisions by `action`, oldest first."""
+        """Commit, previous commit and decision of each revision by `action`, oldest first."""
         found = []
         for commit, before in zip(self.commits, [*self.commits[1:], ""], strict=True):
             body = self._git.run("log", "-1", "--format=%B", commit)
@@ -118,18 +118,18 @@ class Revisions:
 def find_subject(
     text: str, revisions: Revisions, config: IngestConfig, pseudonyms: Pseudonyms
 ) -> Subject:
-    """Whom or what a person means.
+    """Find the images or the group that a person means.
 
     Args:
         text: the path of an image file; an image id (or its first 8 digits or more), sha256 of
             the stored or of the source file; a group's name; a patient's name as in file names.
-        revisions: where to look.
-        config: how patients and pixels are read.
-        pseudonyms: how patients are called.
+        revisions: revisions to search.
+        config: how files are decoded.
+        pseudonyms: of the patients.
 
     Raises:
-        BadInputError: it is nothing that any revision held. The message does not repeat it, as it
-            may be a patient's name.
+        BadInputError: no revision ever held it. The message does not repeat the text, as it may
+            be a patient's name.
     """
     ever = revisions.ever()
     names = _names(text, config)
@@ -144,9 +144,9 @@ def find_subject(
     if len(text) >= _SHORTEST_PREFIX and len(found) == 1:
         return Subject("image", tuple(found))
     raise BadInputError(
-        "no data revision ever held what was given: allowed are an image id, the sha256 of a "
-        "file, a group's name, a patient's name as in the file names, and the path of an image "
-        "file; `medloom quarantine` lists the files that were never taken in"
+        "no data revision ever held such an image: give an image id, the sha256 of a file, a "
+        "group's name, a patient's name as in the file names, or the path of an image file; "
+        "`medloom quarantine` lists the files that were never ingested"
     )
 
 
@@ -165,7 +165,7 @@ def _names(text: str, config: IngestConfig) -> set[str]:
 
 
 def run_data(ledger: Ledger) -> dict[str, str]:
-    """Run key -> the data commit it learns from, of every run of the ledger."""
+    """Run key -> data commit, of every run of the ledger."""
     listed = ledger.mirror.run("ls-remote", ledger.url, "refs/heads/run/*").splitlines()
     if not listed:
         return {}
@@ -180,13 +180,13 @@ def run_data(ledger: Ledger) -> dict[str, str]:
 
 
 def withdrawn_list(ledger: Ledger) -> Withdrawn:
-    """Whose consent is withdrawn, by the newest data revision."""
+    """The withdrawals of the newest data revision."""
     head = ledger.head(DATA)
     return Withdrawn.parse(ledger.read(head, str(WITHDRAWN_FILE)) or "") if head else Withdrawn()
 
 
 def require_consent(ledger: Ledger, key: str) -> None:
-    """Hold that no image that a run learns from was withdrawn since its data revision.
+    """Check that no image of a run's data revision was withdrawn since.
 
     Raises:
         BadInputError: some were.
@@ -198,20 +198,20 @@ def require_consent(ledger: Ledger, key: str) -> None:
     held = Revisions(ledger).held(data, listed.images) if data else set()
     if held:
         raise BadInputError(
-            f"run {key} learns from {len(held)} image(s) whose consent was withdrawn since; its "
-            "work is not used any more. `medloom run` trains on the newest data"
+            f"run {key} learns from {len(held)} image(s) whose consent was withdrawn since, so "
+            "its results are not used any more; `medloom run` trains on the newest data"
         )
 
 
 def journal_revisions(
     ledger: Ledger, action: str, more: Callable[[Decision], dict[str, Any]]
 ) -> list[Record]:
-    """Record every revision by `action` that the journal does not know; returns all its records.
+    """Journal every revision by `action` that is missing there; returns all its records.
 
     Args:
         ledger: of the project.
         action: withdrawn, relabelled, released or kept-out.
-        more: what the record says beside the decision's own details.
+        more: further details of the record, from the decision.
     """
     decisions = Revisions(ledger).decisions(action)
     while True:

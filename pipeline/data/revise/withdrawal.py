@@ -1,8 +1,8 @@
-"""Consent withdrawn: a data revision without the images, and what it means for what was learned.
+"""Withdraw consent: commit a data revision without the images, and mark affected versions.
 
-Each step finds what an earlier, killed call has done: the bytes go to the remote, then comes the
-revision, then the journal's record, then tags and aliases. Repeating the command ends the work.
-Removing the bytes is `pipeline.data.revise.purging`.
+The order is: bytes to the remote, the revision, the journal's record, tags and aliases. Each step
+finds what an earlier, killed call has done, so repeating the command completes the work.
+`pipeline.data.revise.purging` removes the bytes.
 """
 
 import re
@@ -41,7 +41,7 @@ WITHDRAWN_TAG = "medloom.withdrawn"
 
 
 class Versions(Protocol):
-    """What a withdrawal needs of the registry."""
+    """The part of the registry that a withdrawal needs."""
 
     def run_keys(self) -> dict[int, str]:
         """The run key of every version."""
@@ -59,16 +59,16 @@ class Withdrawal:
     Attributes:
         kind: image or group, as the subject was resolved.
         images, groups: ids and names.
-        before, after: data commits around the removal; "" in a rehearsal.
+        before, after: data commits around the removal; "" in a dry run.
         records: sequence numbers of the journal's records about these images.
         runs: keys of the runs that learned from a revision with one of the images.
         versions: registry versions of those runs.
-        champion: version that is champion after it, None when nobody is.
-        champion_affected: whether that one learned from a revision with one of the images.
-        demoted: version that this call took the title from, if it did.
-        warnings: sentences a person should read.
-        landing: files that still hold the images, below the landing zone. They are names of a
-            person's own files: for the terminal alone.
+        champion: version that is champion afterwards; None without one.
+        champion_affected: whether it learned from a revision with one of the images.
+        demoted: version that this call demoted; None without one.
+        warnings: sentences for the user.
+        landing: files of the landing zone that still hold the images, for the terminal only:
+            file names may identify patients.
     """
 
     kind: str
@@ -96,7 +96,7 @@ def withdraw(
     policy: Policy = "mark",
     dry_run: bool = False,
 ) -> Withdrawal:
-    """Withdraw consent for a patient, a group or an image; the caller projects the aliases.
+    """Withdraw consent for a patient, a group or an image; the caller updates the aliases.
 
     Args:
         settings: of the project.
@@ -104,13 +104,13 @@ def withdraw(
         subject: as for `pipeline.data.revise.revision.find_subject`.
         by: who decided.
         reason: in words; it is kept for good and may not name the patient.
-        policy: what becomes of a champion that learned from the images: it is marked by a tag, or
-            demoted to the newest former champion that did not.
+        policy: for a champion that learned from the images: `mark` it by a tag, or `demote` it in
+            favour of the newest former champion that did not.
         dry_run: change nothing.
 
     Raises:
-        BadInputError: nobody knows the subject, or the reason names the patient.
-        TransientError: a store or the registry cannot be reached; the same call goes on later.
+        BadInputError: the subject is unknown, or the reason names the patient.
+        TransientError: a store or the registry cannot be reached; repeat the call later.
     """
     ledger = Ledger(settings)
     config = ProjectParams.of(settings).section("ingest", IngestConfig)
@@ -122,18 +122,18 @@ def withdraw(
     landing = landing_files(settings, found, config)
     warnings = tuple(_lacking(revisions.rows(revisions.head), found))
     if not dry_run:
-        with hold_lease(settings.leases, "ingest"):
+        with hold_lease(settings.leases, "ingest", "withdraw"):
             _revise(ledger, settings, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
             _record(ledger, registry)
         revisions = Revisions(ledger)
     runs = affected_runs(ledger, revisions, found.images)
     versions = versions_of(registry, runs)
-    spoiled = affected_versions(ledger, registry)
+    affected = affected_versions(ledger, registry)
     demoted = None
     if not dry_run:
-        for version, sequences in spoiled.items():
+        for version, sequences in affected.items():
             registry.tag(version, WITHDRAWN_TAG, ",".join(map(str, sequences)))
-        demoted = _demote(ledger, spoiled, by, reason) if policy == "demote" else None
+        demoted = _demote(ledger, affected, by, reason) if policy == "demote" else None
     journal = Journal(ledger)
     records = records_about(journal, found.images)
     champion = journal.champion.number if journal.champion else None
@@ -147,7 +147,7 @@ def withdraw(
         runs=tuple(sorted(runs)),
         versions=versions,
         champion=champion,
-        champion_affected=champion in versions or champion in spoiled,
+        champion_affected=champion in versions or champion in affected,
         demoted=demoted,
         warnings=warnings,
         landing=landing,
@@ -155,18 +155,18 @@ def withdraw(
 
 
 def check_reason(reason: str, subject: Subject) -> None:
-    """Hold that a reason is given and does not tell who the patient is.
+    """Check that a reason is given and does not identify the patient.
 
     Raises:
         BadInputError: otherwise.
     """
     if not reason.strip():
-        raise BadInputError("a reason is needed, as it stays in the journal: --reason 'letter 17'")
+        raise BadInputError("a reason is required; it stays in the journal: --reason 'letter 17'")
     for word in subject.unspoken:
         if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason, re.IGNORECASE):
             raise BadInputError(
                 "the reason names the patient or the file, and the journal keeps it for good: "
-                "write it without, such as --reason 'letter 17'"
+                "write it without the name, such as --reason 'letter 17'"
             )
 
 
@@ -174,7 +174,7 @@ def check_reason(reason: str, subject: Subject) -> None:
 
 
 def _revise(ledger: Ledger, settings: Settings, subject: Subject, decision: Decision) -> None:
-    """Push a data revision without the subject's images; nothing when the newest is so already."""
+    """Push a data revision without the subject's images, unless the newest has none already."""
     with ledger.workspace(DATA, settings.workspaces / "withdraw") as work:
         rows = read_manifest(work.folder)
         leaving = [row for row in rows if row.id in subject.images]
@@ -205,7 +205,7 @@ def _revise(ledger: Ledger, settings: Settings, subject: Subject, decision: Deci
 
 
 def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collection[str]) -> None:
-    """Take images out of one batch: files, thumbnails and rows; the bytes go to the remote."""
+    """Remove images from one batch: files, thumbnails and rows; push the smaller batch."""
     folder = work.folder / RAW_FOLDER / batch
     tracked = f"{RAW_FOLDER / batch}.dvc"
     staying = [row for row in rows if row.id not in leaving]
@@ -216,7 +216,7 @@ def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collectio
     work.dvc.run("pull", tracked)
     thumbnails = read_thumbnails(work.folder, [batch])
     for name in (*(f"{id_}.png" for id_ in leaving), THUMBNAILS_FILE):
-        # A file may be a hard link to the cache: it is unlinked, never written over.
+        # A file may be a hard link to the cache: unlink it, never overwrite it.
         (folder / name).unlink(missing_ok=True)
     write_thumbnails(folder, {row.id: thumbnails[row.id] for row in staying})
     write_batch(work.folder, batch, staying)
@@ -225,7 +225,7 @@ def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collectio
 
 
 def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
-    """What the next training will miss; consent is withdrawn all the same."""
+    """Warnings about classes that lack images in a split after the withdrawal."""
     rows = list(rows)
     cells = {(row.label, row.split) for row in rows if row.id not in subject.images}
     for label in sorted({row.label for row in rows}):
@@ -233,12 +233,12 @@ def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
         if missing:
             yield (
                 f"class {label} has no image in {', '.join(missing)} any more: the next ingest or "
-                "training may refuse that. Add images of other patients of this class"
+                "training may fail. Add images of other patients of this class"
             )
 
 
 def landing_files(settings: Settings, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
-    """Files of the landing zone that held the subject when they were last read, and still lie."""
+    """Files of the landing zone that held the subject's images when they were last read."""
     sources = {row.source_sha256 for row in subject.rows}
     index = LocalIndex.of(settings)
     hold = {
@@ -258,11 +258,11 @@ def landing_files(settings: Settings, subject: Subject, config: IngestConfig) ->
     )
 
 
-# -- what was learned ------------------------------------------------------------------------------
+# -- affected versions -----------------------------------------------------------------------------
 
 
 def _record(ledger: Ledger, registry: Versions) -> list[Record]:
-    """Journal every withdrawal that the journal lacks, with the runs and versions it touches."""
+    """Journal every withdrawal that is missing there, with the affected runs and versions."""
 
     def more(decision: Decision) -> dict[str, Any]:
         runs = affected_runs(ledger, Revisions(ledger), decision.details["images"])
@@ -281,7 +281,7 @@ def records_about(journal: Journal, images: Collection[str]) -> list[Record]:
 
 
 def affected_runs(ledger: Ledger, revisions: Revisions, images: Collection[str]) -> dict[str, str]:
-    """Run key -> data commit, of the runs whose data revision holds one of the images."""
+    """Run key -> data commit, of the runs whose data revision holds any of the images."""
     holding = {commit for commit in revisions.commits if revisions.held(commit, images)}
     return {key: data for key, data in run_data(ledger).items() if data in holding}
 
@@ -292,7 +292,7 @@ def versions_of(registry: Versions, runs: Collection[str]) -> tuple[int, ...]:
 
 
 def affected_versions(ledger: Ledger, registry: Versions) -> dict[int, list[int]]:
-    """Version -> sequence numbers of the withdrawals of images that it learned from."""
+    """Version -> sequence numbers of withdrawals of images that it learned from."""
     revisions, found = Revisions(ledger), defaultdict[int, list[int]](list)
     for record in Journal(ledger).records:
         if record.action == WITHDRAWN:
@@ -303,36 +303,36 @@ def affected_versions(ledger: Ledger, registry: Versions) -> dict[int, list[int]
 
 
 def _demote(
-    ledger: Ledger, spoiled: Mapping[int, Iterable[int]], by: str, reason: str
+    ledger: Ledger, affected: Mapping[int, Iterable[int]], by: str, reason: str
 ) -> int | None:
-    """Give the title to the newest former champion that learned from nothing withdrawn, or nobody.
+    """Replace an affected champion by the newest former champion that is not, or by none.
 
-    Returns the version that lost it; None when the champion is not affected.
+    Returns the demoted version; None when the champion is not affected.
     """
     while True:
         journal = Journal(ledger)
         champion = journal.champion
-        if champion is None or champion.number not in spoiled:
+        if champion is None or champion.number not in affected:
             return None
-        heir = _heir(journal, {*spoiled, *journal.blocked})
-        sequences = ", ".join(map(str, spoiled[champion.number]))
+        successor = _successor(journal, {*affected, *journal.blocked})
+        sequences = ", ".join(map(str, affected[champion.number]))
         record = journal.append(
             action="demoted",
-            version=heir.version if heir else None,
-            weights_sha256=heir.weights_sha256 if heir else "",
-            run_key=heir.run_key if heir else "",
-            data=heir.data if heir else "",
+            version=successor.version if successor else None,
+            weights_sha256=successor.weights_sha256 if successor else "",
+            run_key=successor.run_key if successor else "",
+            data=successor.data if successor else "",
             predecessor=champion.number,
             by=by,
             reason=f"consent withdrawn (record {sequences}): {reason}",
-            details={"withdrawn": list(spoiled[champion.number])},
+            details={"withdrawn": list(affected[champion.number])},
         )
         if record:
             return champion.number
 
 
-def _heir(journal: Journal, excluded: Collection[int]) -> Record | None:
-    """The record that made the newest former champion that may be champion again."""
+def _successor(journal: Journal, excluded: Collection[int]) -> Record | None:
+    """The record of the newest former champion that may be champion again."""
     return next(
         (
             record

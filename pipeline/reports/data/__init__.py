@@ -1,1 +1,1 @@
-"""The page about one data revision: its facts (`facts`), pictures and drawing (`page`)."""
+"""The report on one data revision: its facts (`facts`), pictures (`gallery`) and page (`page`)."""

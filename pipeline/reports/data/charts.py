@@ -1,4 +1,4 @@
-"""The page's charts, as PNG bytes: the same bytes for the same facts."""
+"""Draw the charts of the data report as PNG: the same facts give the same bytes."""
 
 import io
 from collections.abc import Sequence
@@ -36,16 +36,16 @@ def draw_sizes(sizes: Sequence[Tally], classes: Sequence[str]) -> bytes:
             left += counts
         axes.invert_yaxis()
         axes.set_xlabel("images")
-        _plain(axes, "x")
+        _clean_axes(axes, "x")
         axes.legend(frameon=False, fontsize=7, loc="lower right")
         return _png(figure)
 
 
 def draw_levels(levels: Sequence[Levels]) -> bytes:
-    """Of each class, the images' mean grey levels as a range, and all pixels as a histogram.
+    """Per class, the range of the images' mean grey levels and a histogram of all pixels.
 
     Args:
-        levels: of one depth.
+        levels: of classes of one bit depth.
     """
     with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#9aa5b1", "text.color": _INK}):
         figure = Figure(figsize=(9.2, 1.5 + 0.42 * max(len(levels), 3)), dpi=130,
@@ -57,7 +57,7 @@ def draw_levels(levels: Sequence[Levels]) -> bytes:
 
 
 def draw_groups(groups: Groups) -> bytes:
-    """How many groups have how many images, in steps that double."""
+    """Histogram of group sizes, with bins that double."""
     edges = [0, *(2**n for n in range(max(groups.sizes).bit_length() + 1))]
     counts, names = [], []
     for low, high in pairwise(edges):
@@ -75,7 +75,7 @@ def draw_groups(groups: Groups) -> bytes:
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("images in a group")
         axes.set_ylabel("groups")
-        _plain(axes, "y")
+        _clean_axes(axes, "y")
         return _png(figure)
 
 
@@ -93,7 +93,7 @@ def _ranges(axes: Axes, levels: Sequence[Levels]) -> None:
     axes.set_ylim(len(levels) - 0.5, -0.6)
     axes.set_title("mean grey level of an image: median, half, 90 %", loc="left", fontsize=8)
     axes.set_xlabel(f"grey level, of 0 to {2 ** levels[0].bits - 1:,}")
-    _plain(axes, "x")
+    _clean_axes(axes, "x")
 
 
 def _histograms(axes: Axes, levels: Sequence[Levels]) -> None:
@@ -102,16 +102,16 @@ def _histograms(axes: Axes, levels: Sequence[Levels]) -> None:
         line = _LINES[place // len(_COLOURS) % len(_LINES)]
         axes.stairs(one.histogram, edges, color=_colour(place), linewidth=1.2, linestyle=line,
                     label=one.label)  # fmt: skip
-    # Black is most of a slice, and parts may be empty.
+    # Most of a slice is black, and bins may be empty.
     axes.set_yscale("symlog", linthresh=1e-3)
     axes.set_ylim(bottom=0)
     axes.set_title("all pixels of a class: share in each part", loc="left", fontsize=8)
     axes.set_xlabel("grey level")
-    _plain(axes, "y")
+    _clean_axes(axes, "y")
     axes.legend(frameon=False, fontsize=7)
 
 
-def _plain(axes: Axes, along: str) -> None:
+def _clean_axes(axes: Axes, along: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(alpha=0.25, linewidth=0.5, axis="x" if along == "x" else "y")

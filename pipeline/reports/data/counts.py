@@ -1,4 +1,4 @@
-"""What the manifest alone tells: counts, groups, and how near the splits are to each other."""
+"""Facts from manifest and thumbnails: counts, groups, and the similarity of the splits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,13 +9,13 @@ from pipeline.data.ingest.leak import Leak, Pair, leaks
 from pipeline.data.manifest import Row, parse_warnings
 from pipeline.data.names import PATIENT_PREFIX
 from pipeline.data.processed import SPLITS
-from pipeline.reports.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, Odd, Tally
+from pipeline.reports.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, OddImage, Tally
 from pipeline.reports.facts import SplitCount
 
 LARGEST = 5
-"""Groups that the page shows images of."""
+"""Largest groups that the page shows images of."""
 PAIRS = 4
-"""Pairs of a class, each of two other groups."""
+"""Pairs shown per class, each of two different groups."""
 
 
 def split_counts(rows: Sequence[Row]) -> tuple[SplitCount, ...]:
@@ -32,7 +32,7 @@ def split_counts(rows: Sequence[Row]) -> tuple[SplitCount, ...]:
 
 
 def tallies(rows: Iterable[Row], name_of: Callable[[Row], str]) -> tuple[Tally, ...]:
-    """Images by what they have in common, most images first."""
+    """Count images by a common property, most images first."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[name_of(row)].append(row)
@@ -48,17 +48,17 @@ def tallies(rows: Iterable[Row], name_of: Callable[[Row], str]) -> tuple[Tally, 
     return tuple(sorted(made, key=lambda tally: (-tally.images, tally.name)))
 
 
-def odd_facts(rows: Iterable[Row]) -> tuple[Odd, ...]:
-    """Images that carry a warning, by class."""
+def odd_facts(rows: Iterable[Row]) -> tuple[OddImage, ...]:
+    """Images with warnings, by class."""
     return tuple(
-        Odd(id=row.id, label=row.label, warnings=parse_warnings(row.warnings))
+        OddImage(id=row.id, label=row.label, warnings=parse_warnings(row.warnings))
         for row in sorted(rows, key=lambda row: (row.label, row.id))
         if row.warnings
     )
 
 
 def group_facts(rows: Iterable[Row]) -> Groups:
-    """How large groups are; the largest by name."""
+    """Sizes of groups, and the largest ones."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         members[row.group].append(row)
@@ -85,7 +85,7 @@ def group_facts(rows: Iterable[Row]) -> Groups:
 def leak_facts(
     rows: Sequence[Row], thumbnails: Mapping[str, Thumbnail], threshold: float
 ) -> tuple[ClassLeak, ...]:
-    """How near test images are to training images, for each class that has both."""
+    """Similarity of test and training images, for each class that has both."""
     groups = {row.id: row.group for row in rows}
     return tuple(
         _class_leak(leak, threshold, groups) for leak in leaks(rows, thumbnails, shown=len(rows))
@@ -93,7 +93,9 @@ def leak_facts(
 
 
 def _class_leak(leak: Leak, threshold: float, groups: Mapping[str, str]) -> ClassLeak:
-    nearest: dict[tuple[str, str], Pair] = {}  # of two groups, or one pair of scans fills the page
+    nearest: dict[
+        tuple[str, str], Pair
+    ] = {}  # one per two groups, else one pair of scans would fill the page
     for pair in leak.pairs:
         nearest.setdefault((groups[pair.held_out], groups[pair.trained]), pair)
     return ClassLeak(

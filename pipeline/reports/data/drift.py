@@ -1,4 +1,4 @@
-"""Whether the images that a revision added differ from those of their class that were there."""
+"""Measure whether the images that a revision added differ from the earlier ones of their class."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -13,34 +13,34 @@ from pipeline.data.formats import Pixels
 from pipeline.data.manifest import Row
 from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.evaluation.drift import (
-    DEALS,
-    Deals,
+    PERMUTATIONS,
+    Permutations,
     Shift,
-    few_deals,
     kernel_shift,
     mean_shift,
+    too_few_permutations,
 )
-from pipeline.evaluation.side import LEAST_IMAGES
+from pipeline.evaluation.image_set import LEAST_IMAGES
 from pipeline.reports.data.facts import Drift, DriftProtocol, Measured
 from pipeline.reports.data.sample import spread
 
 MOST_COMPARED = 300
-"""Images of a class and side that features are taken of; of more, a fixed choice."""
-_LEVEL = 0.05  # of all classes together
+"""Most images per class and side to compute features of; a fixed choice of more."""
+_LEVEL = 0.05  # error level of all classes together
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Old and new images of a class that are compared, and which are new."""
+    """Old and new images of a class to compare; the last `new` are new."""
 
     label: str
     rows: list[Row]
     new: int
 
     @property
-    def deals(self) -> Deals:
+    def permutations(self) -> Permutations:
         groups = np.array([row.group for row in self.rows], np.str_)
-        return Deals.of(groups, np.arange(len(self.rows)) >= len(self.rows) - self.new)
+        return Permutations.draw(groups, np.arange(len(self.rows)) >= len(self.rows) - self.new)
 
 
 def drift_facts(
@@ -51,18 +51,18 @@ def drift_facts(
     cache: Path | None,
     on_progress: Callable[[int, int], None],
 ) -> tuple[tuple[Drift, ...], DriftProtocol | None]:
-    """Kernel distance and mean grey level between added images and those that were there.
+    """Kernel distance and difference of mean grey levels between added and earlier images.
 
     Args:
-        kept: rows that both revisions have, in their classes of today.
-        added: rows that the later revision has alone.
-        read: the pixels of an image.
-        config: how images come to one size, as before training.
-        cache: folder where features are kept by content, if anywhere.
+        kept: rows that both revisions have, with their current classes.
+        added: rows that only the later revision has.
+        read: returns the pixels of an image.
+        config: how images are resized, as for training.
+        cache: folder that caches features by content; None: no cache.
         on_progress: called as (images done, images) while features are computed.
 
     Returns:
-        A record for each class that was added to, and with what was measured if anything was.
+        A record for each class with added images, and the protocol if anything was measured.
     """
     sides: dict[str, tuple[list[Row], list[Row]]] = defaultdict(lambda: ([], []))
     for place, rows in enumerate((kept, added)):
@@ -95,11 +95,11 @@ def drift_facts(
 
 
 def _why_not(old: Sequence[Row], new: Sequence[Row]) -> str:
-    for what, rows in (("there before", old), ("added", new)):
+    for what, rows in (("earlier", old), ("added", new)):
         if len(rows) < LEAST_IMAGES:
-            return f"too few images: {len(rows)} {what}, needed are {LEAST_IMAGES}"
-    if few_deals(*({row.group for row in rows} for rows in (old, new))):
-        return "too few groups: chance could have dealt them in a handful of ways only"
+            return f"too few images: {len(rows)} {what}; {LEAST_IMAGES} are needed"
+    if too_few_permutations(*({row.group for row in rows} for rows in (old, new))):
+        return "too few groups: they have only a handful of permutations"
     return ""
 
 
@@ -125,17 +125,17 @@ def _measure(
     measured = {}
     kernel_name = metric_name("kd", ExtractorConfig()).prefix
     for pair in pairs:
-        deals, mine = pair.deals, slice(start, start + len(pair.rows))
+        permutations, mine = pair.permutations, slice(start, start + len(pair.rows))
         start += len(pair.rows)
-        shift = kernel_shift(features[mine], deals, level)
-        measured[pair.label, "kernel"] = _told(shift, f"{kernel_name}_n{pair.new}")
+        shift = kernel_shift(features[mine], permutations, level)
+        measured[pair.label, "kernel"] = _measured(shift, f"{kernel_name}_n{pair.new}")
         if len({row.bits for row in pair.rows}) == 1:
-            shift = mean_shift(means[mine], deals, level)
-            measured[pair.label, "intensity"] = _told(shift, f"mean_grey_n{pair.new}")
+            shift = mean_shift(means[mine], permutations, level)
+            measured[pair.label, "intensity"] = _measured(shift, f"mean_grey_n{pair.new}")
     return measured
 
 
-def _told(shift: Shift, protocol: str) -> Measured:
+def _measured(shift: Shift, protocol: str) -> Measured:
     return Measured(
         protocol=protocol, value=shift.value, floor=shift.floor, p=shift.p, beyond=shift.beyond
     )
@@ -148,6 +148,6 @@ def _protocol(config: PreprocessConfig, classes: int) -> DriftProtocol:
         weights_sha256=extractor.sha256,
         image_size=config.size,
         most_images=MOST_COMPARED,
-        deals=DEALS,
+        deals=PERMUTATIONS,
         level=_LEVEL / classes,
     )

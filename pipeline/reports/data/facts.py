@@ -1,4 +1,4 @@
-"""What the data report says, on its page and as JSON. No file, patient or path is in it."""
+"""The facts of the data report, for its page and as JSON; without file names, patients or paths."""
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from pipeline.reports.facts import SplitCount
 
 
 class Tally(Section):
-    """Images and groups that have something in common, by class too."""
+    """Images and groups with a common property, in total and by class."""
 
     name: str
     images: int
@@ -18,25 +18,25 @@ class Tally(Section):
 
 
 class Levels(Section):
-    """Grey levels of a class, of images of one depth, as stored."""
+    """Grey levels of a class's images of one bit depth, as stored."""
 
     label: str
     bits: int
-    images: int = Field(description="measured")
-    of: int = Field(description="that there are")
+    images: int = Field(description="images measured")
+    of: int = Field(description="images in the revision")
     mean_grey: tuple[float, float, float, float, float] = Field(
         description="5, 25, 50, 75 and 95 % of the images' mean grey levels"
     )
     black: float = Field(description="share of all pixels that are 0")
-    white: float = Field(description="share of all pixels that have the highest level possible")
+    white: float = Field(description="share of all pixels at the highest possible level")
     histogram: tuple[float, ...] = Field(
-        description="shares of all pixels, in equal parts from 0 to `top`"
+        description="shares of all pixels, in equal bins from 0 to `top`"
     )
     top: int
 
 
 class LargeGroup(Section):
-    """One of the groups with most images."""
+    """One of the largest groups."""
 
     group: str
     split: str
@@ -45,13 +45,13 @@ class LargeGroup(Section):
 
 
 class Groups(Section):
-    """How many images groups have."""
+    """Numbers and sizes of groups."""
 
     count: int
-    patients: int = Field(description="groups of a patient whom a name or a header tells")
+    patients: int = Field(description="groups with a known patient")
     alone: int = Field(description="groups of one image")
     in_two_classes: int
-    sizes: dict[int, int] = Field(description="images -> groups with as many")
+    sizes: dict[int, int] = Field(description="number of images -> number of groups of that size")
     largest: tuple[LargeGroup, ...]
 
 
@@ -64,29 +64,29 @@ class LeakPair(Section):
 
 
 class ClassLeak(Section):
-    """How near test images of a class are to training images, by correlation of small copies."""
+    """Similarity of a class's test images to training images, by correlation of thumbnails."""
 
     label: str
     tested: int
     median: float
     highest: float
-    median_by_image: float = Field(description="had images been divided one by one")
+    median_by_image: float = Field(description="for a split by image")
     highest_by_image: float
     neighbours: int = Field(description="test images above ingest.group_correlation")
     neighbours_by_image: int
     pairs: tuple[LeakPair, ...]
 
 
-class Odd(Section):
-    """An image that is odd beside the others of its class, as its ingest saw it."""
+class OddImage(Section):
+    """An image that a check of its ingest reported."""
 
     id: str
     label: str
-    warnings: dict[str, float] = Field(description="check -> what it measured")
+    warnings: dict[str, float] = Field(description="check -> measured value")
 
 
 class Duplicate(Section):
-    """A file, named by its content, with the pixels of an image that is there."""
+    """A file, named by its content, with the same pixels as an earlier image."""
 
     record: str
     label: str
@@ -94,7 +94,7 @@ class Duplicate(Section):
 
 
 class Measured(Section):
-    """A figure between old and new images beside what chance reaches."""
+    """A figure between old and new images, with its floor by chance."""
 
     protocol: str
     value: float
@@ -104,47 +104,47 @@ class Measured(Section):
 
 
 class Drift(Section):
-    """Of a class: whether what was added differs from what was there."""
+    """Whether the added images of a class differ from the earlier ones."""
 
     label: str
-    old: int = Field(description="images there")
+    old: int = Field(description="earlier images")
     new: int = Field(description="images added")
     old_groups: int
     new_groups: int
     both_groups: int = Field(description="groups with old and new images")
-    why_not: str = Field(default="", description="why nothing was measured, if so")
+    why_not: str = Field(default="", description="why nothing was measured; empty if it was")
     kernel: Measured | None = None
     intensity: Measured | None = None
 
 
 class DriftProtocol(Section):
-    """What the kernel distances were measured with."""
+    """How the kernel distances were measured."""
 
     extractor: str
     weights_sha256: str
     image_size: int
-    most_images: int = Field(description="of a class and side; more are a fixed random choice")
-    deals: int
-    level: float = Field(description="share of deals that may reach the floor, by class")
+    most_images: int = Field(description="most per class and side; a fixed random choice of more")
+    deals: int = Field(description="number of permutations")
+    level: float = Field(description="share of permutations that may reach the floor, per class")
 
 
 class DataFacts(Section):
-    """All that the page says.
+    """All facts of the report.
 
     Attributes:
-        title: of the project.
-        made_at: when the page was made, in words.
-        command: that makes it again.
-        phantom: the images are a computed phantom.
+        title: name of the project.
+        made_at: when the page was made, as text.
+        command: command that makes it again.
+        phantom: whether the images are a computed phantom.
         revision, made, what: commit, when, and the first line of its message.
         newest: whether it is the newest revision.
-        gone: images of this revision whose consent was withdrawn since: counted, neither shown
+        gone: images of this revision whose consent was withdrawn since: counting, but neither shown
             nor measured.
-        group_correlation: above it, images are neighbouring slices.
-        least_groups: test groups of a class below which the gate says nothing of it.
-        refusals_of: where the list of refusals comes from: the local index, or the revision.
-        duplicates: None where this machine's local index knows none of the files.
-        changes: since the revision that it is compared with; None when there is none.
+        group_correlation: correlation above which images count as neighbouring slices.
+        least_groups: fewest test groups of a class for the gate to judge it.
+        refusals_of: source of the quarantined files: the local index, or the revision.
+        duplicates: None when this machine's local index does not know them.
+        changes: since the revision that it is compared with; None without one.
     """
 
     title: str
@@ -168,7 +168,7 @@ class DataFacts(Section):
     group_correlation: float
     least_groups: int
     leak: tuple[ClassLeak, ...]
-    odd: tuple[Odd, ...]
+    odd: tuple[OddImage, ...]
     odd_by_check: dict[str, int]
     refusals_of: str
     refusals: tuple[QuarantineRecord, ...]

@@ -1,4 +1,4 @@
-"""What a reader should know first. It says no more than the sections of the page below it."""
+"""Summarise the main findings of the data report; the page's sections give the details."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ Finding = tuple[str, str]
 
 
 def findings(facts: DataFacts) -> list[Finding]:
-    """Pairs of how it is (no: bad, maybe: look at it, yes: good) and a sentence; bad first."""
-    found = [*_counts(facts), *_leak(facts), *_drift(facts), *_aside(facts)]
+    """Pairs of a state (no: bad, maybe: check it, yes: good) and a sentence; bad first."""
+    found = [*_counts(facts), *_leak(facts), *_drift(facts), *_quarantine(facts)]
     return sorted(found, key=lambda finding: _ORDER.index(finding[0]))
 
 
@@ -21,14 +21,14 @@ def _counts(facts: DataFacts) -> Iterator[Finding]:
         count = len(facts.changes.moved)
         yield (
             "no",
-            f"{_images(count)} changed the split, which no command ever does: somebody changed "
-            "the manifest by hand.",
+            f"{_images(count)} changed the split. No command does that: somebody edited the "
+            "manifest by hand.",
         )
     if facts.gone:
         yield (
             "maybe",
-            f"Consent for {_images(facts.gone)} of this revision was withdrawn since: counted "
-            "here, and neither shown nor measured.",
+            f"Consent for {_images(facts.gone)} of this revision was withdrawn since: counting "
+            "here, but neither shown nor measured.",
         )
 
 
@@ -37,21 +37,21 @@ def _leak(facts: DataFacts) -> Iterator[Finding]:
     for leak in leaking:
         yield (
             "no",
-            f"{leak.neighbours} of {_images(leak.tested, 'test ')} of {leak.label} resemble a "
-            "training image as much as neighbouring slices do.",
+            f"{leak.neighbours} of {_images(leak.tested, 'test ')} of {leak.label} are as similar "
+            "to a training image as neighbouring slices are.",
         )
     if facts.leak and not leaking:
         yield (
             "yes",
-            "No test image resembles a training image of its class as much as neighbouring slices "
-            f"do: correlations reach {max(leak.highest for leak in facts.leak):.3f}, and theirs "
-            f"begin at {facts.group_correlation:g}.",
+            "No test image is as similar to a training image of its class as neighbouring slices "
+            f"are: correlations reach {max(leak.highest for leak in facts.leak):.3f}, and those of "
+            f"neighbouring slices start at {facts.group_correlation:g}.",
         )
-    if untold := facts.groups.count - facts.groups.patients:
+    if unknown := facts.groups.count - facts.groups.patients:
         yield (
             "maybe",
-            f"Nobody told the patients of {untold} of {facts.groups.count} groups: they are made "
-            "by likeness or scan, and two unlike scans of one patient may lie in two splits.",
+            f"The patients of {unknown} of {facts.groups.count} groups are unknown: these groups "
+            "are formed by similarity or scan, and two scans of one patient may be in two splits.",
         )
     few = [
         f"{row.label} ({row.groups})"
@@ -62,7 +62,7 @@ def _leak(facts: DataFacts) -> Iterator[Finding]:
         yield (
             "maybe",
             f"Fewer than {facts.least_groups} test groups of {', '.join(few)}: figures of such a "
-            "class are rough, and the gate judges none of them by itself.",
+            "class are imprecise, and the gate does not judge the class by itself.",
         )
 
 
@@ -76,30 +76,30 @@ def _drift(facts: DataFacts) -> Iterator[Finding]:
     if drifted:
         yield (
             "maybe",
-            f"Of {', '.join(drifted)}, added images differ from those that were there by more than "
-            "chance would have it.",
+            f"Added images of {', '.join(drifted)} differ from the earlier ones by more than "
+            "chance.",
         )
     elif measured:
         yield (
             "yes",
-            f"Of {', '.join(one.label for one in measured)}, added images differ from those that "
-            "were there by no more than chance, as far as their groups can tell.",
+            f"Added images of {', '.join(one.label for one in measured)} differ from the earlier "
+            "ones by no more than chance, as far as the number of groups allows to say.",
         )
     if unmeasured := [one.label for one in facts.drift if not one.kernel]:
         yield (
             "maybe",
-            f"Whether added images of {', '.join(unmeasured)} differ from those that were there "
-            "cannot be told: there are too few images or groups.",
+            f"Whether added images of {', '.join(unmeasured)} differ from the earlier ones cannot "
+            "be measured: there are too few images or groups.",
         )
 
 
-def _aside(facts: DataFacts) -> Iterator[Finding]:
+def _quarantine(facts: DataFacts) -> Iterator[Finding]:
     if facts.odd:
-        told = ", ".join(f"{check} {count}" for check, count in facts.odd_by_check.items())
-        yield "maybe", f"Odd beside the others of their class: {_images(len(facts.odd))} ({told})."
+        counts = ", ".join(f"{check} {count}" for check, count in facts.odd_by_check.items())
+        yield "maybe", f"Unusual for their class: {_images(len(facts.odd))} ({counts})."
     if facts.refusals:
-        told = ", ".join(f"{reason} {count}" for reason, count in facts.reasons.items())
-        yield "maybe", f"Set aside: {told}."
+        counts = ", ".join(f"{reason} {count}" for reason, count in facts.reasons.items())
+        yield "maybe", f"Quarantined: {counts}."
 
 
 def _images(count: int, kind: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Grey levels by class, as stored: what an image's mean is, and what all pixels are."""
+"""Measure grey levels by class, as stored: means of images, and histograms of all pixels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -13,15 +13,15 @@ from pipeline.reports.data.facts import Levels
 from pipeline.reports.data.sample import spread
 
 MOST_MEASURED = 2000
-"""Images of a class whose grey levels are measured; of more, a fixed choice."""
-_PARTS = 64  # of a histogram
-_FINE = {8: 1, 16: 16}  # grey levels in one count
+"""Most images per class whose grey levels are measured; a fixed choice of more."""
+_PARTS = 64  # bins of a histogram
+_FINE = {8: 1, 16: 16}  # grey levels per count, by bit depth
 _PERCENTILES = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True)
 class Grey:
-    """One image's levels: their mean, and how many pixels have each (of 16 bits: each sixteen)."""
+    """One image's grey levels: mean, and pixel counts per level (16 bits: per 16 levels)."""
 
     mean: float
     counts: NDArray[np.int64]
@@ -48,12 +48,12 @@ def measure(pixels: Pixels) -> Grey:
 def level_facts(
     rows: Sequence[Row], measured: Sequence[Row], grey: Callable[[Row], Grey]
 ) -> tuple[Levels, ...]:
-    """Of each class and depth: how bright its images are, and its pixels together.
+    """Grey levels of each class and bit depth.
 
     Args:
         rows: of the revision.
-        measured: those whose levels are known.
-        grey: the levels of one of them.
+        measured: the rows to measure.
+        grey: returns the levels of one of them.
     """
     there = Counter((row.label, row.bits) for row in rows)
     found: dict[tuple[str, int], list[Grey]] = defaultdict(list)
@@ -62,20 +62,20 @@ def level_facts(
     tops = {bits: _top(bits, [one for at, mine in found.items() if at[1] == bits for one in mine])
             for bits in {row.bits for row in measured}}  # fmt: skip
     return tuple(
-        _of_class(label, bits, mine, there[label, bits], tops[bits])
+        _class_levels(label, bits, mine, there[label, bits], tops[bits])
         for (label, bits), mine in sorted(found.items())
     )
 
 
 def _top(bits: int, grey: Sequence[Grey]) -> int:
-    """The end of the levels in use: of 16 bits, files use ten to sixteen."""
+    """Upper end of the levels in use; 16-bit files use 10 to 16 bits."""
     if bits == 8:
         return 256
     used = max(int(np.flatnonzero(one.counts)[-1]) + 1 for one in grey) * _FINE[16]
     return max(1 << (used - 1).bit_length(), _PARTS * _FINE[16])
 
 
-def _of_class(label: str, bits: int, grey: Sequence[Grey], there: int, top: int) -> Levels:
+def _class_levels(label: str, bits: int, grey: Sequence[Grey], there: int, top: int) -> Levels:
     counts = np.sum([one.counts for one in grey], axis=0)
     total = int(counts.sum())
     parts = counts[: top // _FINE[bits]].reshape(_PARTS, -1).sum(1) / total

@@ -1,4 +1,4 @@
-"""The data report as one HTML file with its pictures and style inside, and no script."""
+"""Render the data report as one HTML file, with pictures and style inside and no script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,21 +14,21 @@ from pipeline.reports.page import environment, inline_png
 from pipeline.reports.split_table import split_table
 
 SHEET = 24
-"""Images of a class that the page shows."""
-_ROWS = 200  # of a long table; the rest is counted
+"""Most images of a class that the page shows."""
+_ROWS = 200  # most rows of a table; the rest is counting
 
 
 @dataclass(frozen=True)
 class DataPictures:
-    """Images that the page shows.
+    """Pictures that the page shows.
 
     Attributes:
         sheets: class -> a fixed choice of its images.
-        groups: one of the largest groups -> some of its images.
+        groups: large group -> some of its images.
         pairs: class -> pairs of a test and a training image, nearest first.
         odd: images with a warning.
-        corrected: images that were relabelled.
-        refused: place in the list of refusals -> image, or its mosaic.
+        corrected: relabelled images.
+        refused: index in the list of refusals -> image, or its mosaic.
     """
 
     sheets: dict[str, list[Picture]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class DataPictures:
 
 
 def render_data_report(facts: DataFacts, pictures: DataPictures, out: Path) -> Path:
-    """Write the page; its folder is made when missing. The same input gives the same bytes."""
+    """Write the page; its folder is created when missing. The same input gives the same bytes."""
     classes = sorted({row.label for row in facts.splits})
     depths = sorted({one.bits for one in facts.levels})
     text = (
@@ -69,7 +69,7 @@ def render_data_report(facts: DataFacts, pictures: DataPictures, out: Path) -> P
 
 
 def _tallies(facts: DataFacts) -> list[tuple[str, Sequence[Tally]]]:
-    """What is counted one after another in one table."""
+    """The counts of the second table, by property."""
     return [
         ("View", facts.views),
         ("Modality", facts.modalities),

@@ -1,4 +1,4 @@
-"""Images for people to look at, as data URIs: whole, in their aspect, small."""
+"""Turn images into small pictures for a page, as data URIs; the aspect ratio is kept."""
 
 import io
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pipeline.data.formats.canonical import THUMBNAIL_SIDE, shrink, thumbnail
 from pipeline.reports.page import data_uri, inline_jpeg
 
 SIDE = 144
-"""Longest side of a picture, in pixels; smaller images keep their own."""
+"""Longest side of a picture, in pixels; smaller images keep their size."""
 _LOW, _HIGH = 0.5, 99.5  # percentiles of a 16-bit image that become black and white
 
 
@@ -21,10 +21,10 @@ class Picture:
     """An image on the page.
 
     Attributes:
-        uri: of its data.
+        uri: data URI.
         id: of the image, or of the record.
-        note: what is said under it.
-        mosaic: it is made of 24 x 24 squares.
+        note: caption.
+        mosaic: whether it is made of 24 x 24 squares.
     """
 
     uri: str
@@ -34,9 +34,9 @@ class Picture:
 
 
 def shown(pixels: Pixels, side: int = SIDE) -> Image.Image:
-    """An image [H, W] in grey, its aspect kept, at most `side` pixels a side.
+    """A grey image [H, W], scaled to at most `side` pixels a side.
 
-    Eight bits are shown as they are; sixteen between two percentiles of the image.
+    Eight-bit images are shown as they are, 16-bit ones between two of their percentiles.
     """
     image = Image.fromarray(_eight_bits(pixels))
     if max(image.size) > side:
@@ -45,15 +45,15 @@ def shown(pixels: Pixels, side: int = SIDE) -> Image.Image:
 
 
 def picture(pixels: Pixels, id_: str, note: str = "") -> Picture:
-    """An image to be shown."""
+    """The picture of an image."""
     return Picture(inline_jpeg(shown(pixels)), id_, note)
 
 
 def mosaic(pixels: Pixels, id_: str, note: str = "") -> Picture:
-    """An image as 24 x 24 squares, in which no text can be read: nothing else of it is kept."""
+    """The picture of an image as 24 x 24 squares, in which no text can be read."""
     stream, squares = io.BytesIO(), (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     small = Image.fromarray(thumbnail(shrink(pixels)))
-    # Once more, so that whatever thumbnails become, no picture of more squares comes out.
+    # Resized here too, so that a change of thumbnails never gives more squares.
     small.resize(squares, Image.Resampling.BOX).save(stream, "PNG")
     return Picture(data_uri(stream.getvalue(), "png"), id_, note, mosaic=True)
 

@@ -1,4 +1,4 @@
-"""Which images stand for many: fixed by their hashes, spread over groups, chosen by nobody."""
+"""Sample images for a page: by hash, spread over groups, and reproducible."""
 
 import hashlib
 from collections import defaultdict

@@ -1,10 +1,9 @@
-"""The report about a data revision: facts and pictures from ledger and remote, no service needed.
+"""Write the report on a data revision, from ledger and remote; no service is needed.
 
-All images come from the newest revision, whatever revision the report is about: what is not in it
-any more was withdrawn, and is neither shown nor measured.
+All images come from the newest revision, whichever revision the report is about: images that it
+lacks were withdrawn, and are neither shown nor measured.
 """
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,14 +25,14 @@ from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.gate import GateConfig
-from pipeline.reports.data import counts, set_aside
+from pipeline.reports.data import counts, quarantined
 from pipeline.reports.data.drift import drift_facts
 from pipeline.reports.data.facts import DataFacts
-from pipeline.reports.data.gather_pictures import (
-    SetAside,
+from pipeline.reports.data.gallery import (
+    OnProgress,
+    QuarantineList,
     StoredPixels,
-    Tell,
-    counted,
+    counting,
     draw_pictures,
     refused_pictures,
 )
@@ -58,7 +57,7 @@ class _Revision:
         rows = revisions.rows(commit)
         if not rows:
             raise BadInputError(
-                f"data revision {commit[:12]} holds no image; `medloom ingest FOLDER` brings some"
+                f"data revision {commit[:12]} holds no image; add some with `medloom ingest FOLDER`"
             )
         before = find_revision(against, ledger, revisions) if against else None
         return cls(ledger, revisions, commit, before or previous(revisions, commit), rows)
@@ -74,65 +73,65 @@ def report_on_data(
     out: Path | None,
     revision: str | None = None,
     against: str | None = None,
-    tell: Tell = lambda _what, _done, _total: None,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
 ) -> DataFacts:
-    """Say all there is to say about a data revision, and write the page.
+    """Collect the facts of a data revision and write the page.
 
     Args:
         settings: of the project.
-        out: HTML file to write; None: no page, and no picture is drawn.
+        out: HTML file to write; None: no page and no pictures.
         revision: as for `pipeline.data.revise.diff.find_revision`; None: the newest.
-        against: the same; None: the one before with other images.
-        tell: told what is being done, how much of it is, and how much there is.
+        against: the same; None: the previous one with other images.
+        on_progress: called as (task, done, total).
 
     Raises:
         BadInputError: no such revision, or it holds no image; `out` is a folder.
         TransientError: ledger or remote cannot be reached.
     """
     if out is not None and out.is_dir():
-        raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'data.html'}")
+        raise BadInputError(f"{out} is a folder; give a file in it, such as {out / 'data.html'}")
     ledger = Ledger(settings)
     about = _Revision.of(ledger, revision, against)
-    # One folder a process: two people may ask at once.
-    folder = settings.workspaces / f"report-{os.getpid()}"
-    with ledger.workspace(DATA, folder) as work:
+    with ledger.look_at(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
-        _pull(work, held, tell)
+        _pull(work, held, on_progress)
         pixels = StoredPixels(work.folder, {row.id: row for row in held})
-        aside = _set_aside(settings, about)
-        facts = _facts(settings, about, held, pixels, aside, tell)
+        quarantine = _quarantine_list(settings, about)
+        facts = _facts(settings, about, held, pixels, quarantine, on_progress)
         if out is not None:
-            refused = refused_pictures(settings, work, aside, tell)
-            render_data_report(facts, draw_pictures(facts, held, pixels, refused, tell), out)
+            refused = refused_pictures(settings, work, quarantine, on_progress)
+            render_data_report(facts, draw_pictures(facts, held, pixels, refused, on_progress), out)
     return facts
 
 
-def _pull(work: Workspace, rows: Iterable[Row], tell: Tell) -> None:
-    """Bring the batches that hold these images, whole: they are few, and images many."""
+def _pull(work: Workspace, rows: Iterable[Row], on_progress: OnProgress) -> None:
+    """Pull the complete batches that hold these images."""
     batches = sorted({row.batch for row in rows})
     for done, batch in enumerate(batches):
-        tell("fetching batches", done, len(batches))
+        on_progress("fetching batches", done, len(batches))
         work.dvc.run("pull", f"{RAW_FOLDER / batch}.dvc")
-    tell("fetching batches", len(batches), len(batches))
+    on_progress("fetching batches", len(batches), len(batches))
 
 
 # -- facts -----------------------------------------------------------------------------------------
 
 
-def _set_aside(settings: Settings, about: _Revision) -> SetAside:
-    """By the local index for the newest revision, where there is one; else by the record."""
+def _quarantine_list(settings: Settings, about: _Revision) -> QuarantineList:
+    """From the local index for the newest revision, when there is one; else from the revision."""
     if about.newest and settings.index_file.exists():
         entries = LocalIndex.of(settings).entries()
-        found = set_aside.refused(entries, {row.label for row in about.rows})
-        return SetAside(
-            "what the last ingest on this machine found in the landing zone",
+        found = quarantined.refused(entries, {row.label for row in about.rows})
+        return QuarantineList(
+            "the last ingest on this machine",
             list(found),
-            set_aside.duplicates(entries),
+            quarantined.duplicates(entries),
         )
     text = about.ledger.read(about.commit, str(QUARANTINE_FILE)) or ""
     records = [(record, None) for record in parse_quarantine(text)]
-    return SetAside("the record of the revision, made by its last batch", list(records), None)
+    return QuarantineList(
+        "the record of the revision, written with its last batch", list(records), None
+    )
 
 
 def _facts(
@@ -140,22 +139,22 @@ def _facts(
     about: _Revision,
     held: Sequence[Row],
     pixels: StoredPixels,
-    aside: SetAside,
-    tell: Tell,
+    quarantine: QuarantineList,
+    on_progress: OnProgress,
 ) -> DataFacts:
     ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
-    told = counted(tell, "grey levels", len(measured))
-    levels = level_facts(held, measured, lambda row: told(measure(pixels(row))))
-    tell("leak", 0, 1)
+    count_one = counting(on_progress, "grey levels", len(measured))
+    levels = level_facts(held, measured, lambda row: count_one(measure(pixels(row))))
+    on_progress("leak", 0, 1)
     leak = counts.leak_facts(
         held,
         read_thumbnails(pixels.workspace, {row.batch for row in held}),
         ingest.group_correlation,
     )
-    tell("leak", 1, 1)
+    on_progress("leak", 1, 1)
     changed = drift = protocol = None
     if about.against is not None:
         changed = changes(ledger, about.revisions, about.against, about.commit)
@@ -166,7 +165,7 @@ def _facts(
             pixels,
             ProjectParams.of(settings).section("preprocess", PreprocessConfig),
             settings.cache / "features",
-            lambda done, total: tell("features", done, total),
+            lambda done, total: on_progress("features", done, total),
         )
     return DataFacts(
         title=settings.project,
@@ -181,7 +180,7 @@ def _facts(
         gone=len(rows) - len(held),
         splits=counts.split_counts(rows),
         views=counts.tallies(rows, lambda row: row.view),
-        modalities=counts.tallies(rows, lambda row: row.modality or "not told"),
+        modalities=counts.tallies(rows, lambda row: row.modality or "unknown"),
         batches=counts.tallies(rows, lambda row: row.batch),
         sizes=counts.tallies(rows, lambda row: f"{row.width}x{row.height}"),
         windows=counts.tallies(rows, lambda row: row.window or "as in the file"),
@@ -192,10 +191,10 @@ def _facts(
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
-        refusals_of=aside.source,
-        refusals=tuple(refusal for refusal, _ in aside.refusals),
-        reasons=dict(Counter(refusal.reason for refusal, _ in aside.refusals).most_common()),
-        duplicates=aside.duplicates,
+        refusals_of=quarantine.source,
+        refusals=tuple(refusal for refusal, _ in quarantine.refusals),
+        reasons=dict(Counter(refusal.reason for refusal, _ in quarantine.refusals).most_common()),
+        duplicates=quarantine.duplicates,
         changes=changed,
         drift=drift or (),
         drift_protocol=protocol,
@@ -203,7 +202,7 @@ def _facts(
 
 
 def _command(settings: Settings, about: _Revision) -> str:
-    """What makes this report again, whatever is newest by then."""
+    """The command that makes this report again, even when there is a newer revision."""
     words = ["medloom", "--project", settings.project, "data", "report", "-o", "FILE.html"]
     words += ["--revision", about.commit[:12]]
     if about.against:

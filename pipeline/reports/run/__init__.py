@@ -1,1 +1,1 @@
-"""The report of a run: its pictures (`figures`), its facts (`facts`) and the page (`render`)."""
+"""The report of a run: its facts and files (`write`) and the page (`render`)."""

@@ -1,4 +1,4 @@
-"""One self-contained HTML page a run: what was decided, why, on what, and what it does not show."""
+"""Render the report of a run as one HTML page: verdict, reasons, figures and their limits."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pipeline.promotion.gate import Verdict
 from pipeline.reports.facts import ReportFacts
 from pipeline.reports.page import environment, inline_file, number, share
 from pipeline.reports.run.limits import MISUSES, USES, limits
-from pipeline.reports.run.words import CHAPTERS, SHARES, Words
+from pipeline.reports.run.words import CHAPTERS, SHARES, FigureText
 from pipeline.reports.split_table import split_table
 
 _FEW_QUARANTINED = 60  # rows shown; the rest is counted
@@ -22,7 +22,7 @@ PICTURES = ("nearest", "curves", "statistics", "utility")
 
 @dataclass(frozen=True)
 class ReportImages:
-    """The pictures of an evaluation; what is missing is said to be missing."""
+    """The pictures of an evaluation; the page reports missing ones as missing."""
 
     grids: dict[str, Path] = field(default_factory=dict)
     nearest: Path | None = None
@@ -33,7 +33,7 @@ class ReportImages:
 
     @classmethod
     def of(cls, folder: Path) -> "ReportImages":
-        """What the evaluate stage wrote into its output folder, as far as it got."""
+        """The pictures that the evaluate stage wrote into its output folder."""
         grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
         single = {name: folder / f"{name}.png" for name in PICTURES}
         samples = sorted(folder.glob("baseline/samples/*.png"))
@@ -42,14 +42,14 @@ class ReportImages:
 
 
 def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
-    """Write the page: one HTML file with its pictures and style inside, and no script.
+    """Write the page: one HTML file with pictures and style inside, and no script.
 
     The same facts and pictures give the same bytes.
 
     Args:
-        facts: what happened.
-        images: what the evaluate stage drew.
-        out: HTML file to write; its folder is made when missing.
+        facts: of the run.
+        images: pictures of the evaluate stage.
+        out: HTML file to write; its folder is created when missing.
     """
     page = environment().get_template("report.html.j2")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,23 +77,23 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
 
 
 def write_facts(facts: ReportFacts, out: Path) -> Path:
-    """Write what the page says as JSON, for machines: the same facts, uses and limits."""
-    said = facts.model_dump(mode="json") | {
+    """Write the facts, uses and limits of the page as JSON."""
+    content = facts.model_dump(mode="json") | {
         "intended_use": USES,
         "misuse": MISUSES,
         "limits": limits(facts),
     }
-    out.write_text(json.dumps(said, indent=1, sort_keys=True) + "\n")
+    out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
     return out
 
 
 def _banner(facts: ReportFacts) -> dict[str, Any]:
-    """Kind (a CSS class), headline and reasons, a sentence each."""
+    """Kind (a CSS class), headline and reasons, one sentence each."""
     if facts.failure:
         headline = f"Failed at “{facts.failure.task}”"
         return {"kind": "failed", "headline": headline, "whys": [facts.failure.message]}
     if facts.verdict is None:
-        why = "The run ended before a candidate was judged."
+        why = "The run ended before the gate judged a candidate."
         return {"kind": "open", "headline": "No verdict", "whys": [why]}
     if facts.waits_for:
         headline = "Would be promoted: waits for a person's approval"
@@ -101,7 +101,7 @@ def _banner(facts: ReportFacts) -> dict[str, Any]:
     return {
         "kind": facts.verdict.outcome,
         "headline": _headline(facts.verdict),
-        "whys": [f"{why[:1].upper()}{why[1:]}." for why in _whys(facts.verdict)],
+        "whys": [f"{why[:1].upper()}{why[1:]}." for why in _reasons(facts.verdict)],
     }
 
 
@@ -112,8 +112,8 @@ def _headline(verdict: Verdict) -> str:
     return f"{verdict.outcome.capitalize()}: {stays}"
 
 
-def _whys(verdict: Verdict) -> list[str]:
-    """What decided: the rules that fail, else those that are open, else the whole reason."""
+def _reasons(verdict: Verdict) -> list[str]:
+    """The deciding reasons: failed rules, else open rules, else the verdict's reason."""
     for state in (False, None):
         if deciding := [rule.says for rule in verdict.rules if rule.passed is state]:
             return deciding
@@ -121,16 +121,16 @@ def _whys(verdict: Verdict) -> list[str]:
 
 
 def _chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The figures over all classes, by the question they answer; the unmeasured are absent."""
+    """The figures over all classes, by the question they answer; missing ones are left out."""
     found = {figure.metric: figure for figure in evaluation.figures if figure.label is None}
-    beside: dict[str, Figure] = {}
+    baseline: dict[str, Figure] = {}
     if evaluation.baseline:
-        beside = {one.metric: one for one in evaluation.baseline.figures if one.label is None}
+        baseline = {one.metric: one for one in evaluation.baseline.figures if one.label is None}
     chapters = []
     for chapter in CHAPTERS:
         rows = [
             _row(found[metric], words)
-            | {"baseline": _beside(beside.get(metric), evaluation.baseline_family)}
+            | {"baseline": _baseline_text(baseline.get(metric), evaluation.baseline_family)}
             for metric, words in chapter.figures.items()
             if metric in found
         ]
@@ -139,8 +139,8 @@ def _chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
     return chapters
 
 
-def _beside(figure: Figure | None, family: str | None) -> str | None:
-    """The baseline's figure in a few words."""
+def _baseline_text(figure: Figure | None, family: str | None) -> str | None:
+    """The baseline's figure as text."""
     if figure is None:
         return None
     show = share if figure.metric in SHARES else number
@@ -150,7 +150,7 @@ def _beside(figure: Figure | None, family: str | None) -> str | None:
     return f"{family}: {show(figure.value)}{interval}"
 
 
-def _row(figure: Figure, words: Words) -> dict[str, Any]:
+def _row(figure: Figure, words: FigureText) -> dict[str, Any]:
     show = share if figure.metric in SHARES else number
     interval = None
     if figure.low is not None and figure.high is not None:
@@ -172,7 +172,7 @@ def _row(figure: Figure, words: Words) -> dict[str, Any]:
 
 
 def _strip(figure: Figure) -> dict[str, float]:
-    """Where value, floor and interval stand on a line that holds 0, in percent of its length."""
+    """Positions of value, floor and interval on a line that includes 0, in percent."""
     named = {"value": figure.value, "floor": figure.floor, "low": figure.low, "high": figure.high}
     points = {name: value for name, value in named.items() if value is not None}
     least = min(*points.values(), 0.0) * 1.12
@@ -181,7 +181,7 @@ def _strip(figure: Figure) -> dict[str, float]:
 
 
 def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """One row a class: number of fakes, and value and floor of each metric that has them."""
+    """One row per class: number of fakes, and the figure of each metric that has one."""
     metrics = (record.KERNEL, record.FRECHET, record.COVERAGE, record.DIVERSITY)
     found = {(figure.metric, figure.label): figure for figure in evaluation.figures}
     return [
@@ -195,7 +195,7 @@ def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _findings(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """One row a class and kind of finding, where findings were counted (phantoms)."""
+    """One row per class and kind of finding, where findings were counted (phantoms)."""
     found = {(figure.metric, figure.label): figure for figure in evaluation.figures}
     return [
         {"label": label, "kind": metric.removesuffix(f"_{record.PREVALENCE}"), "share": figure}

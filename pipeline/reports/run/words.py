@@ -1,12 +1,12 @@
-"""What each figure is called, what it means, and what its floor is."""
+"""Texts of the figures on the page: title, meaning and floor."""
 
 from typing import NamedTuple
 
 from pipeline.evaluation import record
 
 
-class Words(NamedTuple):
-    """Of a figure: its title, what it means in a line, and what stands as its floor."""
+class FigureText(NamedTuple):
+    """Texts of a figure: its title, its meaning in a line, and the source of its floor."""
 
     title: str
     meaning: str
@@ -17,63 +17,65 @@ class Chapter(NamedTuple):
     """Figures that answer one question, in order."""
 
     title: str
-    figures: dict[str, Words]
+    figures: dict[str, FigureText]
 
 
-_TRAIN = "training images in their place, same number"
-_HELD_OUT = "held-out real images in their place"
+_TRAIN = "the same number of training images"
+_HELD_OUT = "held-out real images"
 
 CHAPTERS = (
     Chapter(
         "Do they look real?",
         {
-            record.KERNEL: Words(
+            record.KERNEL: FigureText(
                 "Kernel distance",
                 "How far the generated images are from held-out real ones. Unbiased; lower is "
                 "better.",
                 "training images against test images",
             ),
-            record.FRECHET: Words(
+            record.FRECHET: FigureText(
                 "Fréchet distance",
                 "The same question, by mean and covariance. Biased upwards at this N; lower is "
                 "better.",
                 "training images against test images, same N",
             ),
-            record.FRECHET_INFINITY: Words(
+            record.FRECHET_INFINITY: FigureText(
                 "Fréchet distance, N → ∞",
                 "Extrapolated to infinitely many generated images (arXiv 1911.07023); the interval "
                 "is that of the line.",
-                "training images against test images, extrapolated alike",
+                "training images against test images, extrapolated likewise",
             ),
-            record.PRECISION: Words(
+            record.PRECISION: FigureText(
                 "Precision", "Share of generated images near a real one. Higher is better.", _TRAIN
             ),
-            record.DENSITY: Words(
-                "Density", "How many real images each is near, over k. Higher is better.", _TRAIN
+            record.DENSITY: FigureText(
+                "Density",
+                "Number of real images that each is near, over k. Higher is better.",
+                _TRAIN,
             ),
         },
     ),
     Chapter(
-        "Is all of the variety there?",
+        "Do they cover all of the variety?",
         {
-            record.DIVERSITY: Words(
+            record.DIVERSITY: FigureText(
                 "MS-SSIM within a class",
-                "How alike two images of a class are. Above real images: the generator repeats "
+                "Similarity of two images of a class. Above real images: the generator repeats "
                 "itself.",
                 "pairs of training images",
             ),
-            record.REPEATS: Words(
+            record.REPEATS: FigureText(
                 "Drawn again",
-                "Share of images that another seed draws again, but for a small shift or "
+                "Share of images that another seed draws again, up to a small shift or change of "
                 "brightness. Near 1: few distinct images.",
-                "training images dealt out alike: slices of a series are alike",
+                "training images divided likewise: slices of a series are similar",
             ),
-            record.COVERAGE: Words(
+            record.COVERAGE: FigureText(
                 "Coverage",
-                "Share of real images with a generated one near. Higher is better.",
+                "Share of real images with a generated one nearby. Higher is better.",
                 _TRAIN,
             ),
-            record.RECALL: Words(
+            record.RECALL: FigureText(
                 "Recall",
                 "The same by the generated images' distances; outliers flatter it.",
                 _TRAIN,
@@ -81,49 +83,49 @@ CHAPTERS = (
         },
     ),
     Chapter(
-        "Is a patient's image in them?",
+        "Are they copies of training images?",
         {
-            record.COPIES: Words(
+            record.COPIES: FigureText(
                 "Copies of training images",
-                "Share that is a training image but for a small shift, brightness or contrast.",
-                "held-out real images taken for copies",
+                "Share that equals a training image up to a small shift, brightness or contrast.",
+                "held-out real images that count as copies",
             ),
-            record.NEAREST: Words(
+            record.NEAREST: FigureText(
                 "SSIM to the nearest training image",
                 "Median. Well above held-out real images: memorised.",
                 "held-out real images to training images",
             ),
-            record.CLOSE: Words(
+            record.CLOSE: FigureText(
                 "Closer than 99 % of held-out images",
-                "Share of generated images nearer to a training image than that. Reported, not "
-                "gated.",
+                "Share of generated images that are nearer to a training image than that. Reported "
+                "only, no guard.",
                 "by construction",
             ),
-            record.NNDR: Words(
-                "Nearest by second nearest (NNDR)",
+            record.NNDR: FigureText(
+                "Nearest over second nearest (NNDR)",
                 "Median ratio of distances to training images. Near 0: one image is copied.",
                 _HELD_OUT,
             ),
-            record.AUTHENTIC: Words(
+            record.AUTHENTIC: FigureText(
                 "Authentic",
-                "Share farther from its nearest training image than that one is from the next "
+                "Share farther from the nearest training image than that one is from the next "
                 "(arXiv 2102.08921). Well below held-out images: memorised.",
                 _HELD_OUT,
             ),
-            record.C_T: Words(
+            record.C_T: FigureText(
                 "C_T",
                 "z score of distances to training images against held-out ones (arXiv 2004.05675). "
                 "Below −2: copying.",
                 "by construction",
             ),
-            record.MEMBERSHIP: Words(
+            record.MEMBERSHIP: FigureText(
                 "Membership inference, AUC",
-                "How well the training's own networks tell their images from held-out ones.",
+                "How well the trained networks distinguish training images from held-out ones.",
                 "guessing",
             ),
-            record.MEMBERSHIP_TPR: Words(
+            record.MEMBERSHIP_TPR: FigureText(
                 "Membership inference at 1 % false alarms",
-                "Share of the training images that such an attack finds.",
+                "Share of the training images that such an attack identifies.",
                 "guessing",
             ),
         },
@@ -131,21 +133,21 @@ CHAPTERS = (
     Chapter(
         "Do their statistics agree?",
         {
-            record.HISTOGRAM: Words(
+            record.HISTOGRAM: FigureText(
                 "Grey levels", "Earth mover's distance of the histograms, in grey levels.", _TRAIN
             ),
-            record.MEAN_IMAGE: Words(
+            record.MEAN_IMAGE: FigureText(
                 "Mean image", "Root mean square difference, in grey levels.", _TRAIN
             ),
-            record.SPECTRUM: Words(
+            record.SPECTRUM: FigureText(
                 "Slope of the power spectrum",
                 "Generated minus real; above 0: noisier or sharper, below: blurred.",
                 _TRAIN,
             ),
-            record.AUTOCOVARIANCE: Words(
+            record.AUTOCOVARIANCE: FigureText(
                 "Autocovariance", "Relative difference, summed over the lags.", _TRAIN
             ),
-            record.EIGENVALUES: Words(
+            record.EIGENVALUES: FigureText(
                 "Eigen-spectrum", "Relative difference of the pixels' covariance.", _TRAIN
             ),
         },
@@ -155,4 +157,4 @@ CHAPTERS = (
 SHARES = frozenset(
     {record.CLOSE, record.COPIES, record.REPEATS, record.AUTHENTIC, record.MEMBERSHIP_TPR}
 )
-"""Figures that are written as percent."""
+"""Figures shown as percent."""

@@ -1,7 +1,8 @@
-"""The report of one run of the DAG: facts from the run's folder, the ledger and the local index."""
+"""The report of one run: from what its tasks told, the ledger, the remote and the registry."""
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -9,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.environment import describe_environment
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.data.branch import is_phantom
-from pipeline.data.ingest.quarantine import quarantine_records
-from pipeline.data.landing.index import LocalIndex
+from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
+from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
-from pipeline.ledger.journal import Journal
-from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
@@ -26,69 +27,75 @@ from pipeline.reports.facts import (
     ModelFacts,
     QuarantineEntry,
     ReportFacts,
+    Resumption,
     SplitCount,
     TaskFacts,
 )
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
+from pipeline.reports.run.told import TASKS, Told
 
-ORDER = ("ingest", "plan", "preprocess", "train", "evaluate", "register", "promote")
 PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 
 
-def write_report(settings: Settings, run: RunFolder) -> Path:
-    """Write the run's page, and its facts as JSON, from whatever the run came to; returns the page.
+def write_report(settings: Settings, told: Told, to: Path) -> Path:
+    """Write a run's page, and its facts as JSON, from whatever the run came to; returns the page.
 
-    Nothing in it names a source file.
+    Both are kept with the registered version, if there is one; nothing in them names a source file.
+
+    Args:
+        settings: of the project.
+        told: what the run's tasks told.
+        to: folder to write into, made when missing.
     """
-    results = {task: run.result(task) for task in ORDER}
-    key = results["plan"].get("run", {}).get("key")
-    ledger = Ledger(settings)
+    key, ledger = told["plan"].get("key"), Ledger(settings)
+    to.mkdir(parents=True, exist_ok=True)
     with _outputs(ledger, key) as work:
-        reports = work.folder / "reports" if work else run.folder / "no-reports"
         if work:
             grids = sorted((work.folder / "models" / "samples").glob("*.png"))
             if grids:
-                shutil.copyfile(grids[-1], run.folder / SAMPLES)
-        facts = gather(settings, ledger, results, work)
-        page = render_report(facts, ReportImages.of(reports), run.folder / PAGE)
-        write_facts(facts, run.folder / FACTS)
+                shutil.copyfile(grids[-1], to / SAMPLES)
+        facts = gather(settings, ledger, told, work)
+        images = ReportImages.of(work.folder / "reports") if work else ReportImages()
+        page = render_report(facts, images, to / PAGE)
+        card = write_facts(facts, to / FACTS)
     if facts.model and facts.model.version:
         from pipeline.registry.registry import Registry
 
         with services.mlflow(settings) as uri:
             registry = Registry(uri, settings.model)
-            for file in (page, run.folder / FACTS):
+            for file in (page, card):
                 registry.attach_report(facts.model.version, file)
     return page
 
 
-def gather(
-    settings: Settings,
-    ledger: Ledger,
-    results: dict[str, dict[str, Any]],
-    work: Workspace | None,
-) -> ReportFacts:
+def gather(settings: Settings, ledger: Ledger, told: Told, work: Workspace | None) -> ReportFacts:
     """All that the page says; what did not happen is left out."""
-    ingest, plan = results["ingest"], results["plan"]
-    record = results["promote"].get("record")
+    plan, record = told["plan"], _record(ledger, told)
+    data = plan.get("data") or ledger.head(DATA)
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
     return ReportFacts(
-        title=settings.project,
+        title=settings.model.removeprefix("medloom-"),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         phantom=is_phantom(ledger),
-        model=_model(settings, ledger, results, work),
-        champion_version=record["predecessor"] if record else None,
-        failure=_failure(results),
-        verdict=Verdict.model_validate_json(json.dumps(record["verdict"])) if record else None,
-        waits_for=tuple(record["details"].get("approval", ())) if record else (),
+        model=_model(settings, ledger, told, work),
+        champion_version=record.predecessor if record else None,
+        failure=_failure(told),
+        verdict=Verdict.model_validate_json(json.dumps(record.verdict)) if record else None,
+        waits_for=tuple(record.details.get("approval", ())) if record else (),
         evaluation=Evaluation.load(evaluation) if evaluation and evaluation.exists() else None,
-        ingest=_ingest(ingest),
-        splits=_splits(ingest),
-        quarantine=_quarantine(settings, ingest),
-        tasks=tuple(_task(name, results[name]) for name in ORDER),
+        ingest=_ingest(told["ingest"]),
+        splits=_splits(ledger, data) if data else (),
+        quarantine=_quarantine(ledger, data) if data else None,
+        tasks=tuple(_task(name, told[name]) for name in TASKS),
         environment=describe_environment()
         | ({"trained because": ", ".join(plan["reasons"])} if plan.get("reasons") else {}),
     )
+
+
+def _record(ledger: Ledger, told: Told) -> Record | None:
+    """The gate's decision in the journal."""
+    number = told["promote"].get("record")
+    return Journal(ledger).records[number - 1] if number else None
 
 
 @contextmanager
@@ -98,7 +105,9 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
         if key is None or ledger.head(f"run/{key}") is None:
             yield None
             return
-        folder = ledger.settings.workspaces / key / "report"
+        settings = ledger.settings
+        stack.enter_context(hold_lease(settings.leases, f"run-{key}", "report"))
+        folder = settings.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
         run = Run.find(ledger, key)
         done = [stage for stage in ("train", "evaluate") if run and stage in run.results]
@@ -108,14 +117,11 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
 
 
 def _model(
-    settings: Settings,
-    ledger: Ledger,
-    results: dict[str, dict[str, Any]],
-    work: Workspace | None,
+    settings: Settings, ledger: Ledger, told: Told, work: Workspace | None
 ) -> ModelFacts | None:
-    plan, version = results["plan"], results["register"].get("version")
+    plan, version = told["plan"], told["register"].get("version")
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
-    if evaluation is None or not evaluation.exists():
+    if work is None or evaluation is None or not evaluation.exists():
         return None
     champion = Journal(ledger).champion
     upstream = ledger.mirror.run("log", "-1", "--format=%b", plan["code"])
@@ -124,18 +130,25 @@ def _model(
         version=version,
         alias="champion" if champion and champion.version == version else None,
         weights_sha256=Evaluation.load(evaluation).model,
-        run_key=plan["run"]["key"],
+        run_key=plan["key"],
         data_revision=plan["data"],
         code_revision=plan["code"],
         code_dirty="dirty yes" in upstream,
+        resumed_inexactly=_resumptions(work.folder / "models" / "training.json"),
     )
 
 
-def _failure(results: dict[str, dict[str, Any]]) -> Failure | None:
-    for task in ORDER:
-        outcome = results[task].get("outcome", "done")
+def _resumptions(record: Path) -> tuple[Resumption, ...]:
+    """Where the training went on on another machine, by its own record."""
+    training = json.loads(record.read_text()) if record.exists() else {}
+    return tuple(Resumption.model_validate(one) for one in training.get("resumed_inexactly", ()))
+
+
+def _failure(told: Told) -> Failure | None:
+    for task in TASKS:
+        outcome = told[task].get("outcome", "done")
         if outcome not in ("done", "skipped"):
-            message = str(results[task].get("why") or "the task was ended from outside")
+            message = str(told[task].get("why") or "the task was ended from outside")
             return Failure(task=task, message=message[-2000:])
     return None
 
@@ -148,22 +161,24 @@ def _ingest(result: dict[str, Any]) -> IngestFacts | None:
         ingested=result["ingested"],
         duplicates=result["duplicate"],
         quarantined=result["quarantined"],
+        reasons=result.get("reasons", {}),
     )
 
 
-def _splits(result: dict[str, Any]) -> tuple[SplitCount, ...]:
-    groups = result.get("groups", {})
+def _splits(ledger: Ledger, data: str) -> tuple[SplitCount, ...]:
+    rows = Revisions(ledger).rows(data)
+    images = Counter((row.label, row.split) for row in rows)
+    groups = Counter(
+        (label, split) for label, split, _ in {(r.label, r.split, r.group) for r in rows}
+    )
     return tuple(
-        SplitCount(label=label, split=split, images=count, groups=groups[label].get(split, 0))
-        for label, splits in sorted(result.get("images", {}).items())
-        for split, count in splits.items()
+        SplitCount(label=label, split=split, images=count, groups=groups[label, split])
+        for (label, split), count in sorted(images.items())
     )
 
 
-def _quarantine(settings: Settings, result: dict[str, Any]) -> tuple[QuarantineEntry, ...] | None:
-    if "images" not in result:
-        return None
-    entries = LocalIndex.of(settings).entries()
+def _quarantine(ledger: Ledger, data: str) -> tuple[QuarantineEntry, ...]:
+    """The refused files that the data revision records."""
     return tuple(
         QuarantineEntry(
             source_sha256=record.record,
@@ -171,7 +186,7 @@ def _quarantine(settings: Settings, result: dict[str, Any]) -> tuple[QuarantineE
             size=record.bytes,
             reason=f"{record.reason}: {record.detail}",
         )
-        for record in quarantine_records(entries, result["images"])
+        for record in parse_quarantine(ledger.read(data, str(QUARANTINE_FILE)) or "")
     )
 
 
@@ -180,6 +195,5 @@ def _task(name: str, result: dict[str, Any]) -> TaskFacts:
         name=name,
         outcome=str(result.get("outcome", "not run")),
         seconds=result.get("seconds"),
-        joules=result.get("joules"),
         tries=int(result.get("tries", 1)),
     )

@@ -1,9 +1,13 @@
-"""The benchmarks of reading, small; and half a minute of damaged files."""
+"""The benchmarks of reading, small; and damaged files."""
 
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from bench.reading import fuzz as fuzzing
 from bench.reading.adding import measure_adding
 from bench.reading.fuzz import damage, fuzz
 from bench.reading.samples import samples
@@ -11,7 +15,7 @@ from bench.reading.speed import KINDS, measure_speed
 from pipeline.data.config import IngestConfig
 from pipeline.data.landing.zone import scan
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Share, looks_at
+from pipeline.data.reading.looks import Share, merge_shares
 from pipeline.data.refusal import Refused
 from tests.support.pictures import NAMES
 
@@ -23,7 +27,7 @@ def test_every_sample_is_taken(tmp_path: Path) -> None:
         (tmp_path / "landing" / "cyst" / name).write_bytes(content)
     look = Examiner(tmp_path / "landing", IngestConfig(), NAMES, tmp_path / "store")
     for found in scan(tmp_path / "landing")[0]:
-        looks = looks_at(found, [look(Share(found))])
+        looks = merge_shares(found, [look(Share(found))])
         assert looks
         reasons = [one.result for one in looks if isinstance(one.result, Refused)]
         assert reasons == [], found.path
@@ -37,10 +41,14 @@ def test_damage_is_the_same_for_a_seed_and_does_damage() -> None:
     assert sum(one == content for one in made) < 5
 
 
-def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) -> None:
-    found = fuzz(0.5, 0, tmp_path)
+def test_damaged_files_bring_no_reader_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that goes on by a second each time it is read: at the start, and before each round.
+    monkeypatch.setattr(fuzzing, "time", SimpleNamespace(monotonic=count().__next__))
+    found = fuzz(3 / 60, 0, tmp_path)
     assert found.wrong == {}
-    assert found.files >= 128
+    assert found.files == 2 * fuzzing._A_ROUND
     assert found.outcomes["taken"] > 10
     assert len(found.outcomes) > 5, "damage of many kinds is refused for many reasons"
 
@@ -48,11 +56,11 @@ def test_half_a_minute_of_damaged_files_brings_no_reader_down(tmp_path: Path) ->
 def test_speed_is_measured(tmp_path: Path) -> None:
     found = list(measure_speed(200, 256, tmp_path, lambda _: None, rounds=1))
     assert [speed.kind for speed in found] == list(KINDS)
-    assert all(0 < speed.ratio < 3 and speed.start > 0 for speed in found)
+    assert all(speed.ratio > 0 and speed.start > 0 for speed in found)
 
 
 def test_adding_is_measured(tmp_path: Path) -> None:
     found = measure_adding(200, 20, tmp_path, lambda _: None)
     assert (found.many, found.few) == (200, 20)
     assert 50 < found.mebibytes < 1024
-    assert 0 < found.decoding < found.seconds
+    assert min(found.decoding, found.seconds) > 0

@@ -1,7 +1,6 @@
 """Weights are there and the right ones, or nothing starts."""
 
 import hashlib
-import time
 from pathlib import Path
 from urllib.error import URLError
 
@@ -22,12 +21,10 @@ def _torch_fidelity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "find_spec", lambda _name: object())
 
 
-def test_the_default_is_there_and_checked_in_a_moment() -> None:
-    started = time.perf_counter()
+def test_the_default_is_there() -> None:
     path = check_extractor(ExtractorConfig())
     assert path is not None
     assert path.is_file()
-    assert time.perf_counter() - started < 2
 
 
 def test_radiomics_has_no_file() -> None:

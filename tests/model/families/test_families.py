@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 
-from model.config import NetworkConfig, Recipe, TrainConfig
+from model.config import TrainConfig
 from model.families import make_generator, make_learner, names, recipe_class
 from model.families.base import ClassEmbedding, Generator, Learner, Step
+from model.families.recipe import Recipe
+from model.network import NetworkConfig
 from model.parallel import Shard
 from model.runtime import Runtime, choose_runtime
 
@@ -22,7 +24,7 @@ def _config(family: str, seed: int = 0) -> TrainConfig:
 
 def _learner(family: str, seed: int = 0) -> Learner:
     config = _config(family, seed)
-    return make_learner(config.network(32, ("a", "b")), config)
+    return make_learner(config.network(32, ("a", "b")), config.recipe, config.seed)
 
 
 def _step(learner: Learner, index: int = 0) -> dict[str, float]:
@@ -95,9 +97,8 @@ def test_familiarity_is_of_each_image_alone_and_changes_nothing(family: str) -> 
 @pytest.mark.parametrize("family", names())
 def test_a_runtime_can_be_chosen_by_every_family(family: str) -> None:
     threads = torch.get_num_threads()
-    config = _config(family).model_copy(update={"threads": 1})
     images, labels = torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2
-    runtime = choose_runtime(config, _learner(family), images, labels)
+    runtime = choose_runtime(_learner(family), images, labels, threads=1)
     torch.set_num_threads(threads)
     assert runtime.speed["float32 channels_last"] == 1.0
 

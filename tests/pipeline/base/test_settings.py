@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
 
 
 def test_a_project_is_its_state_folder(tmp_path: Path) -> None:
@@ -53,3 +53,31 @@ def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
 def test_a_name_must_do_for_a_folder_and_a_model(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInputError, match="small letters"):
         Settings.load({"MEDLOOM_STATE": str(tmp_path / name)})
+
+
+def test_a_checkout_holds_its_own_state() -> None:
+    assert not is_installed()
+    assert Settings.load({}).state == PROJECT_ROOT / "state" / "phantom"
+
+
+def test_an_installed_package_never_holds_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "medloom"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.setattr("pipeline.base.settings.PROJECT_ROOT", package)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = Settings.load({})
+    assert settings.state == tmp_path / "home" / "medloom" / "state" / "phantom"
+    assert settings.landing == tmp_path / "home" / "medloom" / "landing" / "phantom"
+    assert Settings.load({"MEDLOOM_HOME": "/data"}).state == Path("/data/state/phantom")
+
+
+def test_a_task_on_a_shared_ledger_needs_the_models_name(tmp_path: Path) -> None:
+    shared = {"MEDLOOM_STATE": str(tmp_path / "worker"), "MEDLOOM_LEDGER": "ssh://git/ledger.git"}
+    assert Settings.load(shared).model == "medloom-worker"
+    task = shared | {"MEDLOOM_RUN_ID": "manual__1"}
+    with pytest.raises(BadInputError, match="set MEDLOOM_MODEL"):
+        Settings.load(task)
+    assert Settings.load(task | {"MEDLOOM_MODEL": "kidney"}).model == "kidney"

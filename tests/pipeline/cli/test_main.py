@@ -1,4 +1,4 @@
-"""Commands that only look: what they print, and that they make nothing."""
+"""Read-only commands: what they print, and that they create nothing."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def invoke(settings: Settings, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("command", [("champion", "show"), ("quarantine",), ("clean",), ("run",)])
-def test_looking_at_no_project_says_so_and_makes_none(
+def test_a_missing_project_is_reported_and_not_created(
     settings: Settings, command: tuple[str, ...]
 ) -> None:
     with pytest.raises(BadInputError, match="no project"):
@@ -38,11 +38,11 @@ def test_status_of_an_empty_project(settings: Settings) -> None:
     assert facts["champion"] is None
 
 
-def test_doctor_names_what_it_looked_at(settings: Settings) -> None:
+def test_doctor_lists_its_checks(settings: Settings) -> None:
     found = {
         check["name"]: check["state"] for check in json.loads(invoke(settings, "doctor", "--json"))
     }
-    for name in ("Python", "git", "torch", "params.yaml", "state"):
+    for name in ("Python", "git", "torch", "parameters", "state"):
         assert found[name] == "ok", name
     assert found["services"] == "note"
 
@@ -56,7 +56,7 @@ def decide(ledger: Ledger, run_key: str) -> None:
     assert Journal(ledger).append(**facts)
 
 
-def test_clean_takes_checkpoints_of_decided_runs_and_nothing_else(settings: Settings) -> None:
+def test_clean_removes_only_checkpoints_of_decided_runs(settings: Settings) -> None:
     ledger = Ledger(settings)
     decide(ledger, "decided")
     for key in ("decided", "open"):
@@ -65,7 +65,7 @@ def test_clean_takes_checkpoints_of_decided_runs_and_nothing_else(settings: Sett
     found = what_lies_around(settings)
     sizes = {item.kind: item.bytes for item in found}
     assert sizes["checkpoints"] == 100
-    remove(found)
+    remove(settings, found)
     assert [folder.name for folder in settings.checkpoints.iterdir()] == ["open"]
     assert Path(settings.ledger).exists()
     assert settings.cache.exists()

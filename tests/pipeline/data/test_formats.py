@@ -91,7 +91,7 @@ def test_floats_of_unknown_scale_are_refused(bad: float) -> None:
     assert refused(encode(values, "TIFF")).reason == "unsupported-depth"
 
 
-def test_transparency_is_laid_over_black() -> None:
+def test_transparency_is_composited_over_black() -> None:
     alpha = np.zeros_like(GREY)
     alpha[:, :24] = 255
     layered = np.dstack([GREY, GREY, GREY, alpha])
@@ -126,7 +126,7 @@ def test_cmyk_jpeg_is_upright_with_and_without_adobes_marker() -> None:
     adobe = stream.getvalue()
     stream = io.BytesIO()
     Image.eval(ink, lambda level: 255 - level).save(stream, "JPEG", quality=100)
-    turned = stream.getvalue()  # Pillow inverts, as Adobe does: turned holds ink as it is
+    turned = stream.getvalue()  # Pillow inverts, as Adobe does: here ink is not inverted
     at = turned.index(b"\xff\xee")  # APP14, the marker
     size = struct.unpack(">H", turned[at + 2 : at + 4])[0]
     plain = turned[:at] + turned[at + 2 + size :]
@@ -209,7 +209,7 @@ def test_the_synthetic_mark_is_found_wherever_the_chunk_stands(tmp_path: Path) -
 
 
 def pages(count: int, **options: Any) -> bytes:
-    """A TIFF of pages that do not resemble each other."""
+    """A TIFF of dissimilar pages."""
     first, *others = (Image.fromarray(picture(number)) for number in range(count))
     return encode(np.asarray(first), "TIFF", save_all=True, append_images=others, **options)
 
@@ -247,7 +247,7 @@ def test_a_preview_in_a_tiff_is_no_page() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_a_cut_tiff_never_passes_for_one_of_fewer_pages() -> None:
+def test_a_truncated_tiff_is_refused() -> None:
     data, pixels = pages(3), 2304
     end = data.rindex(picture(2).tobytes()) + pixels  # padding may follow
     for length in range(400, end, 61):
@@ -256,7 +256,7 @@ def test_a_cut_tiff_never_passes_for_one_of_fewer_pages() -> None:
     assert len(all_of(data[:end], IngestConfig())) == 3
 
 
-def test_a_tiff_whose_pages_go_round_in_a_circle_ends() -> None:
+def test_a_tiff_with_a_cycle_of_pages_ends() -> None:
     data = bytearray(pages(2))
     order = "<" if data[:2] == b"II" else ">"
     offsets = [struct.unpack_from(f"{order}I", data, 4)[0]]

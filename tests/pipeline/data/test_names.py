@@ -1,4 +1,4 @@
-"""Pseudonyms, their key, and the project that remembers it."""
+"""Pseudonyms, their key, and the project's record of it."""
 
 import os
 import stat
@@ -29,17 +29,17 @@ def test_a_name_is_one_group_under_one_key() -> None:
 
 
 @pytest.mark.parametrize("nobody", ["", "  ", "Anonymous", "ANON", "n/a", "\0"])
-def test_a_placeholder_is_nobody(nobody: str) -> None:
+def test_placeholders_identify_no_patient(nobody: str) -> None:
     assert NAMES.patient(nobody) == ""
 
 
-def test_phantoms_are_called_the_same_on_every_machine() -> None:
+def test_phantom_pseudonyms_need_no_key() -> None:
     assert NAMES.patient("phantom-0007") == OTHER.patient("phantom-0007")
     assert NAMES.patient("phantom-0007") == phantom_group("phantom-0007")
     assert phantom_group("HX 1093") == ""
 
 
-def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_key_is_created_once_and_private(tmp_path: Path) -> None:
     file = tmp_path / "new" / "patient.key"
     with pytest.raises(BadInputError, match="MEDLOOM_PATIENT_KEY_FILE"):
         Pseudonyms.load(file)
@@ -54,7 +54,7 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
         Pseudonyms.load(file)
 
 
-def test_the_key_may_not_lie_with_what_it_protects(tmp_path: Path) -> None:
+def test_the_key_may_not_be_inside_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state" / "tiny"
     environ = {"MEDLOOM_STATE": str(state), "MEDLOOM_PATIENT_KEY_FILE": str(state / "patient.key")}
     with pytest.raises(BadInputError, match="elsewhere"):
@@ -73,7 +73,7 @@ def test_a_project_of_patients_refuses_another_key(tmp_path: Path) -> None:
         project.ingest()
 
 
-def test_without_patients_any_key_will_do(tmp_path: Path) -> None:
+def test_without_patients_any_key_is_accepted(tmp_path: Path) -> None:
     project = Project(tmp_path)
     for number in range(3):
         put(project.landing / "cyst" / f"{number}.png", encode(picture(number)))

@@ -1,4 +1,4 @@
-"""The pictures: deterministic bytes, no metadata, whatever columns the history has."""
+"""Pictures: deterministic bytes and no metadata, for any columns of the history."""
 
 from pathlib import Path
 

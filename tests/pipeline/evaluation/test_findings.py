@@ -1,4 +1,4 @@
-"""Stones and cysts of generated phantoms, beside what is found in phantoms whose truth is known."""
+"""Stones and cysts in generated phantoms, compared with phantoms of known truth."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Utility of a generator on processed data: off by default, a record and a picture when asked."""
+"""Utility of a generator: off by default; a record and a picture when enabled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def arrays(split: str) -> SplitArrays:
 
 @pytest.fixture
 def processed(tmp_path: Path) -> Processed:
-    """As the stage reads it: from disk, images mapped."""
+    """Loaded as by the stage: from disk, with memory-mapped images."""
     splits = {split: arrays(split) for split in ("train", "val", "test")}
     Processed(("cyst", "stone"), splits).save(tmp_path / "processed")
     return Processed.load(tmp_path / "processed")
@@ -53,7 +53,7 @@ def test_a_record_and_a_picture(processed: Processed, tmp_path: Path) -> None:
     assert (out / UTILITY_PICTURE).stat().st_size > 5000
 
 
-def test_no_minutes_nothing_is_run_or_written(processed: Processed, tmp_path: Path) -> None:
+def test_without_minutes_nothing_is_run_or_written(processed: Processed, tmp_path: Path) -> None:
     def never(names: Sequence[str], seed: int) -> NDArray[np.uint8]:
         raise AssertionError("drawn from")
 
@@ -61,7 +61,9 @@ def test_no_minutes_nothing_is_run_or_written(processed: Processed, tmp_path: Pa
     assert not (tmp_path / "reports").exists()
 
 
-def test_what_cannot_be_measured_names_the_reason(processed: Processed, tmp_path: Path) -> None:
+def test_unmeasurable_data_are_refused_with_the_reason(
+    processed: Processed, tmp_path: Path
+) -> None:
     def small(names: Sequence[str], seed: int) -> NDArray[np.uint8]:
         return noise(names, seed)[:, :16, :16]
 

@@ -1,4 +1,4 @@
-"""The picture of a utility run: the same bytes, and nothing missing when intervals are."""
+"""The picture of a utility run: deterministic bytes, complete also without intervals."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """The ledger: branches, keys, snapshots, workspaces, and the compare-and-swap of every push."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_a_snapshot_of_a_dirty_checkout_leaves_it_alone(ledger: Ledger, project:
     message = ledger.mirror.run("log", "-1", "--format=%b", commit)
     assert f"upstream {git.run('rev-parse', 'HEAD')}" in message
     assert "dirty yes" in message
+
+
+def test_a_snapshot_of_an_installed_package_says_its_version(ledger: Ledger, project: Path) -> None:
+    git = Git(project.parent)  # a repository that a virtual environment happens to lie in
+    git.run("init", "--quiet")
+    git.run("commit", "--quiet", "--allow-empty", "--message", "somebody else's")
+    (project / "__init__.py").touch()
+    message = ledger.mirror.run("log", "-1", "--format=%b", ledger.snapshot_code(project))
+    assert message.splitlines()[:2] == ["upstream none", f"installed {version('medloom')}"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from pipeline.audit.verify import verify
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
+from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Verifier
 from pipeline.local import services
@@ -55,6 +56,12 @@ def test_the_key_is_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
     secret = tiny.settings.journal_key.read_bytes().splitlines()[1]
     assert secret not in made[0].read_bytes()
     assert any("MEDLOOM_JOURNAL_KEY" in what for what in made[1].left)
+
+
+def test_what_hosts_hand_each_other_is_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
+    assert (Path(tiny.settings.remote) / FOLDER / "index").exists()
+    stored = {name.split("/")[1] for name in made[1].files if name.startswith("remote/")}
+    assert stored == {"files"}
 
 
 def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings) -> None:

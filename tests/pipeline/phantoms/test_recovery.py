@@ -9,15 +9,13 @@ from scipy.ndimage import gaussian_filter
 from pipeline.base.errors import BadInputError
 from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.phantoms.phantom import CLASSES, make_patient
-from pipeline.phantoms.recovery import (
-    Found,
+from pipeline.phantoms.recovered import (
     Recovered,
     compare_recovered,
     count_distance,
-    found_in_truth,
-    recover,
     size_distance,
 )
+from pipeline.phantoms.recovery import Found, found_in_truth, recover
 
 STONE, CYST, NORMAL = (CLASSES.index(name) for name in ("stone", "cyst", "normal"))
 

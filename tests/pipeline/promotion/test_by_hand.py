@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from model.config import NetworkConfig
-from model.families import make_generator
-from model.weights import save_generator
+from bench.data.built_in import BUILT_IN, write_built_in
 from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
 from pipeline.evaluation.record import KERNEL, EvaluateConfig
-from pipeline.phantoms.built_in import BUILT_IN, write_built_in
-from pipeline.promotion.by_hand import evaluate_folder
+from pipeline.promotion.by_hand import evaluate_folder, evaluate_version
+from pipeline.registry.registry import Registry
 from pipeline.stages import prepared
+from tests.support.generators import register_generator, save_tiny_generator
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +29,30 @@ def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepared, "CACHE", tmp_path / "prepared")
 
 
-def _generator(folder: Path, classes: tuple[str, ...]) -> Path:
-    network = NetworkConfig(
-        family="rpgan", image_size=32, classes=classes, widths=(8, 8, 8), latent=8
-    )
-    torch.manual_seed(0)
-    save_generator(folder, make_generator(network).state_dict(), network)
-    return folder
-
-
 def test_weights_are_scored_on_a_folder_of_images(data: Path, tmp_path: Path) -> None:
-    models = _generator(tmp_path / "models", BUILT_IN["voronoi"].classes)
+    models = tmp_path / "models"
+    save_tiny_generator(models, BUILT_IN["voronoi"].classes)
     found = evaluate_folder(models, data, tmp_path / "out", FEW, tmp_path / "features")
     assert found.protocol.image_size == 32
     assert found.figure(KERNEL).value > 0.3, "an untrained generator"
     assert (tmp_path / "out" / "evaluation.json").exists()
 
 
+def test_a_version_is_scored_without_a_consumer(
+    data: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = register_generator(settings, tmp_path, BUILT_IN["voronoi"].classes)
+    settings.params_file.write_text("evaluate: {n_fake: 60, max_train: 100, pairs: 10}\n")
+    monkeypatch.setattr(Registry, "draw", None)
+    number, found = evaluate_version(known, "1", data, tmp_path / "out")
+    assert number == 1
+    assert found.model == save_tiny_generator(tmp_path / "same", BUILT_IN["voronoi"].classes)
+    assert (tmp_path / "out" / "evaluation.json").exists()
+
+
 def test_classes_that_it_cannot_draw_are_named(data: Path, tmp_path: Path) -> None:
-    models = _generator(tmp_path / "models", ("normal", "stone"))
+    models = tmp_path / "models"
+    save_tiny_generator(models, ("normal", "stone"))
     with pytest.raises(BadInputError, match=r"the data hold .*draws normal, stone"):
         evaluate_folder(models, data, tmp_path / "out", FEW, tmp_path / "features")
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from model.config import NetworkConfig, TrainConfig
+from model.config import TrainConfig
 from model.families import make_generator
+from model.network import NetworkConfig
 from model.utility.config import UtilityConfig
 from model.weights import save_generator, sha256_of
 from pipeline.base.errors import BadInputError
@@ -379,7 +380,7 @@ def test_a_missing_or_damaged_generator_is_bad_input(workspace: Path, tmp_path: 
 
 def test_an_altered_record_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text("{}")
-    with pytest.raises(BadInputError, match="no evaluation of this version"):
+    with pytest.raises(BadInputError, match="not an evaluation of this version"):
         Evaluation.load(tmp_path / "evaluation.json")
     with pytest.raises(BadInputError, match="run the evaluate stage"):
         Evaluation.load(tmp_path / "none.json")

@@ -31,7 +31,7 @@ PLAIN = Recipe(
 
 def _learner(**changes: object) -> Learner:
     config = TrainConfig(recipe=PLAIN.model_copy(update=changes))
-    learner = make_learner(config.network(32, ("a", "b")), config)
+    learner = make_learner(config.network(32, ("a", "b")), config.recipe, config.seed)
     assert isinstance(learner, Learner)
     # At the start residual branches are small, and so would half of the gradients be.
     noise = torch.Generator().manual_seed(1)

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from model.config import NetworkConfig, TrainConfig
+from model.config import TrainConfig
 from model.families.rpgan.networks import Discriminator, Generator
 from model.families.rpgan.recipe import Recipe
+from model.network import NetworkConfig
 
 CLASSES = ("cyst", "normal", "stone")
 

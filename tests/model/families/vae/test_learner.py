@@ -15,7 +15,7 @@ STEPS, BATCH = 150, 32
 def test_dark_pictures_do_not_turn_it_black_for_good() -> None:
     torch.manual_seed(0)
     config = TrainConfig(family="vae", recipe=recipe_class("vae")())
-    learner = make_learner(config.network(32, ("a", "b")), config)
+    learner = make_learner(config.network(32, ("a", "b")), config.recipe, config.seed)
     labels = torch.arange(2).repeat(BATCH // 2)
     rows, columns = torch.meshgrid(*[torch.linspace(-1, 1, 32)] * 2, indexing="ij")
     rng = torch.Generator().manual_seed(1)

@@ -1,4 +1,4 @@
-"""Feeding the landing zone: whole files, none overwritten, the source untouched."""
+"""Feeding the landing zone: complete files, none overwritten, the source untouched."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.arrive.feed import Fed, feed
+from pipeline.data.arrive.feed import FeedReport, feed
 
 
 def make(folder: Path, **files: bytes) -> Path:
@@ -19,14 +19,14 @@ def make(folder: Path, **files: bytes) -> Path:
 
 def test_a_second_feed_copies_nothing(tmp_path: Path) -> None:
     source, landing = make(tmp_path / "in", a=b"1", b=b"2"), tmp_path / "landing"
-    assert feed(source, landing) == Fed(2, 0)
-    assert feed(source, landing) == Fed(0, 2)
+    assert feed(source, landing) == FeedReport(2, 0)
+    assert feed(source, landing) == FeedReport(0, 2)
     assert (landing / "stone" / "a").stat().st_mtime_ns == (
         source / "stone" / "a"
     ).stat().st_mtime_ns
 
 
-def test_another_content_under_the_same_name_comes_in_beside(tmp_path: Path) -> None:
+def test_other_content_under_the_same_name_is_copied_beside(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     feed(make(tmp_path / "one", x=b"first"), landing)
     assert feed(make(tmp_path / "two", x=b"second"), landing).copied == 1

@@ -1,4 +1,4 @@
-"""Files, archives and flat folders of this machine; what grows or may not be read; full disks."""
+"""Local files, archives and flat folders; growing and unreadable files; full disks."""
 
 import json
 import os
@@ -13,10 +13,10 @@ import pytest
 
 from pipeline.base.errors import BadInputError, ExitCode
 from pipeline.base.settings import PROJECT_ROOT, Settings
-from pipeline.data.arrive.feed import Fed, bring
+from pipeline.data.arrive.feed import FeedReport, apply_plan
 from pipeline.data.arrive.local import LocalSource
-from pipeline.data.arrive.plan import Plan, make_plan, open_source
-from pipeline.data.arrive.source import Item, Tell
+from pipeline.data.arrive.plan import FeedPlan, open_source, plan_feed
+from pipeline.data.arrive.source import Item, OnBytes
 from pipeline.data.branch import declare_data
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.zone import scan
@@ -27,12 +27,12 @@ from tests.pipeline.data.ingest.test_run import snapshot
 from tests.support.pictures import encode, fill, picture, put
 
 
-def plan(source: Path, landing: Path, label: str | None = None) -> Plan:
-    return make_plan(open_source(str(source)), landing, label=label)
+def plan(source: Path, landing: Path, label: str | None = None) -> FeedPlan:
+    return plan_feed(open_source(str(source)), landing, label=label)
 
 
-def paths(made: Plan) -> list[str]:
-    return [coming.path for coming in made.coming]
+def paths(made: FeedPlan) -> list[str]:
+    return [planned.path for planned in made.files]
 
 
 def zipped(file: Path, *names: str) -> Path:
@@ -43,7 +43,7 @@ def zipped(file: Path, *names: str) -> Path:
     return file
 
 
-def test_where_a_file_a_flat_folder_and_an_archive_come_to_lie(tmp_path: Path) -> None:
+def test_paths_of_a_file_a_flat_folder_and_an_archive(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     flat = tmp_path / "flat"
     put(flat / "deep" / "b.png", b"1")
@@ -57,10 +57,10 @@ def test_where_a_file_a_flat_folder_and_an_archive_come_to_lie(tmp_path: Path) -
     assert not landing.exists()
 
 
-def test_where_nothing_tells_the_class_label_is_asked_for(tmp_path: Path) -> None:
+def test_without_a_class_a_label_is_required(tmp_path: Path) -> None:
     flat = put(tmp_path / "flat" / "a.png", encode(picture(0))).parent
     for source in (flat, flat / "a.png"):
-        with pytest.raises(BadInputError, match="give --label CLASS"):
+        with pytest.raises(BadInputError, match="add --label CLASS"):
             plan(source, tmp_path / "landing")
     with pytest.raises(BadInputError, match="kidney-stone"):
         plan(flat, tmp_path / "landing", "../x")
@@ -72,9 +72,9 @@ def test_where_nothing_tells_the_class_label_is_asked_for(tmp_path: Path) -> Non
 def test_the_landing_zone_is_neither_copied_into_itself_nor_labelled(tmp_path: Path) -> None:
     landing = fill(tmp_path / "landing")
     before = snapshot(landing)
-    assert bring(plan(landing / "cyst", landing), landing) == Fed(0, 6)
+    assert apply_plan(plan(landing / "cyst", landing), landing) == FeedReport(0, 6)
     assert snapshot(landing) == before
-    with pytest.raises(BadInputError, match="holds the landing zone"):
+    with pytest.raises(BadInputError, match="contains the landing zone"):
         plan(tmp_path, landing)
     with pytest.raises(BadInputError, match="leave --label out"):
         plan(landing / "cyst", landing, "stone")
@@ -91,9 +91,9 @@ def test_archive_and_single_image_to_a_data_revision(settings: Settings, tmp_pat
 
 
 class Growing(LocalSource):
-    """A folder in which somebody writes on while a file is read, and removes another."""
+    """A source in which one file grows and another vanishes while it is read."""
 
-    def fetch(self, item: Item, to: Path, tell: Tell) -> None:
+    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
         file = self.folder / item.path
         if file.name == "gone.png":
             file.unlink()
@@ -107,14 +107,14 @@ class Growing(LocalSource):
         super().fetch(item, to, grow)
 
 
-def test_a_file_that_grows_or_goes_while_it_is_copied_does_not_come(tmp_path: Path) -> None:
+def test_files_that_change_or_vanish_during_the_copy_are_left_out(tmp_path: Path) -> None:
     for name in ("whole.png", "late.png", "gone.png"):
         put(tmp_path / "in" / "stone" / name, b"x" * 9_000_000)
     landing = tmp_path / "landing"
-    fed = bring(make_plan(Growing(tmp_path / "in"), landing), landing)
+    fed = apply_plan(plan_feed(Growing(tmp_path / "in"), landing), landing)
     assert (fed.copied, fed.unsteady) == (1, ("stone/gone.png", "stone/late.png"))
     assert [str(f.relative_to(landing)) for f in landing.rglob("*")] == ["stone", "stone/whole.png"]
-    assert bring(plan(tmp_path / "in", landing), landing) == Fed(1, 1)
+    assert apply_plan(plan(tmp_path / "in", landing), landing) == FeedReport(1, 1)
     (late,) = [f for f in scan(landing)[0] if f.path == "stone/late.png"]
     assert late.size == (tmp_path / "in" / "stone" / "late.png").stat().st_size
 
@@ -146,7 +146,7 @@ def test_a_dry_run_writes_nothing(settings: Settings, tmp_path: Path) -> None:
 
 
 def without_rights() -> list[str]:
-    """A prefix under which even root may not read what its mode forbids."""
+    """A command prefix under which even root obeys file modes."""
     if os.geteuid() != 0:
         return []
     prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -166,7 +166,7 @@ def medloom(
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_may_not_be_read_is_named_and_nothing_is_copied(
+def test_an_unreadable_file_is_named_and_nothing_is_copied(
     settings: Settings, tmp_path: Path, what: str
 ) -> None:
     prefix = without_rights()
@@ -181,7 +181,7 @@ def test_what_may_not_be_read_is_named_and_nothing_is_copied(
     assert not settings.landing.exists()
 
 
-def test_what_may_not_be_read_in_the_landing_zone_waits(settings: Settings) -> None:
+def test_an_unreadable_file_of_the_landing_zone_stays_pending(settings: Settings) -> None:
     prefix = without_rights()
     fill(settings.landing)
     closed = settings.landing / "cyst" / "0-0.png"
@@ -194,9 +194,9 @@ def test_what_may_not_be_read_in_the_landing_zone_waits(settings: Settings) -> N
 
 
 def full_disk(folder: Path, kib: int) -> list[str]:
-    """A prefix under which a folder is an empty disk of this size, with the command's view alone.
+    """A command prefix under which a folder is an empty disk of this size, for the command only.
 
-    Afterwards what lies there is listed on stdout, after a line `left:`.
+    Afterwards its files are listed on stdout, after a line `left:`.
     """
     namespace = ["unshare", "--user", "--map-root-user", "--mount"]
     if (
@@ -222,16 +222,14 @@ def noise(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-def test_a_landing_zone_that_is_full_keeps_whole_files_only(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_full_landing_zone_keeps_only_complete_files(settings: Settings, tmp_path: Path) -> None:
     source = noise(tmp_path / "in")
     before = snapshot(source)
     prefix = full_disk(settings.landing, 1000)
     done = medloom(settings, "ingest", str(source), prefix=prefix)
     assert done.returncode == ExitCode.TRANSIENT, done.stderr
     assert "cannot be written: No space left on device" in done.stderr
-    assert "type the same again" in done.stderr
+    assert "run the same command again" in done.stderr
     left = done.stdout.split("left:\n")[1].split()
     assert 1 <= len(left) < 12
     assert not [name for name in left if "/." in name[1:]]
@@ -239,7 +237,7 @@ def test_a_landing_zone_that_is_full_keeps_whole_files_only(
     assert not settings.index_file.exists() or LocalIndex.of(settings).entries() == []
 
 
-def test_a_state_that_is_full_takes_nothing_in(settings: Settings) -> None:
+def test_a_full_state_ingests_nothing(settings: Settings) -> None:
     noise(settings.landing)
     declare_data(settings, phantom=False)
     head, before = Ledger(settings).head(DATA), snapshot(settings.landing)

@@ -1,4 +1,4 @@
-"""--patient-from: told once, known to every later ingest."""
+"""--patient-from: patients are kept for every later ingest."""
 
 import json
 from collections import defaultdict
@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.data.arrive.feed import bring
+from pipeline.data.arrive.feed import apply_plan
 from pipeline.data.arrive.patients import PatientsFrom
-from pipeline.data.arrive.plan import make_plan, open_source
+from pipeline.data.arrive.plan import open_source, plan_feed
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.lists import read_list
 from pipeline.data.revise.revision import Revisions
@@ -24,7 +24,7 @@ PATTERN = r"(?P<patient>HX\d+)/"
 
 
 def scans(folder: Path, patients: range = range(4), images: range = range(2)) -> Path:
-    """Two classes, each with these patients' folders of images that do not resemble each other."""
+    """Two classes, each with a folder of dissimilar images per patient."""
     for number, label in enumerate(("cyst", "stone")):
         for patient in patients:
             for image in images:
@@ -50,7 +50,7 @@ def name(settings: Settings, patient: str) -> str:
     return LocalIndex.of(settings).names.patient(patient)
 
 
-def test_a_pattern_groups_and_every_later_ingest_knows(settings: Settings, tmp_path: Path) -> None:
+def test_patients_by_pattern_are_kept_for_later_ingests(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     ingest(settings, str(source), "--patient-from", PATTERN)
     first = groups(settings)
@@ -69,7 +69,7 @@ def test_a_pattern_groups_and_every_later_ingest_knows(settings: Settings, tmp_p
     assert all(first[group] < images for group, images in groups(settings).items())
 
 
-def test_a_csv_tells_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
+def test_a_csv_gives_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     rows = ["file,class,patient,view"]
     for number in range(6):
@@ -86,9 +86,7 @@ def test_a_csv_tells_class_and_patient_of_a_flat_folder(settings: Settings, tmp_
     assert set(groups(settings)) == {name(settings, f"P {number}") for number in range(3)}
 
 
-def test_what_no_pattern_tells_is_refused_unless_asked_for(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_unmatched_files_are_refused_unless_allowed(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     put(source / "cyst" / "nobody.png", encode(picture(999)))
     put(source / "cyst" / "HX1" / "0.png.truth.json", b"{}")  # no image, and needs no patient
@@ -103,16 +101,16 @@ def test_what_no_pattern_tells_is_refused_unless_asked_for(
     ("text", "words"),
     [
         (r"HX\d+", "neither a file.csv nor a pattern"),
-        ("(?P<patient>", "no pattern"),
+        ("(?P<patient>", "not a regular expression"),
         ("missing.csv", "missing.csv cannot be read"),
     ],
 )
-def test_what_is_no_pattern(text: str, words: str) -> None:
+def test_invalid_patterns_are_refused(text: str, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
         PatientsFrom.parse(text)
 
 
-def test_an_image_that_is_in_a_group_keeps_it(settings: Settings, tmp_path: Path) -> None:
+def test_an_ingested_image_keeps_its_group(settings: Settings, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     ingest(settings, str(source))
     before = groups(settings)
@@ -125,7 +123,9 @@ def test_an_image_that_is_in_a_group_keeps_it(settings: Settings, tmp_path: Path
     assert groups(settings) == before
 
 
-def test_the_same_names_with_other_patients_come_beside(settings: Settings, tmp_path: Path) -> None:
+def test_equal_names_of_other_patients_are_copied_beside(
+    settings: Settings, tmp_path: Path
+) -> None:
     first, second = scans(tmp_path / "1"), tmp_path / "2"
     for file in first.rglob("*.png"):
         other = int(file.stem) + int(file.parent.name[2:]) * 10 + 5000
@@ -147,13 +147,13 @@ def test_the_same_names_with_other_patients_come_beside(settings: Settings, tmp_
     assert sorted(line["patient"] for line in cyst) == ["HX0", "HX0", "new HX0", "new HX0"]
 
 
-def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) -> None:
+def test_lists_of_a_source_are_merged_with_existing_ones(tmp_path: Path) -> None:
     source, landing = tmp_path / "in", tmp_path / "landing"
     put(source / "stone" / "a.png", encode(picture(1)))
     put(source / "medloom.csv", b"file,patient,view\nstone/a.png,HX1,axial\nstone/b.png,HX2,\n")
     put(landing / "stone" / "medloom.csv", b"file,patient\na.png,old\nz.png,HX9\n")
     for _ in range(2):
-        bring(make_plan(open_source(str(source)), landing), landing)
+        apply_plan(plan_feed(open_source(str(source)), landing), landing)
     (a, z) = read_list(landing / "stone" / "medloom.csv")
     assert a == {"file": "a.png", "class": "", "patient": "HX1", "view": "axial"}
     assert (z["file"], z["patient"]) == ("z.png", "HX9")
@@ -167,7 +167,7 @@ def test_lists_of_a_source_are_merged_with_those_that_lie_there(tmp_path: Path) 
 
 
 def test_a_list_comes_before_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever ingests in the middle of a copy knows the patient of each file that is there."""
+    """An ingest during the copy knows the patient of each file that is there."""
     source, landing = scans(tmp_path / "in"), tmp_path / "landing"
     seen = []
 
@@ -177,8 +177,8 @@ def test_a_list_comes_before_its_files(tmp_path: Path, monkeypatch: pytest.Monke
             seen.append({line["file"]: line["patient"] for line in lines}[file.name])
 
     patients = PatientsFrom.parse(PATTERN)
-    plan = make_plan(open_source(str(source)), landing, patients=patients)
-    bring(plan, landing, on_progress=look)
+    plan = plan_feed(open_source(str(source)), landing, patients=patients)
+    apply_plan(plan, landing, on_progress=look)
     assert set(seen) == {f"HX{number}" for number in (*range(4), *range(100, 104))}
 
 
@@ -188,12 +188,12 @@ def test_a_label_wins_over_lists_and_names_that_no_list_can_hold_are_refused(
     source, landing = tmp_path / "in", tmp_path / "landing"
     put(source / "a.png", b"1")
     put(source / "medloom.csv", b"file,class,patient\na.png,cyst,HX1\n")
-    bring(make_plan(open_source(str(source)), landing, label="stone"), landing)
+    apply_plan(plan_feed(open_source(str(source)), landing, label="stone"), landing)
     (line,) = read_list(landing / "stone" / "medloom.csv")
     assert (line["class"], line["patient"]) == ("", "HX1")
     put(source / "HX1 .png ", b"1")
     with pytest.raises(BadInputError, match="begins or ends with a space"):
-        make_plan(
+        plan_feed(
             open_source(str(source)), landing, label="stone",
             patients=PatientsFrom.parse("(?P<patient>HX1|a)"),
         )  # fmt: skip

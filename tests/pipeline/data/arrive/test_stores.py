@@ -1,4 +1,4 @@
-"""Images from stores: S3 by a server of the tests' own, memory, http."""
+"""Images from stores: S3 by a local test server, memory, http."""
 
 import http.server
 import io
@@ -22,10 +22,10 @@ from moto.server import ThreadedMotoServer
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
-from pipeline.data.arrive.feed import Fed, bring
-from pipeline.data.arrive.fetched import Fetched
-from pipeline.data.arrive.plan import make_plan, open_source
-from pipeline.data.arrive.source import Item, Tell
+from pipeline.data.arrive.feed import FeedReport, apply_plan
+from pipeline.data.arrive.fetched import FetchLog
+from pipeline.data.arrive.plan import open_source, plan_feed
+from pipeline.data.arrive.source import Item, OnBytes
 from pipeline.data.arrive.stores import StoreSource, shown_url
 from pipeline.data.landing.zone import scan
 from tests.pipeline.cli.test_main import invoke
@@ -37,7 +37,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "of-the-te
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
     started = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     started.start()
     host, port = started.get_host_and_port()
@@ -47,7 +47,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A client of an empty bucket `hospital`; the process reaches it as a user's would."""
+    """A client of an empty bucket `hospital`, with credentials in the environment."""
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": server}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -66,19 +66,19 @@ def put(s3: Any, key: str, data: bytes) -> None:
 
 
 def fill(s3: Any) -> None:
-    """30 images in three class prefixes, none like another."""
+    """30 dissimilar images in three class prefixes."""
     for number in range(30):
         put(s3, f"export/{CLASSES[number % 3]}/{number:02d}.png", encode(picture(number)))
 
 
 class Meddling(StoreSource):
-    """A store in which somebody acts as soon as the first bytes of some objects were read."""
+    """A store that changes some objects once their first bytes were read."""
 
     def __init__(self, url: str, acts: dict[str, Callable[[], object]]) -> None:
         super().__init__(url)
         self.acts, self.fetched = acts, list[str]()
 
-    def fetch(self, item: Item, to: Path, tell: Tell) -> None:
+    def fetch(self, item: Item, to: Path, tell: OnBytes) -> None:
         act = self.acts.pop(item.path, None)
 
         def meddle(more: int) -> None:
@@ -92,10 +92,10 @@ class Meddling(StoreSource):
         super().fetch(item, to, meddle)
 
 
-def run(source: StoreSource, folder: Path) -> Fed:
-    fetched = Fetched(folder / "fetched.jsonl", NAMES)
-    plan = make_plan(source, folder / "landing", fetched=fetched)
-    return bring(plan, folder / "landing", fetched=fetched)
+def run(source: StoreSource, folder: Path) -> FeedReport:
+    fetched = FetchLog(folder / "fetched.jsonl", NAMES)
+    plan = plan_feed(source, folder / "landing", fetched=fetched)
+    return apply_plan(plan, folder / "landing", fetched=fetched)
 
 
 def landed(folder: Path) -> dict[str, bytes]:
@@ -106,7 +106,7 @@ def everything(folder: Path) -> list[str]:
     return [str(file) for file in folder.rglob("*")]
 
 
-def test_what_changes_or_vanishes_while_it_is_read_does_not_come(s3: Any, tmp_path: Path) -> None:
+def test_objects_that_change_or_vanish_are_left_out(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     acts = {
         "cyst/03.png": lambda: put(s3, "export/cyst/03.png", encode(picture(99))),
@@ -117,7 +117,7 @@ def test_what_changes_or_vanishes_while_it_is_read_does_not_come(s3: Any, tmp_pa
     assert not {"cyst/03.png", "stone/04.png"} & set(landed(tmp_path))
 
     again = Meddling("s3://hospital/export", {})
-    assert run(again, tmp_path) == Fed(1, 28)
+    assert run(again, tmp_path) == FeedReport(1, 28)
     assert again.fetched == ["cyst/03.png"]
     assert landed(tmp_path)["cyst/03.png"] == encode(picture(99))
     for number in (*range(3), *range(5, 30)):
@@ -126,44 +126,42 @@ def test_what_changes_or_vanishes_while_it_is_read_does_not_come(s3: Any, tmp_pa
         )
 
 
-def test_a_second_run_fetches_nothing_and_a_new_version_comes_beside(
-    s3: Any, tmp_path: Path
-) -> None:
+def test_a_second_run_fetches_only_new_versions(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     run(StoreSource("s3://hospital/export"), tmp_path)
     before = landed(tmp_path)
     again = Meddling("s3://hospital/export/", {})
-    assert run(again, tmp_path) == Fed(0, 30)
+    assert run(again, tmp_path) == FeedReport(0, 30)
     assert again.fetched == []
     put(s3, "export/cyst/00.png", encode(picture(77)))
-    assert run(StoreSource("s3://hospital/export"), tmp_path) == Fed(1, 29)
+    assert run(StoreSource("s3://hospital/export"), tmp_path) == FeedReport(1, 29)
     new = set(landed(tmp_path)) - set(before)
     assert [landed(tmp_path)[path] for path in new] == [encode(picture(77))]
     assert all(landed(tmp_path)[path] == data for path, data in before.items())
     again = Meddling("s3://hospital/export", {})
-    assert (run(again, tmp_path), again.fetched) == (Fed(0, 30), [])
+    assert (run(again, tmp_path), again.fetched) == (FeedReport(0, 30), [])
 
 
-def test_without_its_memory_it_fetches_compares_and_keeps(s3: Any, tmp_path: Path) -> None:
+def test_without_the_log_objects_are_fetched_and_compared(s3: Any, tmp_path: Path) -> None:
     fill(s3)
     run(StoreSource("s3://hospital/export"), tmp_path)
     text = (tmp_path / "fetched.jsonl").read_text()
     assert not any(word in text for word in ("hospital", "export", "cyst"))
     (tmp_path / "fetched.jsonl").write_text(text[:-9])  # a kill in the middle of a line
     again = Meddling("s3://hospital/export", {})
-    assert run(again, tmp_path) == Fed(0, 30)
+    assert run(again, tmp_path) == FeedReport(0, 30)
     assert len(again.fetched) == 1
     (tmp_path / "fetched.jsonl").unlink()
     before = landed(tmp_path)
-    assert run(StoreSource("s3://hospital/export"), tmp_path) == Fed(0, 30)
+    assert run(StoreSource("s3://hospital/export"), tmp_path) == FeedReport(0, 30)
     assert landed(tmp_path) == before
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.data.arrive.feed import bring
-from pipeline.data.arrive.plan import make_plan
+from pipeline.data.arrive.feed import apply_plan
+from pipeline.data.arrive.plan import plan_feed
 from pipeline.data.arrive.stores import StoreSource
 
 def tell(files, all_files, done, total):
@@ -179,7 +177,7 @@ class Half(StoreSource):
         to.write_bytes(whole)
 
 landing = Path(sys.argv[1])
-bring(make_plan(Half("s3://hospital/export"), landing), landing, on_progress=tell)
+apply_plan(plan_feed(Half("s3://hospital/export"), landing), landing, on_progress=tell)
 """
 
 
@@ -197,7 +195,7 @@ def test_a_killed_download_leaves_nothing_that_is_ingested(s3: Any, tmp_path: Pa
     assert found == {path: data for path, data in wanted.items() if path in found}
     assert [name for name in everything(tmp_path) if ".arriving-" in name], "killed too early"
     fed = run(StoreSource("s3://hospital/export"), tmp_path)
-    assert fed == Fed(30 - len(found), len(found))
+    assert fed == FeedReport(30 - len(found), len(found))
     assert landed(tmp_path) == wanted
     assert not [name for name in everything(tmp_path) if ".arriving-" in name]
 
@@ -211,14 +209,14 @@ def test_hostile_keys_cannot_leave_the_landing_zone(s3: Any, tmp_path: Path) -> 
     for key in [*good, *hostile, "export/.hidden/a.png", "export/empty/"]:
         put(s3, key, encode(picture(1)))
     put(s3, "exporter/cyst/not-asked-for.png", b"x")
-    plan = make_plan(StoreSource("s3://hospital/export"), tmp_path / "in" / "landing")
+    plan = plan_feed(StoreSource("s3://hospital/export"), tmp_path / "in" / "landing")
     assert len(plan.unsafe) == len(hostile)
-    bring(plan, tmp_path / "in" / "landing")
+    apply_plan(plan, tmp_path / "in" / "landing")
     found = {str(f.relative_to(tmp_path)) for f in tmp_path.rglob("*") if f.is_file()}
     assert found == {"in/landing/cyst/b c\u00fc.png", "in/landing/cyst/a.png/inside.png"}
 
 
-def test_names_that_no_folder_takes_are_told_apart() -> None:
+def test_names_that_are_not_valid_in_a_folder_are_counted() -> None:
     from pipeline.data.arrive.plan import _safe
 
     paths = ["a/b.png", "/abs.png", "a//b.png", "", "..", "a/\0.png", "a/" + "\u00fc" * 130, "a/.x"]
@@ -262,10 +260,12 @@ def refused(url: str) -> str:
     return f"{kind}: {caught.value}"
 
 
-def test_a_store_that_will_not_says_what_to_set(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusing_store_says_what_to_set(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(s3)
-    assert "BadInputError: s3://nowhere/x: nothing is there" in refused("s3://nowhere/x?token=1")
-    assert "nothing is there" in refused("s3://hospital/no-such-folder")
+    assert "BadInputError: s3://nowhere/x: nothing exists there" in refused(
+        "s3://nowhere/x?token=1"
+    )
+    assert "nothing exists there" in refused("s3://hospital/no-such-folder")
     assert "names no bucket" in refused("s3://")
     assert "allowed are s3://" in refused("nope://jane:hunter2@host/x")
     assert "chain" in refused("simplecache::s3://hospital/x?token=1")
@@ -274,7 +274,7 @@ def test_a_store_that_will_not_says_what_to_set(s3: Any, monkeypatch: pytest.Mon
     assert "set AWS_ACCESS_KEY_ID" in refused("s3://hospital/export?token=1")
 
 
-def test_a_store_that_is_down_is_worth_another_try(
+def test_an_unreachable_store_is_a_transient_error(
     s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -284,7 +284,7 @@ def test_a_store_that_is_down_is_worth_another_try(
     assert "TransientError" in refused("http://jane:hunter2@127.0.0.1:9/a.zip?token=1")
 
 
-def test_what_is_told_of_a_url() -> None:
+def test_secrets_of_a_url_are_not_shown() -> None:
     assert shown_url("https://jane:hunter2@host:8/a/b.zip?token=1#x") == "https://host:8/a/b.zip"
 
 
@@ -292,15 +292,15 @@ def test_memory_and_file_urls(tmp_path: Path) -> None:
     store = fsspec.filesystem("memory")
     store.pipe("/clinic/stone/a.png", b"1")
     store.pipe("/clinic/cyst/a.png", b"22")
-    assert run(StoreSource("memory://clinic"), tmp_path) == Fed(2, 0)
-    assert run(StoreSource("memory://clinic"), tmp_path) == Fed(0, 2)
+    assert run(StoreSource("memory://clinic"), tmp_path) == FeedReport(2, 0)
+    assert run(StoreSource("memory://clinic"), tmp_path) == FeedReport(0, 2)
     assert landed(tmp_path) == {"stone/a.png": b"1", "cyst/a.png": b"22"}
-    plan = make_plan(open_source(f"file://{tmp_path}/landing"), tmp_path / "other")
-    assert [coming.path for coming in plan.coming] == ["cyst/a.png", "stone/a.png"]
+    plan = plan_feed(open_source(f"file://{tmp_path}/landing"), tmp_path / "other")
+    assert [planned.path for planned in plan.files] == ["cyst/a.png", "stone/a.png"]
 
 
 class Served(http.server.SimpleHTTPRequestHandler):
-    """A folder, and 403 and 503 where a path asks for it."""
+    """A server of a folder; some paths answer 403 or 503."""
 
     def send_head(self) -> Any:
         for code in (403, 503):
@@ -328,10 +328,10 @@ def web(tmp_path: Path) -> Iterator[str]:
 
 def test_one_file_by_http(web: str, tmp_path: Path) -> None:
     url = f"{web}/scans%201.zip?token=1"
-    assert run(StoreSource(url), tmp_path) == Fed(1, 0)
-    assert run(StoreSource(url), tmp_path) == Fed(0, 1)
+    assert run(StoreSource(url), tmp_path) == FeedReport(1, 0)
+    assert run(StoreSource(url), tmp_path) == FeedReport(0, 1)
     assert list(landed(tmp_path)) == ["scans 1.zip"]
     assert "token" not in (tmp_path / "fetched.jsonl").read_text()
-    assert "nothing is there" in refused(f"{web}/other.zip?token=1")
+    assert "nothing exists there" in refused(f"{web}/other.zip?token=1")
     assert "set AWS_ACCESS_KEY_ID" in refused(f"{web}/403?token=1")
     assert "TransientError" in refused(f"{web}/503?token=1")

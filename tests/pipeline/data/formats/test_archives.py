@@ -1,4 +1,4 @@
-"""Archives: what is in them is taken, and no hostile one gets anywhere."""
+"""Archives: members are read, and hostile archives are refused."""
 
 import gzip
 import hashlib
@@ -49,7 +49,7 @@ def tarred(files: Files, mode: str = "w:gz") -> bytes:
 
 
 def listed(data: bytes, config: IngestConfig | None = None) -> dict[str, str]:
-    """Reason by path, "" for a member that is handed out."""
+    """Reason by path, "" for a member that is accepted."""
     kind = sniff(data[:SNIFF_BYTES])
     return {
         member.path: member.content.reason if isinstance(member.content, Refused) else ""
@@ -79,7 +79,7 @@ def three() -> Files:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
-def test_members_are_taken_into_the_classes_of_their_folders(kind: str, project: Project) -> None:
+def test_members_get_the_classes_of_their_folders(kind: str, project: Project) -> None:
     mode = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
     data = zipped(three()) if kind == "zip" else tarred(three(), mode[kind])
     put(project.landing / f"export.{kind}", data)
@@ -94,7 +94,7 @@ def test_members_are_taken_into_the_classes_of_their_folders(kind: str, project:
     assert (again.read, again.seen, again.reasons) == (0, 3, report.reasons)
 
 
-def test_in_a_class_folder_the_folder_is_the_class(project: Project) -> None:
+def test_an_archive_in_a_class_folder_has_that_class(project: Project) -> None:
     put(project.landing / "stone" / "a.zip", zipped({"x/1.png": encode(picture(1))}))
     put(project.landing / "b.zip", zipped({"1.png": encode(picture(2))}))
     report = project.ingest()
@@ -102,7 +102,7 @@ def test_in_a_class_folder_the_folder_is_the_class(project: Project) -> None:
     assert report.reasons == {"no-class": 1}
 
 
-def test_one_compressed_file_is_that_file(project: Project) -> None:
+def test_a_single_compressed_file_is_decompressed(project: Project) -> None:
     data = gzip.compress(to_bytes(slice_of(ct_values(picture(3)))))
     put(project.landing / "cyst" / "a.dcm.gz", data)
     assert project.ingest().new == 1
@@ -133,7 +133,7 @@ def test_paths_that_leave_the_archive_links_and_devices_are_refused() -> None:
     }  # fmt: skip
 
 
-def test_bombs_are_not_unfolded() -> None:
+def test_bombs_are_not_unpacked() -> None:
     zeros = b"\0" * 5_000_000
     config = IngestConfig(max_bytes=1_000_000, max_unpacked_bytes=20_000_000)
     assert listed(zipped({"a": zeros}), config) == {"a": "too-large"}
@@ -211,7 +211,7 @@ def test_content_decides_how_an_archive_is_shared(
         tell.assert_called_with(shares, shares)
 
 
-def test_the_limit_on_what_unfolds_holds_for_all_shares_together() -> None:
+def test_the_unpacked_limit_covers_all_shares_together() -> None:
     files = {f"cyst/{number}.bin": bytes(1000) for number in range(10)}
     config = IngestConfig(max_unpacked_bytes=9_500)
     for data, kind in ((zipped(files), "ZIP"), (tarred(files, "w"), "tar")):
@@ -219,7 +219,7 @@ def test_the_limit_on_what_unfolds_holds_for_all_shares_together() -> None:
             list(members(io.BytesIO(data), kind, config, 1, 2))
 
 
-def test_a_member_that_lies_about_its_size_counts_for_nothing() -> None:
+def test_a_member_with_a_false_size_is_refused() -> None:
     config = IngestConfig(max_bytes=100_000, max_unpacked_bytes=200_000)
     data = zipped({f"cyst/{number}.bin": bytes(90_000) for number in range(20)})
     told_size = struct.pack("<I", 90_000)
@@ -241,7 +241,7 @@ def test_a_member_that_lies_about_its_size_counts_for_nothing() -> None:
     assert refused(stream.getvalue(), config) == "corrupt"
 
 
-def test_known_images_of_an_archive_are_told_by_their_bytes(project: Project) -> None:
+def test_known_members_are_recognised_by_their_bytes(project: Project) -> None:
     files = three()
     put(project.landing / "export.zip", zipped(files))
     (found,), _ = scan(project.landing)

@@ -1,4 +1,4 @@
-"""DICOM: what is taken, how it looks, and that nobody's name comes with it."""
+"""DICOM: accepted files, grey levels and orientation, and no names in the state."""
 
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def test_ct_is_shown_through_the_preset_window() -> None:
     np.testing.assert_array_equal(one(slice_of(beyond)).pixels, [[0, 255]] * 2)
 
 
-def test_monochrome1_is_turned() -> None:
+def test_monochrome1_is_inverted() -> None:
     grey = picture(2)
     turned = one(slice_of(ct_values(255 - grey), PhotometricInterpretation="MONOCHROME1"))
     assert np.abs(turned.pixels.astype(int) - grey).max() <= 1
@@ -77,7 +77,7 @@ def test_other_modalities_are_shown_as_the_file_says() -> None:
     np.testing.assert_array_equal(by_table.pixels, values // 8)
 
 
-def test_windows_can_be_chosen_a_modality() -> None:
+def test_windows_can_be_set_per_modality() -> None:
     values = (picture(3).astype(np.uint16) * 4) + 100
     facts: dict[str, Any] = {"RescaleSlope": None, "RescaleIntercept": None, "Modality": "MR"}
     facts |= {"WindowCenter": 5000, "WindowWidth": 10}  # as the technician left it: all black
@@ -100,15 +100,15 @@ def test_windows_can_be_chosen_a_modality() -> None:
     assert np.abs(by_file.pixels.astype(int) - picture(1)).max() <= 1
 
 
-def test_windows_are_those_of_modalities_and_the_others_stay() -> None:
+def test_windows_must_be_of_modalities_and_others_keep_defaults() -> None:
     config = IngestConfig(windows={"MR": "percentiles"})
     assert config.windows["CT"] == (40.0, 400.0)
     assert IngestConfig(modalities=("CT", "PT"), windows={"PT": (5.0, 10.0)}).windows["PT"]
     cases: list[tuple[dict[str, Shown], str]] = [
         ({"ct": (40.0, 400.0)}, "ct is no modality"),
-        ({"CT": (40.0, 0.0)}, "width, which is over 0"),
-        ({"CT": (float("nan"), 400.0)}, "is no window"),
-        ({"CT": (40.0, float("inf"))}, "is no window"),
+        ({"CT": (40.0, 0.0)}, "width above 0"),
+        ({"CT": (float("nan"), 400.0)}, "is not a window"),
+        ({"CT": (40.0, float("inf"))}, "is not a window"),
     ]
     for wrong, said in cases:
         with pytest.raises(ValidationError, match=said):
@@ -141,7 +141,7 @@ def test_overlays_hidden_in_high_bits_are_cut_off() -> None:
         ((0.97, 0.24, 0, -0.24, 0.97, 0), lambda a: a),
     ],
 )
-def test_a_turned_patient_is_hung_like_all_others(orientation: Any, turn: Any) -> None:
+def test_all_patient_positions_are_oriented_alike(orientation: Any, turn: Any) -> None:
     grey = picture(7)
     decoded = one(slice_of(ct_values(turn(grey)), ImageOrientationPatient=list(orientation)))
     assert decoded.view == "axial"
@@ -158,7 +158,7 @@ def test_a_turned_patient_is_hung_like_all_others(orientation: Any, turn: Any) -
         ((1, 0, 0, 1, 0, 0), "unknown"),
     ],
 )
-def test_the_view_is_told_by_the_orientation(orientation: Any, view: str) -> None:
+def test_the_view_follows_from_the_orientation(orientation: Any, view: str) -> None:
     assert (
         one(slice_of(ct_values(picture(8)), ImageOrientationPatient=list(orientation))).view == view
     )
@@ -202,7 +202,7 @@ def test_frames_have_their_own_numbers() -> None:
         ({"Rows": 300}, "truncated"),
     ],
 )
-def test_what_is_no_image_to_learn_from_is_refused(attributes: Any, why: str) -> None:
+def test_files_that_are_no_images_to_learn_from_are_refused(attributes: Any, why: str) -> None:
     dataset = slice_of(ct_values(picture(9)), **attributes)
     assert reason(dataset) == why
     with pytest.raises(Refused) as caught:
@@ -220,7 +220,7 @@ def test_a_deflated_bomb_is_not_inflated() -> None:
     assert len(list(decode(data, CONFIG))) == 1
 
 
-# -- whose it is -----------------------------------------------------------------------------------
+# -- patients --------------------------------------------------------------------------------------
 
 
 def put_series(folder: Path, base: int, count: int = 3, **attributes: Any) -> None:
@@ -257,7 +257,7 @@ def test_a_study_without_a_patient_is_one_group_of_its_pixels(tmp_path: Path) ->
     assert all(row.group.startswith("pixels-") for row in rows)
 
 
-def test_no_name_planted_anywhere_comes_into_the_state(
+def test_no_planted_name_reaches_the_state(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fill(settings.landing)
@@ -281,11 +281,11 @@ def test_no_name_planted_anywhere_comes_into_the_state(
     assert SECRET not in said.out + said.err + repr(report)
 
 
-# -- files of many makers --------------------------------------------------------------------------
+# -- files of vendors ------------------------------------------------------------------------------
 
 
 def outcome(file: Path, config: IngestConfig = ANY) -> str:
-    """How many images a file holds, or why it holds none."""
+    """Number of images in a file, or why it is refused."""
     try:
         found = list(decode(file.read_bytes(), config))
     except Refused as refused:
@@ -324,7 +324,7 @@ OF_PYDICOM = {
 }
 
 
-def test_every_file_of_pydicom_is_taken_or_refused_for_the_true_reason() -> None:
+def test_every_file_of_pydicom_is_accepted_or_refused_correctly() -> None:
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
     files = sorted(folder.glob("*.dcm"))
     found = {file.stem: outcome(file) for file in files}

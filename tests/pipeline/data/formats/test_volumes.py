@@ -20,7 +20,7 @@ MM = (0.5, 1.0, 2.0)
 
 
 def body() -> np.ndarray:
-    """HU of a volume [L, P, S]: a bright corner at the right, in front, at the feet."""
+    """HU of a volume [L, P, S] with a bright corner: right, front, feet."""
     volume = np.full(SHAPE, -1000.0, np.float32)
     volume[:3, :4, :5] = 240.0
     volume[3:] += 100
@@ -28,7 +28,7 @@ def body() -> np.ndarray:
 
 
 def nifti(volume: np.ndarray, axes: str = "LPS", kind: Any = nibabel.Nifti1Image) -> bytes:
-    """The volume [L, P, S] stored with its axes in another order and direction."""
+    """The volume [L, P, S] stored with other axis order and directions."""
     target = nibabel.orientations.axcodes2ornt(tuple(axes))
     start = nibabel.Nifti1Image(volume, np.diag([-MM[0], -MM[1], MM[2], 1.0]))
     own = nibabel.io_orientation(start.affine)
@@ -47,7 +47,7 @@ def images(data: bytes, config: IngestConfig | None = None) -> list[Decoded]:
 
 @pytest.mark.parametrize("axes", ["LPS", "RAS", "SPL", "AIR"])
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
-def test_slices_are_hung_whatever_the_order_of_axes(axes: str, kind: Any) -> None:
+def test_slices_are_oriented_for_any_order_of_axes(axes: str, kind: Any) -> None:
     data = nifti(body(), axes, kind)
     axial = images(data)
     assert (len(axial), axial[0].pixels.shape) == (14, (12, 10))
@@ -64,7 +64,7 @@ def test_slices_are_hung_whatever_the_order_of_axes(axes: str, kind: Any) -> Non
     assert (sagittal[0].pixels == 255)[-5:, :4].all()
 
 
-def test_a_range_of_slices_can_be_chosen() -> None:
+def test_a_range_of_slices_can_be_selected() -> None:
     data = nifti(body())
     assert len(images(data, IngestConfig(slice_from=0.5))) == 7
     assert len(images(data, IngestConfig(slice_from=0.25, slice_to=0.75, slice_step=2))) == 4
@@ -103,7 +103,7 @@ def test_a_volume_larger_than_allowed_is_not_read() -> None:
         images(nifti(body()), IngestConfig(max_bytes=2048))
 
 
-def test_the_slices_of_a_volume_share_a_group_and_its_words_are_dropped(project: Project) -> None:
+def test_slices_share_a_group_and_free_text_is_dropped(project: Project) -> None:
     rng = np.random.default_rng(1)
     for number in range(2):
         volume = np.stack([picture(10 * number + k).T for k in range(6)], axis=2) + 200.0
@@ -140,7 +140,7 @@ def npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
-def test_npz_as_medmnist_has_it_goes_to_the_classes_that_params_name(project: Project) -> None:
+def test_npz_of_medmnist_uses_the_classes_of_params(project: Project) -> None:
     pictures = np.stack([picture(n) for n in range(6)])
     data = npz(
         train_images=pictures[:4],
@@ -187,7 +187,7 @@ def test_other_npz_files_are_refused(data: bytes, why: str) -> None:
     assert caught.value.reason == why
 
 
-def test_an_npz_bomb_is_not_unfolded() -> None:
+def test_an_npz_bomb_is_not_unpacked() -> None:
     data = npz(a_images=np.zeros((4000, 100, 100), np.uint8))
     assert len(data) < 200_000
     with pytest.raises(Refused, match="too-large"):

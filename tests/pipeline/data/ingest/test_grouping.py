@@ -2,10 +2,18 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import shrink, thumbnail
-from pipeline.data.ingest.grouping import Grouping, Member, group_images
+from pipeline.data.ingest.grouping import (
+    Grouping,
+    Member,
+    correlations,
+    group_images,
+    normalise,
+)
 from pipeline.data.names import Pseudonyms
 from tests.support.pictures import between, picture, sibling
 
@@ -64,7 +72,7 @@ def test_patients_are_their_own_groups_even_when_they_look_alike() -> None:
     assert "ann" not in ann.removeprefix("patient-")
 
 
-def test_a_new_image_joins_the_written_group_it_resembles() -> None:
+def test_a_new_image_joins_the_existing_group_it_resembles() -> None:
     base = picture(1)
     old = member(base, group="pixels-old")
     new = member(sibling(base, 1))
@@ -119,3 +127,26 @@ def test_the_images_around_a_bridge_stay() -> None:
     assert set(found.groups.values()) == {"pixels-a", "pixels-b"}
     assert 0 < len(found.bridges) < 10
     assert len(found.groups) + len(found.bridges) == 18
+
+
+@pytest.mark.parametrize("factor", [1 - 3e-5, 1.0, 1 + 3e-5])
+def test_a_processor_that_rounds_otherwise_groups_the_same(
+    factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return normalise(thumbnails) * np.float32(factor)
+
+    monkeypatch.setattr("pipeline.data.ingest.grouping.normalise", elsewhere)
+    pair = [member(sibling(picture(1), n)) for n in range(2)]
+    (alike,) = correlations(pair[0].thumbnail, pair[1].thumbnail[None])
+    counts = [
+        len(set(group_images(pair, [], {}, threshold).groups.values()))
+        for threshold in (np.nextafter(alike, 0), alike)
+    ]
+    assert counts == [1, 2]
+
+
+def test_correlations_are_those_of_the_textbook() -> None:
+    one, *others = (thumbnail(shrink(picture(n))) for n in range(6))
+    textbook = [np.corrcoef(one.ravel(), other.ravel())[0, 1] for other in others]
+    np.testing.assert_allclose(correlations(one, np.stack(others)), textbook, atol=1e-12)

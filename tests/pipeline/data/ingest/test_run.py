@@ -14,8 +14,8 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.quarantine import read_quarantine
 from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import LocalIndex
-from pipeline.data.landing.zone import Found, scan
-from pipeline.data.manifest import Row, read_manifest
+from pipeline.data.landing.zone import LandedFile, scan
+from pipeline.data.manifest import Row, read_manifest, write_batch
 from pipeline.data.processed import SPLITS
 from pipeline.data.synthetic import SYNTHETIC_MARK
 from tests.support.pictures import (
@@ -93,7 +93,7 @@ def test_the_same_landing_zone_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def hostile(landing: Path, outside: Path) -> dict[str, str]:
-    """Put one bad file of each kind into the landing zone; the reason each must get, by path."""
+    """Put one bad file of each kind into the landing zone; returns the expected reasons by path."""
     mark = PngInfo()
     mark.add_text("SyntheticData", SYNTHETIC_MARK["SyntheticData"])
     good = picture(50)
@@ -155,7 +155,7 @@ def test_odd_names_and_kinds_are_good(project: Project) -> None:
     assert project.ingest().read == 0
 
 
-def test_no_versioned_file_tells_a_source_name(project: Project, tmp_path: Path) -> None:
+def test_no_versioned_file_holds_a_source_name(project: Project, tmp_path: Path) -> None:
     fill(project.landing)
     hostile(project.landing, tmp_path / "janedoe.png")
     put(project.landing / "janedoe" / "janedoe.png", b"text")
@@ -228,7 +228,7 @@ def test_a_second_batch_leaves_the_first_alone(project: Project) -> None:
     assert second.groups["cyst"] == {"train": 3, "val": 1, "test": 1}
 
 
-def test_a_bridge_is_set_aside_and_looked_at_again(project: Project) -> None:
+def test_a_bridge_is_quarantined_and_examined_again(project: Project) -> None:
     fill(project.landing)
     *sides, middle = between(80)
     for n, side in enumerate(sides):
@@ -243,7 +243,7 @@ def test_a_bridge_is_set_aside_and_looked_at_again(project: Project) -> None:
     assert project.ingest().read == 1
 
 
-def test_patients_are_known_by_the_file_name(project: Project) -> None:
+def test_patients_come_from_file_names(project: Project) -> None:
     for number in range(12):
         label = ("cyst", "stone")[number % 2]
         for k in range(3):
@@ -274,6 +274,33 @@ def test_a_lost_index_is_built_again_with_the_same_counts(project: Project, tmp_
     assert again.read == first.seen
     for name in ("seen", "ingested", "duplicate", "quarantined", "reasons", "images", "groups"):
         assert getattr(again, name) == getattr(first, name), name
+
+
+def test_an_image_that_is_stored_keeps_its_file_whatever_packed_it(project: Project) -> None:
+    fill(project.landing)
+    project.ingest()
+    rows = read_manifest(project.workspace)
+    old = [replace(row, sha256=repack(project.workspace / row.path)) for row in rows]
+    write_batch(project.workspace, rows[0].batch, old)
+    before = snapshot(project.workspace)
+    project.index.file.unlink()
+    for file in sorted(project.landing.rglob("*.png")):
+        with Image.open(file) as image:
+            pixels = np.asarray(image)
+        file.unlink()
+        put(file.with_suffix(".tiff"), encode(pixels, "TIFF"))
+    again = project.ingest()
+    assert (again.read, again.new, again.duplicate, again.batch) == (12, 0, 12, None)
+    assert snapshot(project.workspace) == before
+
+
+def repack(file: Path) -> str:
+    """Write a PNG anew as another packer would; returns its sha256."""
+    with Image.open(file) as image:
+        pixels = np.asarray(image)
+    data = encode(pixels)
+    assert data != file.read_bytes()
+    return hashlib.sha256(put(file, data).read_bytes()).hexdigest()
 
 
 def test_known_bytes_are_not_decoded_again(
@@ -319,7 +346,7 @@ def test_a_growing_file_stays_pending(project: Project, monkeypatch: pytest.Monk
     fill(project.landing)
     late = put(project.landing / "cyst" / "late.png", b"")
 
-    def list_then_grow(landing: Path) -> tuple[list[Found], int]:
+    def list_then_grow(landing: Path) -> tuple[list[LandedFile], int]:
         listed = scan(landing)
         late.write_bytes(encode(picture(91)))
         return listed
@@ -362,7 +389,7 @@ def test_a_class_needs_a_group_in_every_split(project: Project) -> None:
     assert sorted(report.groups["tumor"].values()) == [0, 1, 1]
 
 
-def test_one_group_may_not_swallow_the_data(project: Project) -> None:
+def test_an_oversized_group_is_refused(project: Project) -> None:
     fill(project.landing, groups=9, each=2)
     fill(project.landing, classes=("cyst",), groups=1, each=6)
     config = IngestConfig(group_share_from=20)
@@ -380,7 +407,7 @@ def test_missing_thumbnails_say_what_to_pull(project: Project) -> None:
         project.ingest()
 
 
-def test_progress_is_told_and_an_empty_landing_zone_is_no_error(project: Project) -> None:
+def test_progress_is_reported_and_an_empty_landing_zone_is_no_error(project: Project) -> None:
     told: list[tuple[int, int]] = []
     index, config = project.index, project.config
     report = ingest(project.landing, project.workspace, index, config)

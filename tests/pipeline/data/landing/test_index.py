@@ -1,5 +1,4 @@
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,13 +68,11 @@ def test_pending_counts_new_and_changed_files(index: LocalIndex, tmp_path: Path)
 def test_a_file_waits_since_it_arrived_not_since_it_was_made(
     index: LocalIndex, tmp_path: Path
 ) -> None:
-    before = time.time() - 1
     old = put(tmp_path / "landing" / "cyst" / "a", b"x")
     os.utime(old, (100, 100))  # as a copy that keeps its original's time
     pending = index.pending(tmp_path / "landing")
-    assert pending.oldest_arrival is not None
-    assert pending.newest_arrival is not None
-    assert before < pending.oldest_arrival <= pending.newest_arrival < time.time() + 1
+    assert pending.oldest_arrival == pytest.approx(old.stat().st_ctime, abs=1e-3)
+    assert pending.newest_arrival == pending.oldest_arrival
 
 
 def test_a_file_that_is_no_index_says_to_delete_it(index: LocalIndex) -> None:

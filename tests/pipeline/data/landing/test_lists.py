@@ -1,4 +1,4 @@
-"""medloom.csv: classes, patients and views that no file name tells."""
+"""medloom.csv: classes, patients and views by list."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path, IngestConfig(allow_missing=True))
 
 
-def test_a_list_tells_class_patient_and_view(project: Project) -> None:
+def test_a_list_gives_class_patient_and_view(project: Project) -> None:
     for number in range(4):
         put(project.landing / "export" / f"{number}.png", encode(picture(number)))
     rows = "0.png,stone,HX 1,axial\n1.png,stone,HX 1,\n2.png,Cyst,HX 2,coronal\n"
@@ -39,7 +39,7 @@ def test_a_list_tells_class_patient_and_view(project: Project) -> None:
     assert sorted(groups) == sorted([NAMES.patient("HX 1")] * 2 + [NAMES.patient("HX 2")])
 
 
-def test_another_class_in_the_list_is_looked_at_again(project: Project) -> None:
+def test_a_changed_class_in_the_list_is_examined_again(project: Project) -> None:
     put(project.landing / "export" / "0.png", encode(picture(0)))
     put(project.landing / "export" / "medloom.csv", b"file,class\n0.png,stone\n")
     project.ingest()
@@ -51,7 +51,7 @@ def test_another_class_in_the_list_is_looked_at_again(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name,class\n", "file must be there"),
+        ("name,class\n", "file is required"),
         ("file,klass\na,b\n", "allowed are file, class, patient, view"),
         ("file,class\n../a.png,stone\n", "line 2 .* no file below"),
         ("file,class\na.png,Jane Doe!\n", "line 2 .*kidney-stone"),
@@ -59,7 +59,7 @@ def test_another_class_in_the_list_is_looked_at_again(project: Project) -> None:
         ("", "columns"),
     ],
 )
-def test_a_wrong_list_says_what_is_allowed_and_names_nobody(
+def test_an_invalid_list_says_what_is_allowed_without_names(
     project: Project, text: str, words: str
 ) -> None:
     put(project.landing / "Jane" / "a.png", encode(picture(0)))

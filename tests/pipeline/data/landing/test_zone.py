@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.landing.zone import Found, open_stable, read_whole, scan
+from pipeline.data.landing.zone import LandedFile, open_stable, read_whole, scan
 from pipeline.data.refusal import Refused
 from tests.support.pictures import put
 
 
-def read_stable(landing: Path, found: Found, most: int) -> bytes:
+def read_stable(landing: Path, found: LandedFile, most: int) -> bytes:
     with open_stable(landing, found) as stream:
         return read_whole(stream, found, most)
 
@@ -27,12 +27,12 @@ def test_the_class_is_the_first_folder_normalised(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_can_be_no_class_is_refused(tmp_path: Path) -> None:
+def test_folders_with_invalid_class_names_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "loose.png", b"x")
     put(tmp_path / "Jane Doe" / "a.png", b"x")
     put(tmp_path / "-x" / "a.png", b"x")
     assert reasons(tmp_path) == {
-        "loose.png": "",  # it may be an archive, whose members tell their classes
+        "loose.png": "",  # it may be an archive, whose members give their classes
         "Jane Doe/a.png": "bad-class",
         "-x/a.png": "bad-class",
     }
@@ -56,7 +56,7 @@ def test_links_and_pipes_are_refused_unopened(tmp_path: Path) -> None:
     (landing / "cyst" / "link.png").symlink_to(outside)
     (landing / "cyst" / "broken.png").symlink_to("nowhere")
     (landing / "stone").symlink_to(outside.parent, target_is_directory=True)
-    os.mkfifo(landing / "cyst" / "pipe.png")  # opening it would wait for ever
+    os.mkfifo(landing / "cyst" / "pipe.png")  # opening it would block for ever
     assert reasons(landing) == {
         "cyst/broken.png": "symlink",
         "cyst/link.png": "symlink",

@@ -1,4 +1,4 @@
-"""Burnt-in text is found, and anatomy is not taken for it."""
+"""Burnt-in text is found, and anatomy is not mistaken for it."""
 
 from pathlib import Path
 

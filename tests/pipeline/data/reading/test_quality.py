@@ -25,7 +25,7 @@ BLACK = np.zeros((48, 48), np.uint8)
         (BLACK + np.eye(48, dtype=np.uint8), "low-contrast", "0 to 1 with standard deviation 0.14"),
     ],
 )
-def test_each_flaw_has_its_reason(pixels: np.ndarray, reason: str, said: str) -> None:
+def test_each_flaw_has_its_own_reason(pixels: np.ndarray, reason: str, said: str) -> None:
     with pytest.raises(Refused) as caught:
         check_quality(pixels, shrink(pixels), CONFIG)
     assert caught.value.reason == reason

@@ -1,4 +1,4 @@
-"""Which view a slice is, by its outline."""
+"""Guessing the view of a slice by its outline."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_outlines(body: np.ndarray, view: str) -> None:
     assert guess_view(shape(body).astype(np.uint16) * 200) == view
 
 
-def test_it_is_asked_only_where_nothing_tells(tmp_path: Path) -> None:
+def test_views_are_guessed_only_when_unknown(tmp_path: Path) -> None:
     project = Project(tmp_path, IngestConfig(guess_views=True, allow_missing=True))
     put(project.landing / "cyst" / "a.png", encode(shape(ACROSS, 1)))
     put(project.landing / "cyst" / "b.png", encode(shape(UPRIGHT, 2)))

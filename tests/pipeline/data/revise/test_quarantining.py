@@ -1,4 +1,4 @@
-"""Files that were set aside, and a person who looks at them: released, rejected, listed."""
+"""Quarantined files: listed, released and rejected by a person."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.revise import advice as advice_module
 from pipeline.data.revise.advice import advice
-from pipeline.data.revise.quarantining import find, reject, release, set_aside
+from pipeline.data.revise.quarantining import find_quarantined, list_quarantined, reject, release
 from pipeline.data.revise.revision import Revisions
 from pipeline.flow import steps
 from tests.pipeline.cli.test_main import invoke
@@ -40,12 +40,12 @@ def clinic(made: Path, tmp_path: Path) -> Clinic:
 
 
 def record_of(clinic: Clinic, reason: str) -> str:
-    (found,) = [each for each in set_aside(clinic.settings) if each.reason == reason]
+    (found,) = [each for each in list_quarantined(clinic.settings) if each.reason == reason]
     return found.record
 
 
 def state_of(clinic: Clinic, record: str) -> str:
-    (found,) = find(clinic.settings, record)
+    (found,) = find_quarantined(clinic.settings, record)
     return found.state
 
 
@@ -63,9 +63,9 @@ def test_a_released_image_comes_in_with_the_next_ingest(clinic: Clinic) -> None:
     assert steps.ingest(clinic.settings).reasons == {"truncated": 1}
 
 
-def test_a_damaged_file_is_no_matter_of_opinion(clinic: Clinic) -> None:
+def test_a_damaged_file_cannot_be_released(clinic: Clinic) -> None:
     before = clinic.data
-    with pytest.raises(BadInputError, match=r"truncated.*Only what was set aside by its looks"):
+    with pytest.raises(BadInputError, match=r"truncated.*Only these reasons"):
         release(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="fine")
     with pytest.raises(BadInputError, match="medloom data quarantine list"):
         release(clinic.settings, ["0" * 12], by="ada", reason="fine")
@@ -75,12 +75,12 @@ def test_a_damaged_file_is_no_matter_of_opinion(clinic: Clinic) -> None:
 
 
 def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other thresholds, under which nothing is taken for text."""
+    """Other thresholds, under which nothing counts as text."""
     config = IngestConfig(allow_missing=True, burnt_in_glyphs=0)
     monkeypatch.setattr(steps, "load_section", lambda *_: config)
 
 
-def test_what_is_rejected_stays_out_unread_whatever_the_thresholds(
+def test_rejected_files_stay_out_unread_under_any_thresholds(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = [record_of(clinic, "burnt-in"), record_of(clinic, "truncated")]
@@ -116,7 +116,7 @@ def test_without_a_rejection_the_same_thresholds_let_it_in(
     assert steps.ingest(clinic.settings).new == 1
 
 
-def test_the_last_word_counts_until_it_is_ingested(clinic: Clinic) -> None:
+def test_the_last_decision_counts_until_ingest(clinic: Clinic) -> None:
     record = record_of(clinic, "burnt-in")
     release(clinic.settings, [record], by="ada", reason="a ruler")
     assert state_of(clinic, record) == "released"
@@ -131,27 +131,27 @@ def test_the_last_word_counts_until_it_is_ingested(clinic: Clinic) -> None:
     assert actions == ["released", "kept-out", "released"]
 
 
-def test_a_known_image_or_one_that_was_never_read_cannot_be_rejected(clinic: Clinic) -> None:
+def test_ingested_and_unread_images_cannot_be_rejected(clinic: Clinic) -> None:
     put(clinic.settings.landing / "stone" / "moved.png", encode(picture(0)))
     (clinic.settings.landing / "cyst" / "link.png").symlink_to("phantom-00000-a.png")
     assert steps.ingest(clinic.settings).reasons["conflict"] == 1
     before = clinic.data
     with pytest.raises(BadInputError, match=r"is ingested.*medloom audit withdraw"):
         reject(clinic.settings, [record_of(clinic, "conflict")], by="ada", reason="wrong")
-    with pytest.raises(BadInputError, match="nothing to know it by"):
+    with pytest.raises(BadInputError, match="could not be recognised"):
         reject(clinic.settings, [record_of(clinic, "symlink")], by="ada", reason="wrong")
     with pytest.raises(BadInputError, match="--reason"):
         reject(clinic.settings, [record_of(clinic, "truncated")], by="ada", reason="")
     assert clinic.data == before
 
 
-def test_one_image_of_several_has_a_record_of_its_own(clinic: Clinic) -> None:
+def test_each_image_of_a_file_has_its_own_record(clinic: Clinic) -> None:
     pages = [Image.fromarray(written(name, 256, 14)) for name in ("DOE JANE 1970", "ROE JOHN 1971")]
     stream = io.BytesIO()
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     put(clinic.settings.landing / "cyst" / "pages.tif", stream.getvalue())
     assert steps.ingest(clinic.settings).reasons == {"burnt-in": 3, "truncated": 1}
-    one, two = (each for each in set_aside(clinic.settings) if each.item)
+    one, two = (each for each in list_quarantined(clinic.settings) if each.item)
     assert one.record.removesuffix(".1") == two.record.removesuffix(".2")
     reject(clinic.settings, [two.record], by="ada", reason="a name")
     assert (state_of(clinic, one.record), state_of(clinic, two.record)) == ("open", "rejected")

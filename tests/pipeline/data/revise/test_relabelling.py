@@ -1,4 +1,4 @@
-"""Label corrections: a revision of other classes, which no later ingest undoes."""
+"""Label corrections: a revision with other classes, which no later ingest undoes."""
 
 import json
 import shutil
@@ -78,7 +78,7 @@ def test_the_file_in_the_old_folder_is_no_conflict_and_undoes_nothing(
     report = steps.ingest(clinic.settings)
     assert (report.ingested, report.duplicate, report.quarantined) == (8, 0, 0)
     assert row_of(clinic).label == "stone"
-    # In a third class, or when nobody corrected the image, it is a conflict as ever.
+    # In a third class, or without a correction of the image, it is a conflict.
     put(clinic.settings.landing / "cyst" / "phantom-00005-b.png", _file(clinic, "stone", 5))
     report = steps.ingest(clinic.settings)
     assert report.reasons == {"conflict": 1}
@@ -90,7 +90,7 @@ def _file(clinic: Clinic, label: str, patient: int) -> bytes:
     return (clinic.settings.landing / label / f"phantom-{patient:05d}-a.png").read_bytes()
 
 
-def test_a_class_that_was_wholly_wrong_may_stay_a_folder(clinic: Clinic) -> None:
+def test_a_class_corrected_completely_may_keep_its_folder(clinic: Clinic) -> None:
     wanted = {f"phantom-{patient:05d}": "tumor" for patient in range(4)}
     with pytest.raises(BadInputError, match="none of this project's classes, cyst, stone"):
         correct(clinic, wanted)
@@ -116,9 +116,7 @@ def test_a_kill_before_the_journal_is_finished_by_repeating(
     assert clinic.journal.records[0].reason == "second reading"
 
 
-def test_corrections_count_as_news_to_the_plan(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corrections_trigger_a_retraining(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     clinic.judge()
     monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
     correct(clinic, {GROUP: "stone", "phantom-00002": "stone"})
@@ -135,9 +133,9 @@ def test_corrections_count_as_news_to_the_plan(
     ("text", "why"),
     [
         ("id,class\na,cyst\na,stone\n", "line 3"),
-        ("image,label\na,cyst\n", "head 'id,class'"),
+        ("image,label\na,cyst\n", "columns id,class"),
         ("id,class\na,\n", "line 2"),
-        ("", "head 'id,class'"),
+        ("", "columns id,class"),
     ],
 )
 def test_a_bad_table_is_refused(tmp_path: Path, text: str, why: str) -> None:
@@ -145,7 +143,7 @@ def test_a_bad_table_is_refused(tmp_path: Path, text: str, why: str) -> None:
         read_corrections(put(tmp_path / "right.csv", text.encode()))
 
 
-def test_the_command_reads_a_table_and_a_rehearsal_changes_nothing(
+def test_the_command_reads_a_table_and_a_dry_run_changes_nothing(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     data = typer.Typer()

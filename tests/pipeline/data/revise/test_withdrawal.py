@@ -1,4 +1,4 @@
-"""Consent withdrawn: the data, the versions, the champion, the bytes, and kills in between."""
+"""Withdrawal of consent: data, versions, champion and bytes, and kills in between."""
 
 import json
 import shutil
@@ -22,6 +22,7 @@ from pipeline.data.revise.revision import Revisions, require_consent
 from pipeline.data.revise.withdrawal import WITHDRAWN_TAG, Withdrawal, withdraw
 from pipeline.flow import steps
 from pipeline.flow.planning import RetrainConfig, make_plan
+from pipeline.ledger import lease as leases
 from pipeline.ledger.journal import BRANCH
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
@@ -29,6 +30,7 @@ from pipeline.ledger.run import STAGES
 from pipeline.registry.registry import Registry
 from pipeline.stages.run import finished_run, run_stage
 from tests.support.consenting import Clinic, files_showing
+from tests.support.leases import TRY, holding
 from tests.support.pictures import encode, picture, put
 
 PATIENT, NAME = 1, "phantom-00001"
@@ -53,14 +55,14 @@ def made_without(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clinic(made: Path, tmp_path: Path) -> Clinic:
-    """All patients are in, and version 1 learned from them."""
+    """A project with all patients ingested, from which version 1 learned."""
     shutil.copytree(made, tmp_path / "copy")
     return Clinic.at(tmp_path / "copy")
 
 
 @pytest.fixture
 def without(made_without: Path, tmp_path: Path) -> Clinic:
-    """After that, the patient's consent was withdrawn; the registry's tags are lost."""
+    """The same after a patient's consent was withdrawn; the registry's tags are lost."""
     shutil.copytree(made_without, tmp_path / "copy")
     return Clinic.at(tmp_path / "copy")
 
@@ -93,7 +95,7 @@ def ids(clinic: Clinic) -> set[str]:
 
 def test_the_next_revision_lacks_the_patient_and_the_record_says_so(without: Clinic) -> None:
     champion, record = without.journal.records
-    done = take_back(without)  # repeated: it finds what is done
+    done = take_back(without)  # repeated: the work is done already
     assert without.data == done.after == record.data
     (lost,) = done.images
     assert lost in {row.id for row in Revisions(without.ledger).rows(done.before)}
@@ -144,7 +146,7 @@ def test_a_subject_is_found_by_any_of_its_names(clinic: Clinic, tmp_path: Path, 
     assert done.kind == ("group" if way == "group" else "image")
 
 
-def test_a_rehearsal_changes_nothing_and_an_unknown_name_is_not_repeated(clinic: Clinic) -> None:
+def test_a_dry_run_changes_nothing_and_unknown_names_are_not_repeated(clinic: Clinic) -> None:
     before = {branch: clinic.ledger.head(branch) for branch in (DATA, BRANCH)}
     done = take_back(clinic, policy="demote", dry_run=True)
     plan = remove(clinic, done.images, dry_run=True)
@@ -158,17 +160,17 @@ def test_a_rehearsal_changes_nothing_and_an_unknown_name_is_not_repeated(clinic:
     assert "77777" not in str(told.value)
 
 
-def test_a_class_that_loses_a_split_is_told(clinic: Clinic) -> None:
+def test_a_class_that_loses_a_split_gives_a_warning(clinic: Clinic) -> None:
     rows = Revisions(clinic.ledger).rows(clinic.data)
     last = next(row for row in rows if (row.label, row.split) == ("cyst", "test"))
     done = take_back(clinic, last.group, dry_run=True)
     assert [text for text in done.warnings if "class cyst has no image in test" in text]
 
 
-# -- it never comes back ---------------------------------------------------------------------------
+# -- later ingests ---------------------------------------------------------------------------------
 
 
-def test_it_never_comes_back_from_the_landing_zone(without: Clinic) -> None:
+def test_withdrawn_images_are_never_ingested_again(without: Clinic) -> None:
     stone = without.settings.landing / "stone"
     put(stone / "copy.bmp", encode(picture(PATIENT), "BMP"))  # the pixels under another name
     put(stone / f"{NAME}-b.png", encode(picture(99)))  # another image of the patient
@@ -184,7 +186,7 @@ def test_it_never_comes_back_from_the_landing_zone(without: Clinic) -> None:
     assert steps.ingest(without.settings).read == 0  # remembered, not read at every ingest
 
 
-def test_an_image_alone_leaves_the_patients_other_images(clinic: Clinic) -> None:
+def test_withdrawing_one_image_keeps_the_patients_others(clinic: Clinic) -> None:
     put(clinic.settings.landing / "cyst" / f"{NAME}-b.png", encode(picture(99)))
     steps.ingest(clinic.settings)
     done = take_back(clinic, str(clinic.settings.landing / "cyst" / f"{NAME}-b.png"))
@@ -193,7 +195,7 @@ def test_an_image_alone_leaves_the_patients_other_images(clinic: Clinic) -> None
     assert groups.count(GROUP) == 1
 
 
-# -- what was learned ------------------------------------------------------------------------------
+# -- versions --------------------------------------------------------------------------------------
 
 
 def test_a_retraining_is_due_however_few_images_are_new(
@@ -256,7 +258,7 @@ def test_a_kill_before_the_journal_is_finished_by_repeating(
     done = take_back(clinic, reason="again")
     assert clinic.data == revision == done.after
     assert [r.action for r in clinic.journal.records] == ["promoted", "withdrawn"]
-    assert clinic.journal.records[1].reason == "letter 17"  # as it was first decided
+    assert clinic.journal.records[1].reason == "letter 17"  # the reason of the first decision
 
 
 @pytest.mark.parametrize("step", ["tag", "demote"])
@@ -319,6 +321,26 @@ def test_a_killed_purge_is_journalled_first_and_finished_by_repeating(
     assert remove(without, images).left > 0
     assert files_showing(without.settings.state, picture(PATIENT)) == []
     assert [r.action for r in without.journal.records] == ["promoted", "withdrawn", "purged"]
+
+
+def test_a_purge_waits_for_a_training_and_ends_nobody(
+    without: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = take_back(without).images
+    key = without.shelf.keys[1]
+    checkpoints = without.settings.checkpoints / key
+    assert checkpoints.exists()
+    monkeypatch.setattr(leases, "_PATIENCE", 0.0)
+    with holding(without.settings.leases, f"run-{key}", MEDLOOM_TRY="1", **TRY) as training:
+        training.has_it()
+        with pytest.raises(TransientError, match="medloom down"):
+            remove(without, images)
+        assert training.lives
+        assert checkpoints.exists()
+        training.let_go()
+    remove(without, images)
+    assert not checkpoints.exists()
+    assert files_showing(without.settings.state, picture(PATIENT)) == []
 
 
 def test_an_image_in_git_itself_is_told(without: Clinic) -> None:

@@ -1,4 +1,4 @@
-"""The data report and the diff of a little project: they tell what was planted, and no name."""
+"""Data report and diff of a small project: they show what was planted, and no names."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
 from tests.support.pictures import Grey, encode, picture, put
 
-BATCH = 24  # patients of a class in a batch, of one image each
+BATCH = 24  # patients per class and batch, of one image each
 GONE, WRONG = 3, (1, 2)  # patients withdrawn, and relabelled
 TEXT = written("DOE JANE 1970", 256, 20)
 LONG = np.hstack([picture(seed, 32) for seed in range(901, 906)])
@@ -43,7 +43,7 @@ FLAT = (picture(900) // 200 + 60).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Project:
-    """A batch, one with brighter and noisier stones, two labels corrected, a patient out.
+    """A batch, one with brighter and noisier stones, two corrections, one withdrawal.
 
     Attributes:
         settings: of the project.
@@ -66,7 +66,7 @@ class Project:
 
 
 def shape_of(patient: int) -> Grey:
-    """Sizes differ: every third image is wider than high."""
+    """Every third image is wider than high."""
     pixels = picture(patient)
     return pixels if patient % 3 else np.ascontiguousarray(np.hstack([pixels, pixels[:, :16]]))
 
@@ -123,7 +123,7 @@ def pictures_of(text: str) -> list[Any]:
 
 
 def shows(text: str, pixels: Grey) -> bool:
-    """Whether a picture of the page is this image, whole and not as a mosaic."""
+    """Whether a picture of the page is this image and not a mosaic."""
     grey = [found for found in pictures_of(text) if found.ndim == 2]
     for found in grey:
         small = Image.fromarray(pixels).resize(found.shape[::-1], Image.Resampling.BOX)
@@ -144,8 +144,8 @@ def test_counts_are_the_manifests(project: Project, page: tuple[str, DataFacts])
     facts = page[1]
     rows = Revisions(project.ledger).rows(project.without)
     assert facts.images == len(rows) == 4 * BATCH - 1
-    counted = {(row.label, row.split): row.images for row in facts.splits}
-    for (label, split), images in counted.items():
+    counting = {(row.label, row.split): row.images for row in facts.splits}
+    for (label, split), images in counting.items():
         assert images == sum((row.label, row.split) == (label, split) for row in rows)
     assert {size.name for size in facts.sizes} == {"48x48", "64x48"}
     assert sum(size.images for size in facts.sizes) == facts.images
@@ -163,7 +163,7 @@ def test_grey_levels_are_those_of_the_pixels(page: tuple[str, DataFacts]) -> Non
     assert bright["stone"].black == 0
 
 
-def test_what_was_planted_is_told(project: Project, page: tuple[str, DataFacts]) -> None:
+def test_planted_differences_are_reported(project: Project, page: tuple[str, DataFacts]) -> None:
     facts = page[1]
     drift = {one.label: one for one in facts.drift}
     assert drift["stone"].kernel is not None
@@ -212,7 +212,7 @@ def row_of(project: Project, patient: int) -> str:
     return id_
 
 
-def test_changes_of_the_older_one_are_told_backwards(project: Project) -> None:
+def test_changes_to_an_older_revision_are_backwards(project: Project) -> None:
     revisions = Revisions(project.ledger)
     back = changes(project.ledger, revisions, project.second, project.first)
     assert back.backwards
@@ -241,7 +241,7 @@ def test_no_name_is_in_it(project: Project, page: tuple[str, DataFacts]) -> None
     assert not re.search(r"""(?:src|href)=["'](?!data:)""", page[0])
 
 
-def test_what_was_set_aside_is_shown_unreadably(
+def test_quarantined_text_is_shown_as_a_mosaic(
     project: Project, page: tuple[str, DataFacts]
 ) -> None:
     text, facts = page
@@ -258,8 +258,8 @@ def test_what_was_set_aside_is_shown_unreadably(
     assert [one.image for one in facts.duplicates] == [row_of(project, 0)]
 
 
-def test_whoever_withdrew_is_counted_and_not_shown(project: Project, tmp_path: Path) -> None:
-    """Of an old revision, too; all 24 patients of the class fill its sheet."""
+def test_withdrawn_patients_are_counted_but_not_shown(project: Project, tmp_path: Path) -> None:
+    """Also in an old revision; all 24 patients of the class fill its sheet."""
     out = tmp_path / "old.html"
     facts = report_on_data(project.settings, out, revision=project.first)
     assert (facts.gone, facts.images, facts.newest) == (1, 2 * BATCH, False)
@@ -269,8 +269,10 @@ def test_whoever_withdrew_is_counted_and_not_shown(project: Project, tmp_path: P
     assert any("withdrawn" in says for _, says in findings(facts))
 
 
-def test_a_refused_image_of_whoever_withdrew_is_not_shown(page: tuple[str, DataFacts]) -> None:
-    """It was set aside before, its file still lies there, and no ingest has run since."""
+def test_quarantined_images_of_withdrawn_patients_are_not_shown(
+    page: tuple[str, DataFacts],
+) -> None:
+    """It was quarantined before, its file is still there, and no ingest has run since."""
     assert page[1].reasons["too-long"] == 2
     assert not shows(page[0], THEIRS)
 
@@ -286,7 +288,7 @@ def test_the_nearest_pairs_are_of_different_groups(
         assert leak.highest == pytest.approx(max(p.correlation for p in leak.pairs))
 
 
-def test_a_sheet_takes_one_of_each_group_first(project: Project) -> None:
+def test_a_sheet_shows_one_of_each_group_first(project: Project) -> None:
     rows = Revisions(project.ledger).rows(project.without)
     assert spread(rows, 24) == spread(rows[::-1], 24)
     twins = [*rows, *rows]
@@ -318,10 +320,10 @@ def test_the_page_of_one_revision_is_the_same_each_time(
     assert one == two
 
 
-def test_where_no_file_ever_landed_the_record_of_the_revision_is_told(
+def test_without_an_index_the_record_of_the_revision_is_shown(
     project: Project, tmp_path: Path
 ) -> None:
-    """Another machine: ledger and remote alone, no index and no landing zone."""
+    """Another machine: only ledger and remote, no index and no landing zone."""
     far = Settings.load(
         {
             "MEDLOOM_STATE": str(tmp_path / "far" / "clinic"),

@@ -1,0 +1,26 @@
+"""What the settings of every family hold. No torch, as network.py."""
+
+from pydantic import Field
+
+from ..network import Widths
+from ..section import Section
+
+
+class Recipe(Section):
+    """What every family's settings hold; a family gives its own defaults and adds its own keys."""
+
+    batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")
+    latent: int = Field(default=64, ge=1, description="length of the latent vector z")
+    widths: Widths = Field(
+        default=(128, 96, 64, 32),
+        description="channels from 4 px upward; a finer stage not listed takes half the one below",
+    )
+    learning_rate: float = Field(default=8e-4, gt=0, description="Adam's, at the start")
+    learning_rate_end: float = Field(
+        default=3.2e-4, gt=0, description="Adam's, at the end (cosine)"
+    )
+    beta1: float = Field(default=0.0, ge=0, lt=1, description="Adam's first-moment decay")
+    beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam's second-moment decay")
+    ema_fraction: float = Field(
+        default=0.05, gt=0, le=1, description="EMA half-life as a share of the images seen so far"
+    )

@@ -1,0 +1,45 @@
+"""What shapes a generator. No torch: the CLI reads it in milliseconds."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .section import Section
+
+BASE_SIZE = 4
+"""Height and width, in pixels, of the coarsest stage of both networks."""
+
+Width = Annotated[int, Field(ge=4, le=1024)]
+# YAML has lists only; a strict tuple would refuse them. The numbers inside stay strict.
+Widths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
+
+
+class NetworkConfig(Section):
+    """What the weights need to become a network again; it travels beside them."""
+
+    family: str = Field(description="the kind of generator, a folder of families/")
+    image_size: int = Field(ge=32, le=1024, description="height and width of an image, in pixels")
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        description="class names, in label order"
+    )
+    latent: int = Field(ge=1, description="length of the latent vector z")
+    widths: Widths = Field(description="channels of each stage, from 4 px upward")
+    head: Literal["smooth", "shuffle"] = Field(
+        default="smooth", description="how features at half size become an image"
+    )
+
+    @model_validator(mode="after")
+    def _stages_reach_the_image(self) -> Self:
+        if self.image_size & (self.image_size - 1):
+            raise ValueError(f"image_size {self.image_size} is not a power of two (32, 64, 128)")
+        if len(self.widths) != stages(self.image_size):
+            raise ValueError(
+                f"{len(self.widths)} widths for {self.image_size} px: "
+                f"it takes {stages(self.image_size)}, from 4 px to {self.image_size // 2} px"
+            )
+        return self
+
+
+def stages(image_size: int) -> int:
+    """How many stages lie between 4 px and half of `image_size`, both included."""
+    return (image_size // 2 // BASE_SIZE).bit_length()

@@ -1,0 +1,145 @@
+"""How far a training is: what has happened so far, and the clock that says when to tell it."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .config import TrainConfig
+from .families.base import Generator, Row
+from .judge import Judge
+
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is; the speed is of this process, since it started or resumed."""
+
+    images_seen: int
+    images_total: int
+    loss: dict[str, float]
+    images_per_second: float
+    eta_seconds: float
+
+
+class Stopped(Exception):  # noqa: N818 - an order that was followed, not an error
+    """`should_stop` said so; nothing was written after it did."""
+
+
+@dataclass
+class Record:
+    """What has happened so far; a part of the checkpoint."""
+
+    steps: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+    done: float = 0.0
+    window: list[Row] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
+    grids: dict[int, Tensor] = field(default_factory=dict)
+    validations: list[Row] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_validation: int = 0
+    resumed: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, report: Row, batch: int) -> None:
+        """Count a step; a key that a step did not report keeps the value of the last that did."""
+        last = self.window[-1] if self.window else {}
+        self.steps += 1
+        self.images_seen += batch
+        self.window.append(last | report)
+
+    def close_window(self) -> None:
+        """Turn the steps since the last row into a row; the last step opens the next window."""
+        row = {"images_seen": float(self.images_seen)}
+        for key in self.window[-1]:
+            values = [step[key] for step in self.window if key in step]
+            row[key] = math.fsum(values) / len(values)
+        self.history.append(row)
+        self.window = self.window[-1:]
+
+    def validate(self, average: Generator, judge: Judge) -> None:
+        """Judge the average, and keep its weights if it is the best so far.
+
+        A generator that has not collapsed is better than one that has, whatever its distance.
+        """
+        judgement = judge(average)
+        row = {"images_seen": float(self.images_seen)} | dataclasses.asdict(judgement)
+        self.validations.append(row | {"collapsed": float(judgement.collapsed)})
+
+        def merit(index: int) -> tuple[float, float]:
+            return self.validations[index]["collapsed"], self.validations[index]["kernel_distance"]
+
+        latest = len(self.validations) - 1
+        if not self.best or merit(latest) < merit(self.best_validation):
+            self.best_validation, self.best = latest, copy_of(average)
+
+
+class Watch:
+    """The clock: how far the run is; whom to tell and to ask, about once a second."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        record: Record,
+        on_progress: Callable[[Progress], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.config, self.record = config, record
+        self.on_progress, self.should_stop = on_progress, should_stop
+        self.seen_at_start, self.seconds_before = record.images_seen, record.seconds
+        self.started = self.told = time.monotonic()
+
+    def seconds(self) -> float:
+        """Of training, those before a resume included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def share_done(self) -> float:
+        """0 to 1: in images, or in minutes where the config gives a budget."""
+        if self.config.budget_minutes:
+            return min(self.seconds() / (60 * self.config.budget_minutes), 1.0)
+        return self.record.images_seen / self.config.images_total
+
+    def look(self) -> None:
+        """Tell and ask, if a second has gone by or the run is over."""
+        now, record = time.monotonic(), self.record
+        if now - self.told < PROGRESS_SECONDS and record.done < 1:
+            return
+        self.told = now
+        self.stop_if_told()
+        if self.on_progress:
+            speed = (record.images_seen - self.seen_at_start) / (now - self.started)
+            total = round(record.images_seen / record.done)
+            last = record.window[-1]
+            self.on_progress(
+                Progress(
+                    images_seen=record.images_seen,
+                    images_total=total,
+                    loss={key: value for key, value in last.items() if key.startswith("loss")},
+                    images_per_second=speed,
+                    eta_seconds=(total - record.images_seen) / speed,
+                )
+            )
+
+    def stop_if_told(self) -> None:
+        """Ask.
+
+        Raises:
+            Stopped: the answer was yes.
+        """
+        if self.should_stop and self.should_stop():
+            raise Stopped("training was told to stop")
+
+
+def copy_of(generator: Generator) -> dict[str, Tensor]:
+    """The weights as they are now, on the CPU, by name."""
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in generator.state_dict().items()
+    }

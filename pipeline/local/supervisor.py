@@ -1,0 +1,196 @@
+"""The process that starts Airflow and MLflow on free loopback ports, and is the parent of it all.
+
+`python -m pipeline.local.supervisor [--child]`, which `pipeline.local.services.up` starts. Orphans
+come back to it (it is their subreaper), so that ending it ends everything, and its children are
+told by the kernel to end when it is killed.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline.base.children import child_environment
+from pipeline.base.errors import TransientError
+from pipeline.base.files import write_atomically
+from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.ledger.holder import Place
+from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
+from pipeline.local.services import Services, mlflow_command
+
+TRAIN_POOL = "medloom_train"
+_HEARTBEAT = "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
+
+
+class Supervisor:
+    """Starts the services, watches them, and takes them down with itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.parent = os.getppid()
+        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        password = _kept_secret(settings.state / "airflow" / "password")
+        self.services = Services(
+            supervisor=os.getpid(),
+            mlflow_uri=settings.mlflow_uri or f"http://127.0.0.1:{free_port()}",
+            airflow_uri=f"http://127.0.0.1:{free_port()}",
+            user="admin",
+            password=password,
+            place=str(Place.here()),
+        )
+
+    def run(self, *, die_with_parent: bool) -> None:
+        """Start everything, say so, and stay until told to end or until one of them ends."""
+        signal.signal(signal.SIGTERM, _raise_exit)
+        signal.signal(signal.SIGINT, _raise_exit)
+        adopt_orphans()
+        error = ""
+        try:
+            self._start()
+            self._replace(ready=True)
+            self._watch(die_with_parent=die_with_parent)
+        except TransientError as failure:
+            error = str(failure)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self._stop()
+            self._replace(ready=False, error=error)
+
+    def _replace(self, **changes: Any) -> None:
+        self.services = Services(**(asdict(self.services) | changes))
+        self.services.save(self.settings.services_file)
+
+    def _start(self) -> None:
+        self._replace(ready=False)
+        if not self.settings.mlflow_uri:
+            command = mlflow_command(self.settings, self.services.mlflow_uri)
+            self._spawn("mlflow", *command)
+        env = airflow_environment(self.settings, self.services)
+        migrate = self._spawn(
+            "airflow-db", sys.executable, "-m", "airflow", "db", "migrate", env=env
+        )
+        if migrate.wait() != 0:
+            raise TransientError("`airflow db migrate` failed, see airflow-db.log")
+        del self.children["airflow-db"]
+        for name in ("api-server", "scheduler", "dag-processor"):
+            arguments = ["--workers", "1"] if name == "api-server" else []
+            self._spawn(name, sys.executable, "-m", "airflow", name, *arguments, env=env)
+        self._wait_for("MLflow", lambda: answers(f"{self.services.mlflow_uri}/health"))
+        api = self.services.airflow()
+        self._wait_for("Airflow", api.is_healthy)
+        api.ensure_pool(TRAIN_POOL, slots=1)
+        self._wait_for("the DAGs", lambda: api.has_dags("retrain_generator", "watch_landing"))
+
+    def _spawn(
+        self, name: str, *command: str, env: dict[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        self.children[name] = spawn(self.settings, name, *command, env=env)
+        return self.children[name]
+
+    def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            self._check_children()
+            if time.monotonic() > deadline:
+                raise TransientError(f"{what} did not answer within {START_SECONDS} s")
+            time.sleep(0.3)
+
+    def _check_children(self) -> None:
+        for name, child in self.children.items():
+            if child.poll() is not None:
+                raise TransientError(f"{name} ended with {child.returncode}, see {name}.log")
+
+    def _watch(self, *, die_with_parent: bool) -> None:
+        while not (die_with_parent and os.getppid() != self.parent):
+            self._check_children()
+            time.sleep(0.5)
+
+    def _stop(self) -> None:
+        # The scheduler first, so that it starts nothing new; it would wait for running tasks.
+        if scheduler := self.children.get("scheduler"):
+            scheduler.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                scheduler.wait(timeout=3)
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
+        deadline = time.monotonic() + 8
+        while (left := psutil.Process().children(recursive=True)) and time.monotonic() < deadline:
+            psutil.wait_procs(left, timeout=0.5)
+        for child in left:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def airflow_environment(settings: Settings, services: Services) -> dict[str, str]:
+    """Airflow's configuration for one machine, all of it by environment."""
+    home = settings.state / "airflow"
+    passwords = home / "passwords.json"
+    write_atomically(passwords, json.dumps({services.user: services.password}) + "\n")
+    port = services.airflow_uri.rsplit(":", 1)[1]
+    options = {
+        "CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        # Events to a paused DAG are dropped, so none may be paused, not even at first.
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__EXECUTION_API_SERVER_URL": f"{services.airflow_uri}/execution/",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{services.user}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "CORE__FERNET_KEY": "",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "API__HOST": "127.0.0.1",
+        "API__PORT": port,
+        "API__BASE_URL": services.airflow_uri,
+        "API__SECRET_KEY": _kept_secret(home / "api-secret"),
+        "API_AUTH__JWT_SECRET": _kept_secret(home / "jwt-secret"),
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        # A task whose supervisor was killed is given up, and tried again, after this long; the one
+        # option of Airflow's that may come from outside, as hosts differ in how long they stall.
+        _HEARTBEAT: os.environ.get(f"AIRFLOW__{_HEARTBEAT}", "60"),
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "LOGGING__LOGGING_LEVEL": "INFO",
+        "LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    clean = {k: v for k, v in child_environment().items() if not k.startswith("AIRFLOW")}
+    return {
+        **clean,
+        **settings.environment(),
+        "MEDLOOM_COMMAND": shlex.join([sys.executable, "-m", "pipeline"]),
+        "MEDLOOM_MLFLOW_URI": services.mlflow_uri,
+        "AIRFLOW_HOME": str(home),
+        **{f"AIRFLOW__{name}": value for name, value in options.items()},
+    }
+
+
+def _kept_secret(file: Path) -> str:
+    """A random secret that stays the same over restarts, readable by this user alone."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, secrets.token_urlsafe(18))
+    return file.read_text()
+
+
+def _raise_exit(*_: Any) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    Supervisor(Settings.load()).run(die_with_parent="--child" in sys.argv)

@@ -1,0 +1,141 @@
+"""Stones and cysts that were counted in generated images, against those in real phantoms.
+
+Did a generator learn what single images hold? Image scores compare populations; here the answers of
+recovery.py, image by image, are compared. The recovery errs, and by how much is known: on real
+phantoms the truth is known, so every figure stands beside what the recovery says of perfect images
+(its floor).
+"""
+
+from collections.abc import Sequence
+from math import pi, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from model.section import Section
+from pipeline.base.errors import BadInputError
+from pipeline.phantoms.recovery import KINDS, Found, Images, Kind, recover
+
+
+class Prevalence(Section):
+    """Share of images that show at least one, with its 95 % Clopper-Pearson interval.
+
+    The interval takes images for independent. Generated ones are; slices of one phantom patient
+    are not, so that of real ones is too narrow unless each patient gives one slice.
+    """
+
+    share: float
+    low: float
+    high: float
+    images: int
+
+
+class Recovered(Section):
+    """One finding in the images of one class.
+
+    Attributes:
+        label: class index.
+        kind: stone or cyst.
+        truth: share of real images that hold at least one.
+        real: what the recovery says of the same images: the floor of `fake`.
+        fake: what it says of the generated ones.
+        count_distance: total variation distance between the counts an image, fakes against real
+            ones, both as recovered; 0 equal, 1 disjoint.
+        count_floor: the same of the recovered real ones against the truth.
+        size_distance: Wasserstein distance between radii of equal area, pixels, both as
+            recovered; None where either side shows none.
+        size_floor: the same of the recovered real ones against the truth.
+    """
+
+    label: int
+    kind: Kind
+    truth: Prevalence
+    real: Prevalence
+    fake: Prevalence
+    count_distance: float
+    count_floor: float
+    size_distance: float | None
+    size_floor: float | None
+
+
+def compare_recovered(
+    real_images: Images,
+    real_labels: NDArray[np.int64],
+    real_truth: Sequence[Found],
+    fake_images: Images,
+    fake_labels: NDArray[np.int64],
+) -> list[Recovered]:
+    """Findings in generated images against held-out real phantoms, by class and kind.
+
+    Args:
+        real_images: uint8 [N, S, S], phantoms that the generator was not trained on.
+        real_labels: class index [N].
+        real_truth: [N], by `found_in_truth` at the images' scale.
+        fake_images: uint8 [M, S, S].
+        fake_labels: class index [M].
+
+    Returns:
+        A record a class and kind, in order.
+
+    Raises:
+        BadInputError: on lengths that differ, or a class without real or generated images.
+    """
+    if not len(real_images) == len(real_labels) == len(real_truth):
+        raise BadInputError("real images, labels and truths differ in number")
+    if len(fake_images) != len(fake_labels):
+        raise BadInputError("generated images and labels differ in number")
+    classes = sorted({*real_labels.tolist(), *fake_labels.tolist()})
+    for label in classes:
+        if label not in real_labels or label not in fake_labels:
+            raise BadInputError(f"class {label} lacks real or generated images: both are needed")
+    real, fake = recover(real_images), recover(fake_images)
+    records = []
+    for label in classes:
+        mine = np.flatnonzero(real_labels == label).tolist()
+        of_truth, of_real = [real_truth[i] for i in mine], [real[i] for i in mine]
+        of_fake = [fake[i] for i in np.flatnonzero(fake_labels == label).tolist()]
+        records += [_compare(label, kind, of_truth, of_real, of_fake) for kind in KINDS]
+    return records
+
+
+def _compare(
+    label: int, kind: Kind, truth: list[Found], real: list[Found], fake: list[Found]
+) -> Recovered:
+    t, r, f = ([found.areas(kind) for found in side] for side in (truth, real, fake))
+    return Recovered(
+        label=label,
+        kind=kind,
+        truth=_prevalence(t),
+        real=_prevalence(r),
+        fake=_prevalence(f),
+        count_distance=count_distance(r, f),
+        count_floor=count_distance(t, r),
+        size_distance=size_distance(r, f),
+        size_floor=size_distance(t, r),
+    )
+
+
+def count_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float:
+    """Total variation: half the sum over k of |P(count = k) - Q(count = k)|, 0 to 1."""
+    counts = [[len(areas) for areas in side] for side in (one, other)]
+    bins = max(map(max, counts)) + 1
+    p, q = (np.bincount(side, minlength=bins) / len(side) for side in counts)
+    return float(np.abs(p - q).sum() / 2)
+
+
+def size_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float | None:
+    """Wasserstein distance between the radii of circles of these areas; None where none is."""
+    radii = [[sqrt(area / pi) for areas in side for area in areas] for side in (one, other)]
+    return float(stats.wasserstein_distance(*radii)) if all(radii) else None
+
+
+def _prevalence(areas: list[tuple[float, ...]]) -> Prevalence:
+    shown = sum(bool(each) for each in areas)
+    interval = stats.binomtest(shown, len(areas)).proportion_ci(0.95, "exact")
+    return Prevalence(
+        share=shown / len(areas),
+        low=float(interval.low),
+        high=float(interval.high),
+        images=len(areas),
+    )

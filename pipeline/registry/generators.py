@@ -1,0 +1,216 @@
+"""Drawing from a project's versions in this process, with no service and no second Python.
+
+The journal says which weights a version or an alias is, the run's branch and the DVC remote hold
+them, and this machine keeps what it has fetched (`pipeline.registry.store`). MLflow is asked only
+for what those do not know: a version that was never judged, an alias that a person has set.
+
+What the gate must prove is drawn as a consumer would: `pipeline.registry.consumer`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.objects import read_object
+from pipeline.ledger.run import Run
+from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
+from pipeline.registry.bundle import CONFIG, WEIGHTS, Draws, LoadedBundle, make_bundle
+from pipeline.registry.store import GeneratorStore
+
+
+class Version(NamedTuple):
+    """A version and where its weights come from.
+
+    Attributes:
+        number: of the version.
+        aliases: that point to it, such as champion.
+        weights_sha256: of its weights.
+        run_key: of the run that made it.
+    """
+
+    number: int
+    aliases: tuple[str, ...]
+    weights_sha256: str
+    run_key: str
+
+
+class Generators:
+    """The generators of a project, each fetched once a machine and loaded once a process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = GeneratorStore(settings.cache / "generators")
+        self._found: dict[str, Version] = {}
+        self._loaded: dict[str, LoadedBundle] = {}
+
+    def find(self, version: int | str) -> Version:
+        """A version given by number or alias.
+
+        Raises:
+            BadInputError: there is no such version; the message names those that there are.
+        """
+        asked = str(version)
+        if asked not in self._found:
+            found = self._judged(asked) or self._registered(asked)
+            self._found |= {asked: found, str(found.number): found}
+        return self._found[asked]
+
+    def draws(self, version: int | str) -> Draws:
+        """What a version draws.
+
+        Raises:
+            BadInputError: as `draw`.
+        """
+        return self._load(self.find(version)).draws
+
+    def draw(
+        self,
+        version: int | str,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        start: int = 0,
+        truncation: float = 1.0,
+        frames: int = 0,
+    ) -> NDArray[np.uint8]:
+        """Images of a version, bit for bit those that a consumer on this machine gets.
+
+        With as many threads, that is: torch's sums depend on their number in the last digit.
+
+        Args:
+            version: number or alias.
+            labels: class names or mixtures, one an image.
+            seed, start, truncation, frames: as in `pipeline.registry.serving`.
+
+        Returns:
+            uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
+
+        Raises:
+            BadInputError: no such version or class, or no store holds its weights as they were.
+        """
+        found = self.find(version)
+        try:
+            return self._load(found).draw(
+                labels, seed, start=start, truncation=truncation, frames=frames
+            )
+        except BadInputError as error:
+            raise BadInputError(f"version {found.number} cannot be drawn: {error}") from error
+
+    # -- which version ---------------------------------------------------------------------------
+
+    def _judged(self, asked: str) -> Version | None:
+        """What the journal says; None: it is silent on this version or alias."""
+        journal = Journal(Ledger(self._settings))
+        now = Projection.of(journal)
+        aliases = {CHAMPION: now.champion, PREVIOUS: now.previous, CHALLENGER: now.challenger}
+        number = _number(asked, aliases)
+        if number is None:
+            if asked in aliases:
+                raise self._unknown(asked, {r.version for r in journal.records}, aliases)
+            return None
+        # The first record: equal weights of a later run are the same version.
+        record = next((r for r in journal.records if r.version == number), None)
+        if record is None:
+            return None
+        return Version(number, _bears(number, aliases), record.weights_sha256, record.run_key)
+
+    def _registered(self, asked: str) -> Version:
+        """What MLflow says; its server is started if none is up."""
+        from pipeline.local import services
+        from pipeline.registry.registry import RUN_KEY_TAG, WEIGHTS_TAG, Registry
+
+        with services.mlflow(self._settings) as uri:
+            registry = Registry(uri, self._settings.model)
+            aliases, known = registry.aliases(), registry.versions()
+            number = _number(asked, aliases)
+            if number is None or number not in known:
+                raise self._unknown(asked, set(known), aliases)
+            tags = registry.tags(number)
+        if WEIGHTS_TAG not in tags:
+            raise BadInputError(
+                f"version {number} of {self._settings.model} has no tag {WEIGHTS_TAG}; set it by "
+                "hand in MLflow from the config.json among its artifacts"
+            )
+        bears = _bears(number, aliases)
+        return Version(number, bears, tags[WEIGHTS_TAG], tags.get(RUN_KEY_TAG, ""))
+
+    def _unknown(
+        self, asked: str, known: Set[int | None], aliases: Mapping[str, int | None]
+    ) -> BadInputError:
+        numbers = [str(number) for number in sorted(n for n in known if n is not None)]
+        named = [f"{alias} ({number})" for alias, number in aliases.items() if number is not None]
+        there = f"there are {', '.join(numbers + named)}" if numbers else "there is none yet"
+        return BadInputError(
+            f"{self._settings.model} has no version {asked!r}; {there}. "
+            "`medloom champion history` shows what was decided"
+        )
+
+    # -- its files -------------------------------------------------------------------------------
+
+    def _load(self, version: Version) -> LoadedBundle:
+        sha256 = version.weights_sha256
+        if sha256 not in self._loaded:
+            bundle = self._store.find(sha256) or self._store.add(
+                sha256, partial(self._fetch, version)
+            )
+            try:
+                self._loaded[sha256] = LoadedBundle.load(bundle)
+            except ValueError as error:
+                raise BadInputError(f"{bundle} does not load: {error}") from error
+        return self._loaded[sha256]
+
+    def _fetch(self, version: Version, folder: Path) -> Path:
+        """Put a version's files into an empty folder, out of whichever store has them."""
+        try:
+            return self._from_ledger(version, folder)
+        except BadInputError as missing:
+            if found := self._from_registry(version, folder):
+                return found
+            raise BadInputError(
+                f"{missing}; and MLflow holds no copy. `medloom audit verify` says what else is "
+                "missing; a backup brings it back"
+            ) from missing
+
+    def _from_ledger(self, version: Version, folder: Path) -> Path:
+        """Weights and config out of the remote, the code out of the run's branch."""
+        ledger, workspace = Ledger(self._settings), folder / "workspace"
+        run = Run.find(ledger, version.run_key)
+        models = run.outputs.get("models") if run else None
+        if run is None or models is None:
+            raise BadInputError(f"the ledger has no trained run {version.run_key!r}")
+        listing = json.loads(read_object(self._settings, models))
+        names = {entry["relpath"]: entry["md5"] for entry in listing}
+        files = {
+            f"models/{name}": read_object(self._settings, names[name]) for name in (WEIGHTS, CONFIG)
+        }
+        code = ledger.mirror.archive(run.head, "model")
+        files |= {f"model/{name}": content for name, content in code.items()}
+        for name, content in files.items():
+            (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+            (workspace / name).write_bytes(content)
+        return make_bundle(workspace, folder / "bundle", version.weights_sha256)
+
+    def _from_registry(self, version: Version, folder: Path) -> Path | None:
+        """What MLflow keeps for consumers; None: it keeps nothing of this version."""
+        from pipeline.local import services
+        from pipeline.registry.registry import Registry
+
+        with services.mlflow(self._settings) as uri:
+            return Registry(uri, self._settings.model).bundle(version.number, folder)
+
+
+def _number(asked: str, aliases: Mapping[str, int | None]) -> int | None:
+    return int(asked) if asked.isdecimal() else aliases.get(asked)
+
+
+def _bears(number: int, aliases: Mapping[str, int | None]) -> tuple[str, ...]:
+    return tuple(alias for alias, one in aliases.items() if one == number)

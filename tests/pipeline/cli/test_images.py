@@ -1,0 +1,56 @@
+"""`medloom generate`: what it writes and says, with no service up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pipeline.base.errors import BadInputError
+from pipeline.cli.main import app
+from pipeline.local import services
+from tests.support.tiny import Tiny
+
+Medloom = Callable[..., str]
+
+
+@pytest.fixture
+def medloom(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Medloom:
+    monkeypatch.setattr(services, "mlflow", None)
+    env = {
+        **tiny.settings.environment(),
+        "MEDLOOM_CACHE": str(tmp_path / "cache"),
+        "MEDLOOM_MLFLOW_URI": "",
+        "COLUMNS": "200",
+    }
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(app, list(arguments), env=env)
+        if result.exception:
+            raise result.exception
+        return result.output
+
+    return run
+
+
+def test_it_says_which_version_was_drawn_and_where_the_files_are(
+    medloom: Medloom, tmp_path: Path
+) -> None:
+    said = medloom("generate", "--label", "stone", "-n", "2", "-o", str(tmp_path / "out"))
+    assert f"2 synthetic stone images of version 2 (champion) in {tmp_path / 'out'}" in said
+    files = sorted((tmp_path / "out").glob("*.png"))
+    with Image.open(files[0]) as image:
+        assert image.info["SyntheticData"] == "YES"
+        assert json.loads(image.info["medloom"])["version"] == 2
+    out = ("--version", "previous", "-o", str(tmp_path / "more"), "--json")
+    facts = json.loads(medloom("generate", "--label", "stone", "-n", "1", *out))
+    assert (facts["version"], facts["aliases"], facts["synthetic"]) == (1, ["previous"], True)
+    assert facts["files"] == [str(file) for file in (tmp_path / "more").glob("*.png")]
+
+
+def test_the_landing_zone_takes_no_synthetic_images(medloom: Medloom, tiny: Tiny) -> None:
+    out = str(tiny.settings.landing / "stone")
+    with pytest.raises(BadInputError, match="synthetic images never train"):
+        medloom("generate", "--label", "stone", "-o", out)

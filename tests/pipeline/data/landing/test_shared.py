@@ -1,0 +1,70 @@
+"""The index that hosts share: what one has ingested is no news to another."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import BadInputError, NothingNewError
+from pipeline.base.settings import Settings
+from pipeline.data.landing.index import LocalIndex
+from pipeline.flow import steps
+from tests.support.pictures import encode, fill, picture, put
+
+
+@pytest.fixture
+def ready(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Images have been ingested, and a single new one is worth a run."""
+    params = tmp_path / "params.yaml"
+    params.write_text("ingest: {}\nretrain: {min_new_images: 1, quiet_minutes: 0}\n")
+    monkeypatch.setattr(steps, "PARAMS", params)
+    fill(settings.landing, groups=3, each=1)
+    put(settings.landing / "stone" / "phantom-00001-a.png", encode(picture(55)))
+    steps.ingest(settings)
+    return settings
+
+
+@pytest.fixture
+def other(ready: Settings, tmp_path: Path) -> Settings:
+    return replace(ready, state=tmp_path / "other", cache=tmp_path / "other" / "cache")
+
+
+def test_another_host_sees_no_news_and_reads_nothing_again(
+    ready: Settings, other: Settings
+) -> None:
+    with pytest.raises(NothingNewError, match="nothing waits"):
+        steps.watch(other)
+    assert not other.index_file.exists()
+    report = steps.ingest(other)
+    assert (report.read, report.new) == (0, 0)
+    put(ready.landing / "stone" / "new.png", encode(picture(77)))
+    assert "1 files" in steps.watch(other)
+    assert steps.ingest(other).new == 1
+    with pytest.raises(NothingNewError, match="nothing waits"):
+        steps.watch(ready)
+    assert steps.ingest(ready).read == 0
+
+
+def test_a_lost_index_is_built_again_with_the_same_entries(
+    ready: Settings, other: Settings
+) -> None:
+    before = LocalIndex.of(ready).entries()
+    for file in (Path(ready.remote) / "medloom" / "index").iterdir():
+        file.unlink()
+    assert "files, quiet" in steps.watch(other), "without any index, all may be new"
+    assert steps.ingest(other).new == 0
+    assert LocalIndex.of(other).entries() == before
+    with pytest.raises(NothingNewError, match="nothing waits"):
+        steps.watch(other)
+
+
+def test_a_host_without_the_patients_key_says_so_and_makes_none(
+    ready: Settings, other: Settings, tmp_path: Path
+) -> None:
+    without = replace(other, patient_key=tmp_path / "none")
+    with pytest.raises(BadInputError, match="MEDLOOM_PATIENT_KEY_FILE"):
+        steps.watch(without)
+    assert not without.patient_key.exists()
+    without.patient_key.write_text("another key, of as many bytes as it takes")
+    with pytest.raises(BadInputError, match="let it name the right file"):
+        steps.watch(without)

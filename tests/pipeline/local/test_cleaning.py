@@ -1,0 +1,95 @@
+"""Cleaning asks the leases, not the clock, whether a workspace is in use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.settings import Settings
+from pipeline.ledger.holder import Holder, Place
+from pipeline.ledger.lease import hold_lease
+from pipeline.local.cleaning import Leftover, remove, what_lies_around
+from tests.support.leases import holding
+
+KEY, IDLE = "0123456789abcdef", "fedcba9876543210"
+ONE_LOOK = "show-0123456789ab"
+
+
+def work_in(settings: Settings, *parts: str) -> Path:
+    """A workspace that nothing was written to for months."""
+    folder = settings.workspaces.joinpath(*parts)
+    folder.mkdir(parents=True)
+    (folder / "images.npy").write_bytes(b"x" * 100)
+    for path in (folder / "images.npy", folder, settings.workspaces / parts[0]):
+        os.utime(path, (1e9, 1e9))
+    return settings.workspaces / parts[0]
+
+
+def kept(found: list[Leftover]) -> dict[str, str]:
+    return {item.kind: item.why for item in found if item.why.startswith("kept: ") and item.paths}
+
+
+@pytest.mark.parametrize(
+    ("lease", "parts"),
+    [
+        (f"run-{KEY}", (KEY, "train")), ("ingest", ("ingest",)), ("ingest", ("relabel",)),
+        ("ingest", ("withdraw",)), ("ingest", ("quarantine",)), ("purge", ("purge",)),
+        (ONE_LOOK, (ONE_LOOK,)),
+    ],
+)  # fmt: skip
+def test_a_workspace_goes_with_its_lease_and_not_with_its_age(
+    settings: Settings, lease: str, parts: tuple[str, ...]
+) -> None:
+    folder, idle = work_in(settings, *parts), work_in(settings, IDLE, "train")
+    with hold_lease(settings.leases, lease, "train"):
+        found = what_lies_around(settings)
+        why = kept(found)[f"workspaces/{parts[0]}"]
+        assert why.startswith(f"kept: in use by process {os.getpid()} on ")
+        remove(settings, found)
+        assert folder.exists()
+        assert not idle.exists()
+    remove(settings, what_lies_around(settings))
+    assert not folder.exists()
+
+
+def test_what_a_killed_process_left_goes_at_once(settings: Settings) -> None:
+    folder = work_in(settings, KEY, "train")
+    (folder / "train" / "new.txt").write_text("a moment ago")
+    with holding(settings.leases, f"run-{KEY}") as killed:
+        killed.has_it()
+    remove(settings, what_lies_around(settings))
+    assert not folder.exists()
+
+
+def test_what_is_taken_after_the_look_stays(settings: Settings) -> None:
+    folder = work_in(settings, KEY, "train")
+    found = what_lies_around(settings)
+    assert [item.paths for item in found if item.kind == "workspaces"] == [(folder,)]
+    with hold_lease(settings.leases, f"run-{KEY}", "train"):
+        after = remove(settings, found)
+    assert [item.paths for item in after if item.kind == "workspaces"] == [()]
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"pids": "pid:[1]"}], ids=str)
+def test_what_another_place_may_use_is_kept_and_named(
+    settings: Settings, change: dict[str, str]
+) -> None:
+    folder = work_in(settings, KEY, "train")
+    holder = Holder.me("train")
+    there = holder.model_copy(update={"place": Place.here().model_copy(update=change)})
+    settings.leases.mkdir(parents=True)
+    (settings.leases / f"run-{KEY}.lease").write_text(there.text)
+    found = what_lies_around(settings)
+    assert "nobody here can tell" in kept(found)[f"workspaces/{KEY}"]
+    remove(settings, found)
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("name", ["show-4711", "report-4711", "mine"])
+def test_a_folder_of_no_lease_is_kept_and_named(settings: Settings, name: str) -> None:
+    folder = work_in(settings, name)
+    found = what_lies_around(settings)
+    assert "no lease tells" in kept(found)[f"workspaces/{name}"]
+    remove(settings, found)
+    assert folder.exists()

@@ -1,0 +1,58 @@
+"""What `down` ends, and which supervisor is taken for ours."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.settings import Settings
+from pipeline.ledger.holder import Place
+from pipeline.local import services
+from pipeline.local.services import Services
+from tests.support.leases import TRY, holding
+
+
+def test_down_ends_a_left_task_and_leaves_a_persons_command_alone(settings: Settings) -> None:
+    with (
+        holding(settings.leases, "ingest") as person,
+        holding(settings.leases, "run-k", MEDLOOM_TRY="1", **TRY) as task,
+    ):
+        person.has_it()
+        task.has_it()
+        assert not services.down(settings)
+        assert person.lives
+        assert not task.lives
+        person.let_go()
+
+
+@pytest.mark.parametrize("change", [{"pids": "pid:[1]"}, {"host": "elsewhere"}, {}], ids=str)
+def test_a_supervisor_of_another_place_is_not_ended(
+    settings: Settings, tmp_path: Path, change: dict[str, str]
+) -> None:
+    words = ["-c", "import time; time.sleep(60)", "pipeline.local.supervisor"]
+    process = subprocess.Popen([sys.executable, *words])
+    place = str(Place.here().model_copy(update=change))
+    Services(process.pid, "m", "a", "admin", "p", ready=True, place=place).save(
+        settings.services_file
+    )
+    try:
+        assert (services.find(settings) is None) == bool(change)
+        assert services.down(settings) != bool(change)
+        assert (process.poll() is None) == bool(change)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_schedulers_task_never_starts_an_mlflow_server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDLOOM_RUN_ID", "manual__1")
+    with (
+        pytest.raises(BadInputError, match="set MEDLOOM_MLFLOW_URI"),
+        services.mlflow(settings),
+    ):
+        pass
+    assert not (settings.state / "mlflow").exists()

@@ -1,0 +1,31 @@
+"""What the code of an early version is asked for: only what it can do."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.registry.bundle import LoadedBundle
+
+
+@pytest.fixture
+def early() -> LoadedBundle:
+    """A version from before walks and truncation."""
+    sampling = ModuleType("sampling")
+
+    def sample(generator: object, labels: list[str], seed: int, *, start: int = 0) -> object:
+        return np.full((len(labels), 2, 2), seed + start, np.uint8)
+
+    sampling.sample = sample  # type: ignore[attr-defined]
+    return LoadedBundle(sampling, None)
+
+
+def test_an_early_version_still_draws(early: LoadedBundle) -> None:
+    assert early.draw(["stone"], 3, start=2).tolist() == [[[5, 5], [5, 5]]]
+
+
+@pytest.mark.parametrize("more", [{"truncation": 0.5}, {"frames": 2}])
+def test_an_early_version_says_what_it_cannot(early: LoadedBundle, more: dict[str, float]) -> None:
+    with pytest.raises(BadInputError, match="neither walks nor with truncation"):
+        early.draw(["stone"], 3, **more)  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""A run's report is made of what its tasks told and of the ledger, on any host."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.settings import Settings
+from pipeline.flow import steps
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.reports.run.told import read_told
+from pipeline.reports.run.write import write_report
+from tests.support.pictures import fill, put
+
+
+def written(settings: Settings, to: Path, *results: dict[str, Any]) -> dict[str, Any]:
+    page = write_report(settings, read_told(json.dumps(results)), to)
+    assert page.parent == to
+    return dict(json.loads((to / "model-card.json").read_text()))
+
+
+def test_a_run_that_ended_at_its_plan_is_told_from_an_empty_state(
+    settings: Settings, tmp_path: Path
+) -> None:
+    fill(settings.landing, groups=3, each=2)
+    put(settings.landing / "cyst" / "broken.png", b"no picture")
+    report = steps.ingest(settings)
+    counts = {name: getattr(report, name) for name in ("seen", "ingested", "duplicate")}
+    ingest = {"task": "ingest", "outcome": "done", "seconds": 2.0, "quarantined": 1, **counts}
+    plan = {"task": "plan", "outcome": "failed", "why": "no disk", "tries": 4}
+    elsewhere = replace(settings, state=tmp_path / "empty", cache=tmp_path / "empty" / "cache")
+    card = written(elsewhere, tmp_path / "page", ingest | {"reasons": {"damaged": 1}}, plan)
+    assert card["ingest"]["arrived"] == report.seen
+    assert card["ingest"]["reasons"] == {"damaged": 1}
+    assert card["failure"] == {"task": "plan", "message": "no disk"}
+    assert sum(row["images"] for row in card["splits"]) == report.new
+    groups = [row["groups"] for row in card["splits"]]
+    assert sum(groups) == sum(sum(splits.values()) for splits in report.groups.values())
+    (refused,) = card["quarantine"]
+    assert refused["kind"] == "cyst .png"
+    outcomes = {task["name"]: (task["outcome"], task["tries"]) for task in card["tasks"]}
+    assert (outcomes["plan"], outcomes["train"]) == (("failed", 4), ("not run", 1))
+
+
+def test_the_quarantine_is_that_of_the_runs_own_data(settings: Settings, tmp_path: Path) -> None:
+    fill(settings.landing, groups=3, each=1)
+    steps.ingest(settings)
+    first = Ledger(settings).head(DATA)
+    put(settings.landing / "cyst" / "broken.png", b"no picture")
+    fill(settings.landing, groups=4, each=1)
+    steps.ingest(settings)
+    plan = {"task": "plan", "outcome": "done", "data": first}
+    assert written(settings, tmp_path / "first", plan)["quarantine"] == []
+    assert len(written(settings, tmp_path / "now")["quarantine"]) == 1
+
+
+def test_a_project_without_a_ledger_gets_a_page_too(settings: Settings, tmp_path: Path) -> None:
+    card = written(replace(settings, model="medloom-kidney"), tmp_path / "page")
+    assert (card["title"], card["quarantine"], card["splits"]) == ("kidney", None, [])

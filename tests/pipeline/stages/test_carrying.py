@@ -1,0 +1,115 @@
+"""Checkpoints that go from host to host."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.base.errors import TransientError
+from pipeline.base.settings import Settings
+from pipeline.ledger.beside import Beside, checkpoints_of
+from pipeline.stages import carrying
+from pipeline.stages.carrying import carried_checkpoints
+
+TRAINING, KEY = "f00d", "k"
+
+
+def save(settings: Settings, seen: int) -> Path:
+    folder = settings.checkpoints / KEY / TRAINING
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"checkpoint-{seen:012d}.pt"
+    file.write_text(f"{seen} images")
+    return file
+
+
+def here(settings: Settings) -> list[str]:
+    return sorted(file.name for file in settings.checkpoints.glob("*/*/checkpoint-*"))
+
+
+def there(settings: Settings) -> list[str]:
+    return [name.split("/")[-1] for name in Beside(settings.remote).names(checkpoints_of(KEY))]
+
+
+@pytest.fixture
+def other(settings: Settings, tmp_path: Path) -> Settings:
+    """Another host of the same project."""
+    return replace(settings, state=tmp_path / "other")
+
+
+def test_what_a_failed_try_left_is_fetched_on_another_host(
+    settings: Settings, other: Settings
+) -> None:
+    with suppress(TransientError), carried_checkpoints(settings, KEY):
+        save(settings, 8)
+        newest = save(settings, 16)
+        raise TransientError("the host is shut down")
+    assert there(settings) == [newest.name]
+    with carried_checkpoints(other, KEY):
+        assert here(other) == [newest.name]
+        assert (other.checkpoints / KEY / TRAINING / newest.name).read_text() == "16 images"
+        later = save(other, 24)
+    assert there(settings) == [later.name], "one is enough"
+    with carried_checkpoints(settings, KEY):
+        assert here(settings)[-1] == later.name
+
+
+def test_an_older_one_is_not_fetched(settings: Settings, other: Settings) -> None:
+    with carried_checkpoints(settings, KEY):
+        save(settings, 8)
+    ahead = save(other, 16)
+    with carried_checkpoints(other, KEY):
+        assert here(other) == [ahead.name]
+
+
+def test_the_newest_is_carried_off_while_the_stage_runs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying, "SECONDS", 0.02)
+    with carried_checkpoints(settings, KEY):
+        file = save(settings, 8)
+        while there(settings) != [file.name]:
+            pass
+
+
+def test_a_remote_that_fails_meanwhile_is_a_warning(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with carried_checkpoints(settings, KEY):
+        save(settings, 8)
+        Path(settings.remote).write_text("no folder")
+    assert "stays on this host" in capsys.readouterr().out
+
+
+TOLD_TO_END = """
+import sys, time
+from pathlib import Path
+from pipeline.base.settings import Settings
+from pipeline.stages.carrying import carried_checkpoints
+settings = Settings.load()
+folder = settings.checkpoints / "k" / "f00d"
+with carried_checkpoints(settings, "k"):
+    folder.mkdir(parents=True)
+    (folder / "checkpoint-000000000008.pt").write_text("8 images")
+    print("saved", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_task_that_is_told_to_end_carries_it_off_first(settings: Settings) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", TOLD_TO_END],
+        env=os.environ | settings.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "saved\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    process.stdout.close()
+    assert there(settings) == ["checkpoint-000000000008.pt"]

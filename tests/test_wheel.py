@@ -1,0 +1,240 @@
+"""What a wheel installs works without a checkout, in somebody else's environment.
+
+The environment holds the wheel; its libraries are those of the tests, by a path, so that nothing is
+fetched. medloom runs in a folder that has nothing to do with it, and HOME is a folder of the test.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bench.faults.tiny import TINY
+from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.ledger.ledger import DATA, Ledger
+from tests.support.pictures import fill
+
+UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+TREE = ("dags", "pipeline", "model")
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        UV is None or find_spec("hatchling") is None,
+        reason="uv and hatchling build the wheel: `make install` brings both",
+    ),
+]
+live = pytest.mark.skipif(
+    os.environ.get("MEDLOOM_TEST_LIVE") != "1",
+    reason="minutes through the real scheduler: `make test-live` runs it",
+)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An environment that medloom was installed in, and somebody's home."""
+
+    environment: Path
+    home: Path
+
+    @property
+    def package(self) -> Path:
+        """The tree that the wheel installed."""
+        return next(self.environment.glob("lib/python*/site-packages/medloom"))
+
+    @property
+    def settings(self) -> Settings:
+        """Of the default project, from outside."""
+        return Settings.load({"MEDLOOM_HOME": str(self.home / "medloom")})
+
+    def run(
+        self, command: str, *arguments: str, cwd: Path | None = None, code: int = 0
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a program of the environment, by default in a folder of no project."""
+        env = {
+            "PATH": f"{self.environment / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "COLUMNS": "200",
+        }
+        done = subprocess.run(
+            [str(self.environment / "bin" / command), *arguments],
+            cwd=cwd or self.home, env=env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
+        return done
+
+    def medloom(self, *arguments: str) -> str:
+        """What `medloom <arguments>` says."""
+        return self.run("medloom", *arguments).stdout
+
+
+def uv(*arguments: str) -> None:
+    assert UV is not None
+    done = subprocess.run([UV, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def install(folder: Path, *what: str) -> Installed:
+    """Make an environment that sees the tests' libraries, but not their editable medloom."""
+    made = Installed(folder / "environment", folder / "home")
+    made.home.mkdir(parents=True)
+    command = [sys.executable, "-m", "venv", "--without-pip", str(made.environment)]
+    subprocess.run(command, check=True)
+    places = next(made.environment.glob("lib/python*/site-packages"))
+    # A folder on the path, whose own .pth files, the editable install among them, are not read.
+    (places / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = str(made.environment / "bin" / "python")
+    uv(
+        "pip",
+        "install",
+        "--offline",
+        "--no-deps",
+        "--no-build-isolation",
+        "--python",
+        python,
+        *what,
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    uv("build", "--wheel", "--offline", "--no-build-isolation", "--python", sys.executable,
+       "--out-dir", str(folder), str(PROJECT_ROOT))  # fmt: skip
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return install(tmp_path_factory.mktemp("installed"), str(wheel))
+
+
+def test_one_name_is_installed_and_every_file_below_it(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name.split("/")[0] for name in names} == {"medloom", f"{stem(wheel)}.dist-info"}
+    files = [file for folder in TREE for file in (PROJECT_ROOT / folder).rglob("*")]
+    ours = {
+        f"medloom/{file.relative_to(PROJECT_ROOT)}"
+        for file in files
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert ours <= names
+    assert {"medloom/params.yaml", "medloom/dvc.yaml", "medloom/requirements.lock"} <= names
+    assert any(name.endswith("dist-info/licenses/LICENSE") for name in names)
+    assert not [name for name in names if name.startswith(("medloom/bench", "medloom/tests"))]
+
+
+def stem(wheel: Path) -> str:
+    """Name and version, as the file's name begins."""
+    return "-".join(wheel.name.split("-")[:2])
+
+
+@pytest.mark.parametrize("command", [("medloom",), ("python", "-m", "medloom")])
+def test_the_command_line_runs_from_anywhere(
+    installed: Installed, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "pipeline").mkdir()  # somebody's own
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise ImportError('not medloom')\n")
+    assert "medloom demo" in installed.run(*command, "--help", cwd=tmp_path).stdout
+
+
+def test_the_model_is_imported_by_one_name_and_takes_no_other(installed: Installed) -> None:
+    code = """
+from importlib.util import find_spec
+from medloom.model import fit
+taken = [name for name in ("pipeline", "model", "dags", "bench") if find_spec(name)]
+print(fit.__module__, taken)
+"""
+    assert installed.run("python", "-c", code).stdout == "medloom.model.training []\n"
+
+
+def test_a_machine_is_looked_at_and_state_belongs_home(installed: Installed) -> None:
+    found = {row["name"]: row for row in json.loads(installed.medloom("doctor", "--json"))}
+    for name in ("Python", "torch", "apache-airflow", "mlflow", "dvc", "params.yaml"):
+        assert found[name]["state"] == "ok", found[name]
+    assert found["state"]["found"] == str(installed.home / "medloom" / "state" / "phantom")
+
+
+def test_bench_says_that_it_needs_a_checkout(installed: Installed) -> None:
+    said = installed.run("medloom", "bench", code=65).stderr
+    assert "clone the repository" in said
+
+
+def test_images_go_through_a_stage_by_task_and_by_hand(
+    installed: Installed, tmp_path: Path
+) -> None:
+    fill(tmp_path / "images", groups=4, each=1)
+    assert json.loads(installed.medloom("ingest", str(tmp_path / "images"), "--json"))
+    folder = tmp_path / "checkout"
+    made = re.search(r"run/(\w+)", installed.medloom("checkout", str(folder)))
+    assert made
+    # The same code has the same name, whether it was installed or cloned.
+    ledger = Ledger(installed.settings)
+    data = ledger.head(DATA)
+    assert data
+    assert ledger.run_key(ledger.snapshot_code(), data).key == made[1]
+
+    installed.run("python", "-m", "dvc", "repro", "preprocess", cwd=folder)
+    by_hand = (folder / "dvc.lock").read_text()
+    assert installed.medloom("task", "preprocess", "--key", made[1]).split()[-1] == made[1]
+    head = ledger.head(f"run/{made[1]}")
+    assert head
+    assert ledger.read(head, "dvc.lock") == by_hand.removesuffix("\n")
+
+    # In a workspace, its own code runs.
+    stage = folder / "pipeline" / "stages" / "preprocess.py"
+    stage.write_text("print('of the workspace')\n")
+    assert "of the workspace" in installed.run(
+        "python", "-m", "dvc", "repro", "--force", "--no-commit", "preprocess", cwd=folder, code=255
+    ).stdout  # fmt: skip
+
+
+def test_nothing_is_written_into_the_package(installed: Installed, wheel: Path) -> None:
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("medloom/")}
+    found = {
+        str(file.relative_to(installed.package.parent))
+        for file in installed.package.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert found == held
+
+
+def test_an_editable_install_finds_every_package_from_anywhere(tmp_path: Path) -> None:
+    made = install(tmp_path, "--editable", str(PROJECT_ROOT))
+    code = "import bench, dags, medloom, model, pipeline; print(pipeline.__file__)"
+    found = Path(made.run("python", "-c", code).stdout.strip())
+    assert found == PROJECT_ROOT / "pipeline" / "__init__.py"
+    assert "medloom demo" in made.medloom("--help")
+
+
+@live
+def test_the_whole_road(wheel: Path, tmp_path: Path) -> None:
+    made = install(tmp_path, str(wheel))
+    # In the package itself, as a project has no parameters of its own to write them to.
+    set_numbers(made.package / "params.yaml", TINY)
+    assert "promoted" in made.medloom("demo", "--patients", "4")
+    champion = json.loads(made.medloom("champion", "show", "--json"))
+    assert champion["version"] == 1
+    out = tmp_path / "images"
+    made.medloom("generate", "--label", "stone", "-n", "3", "-o", str(out))
+    assert len(list(out.glob("*.png"))) == 3
+    assert "of the installed package medloom" in made.medloom("audit", "trace", "1")
+
+
+def set_numbers(params: Path, numbers: Mapping[str, object]) -> None:
+    """Replace numbers of params.yaml, each by the first key of its name."""
+    text = params.read_text()
+    for key, value in numbers.items():
+        text = re.sub(rf"(?m)^( +{key}:) [^#\n]*", rf"\1 {value} ", text, count=1)
+    params.write_text(text)
