@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.config import IngestConfig
 from pipeline.data.revise import advice as advice_module
 from pipeline.data.revise.advice import advice
 from pipeline.data.revise.quarantining import find_quarantined, list_quarantined, reject, release
@@ -74,14 +73,14 @@ def test_a_damaged_file_cannot_be_released(clinic: Clinic) -> None:
     assert clinic.data == before
 
 
-def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+def lenient(clinic: Clinic) -> None:
     """Other thresholds, under which nothing counts as text."""
-    config = IngestConfig(allow_missing=True, burnt_in_glyphs=0)
-    monkeypatch.setattr(steps, "load_section", lambda *_: config)
+    text = "ingest: {allow_missing: true, burnt_in_glyphs: 0}\n"
+    clinic.settings.params_file.write_text(text)
 
 
 def test_rejected_files_stay_out_unread_under_any_thresholds(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic,
 ) -> None:
     records = [record_of(clinic, "burnt-in"), record_of(clinic, "truncated")]
     done = reject(clinic.settings, records, by="ada", reason="a name is to be read")
@@ -89,7 +88,7 @@ def test_rejected_files_stay_out_unread_under_any_thresholds(
     assert (told.by, told.reason, told.data) == ("ada", "a name is to be read", done.revision)
     assert (told.details["images"], len(told.details["sources"])) == (list(done.images), 1)
     assert {state_of(clinic, record) for record in records} == {"rejected"}
-    lenient(monkeypatch)
+    lenient(clinic)
     report = steps.ingest(clinic.settings)
     assert (report.read, report.new) == (0, 0)
     assert report.reasons == {"burnt-in": 1, "truncated": 1}
@@ -97,22 +96,23 @@ def test_rejected_files_stay_out_unread_under_any_thresholds(
 
 
 def test_rejected_pixels_stay_out_in_another_file_and_without_the_index(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic,
 ) -> None:
     reject(clinic.settings, [record_of(clinic, "burnt-in")], by="ada", reason="a name")
-    lenient(monkeypatch)
+    lenient(clinic)
     text = clinic.settings.landing / "cyst" / "text.png"
     put(text.with_name("again.tif"), encode(written("DOE JANE 1970", 256, 14), "TIFF"))
-    assert steps.ingest(clinic.settings).reasons == {"burnt-in": 1, "rejected": 1, "truncated": 1}
+    stays_out = {"burnt-in": 1, "rejected": 1, "truncated": 1}
+    assert steps.ingest(clinic.settings).reasons == stays_out
     clinic.settings.index_file.unlink()
     report = steps.ingest(clinic.settings)
-    assert (report.new, report.reasons) == (0, {"rejected": 2, "truncated": 1})
+    assert (report.new, report.reasons) == (0, stays_out)
 
 
 def test_without_a_rejection_the_same_thresholds_let_it_in(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic,
 ) -> None:
-    lenient(monkeypatch)
+    lenient(clinic)
     assert steps.ingest(clinic.settings).new == 1
 
 

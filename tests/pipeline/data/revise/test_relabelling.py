@@ -17,9 +17,8 @@ from pipeline.data.names import phantom_group
 from pipeline.data.revise import relabelling as correcting
 from pipeline.data.revise.relabelling import Relabelling, read_corrections, relabel
 from pipeline.data.revise.revision import Revisions
-from pipeline.flow import steps
+from pipeline.flow import planning, steps
 from pipeline.flow.planning import RetrainConfig, make_plan
-from pipeline.ledger.ledger import Ledger
 from tests.support.consenting import Clinic
 from tests.support.pictures import put
 
@@ -118,7 +117,7 @@ def test_a_kill_before_the_journal_is_finished_by_repeating(
 
 def test_corrections_trigger_a_retraining(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     clinic.judge()
-    monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
+    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger: ledger.head("code"))
     correct(clinic, {GROUP: "stone", "phantom-00002": "stone"})
     three, two = (
         RetrainConfig(min_new_images=few, quiet_minutes=5.0, max_wait_hours=24.0) for few in (3, 2)

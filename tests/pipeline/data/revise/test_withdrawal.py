@@ -20,11 +20,11 @@ from pipeline.data.revise import withdrawal
 from pipeline.data.revise.purging import PICTURES, Purge, purge
 from pipeline.data.revise.revision import Revisions, require_consent
 from pipeline.data.revise.withdrawal import WITHDRAWN_TAG, Withdrawal, withdraw
-from pipeline.flow import steps
+from pipeline.flow import planning, steps
 from pipeline.flow.planning import RetrainConfig, make_plan
 from pipeline.ledger import lease as leases
 from pipeline.ledger.journal import BRANCH
-from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.ledger import DATA
 from pipeline.ledger.objects import Objects
 from pipeline.ledger.run import STAGES
 from pipeline.registry.registry import Registry
@@ -201,7 +201,7 @@ def test_withdrawing_one_image_keeps_the_patients_others(clinic: Clinic) -> None
 def test_a_retraining_is_due_however_few_images_are_new(
     without: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Ledger, "snapshot_code", lambda ledger, _=None: ledger.head("code"))
+    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger: ledger.head("code"))
     add_row(without, "b2")  # and so as many images as before
     assert "1 images were withdrawn" in steps.watch(without.settings)
     plan = make_plan(without.ledger, FEW, asked_by_person=False)
