@@ -19,8 +19,8 @@ from pydantic import Field, model_validator
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.signed_record import SignedRecord
 from pipeline.ledger.signing import Signer
-from pipeline.ledger.written import Written
 
 BRANCH, FOLDER = "journal", "journal"
 GENESIS = "0" * 64
@@ -50,7 +50,7 @@ BLOCKS = ("rolled-back", "demoted")
 """These block `predecessor`: it never becomes champion again."""
 
 
-class Record(Written):
+class Record(SignedRecord):
     """One decision, as its file has it.
 
     Attributes:

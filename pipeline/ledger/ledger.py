@@ -41,7 +41,8 @@ SNAPSHOT = (
     "Makefile", "scripts", "LICENSE", "README.md",
 )  # fmt: skip
 
-_STAGE_SECTIONS = ("preprocess", "train", "evaluate")
+STAGES = ("preprocess", "train", "evaluate")
+"""The DVC stages, in their order; each has a section in params.yaml."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class Ledger:
         parts = {
             "data": self.tree(data, "data"),
             "code": self._code_digest(code),
-            "params": _digest({name: params.get(name) for name in _STAGE_SECTIONS}),
+            "params": _digest({name: params.get(name) for name in STAGES}),
         }
         return RunKey(key=_digest(parts)[:16], **parts)
 
@@ -223,7 +224,7 @@ class Ledger:
         shutil.rmtree(folder)
 
     @contextmanager
-    def look_at(self, branch: str, work: str) -> Iterator["Workspace"]:
+    def read_only_workspace(self, branch: str, work: str) -> Iterator["Workspace"]:
         """A private clone for a command that changes nothing, removed at its end in any case.
 
         Args:

@@ -7,10 +7,7 @@ import yaml
 
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import Git
-from pipeline.ledger.ledger import Ledger
-
-STAGES = ("preprocess", "train", "evaluate")
-"""The DVC stages, in their order."""
+from pipeline.ledger.ledger import STAGES, Ledger
 
 
 def branch_of(key: str) -> str:

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.git import Git
+from pipeline.ledger.remote_files import FOLDER
 
 OnProgress = Callable[[int, int], None]
 _MANIFEST, _FORMAT, _BUNDLE = "manifest.json", 1, "ledger.bundle"

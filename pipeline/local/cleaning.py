@@ -35,7 +35,7 @@ class Leftover:
     removable: bool
 
 
-def what_lies_around(settings: Settings) -> list[Leftover]:
+def find_leftovers(settings: Settings) -> list[Leftover]:
     """Old workspaces, checkpoints, logs and the cache, with their sizes in bytes."""
     decided = _decided_runs(settings)
     workspaces = _children(settings.workspaces)

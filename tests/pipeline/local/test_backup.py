@@ -9,8 +9,8 @@ import pytest
 from pipeline.audit.verify import verify
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.remote_files import FOLDER
 from pipeline.ledger.signing import Verifier
 from pipeline.local import services
 from pipeline.local.backup import Backup, backup, restore

@@ -17,7 +17,7 @@ def checkpoints_of(key: str) -> str:
     return f"checkpoints/{key}"
 
 
-class Beside:
+class RemoteFiles:
     """The files beside the objects of one remote, by names such as `checkpoints/<key>/a.pt`.
 
     Raises (any method):

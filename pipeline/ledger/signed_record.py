@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pipeline.ledger.signing import Signer
 
 
-class Written(BaseModel):
+class SignedRecord(BaseModel):
     """One JSON object in a file: `read` one that is there, `write` a new one.
 
     Fields that only a later version knows are kept beside the known ones, and are in `model_dump`.

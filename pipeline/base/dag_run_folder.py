@@ -18,13 +18,13 @@ from pipeline.base.settings import Settings
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class DagRunFolder:
     """What one run of the DAG tells whoever watches it: progress and results, a file a task."""
 
     folder: Path
 
     @classmethod
-    def of(cls, settings: Settings, run_id: str) -> "RunFolder":
+    def of(cls, settings: Settings, run_id: str) -> "DagRunFolder":
         """The folder of a DAG run; ids of scheduled runs hold characters that no path should."""
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
         return cls(settings.runs / safe)
