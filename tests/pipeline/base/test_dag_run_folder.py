@@ -1,4 +1,4 @@
-"""What a run of the DAG leaves behind about each of its tasks."""
+"""The results that the tasks of a DAG run leave in its folder."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_a_task_leaves_what_it_did_and_how_long_it_took(tmp_path: Path) -> None:
     with run.recorded("train") as facts:
         facts["images"] = 3
     found = run.result("train")
-    assert set(found) == {"images", "outcome", "started", "seconds", "tries"}
+    assert set(found) == {"task", "images", "outcome", "started", "seconds", "tries"}
     assert (found["outcome"], found["images"], found["tries"]) == ("done", 3, 1)
 
 

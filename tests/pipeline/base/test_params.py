@@ -43,7 +43,11 @@ def test_every_error_is_named_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[1, 2]", "must hold sections"), ("a: [", "no YAML"), ("other: {}", "no section 'recipe'")],
+    [
+        ("[1, 2]", "must contain sections"),
+        ("a: [", "not valid YAML"),
+        ("other: {}", "no section 'recipe'"),
+    ],
 )
 def test_a_file_that_is_not_params(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInputError, match=said):

@@ -1,4 +1,4 @@
-"""Files files the remote's objects: kept, listed, fetched whole, removed, and missed by nobody."""
+"""Files beside the objects of the remote: put, list, fetch and remove them."""
 
 from collections.abc import Iterator
 from pathlib import Path
