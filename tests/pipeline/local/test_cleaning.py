@@ -81,7 +81,7 @@ def test_what_another_place_may_use_is_kept_and_named(
     settings.leases.mkdir(parents=True)
     (settings.leases / f"run-{KEY}.lease").write_text(there.text)
     found = find_leftovers(settings)
-    assert "nobody here can tell" in kept(found)[f"workspaces/{KEY}"]
+    assert "may be in use by" in kept(found)[f"workspaces/{KEY}"]
     remove(settings, found)
     assert folder.exists()
 
