@@ -253,7 +253,7 @@ def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
     records, found = read_chain(ledger.read_folder(commit, FOLDER) if commit else {})
     if found:
         raise BadInputError(
-            f"the journal of {ledger.url} was altered: {found.file} is broken: {found.why}. "
+            f"the journal of {ledger.url} is broken at {found.file}: {found.why}; it was altered. "
             "`medloom audit verify` explains what is affected"
         )
     return records

@@ -37,7 +37,7 @@ def test_every_error_is_named_at_once(tmp_path: Path) -> None:
     file = write(tmp_path, "recipe: {rate: -1.0, steps: 2.5, typo: 1}")
     with pytest.raises(BadInputError) as raised:
         load_section(file, "recipe", Recipe)
-    for key in ("3 place(s)", "recipe.rate", "recipe.steps", "recipe.typo"):
+    for key in ("3 error(s)", "recipe.rate", "recipe.steps", "recipe.typo"):
         assert key in str(raised.value)
 
 
