@@ -90,6 +90,6 @@ def test_what_another_place_may_use_is_kept_and_named(
 def test_a_folder_of_no_lease_is_kept_and_named(settings: Settings, name: str) -> None:
     folder = work_in(settings, name)
     found = find_leftovers(settings)
-    assert "no lease tells" in kept(found)[f"workspaces/{name}"]
+    assert "no known lease" in kept(found)[f"workspaces/{name}"]
     remove(settings, found)
     assert folder.exists()
