@@ -16,13 +16,13 @@ from typing import Any
 
 from bench.faults.tiny import TinyProject
 from model.section import Section
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import MedloomError
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.cli.follow import TASKS
 from pipeline.data.reading.readers import READERS
+from pipeline.ledger.ledger import STAGES
 from pipeline.ledger.params import ProjectParams
-from pipeline.ledger.run import STAGES
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""
@@ -141,7 +141,7 @@ def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhe
 
 def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
     """Seconds of each task of a run, in the order of the road."""
-    folder = RunFolder.of(project.settings, run_id)
+    folder = DagRunFolder.of(project.settings, run_id)
     results = {task: folder.result(task) for task in TASKS}
     return {task: float(told["seconds"]) for task, told in results.items() if "seconds" in told}
 

@@ -1,5 +1,5 @@
-"""What a wheel of medloom installs, under one name: the tree of the repository as it is.
+"""The package that a wheel of medloom installs.
 
-In an installed package `dags/`, `pipeline/`, `model/`, params.yaml and dvc.yaml lie in here, and
-`from medloom.model import fit` needs nothing else of medloom. In a checkout they lie beside it.
+An installed package contains `dags/`, `pipeline/`, `model/`, params.yaml and dvc.yaml, and
+`from medloom.model import fit` needs nothing else of it. In a checkout they are beside this folder.
 """

@@ -1,4 +1,4 @@
-"""`medloom`, and `python -m medloom`: the command line, wherever medloom's tree lies."""
+"""The command line: `medloom` and `python -m medloom`, installed or in a checkout."""
 
 import sys
 from pathlib import Path
@@ -7,10 +7,10 @@ _HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Run the command line of the tree that this package came with.
+    """Run the command line.
 
-    Installed, the tree lies in this very folder, and its packages go by `pipeline` and `model`
-    inside medloom's own processes alone. In a checkout it is on the path already.
+    If installed, `pipeline` and `model` are in this folder, which is added to the path of this
+    process. In a checkout they are on the path already.
     """
     if (_HERE / "pipeline").is_dir():
         sys.path.insert(0, str(_HERE))

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.base.code import describe_code, folder_reader
 from pipeline.base.settings import DEFAULT_PARAMS, PROJECT_ROOT
-from pipeline.ledger.run import STAGES
+from pipeline.ledger.ledger import STAGES
 from pipeline.stages.snapshot import stage_roots
 
 DVC = yaml.safe_load((PROJECT_ROOT / "dvc.yaml").read_text())["stages"]

@@ -27,7 +27,7 @@ from PIL import Image
 
 from bench.faults.storm import DAG, storm
 from bench.faults.tiny import TINY
-from pipeline.base.run_folder import RunFolder
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig, to_square
@@ -197,7 +197,7 @@ def last(project: RunningProject) -> Record:
 
 
 def result(project: RunningProject, run_id: str, task: str) -> dict[str, Any]:
-    return RunFolder.of(project.settings, run_id).result(task)
+    return DagRunFolder.of(project.settings, run_id).result(task)
 
 
 # -- kills -----------------------------------------------------------------------------------------

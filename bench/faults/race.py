@@ -21,7 +21,7 @@ from pipeline.base.settings import Settings
 from pipeline.ledger.journal import FOLDER, Journal, Record, read_chain
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number, decide_once
-from pipeline.registry.aliases import Mirror, Projection
+from pipeline.registry.aliases import JournalPosition, Projection
 
 _PATIENCE = 300.0
 """Seconds that the promoters wait for one another."""
@@ -217,10 +217,10 @@ class SqliteRegistry:
         """Alias -> version."""
         return {name: int(value) for name, value in self._facts("alias:")}
 
-    def mirror(self) -> Mirror | None:
+    def journal_position(self) -> JournalPosition | None:
         """Where the journal stood when it was last projected."""
         tags = dict(self._facts("tag:"))
-        return Mirror(tags["head"], int(tags["records"])) if "records" in tags else None
+        return JournalPosition(tags["head"], int(tags["records"])) if "records" in tags else None
 
     def project(self, projection: Projection) -> None:
         """Make aliases and tags say this, one call each."""
@@ -231,15 +231,15 @@ class SqliteRegistry:
                 self._do("DELETE FROM facts WHERE name = ?", f"alias:{name}")
             elif wanted[name] is not None and now.get(name) != wanted[name]:
                 self._set(f"alias:{name}", wanted[name])
-        self._set("tag:head", projection.mirror.head)
-        self._set("tag:records", projection.mirror.records)
+        self._set("tag:head", projection.journal.head)
+        self._set("tag:records", projection.journal.records)
 
     def projected(self) -> Projection | None:
         """What was projected, read back; None: nothing."""
-        now, mirror = self.aliases(), self.mirror()
-        if mirror is None:
+        now, position = self.aliases(), self.journal_position()
+        if position is None:
             return None
-        return Projection(now.get("champion"), now.get("previous"), now.get("challenger"), mirror)
+        return Projection(now.get("champion"), now.get("previous"), now.get("challenger"), position)
 
     def _set(self, name: str, value: object) -> None:
         self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, str(value))

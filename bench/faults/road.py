@@ -19,8 +19,7 @@ from bench.faults.victim import LOG
 from pipeline.base.errors import MedloomError
 from pipeline.base.settings import Settings
 from pipeline.data.branch import declare_data
-from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.run import STAGES
+from pipeline.ledger.ledger import STAGES, Ledger
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
 

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import run_as_command
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow import steps as flow_steps
@@ -103,7 +103,7 @@ def main() -> None:
     elif action == "plan":
         print(flow_steps.plan(settings, trigger="manual").run.key)
     elif action == "stage":
-        run_stage(settings, more[1], more[0], RunFolder.of(settings, "fault"))
+        run_stage(settings, more[1], more[0], DagRunFolder.of(settings, "fault"))
     else:
         from pipeline.promotion.judge import promote, register
 

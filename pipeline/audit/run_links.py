@@ -13,8 +13,8 @@ from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.code import Read, describe_again
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
-from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.run import STAGES, opening
+from pipeline.ledger.ledger import STAGES, Ledger
+from pipeline.ledger.run import opening
 
 WEIGHTS = "generator.safetensors"
 _REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"

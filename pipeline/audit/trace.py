@@ -18,8 +18,9 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.ledger.journal import Journal, Record, champions
+from pipeline.ledger.ledger import STAGES
 
-SECTIONS = ("preprocess", "train", "evaluate", "gate")
+SECTIONS = (*STAGES, "gate")
 ALIASES = ("champion", "previous", "challenger")
 _PINNED = ("torch", "numpy", "dvc", "mlflow", "apache-airflow")
 _KEY = re.compile(rf"(?:{RUN})?([0-9a-f]{{16}})")
@@ -217,7 +218,7 @@ def _missing(
         said.append(f"run {key} has no verdict: the gate has not judged it, it has no version here")
     if run is None:
         said.append(f"the branch run/{key} is gone: code, parameters and outputs are not known")
-    elif lacking := [name for name in ("preprocess", "train", "evaluate") if name not in stages]:
+    elif lacking := [name for name in STAGES if name not in stages]:
         said.append(f"dvc.lock of run {key} has no result of {', '.join(lacking)}")
     if run and verdict and verdict.data and verdict.data != run.data:
         said.append(f"the verdict names data {verdict.data[:12]}, the run began with another")

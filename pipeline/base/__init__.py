@@ -1,5 +1,5 @@
-"""What every package needs: settings, parameters, errors and exit codes, atomic writes.
+"""Settings, parameters, errors with exit codes, atomic writes: used by every package.
 
-It imports nothing of ours but `model.section`. Start with `Settings.load`, `load_section` and
+It imports nothing of medloom except `model.section`. Start with `Settings.load`, `load_section` and
 `run_as_command`.
 """

@@ -1,4 +1,4 @@
-"""What a child process is given so that it runs this very code."""
+"""The environment of child processes, so that they run the same code."""
 
 import os
 
@@ -8,13 +8,12 @@ from pipeline.base.settings import PROJECT_ROOT
 def child_environment() -> dict[str, str]:
     """This process's environment, for a child started as `python -m pipeline…`.
 
-    The tree that runs here comes first on the child's path: an installed package holds `pipeline`
-    and `model` inside `medloom`, where Python would not look for them. The folder that a child
-    works in still comes before it, so that a stage runs the code of its own workspace;
-    PYTHONSAFEPATH, which would turn that off, is not handed on.
+    PYTHONPATH starts with the root of the running code: an installed package has `pipeline` and
+    `model` inside `medloom`, where Python does not search. The child's working directory still
+    comes first, so that a stage runs the code of its own workspace; PYTHONSAFEPATH, which would
+    disable that, is removed.
     """
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    before = clean.get("PYTHONPATH", "").split(os.pathsep)
-    root = str(PROJECT_ROOT)
-    path = [root, *(place for place in before if place not in ("", root))]
+    root, given = str(PROJECT_ROOT), clean.get("PYTHONPATH", "").split(os.pathsep)
+    path = [root, *(folder for folder in given if folder not in ("", root))]
     return clean | {"PYTHONPATH": os.pathsep.join(path)}

@@ -1,9 +1,9 @@
-"""What a stage's code does, as a list of its modules with a hash of each.
+"""A description of a stage's code: the modules it imports, each with a hash of its behaviour.
 
-A run's key holds this list, so that what changes no behaviour changes no key: comments, docstrings
-and formatting are not hashed, and a module that the stage does not import is not listed. The list
-is made when a run's code is recorded, lies in the run's workspace as `code/<stage>.json`, and is
-made again there when the stage starts.
+The run key includes this description. Comments, docstrings and formatting are not hashed, and
+modules that the stage does not import are not listed, so changing those does not change the key.
+The description is written to `code/<stage>.json` when a run's code is recorded, and checked when
+the stage starts.
 """
 
 import ast
@@ -20,19 +20,19 @@ FORMAT = 1
 PACKAGES = ("pipeline", "model")
 
 Read = Callable[[str], str | None]
-"""The text of a file by its path from the project's root; None when there is none."""
+"""The text of a file, given its path from the project root; None if it does not exist."""
 
 
 def describe_code(roots: Iterable[str], read: Read) -> str:
     """The text of `code/<stage>.json`.
 
     Args:
-        roots: modules that the stage starts from: itself, and those it imports by name at run
-            time, such as the family in use. Statically imported modules are found by themselves.
-        read: of the project's tree.
+        roots: the stage's module, and those it imports by name at run time, such as the family in
+            use. Statically imported modules are found from these.
+        read: reads files of the project.
 
     Raises:
-        BadInputError: a root is not there, or a module is no Python.
+        BadInputError: a root does not exist, or a module is not valid Python.
     """
     names = sorted(roots)
     facts = {"format": FORMAT, "roots": names, "modules": _modules(names, read)}
@@ -40,21 +40,21 @@ def describe_code(roots: Iterable[str], read: Read) -> str:
 
 
 def describe_again(text: str, read: Read) -> str:
-    """What `describe_code` says now of the roots that an earlier description has.
+    """Describe the current code of the roots of an earlier description.
 
-    Descriptions are kept with runs for good. Whoever changes how they are made gives `FORMAT`
-    another number and keeps the way of making the earlier ones here.
+    Descriptions are kept with runs forever. A change to their content needs a new `FORMAT`, and
+    this function must keep producing the earlier formats.
     """
     return describe_code(json.loads(text)["roots"], read)
 
 
 def require_described_code(stage: str, root: Path = Path()) -> None:
-    """Refuse to run a stage whose code is not what the run's key says.
+    """Check that a stage's code is the code that the run key was computed from.
 
-    A workspace without `code/` is nobody's run, and anything goes.
+    A workspace without `code/` belongs to no run and is not checked.
 
     Raises:
-        BadInputError: naming the modules that differ.
+        BadInputError: modules differ; the message names them.
     """
     file = root / FOLDER / f"{stage}.json"
     if not file.exists():
@@ -70,7 +70,7 @@ def require_described_code(stage: str, root: Path = Path()) -> None:
 
 
 def folder_reader(root: Path) -> Read:
-    """Reads below a folder."""
+    """A reader of the files in a folder."""
 
     def read(path: str) -> str | None:
         file = root / path
@@ -80,27 +80,26 @@ def folder_reader(root: Path) -> Read:
 
 
 def behaviour_hash(source: str) -> str:
-    """A sha256 over what Python makes of a source: "" when that is nothing at all.
+    """The sha256 of a source's syntax tree without docstrings; "" if the tree is empty.
 
-    The syntax tree is written out here rather than by `ast.dump`, whose output differs between
-    versions of Python.
+    `ast.dump` is not used, because its output differs between versions of Python.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [one for one in node.body if not _is_text(one)]
+            node.body = [each for each in node.body if not _is_text(each)]
     if not tree.body:
         return ""
     return hashlib.sha256(json.dumps(_plain(tree)).encode()).hexdigest()
 
 
 def _modules(roots: Iterable[str], read: Read) -> dict[str, str]:
-    """Module file -> hash, of every module that importing the roots may import."""
+    """Module file -> hash, for the roots and all modules that they import, directly or not."""
     seen: dict[str, str] = {}
     waiting = list(roots)
     for name in waiting:
         if not _files(name, read):
-            raise BadInputError(f"there is no module {name}; is the project's tree complete?")
+            raise BadInputError(f"module {name} does not exist; is the project's code complete?")
     while waiting:
         for path, source in _files(waiting.pop(), read):
             if path in seen:
@@ -109,14 +108,14 @@ def _modules(roots: Iterable[str], read: Read) -> dict[str, str]:
                 seen[path] = behaviour_hash(source)
                 waiting += _imports(path, source)
             except SyntaxError as error:
-                raise BadInputError(f"{path} is no Python: {error}") from error
+                raise BadInputError(f"{path} is not valid Python: {error}") from error
     return {path: digest for path, digest in sorted(seen.items()) if digest}
 
 
 def _files(name: str, read: Read) -> list[tuple[str, str]]:
     """The files that `import name` executes, with their texts: packages' __init__ and the module.
 
-    Empty when `name` is no module, but a name within one.
+    Empty if `name` is not a module, but a name within one.
     """
     parts = name.split(".")
     own = [f"{'/'.join(parts)}.py", f"{'/'.join(parts)}/__init__.py"]
@@ -128,7 +127,7 @@ def _files(name: str, read: Read) -> list[tuple[str, str]]:
 
 
 def _imports(path: str, source: str) -> list[str]:
-    """Names that a module imports from our packages, at its top or within its functions."""
+    """Names that a module imports from `PACKAGES`, at module level or inside functions."""
     package = PurePosixPath(path).parent.parts
     found: list[str] = []
     waiting: list[ast.AST] = [ast.parse(source)]
@@ -148,7 +147,7 @@ def _imports(path: str, source: str) -> list[str]:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    """A string that stands alone, as docstrings of modules, functions and attributes do."""
+    """Whether a statement is a bare string, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -157,13 +156,13 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _plain(node: Any) -> Any:
-    """A syntax tree as JSON: no empty fields, so that a field which Python adds is no change."""
+    """A syntax tree as JSON, without empty fields: Python versions add fields that are empty."""
     if isinstance(node, list):
-        return [_plain(one) for one in node]
+        return [_plain(each) for each in node]
     if not isinstance(node, ast.AST):
         return f"{type(node).__name__} {node!r}"
-    if isinstance(node, ast.JoinedStr):  # 3.12 puts an empty text behind some of its parts
-        node.values = [one for one in node.values if not _is_empty(one)]
+    if isinstance(node, ast.JoinedStr):  # 3.12 adds empty strings between its parts
+        node.values = [each for each in node.values if not _is_empty(each)]
     fields = {
         name: _plain(value)
         for name, value in ast.iter_fields(node)

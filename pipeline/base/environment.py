@@ -1,4 +1,4 @@
-"""What figures were made with, without a word of whose machine it is."""
+"""The software and hardware that figures were made with, without identifying the machine."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 
 def describe_environment() -> dict[str, str]:
-    """Versions and kind of machine, for the registry and the report."""
+    """Package versions and machine type, for the registry and the report."""
     return {
         "python": platform.python_version(),
         "system": platform.system(),

@@ -1,8 +1,7 @@
-"""What can go wrong, by what the caller should do about it.
+"""Errors, grouped by what the caller should do: fail, retry or skip.
 
-A command turns each of these into an exit code (`ExitCode`); the DAGs turn the exit code into
-fail, retry or skip. A message says what was wrong, what came, what is allowed and what to type
-next.
+Commands map each error to an exit code (`ExitCode`), and the DAGs map the exit code to fail, retry
+or skip. A message says what was wrong, what was given, what is allowed and what to type next.
 """
 
 import sys
@@ -12,7 +11,7 @@ from typing import NoReturn
 
 
 class ExitCode(IntEnum):
-    """The contract between a task and the command it runs (from sysexits.h, plus 99)."""
+    """Exit codes of a task's command (from sysexits.h, plus 99)."""
 
     DONE = 0
     BAD_INPUT = 65
@@ -21,39 +20,37 @@ class ExitCode(IntEnum):
 
 
 class MedloomError(Exception):
-    """Base of every error that medloom raises on purpose."""
+    """Base class of medloom's errors."""
 
     exit_code = ExitCode.BAD_INPUT
 
 
 class BadInputError(MedloomError):
-    """The input, the parameters or the settings are wrong: trying again will not help."""
-
-    exit_code = ExitCode.BAD_INPUT
+    """The input, the parameters or the settings are wrong; a retry does not help."""
 
 
 class TransientError(MedloomError):
-    """A service, a lock or a disk was not there: the same call may work later."""
+    """A service, a lock or a disk was unavailable; a retry may succeed."""
 
     exit_code = ExitCode.TRANSIENT
 
 
 class NothingNewError(MedloomError):
-    """There is nothing to do, which is a success that skips what would follow."""
+    """There is nothing to do: a success that skips the tasks that follow."""
 
     exit_code = ExitCode.NOTHING_NEW
 
 
 def run_as_command(work: Callable[[], object]) -> NoReturn:
-    """Run a program and exit with the code that its outcome calls for, as `exit_code` tells it."""
+    """Run `work` and exit with the code that `exit_code` returns."""
     sys.exit(exit_code(work))
 
 
 def exit_code(work: Callable[[], object]) -> int:
-    """Run a program; returns the code that its outcome calls for.
+    """Run `work`; returns its exit code.
 
-    What medloom raises on purpose is told in one line. A disk or a network that fails is worth
-    another try; anything else is a bug, which goes on to the caller.
+    A `MedloomError` is printed as one line. An `OSError` (disk, network) is transient. Any other
+    exception is a bug and propagates.
     """
     try:
         work()
@@ -64,7 +61,7 @@ def exit_code(work: Callable[[], object]) -> int:
         print(f"medloom: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"medloom: the system said: {error}", file=sys.stderr)
+        print(f"medloom: operating system error: {error}", file=sys.stderr)
         return ExitCode.TRANSIENT
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,4 @@
-"""Files that a kill leaves whole."""
+"""Atomic writes."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_atomically(file: Path, text: str) -> None:
-    """Write `text` so that a reader, or a kill, sees the old file or the new one, never half."""
+    """Write `text` so that readers see the old file or the new one, also after a kill."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     with os.fdopen(handle, "w") as stream:

@@ -1,8 +1,7 @@
-"""What surrounds a stage when a task runs it: progress, checkpoints, a lease, a feature cache.
+"""The environment of a stage that a task runs: progress, checkpoints, a lease, a feature cache.
 
-A stage stays a pure function of its inputs: nothing in here reaches its result. Without these
-environment variables (a bare `dvc repro`) progress goes to the terminal, checkpoints lie under
-the user's cache folder, and nobody else can own the work.
+None of it affects the stage's result. Without these environment variables (a bare `dvc repro`)
+progress goes to the terminal, checkpoints go to the user's cache folder, and no lease is checked.
 """
 
 import fcntl
@@ -21,7 +20,7 @@ LEASE_TOKEN = "MEDLOOM_LEASE_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def report_progress(**facts: Any) -> None:
-    """Tell whoever watches how far this stage is; keys are the stage's own, values JSON."""
+    """Report this stage's progress; keys depend on the stage, values are JSON."""
     if path := os.environ.get(PROGRESS_FILE):
         write_atomically(Path(path), json.dumps(facts) + "\n")
     else:
@@ -29,22 +28,22 @@ def report_progress(**facts: Any) -> None:
 
 
 def checkpoint_folder(default: Path) -> Path:
-    """Where training keeps its checkpoints: outside the workspace, which DVC empties."""
+    """The folder of training checkpoints, outside the workspace, which DVC empties."""
     return Path(os.environ.get(CHECKPOINT_FOLDER) or default)
 
 
 def feature_cache() -> Path | None:
-    """Where features of images are cached by content, if anywhere."""
+    """The folder of the feature cache, keyed by image content; None: no cache."""
     path = os.environ.get(FEATURE_CACHE)
     return Path(path) if path else None
 
 
 def lease_is_ours() -> bool:
-    """Whether the task that started this stage still holds the lease on the work.
+    """Whether the task that started this stage still holds its lease.
 
-    The task holds an flock on the lease file for as long as it lives, and writes a token into it.
-    A stage whose task was killed finds the lock free; one whose work was handed to a newer try
-    finds another token. Either way it must stop and write nothing more.
+    The task keeps an flock on the lease file and writes a token into it. If the task was killed,
+    the lock is free; if a newer try took over, the token differs. In both cases the stage must
+    stop without writing anything.
     """
     path = os.environ.get(LEASE_FILE)
     if not path:

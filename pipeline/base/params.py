@@ -1,7 +1,6 @@
-"""Reading params.yaml: one section at a time, strictly, with all its errors at once.
+"""Reading params.yaml: one section at a time, strictly validated, with all errors reported at once.
 
-A stage reads its own section only, so that a change of another stage's parameters is not a change
-of its code or its input.
+A stage reads only its own section, so it does not depend on the parameters of other stages.
 """
 
 from collections.abc import Mapping
@@ -18,24 +17,24 @@ S = TypeVar("S", bound=Section)
 
 
 def load_section(file: Path, name: str, kind: type[S]) -> S:
-    """The section `name` of `file` as its config class: how a stage reads its workspace's.
+    """Read the section `name` of `file` as its config class.
 
     Raises:
-        BadInputError: the file is missing or is no YAML, the section is missing, or keys are
-            unknown, missing, of the wrong type or out of bounds; every one is named.
+        BadInputError: the file is missing or not YAML, the section is missing, or keys are
+            unknown, missing, of the wrong type or out of bounds; the message names all of them.
     """
     return section_of(read_yaml(file), name, kind, file)
 
 
 def section_of(values: Mapping[str, object], name: str, kind: type[S], file: Path | str) -> S:
-    """The section `name` of what a file holds; see `load_section`."""
+    """The section `name` of a file's content; see `load_section`."""
     if name not in values:
         raise BadInputError(f"{file} has no section {name!r}; its keys are {sorted(values)}")
     return validate(file, kind, values[name], prefix=f"{name}.")
 
 
 def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
-    """The defaults with what a project changes: mappings key by key, anything else as a whole."""
+    """The defaults with a project's changes: mappings are merged by key, other values replaced."""
     found = dict(defaults)
     for name, value in changes.items():
         before = found.get(name)
@@ -47,7 +46,7 @@ def merged(defaults: Mapping[str, object], changes: Mapping[str, object]) -> dic
 
 
 def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names: train.recipe.batch."""
+    """Nested values by dotted name, such as train.recipe.batch."""
     found: dict[str, Any] = {}
     for name, value in section.items():
         if isinstance(value, Mapping):
@@ -58,45 +57,47 @@ def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def read_yaml(file: Path) -> dict[str, object]:
-    """The file as a mapping.
+    """Read a YAML file as a mapping.
 
     Raises:
-        BadInputError: it is missing, or no YAML, or no mapping.
+        BadInputError: it is missing, not YAML, or not a mapping.
     """
     try:
         text = file.read_text()
     except FileNotFoundError:
-        raise BadInputError(f"{file} is missing; it holds every number of the science") from None
+        raise BadInputError(f"{file} is missing; it must hold the parameters") from None
     return parse_yaml(text, file)
 
 
 def parse_yaml(text: str, file: Path | str) -> dict[str, object]:
-    """The text of a file as a mapping; a file of comments alone is an empty one.
+    """Parse a file's text as a mapping; empty if the file has only comments.
 
     Raises:
-        BadInputError: it is no YAML, or no mapping.
+        BadInputError: it is not YAML, or not a mapping.
     """
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadInputError(f"{file} is no YAML: {error}") from error
+        raise BadInputError(f"{file} is not valid YAML: {error}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise BadInputError(f"{file} must hold sections, and holds {type(content).__name__}")
+        raise BadInputError(f"{file} must contain sections, but contains {type(content).__name__}")
     return content
 
 
 def validate(file: Path | str, kind: type[S], content: object, prefix: str = "") -> S:
-    """Check `content` against a config class and tell all that is wrong with it."""
+    """Validate `content` against a config class.
+
+    Raises:
+        BadInputError: it is invalid; the message lists every error.
+    """
     try:
         # YAML has lists where a frozen config has tuples; everything else stays strict.
         return kind.model_validate(_lists_to_tuples(content))
     except ValidationError as error:
         lines = [_explain(prefix, fault) for fault in error.errors()]
-        raise BadInputError(
-            f"{file} is wrong in {len(lines)} place(s):\n" + "\n".join(lines)
-        ) from None
+        raise BadInputError(f"{file} has {len(lines)} error(s):\n" + "\n".join(lines)) from None
 
 
 def _lists_to_tuples(value: object) -> object:

@@ -1,8 +1,8 @@
-"""Where things are: the one typed view of the deployment, from MEDLOOM_* variables.
+"""Settings of the deployment, read from MEDLOOM_* variables.
 
-Science is params.yaml; this is the rest. Every variable has a default that works on one machine, so
-that a project is its state folder: `state/phantom`, `state/kidney-ct`, one class set and one model
-name each. Phantoms and patients never mix because they never share a state folder.
+Scientific parameters are in params.yaml. Every variable has a default that works on one machine. A
+project is its state folder, such as `state/phantom` or `state/kidney-ct`, with one set of classes
+and one model name. Phantoms and patients never share a state folder, and so never mix.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Self
 from pipeline.base.errors import BadInputError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-"""The tree of code and defaults that runs: a checkout, or `medloom` in an installed package."""
+"""The root of the running code and defaults: a checkout, or the installed package `medloom`."""
 DEFAULT_PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -23,29 +23,29 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Settings:
-    """One project's places.
+    """The settings of one project.
 
     Attributes:
-        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom below
-            MEDLOOM_HOME: by default the checkout, or ~/medloom of an installed package).
-        landing: folder that images arrive in, only ever read by the pipeline (MEDLOOM_LANDING,
-            default landing/<project> beside the state's parent).
+        state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom in
+            MEDLOOM_HOME, which defaults to the checkout, or to ~/medloom if installed).
+        landing: folder that images arrive in, read-only for the pipeline (MEDLOOM_LANDING,
+            default landing/<project> beside the folder `state`).
         ledger: bare git repository of code, data, runs and the journal (MEDLOOM_LEDGER).
         remote: DVC remote, a folder or a URL (MEDLOOM_REMOTE).
-        cache: DVC's cache and medloom's own, shared by all work on this host (MEDLOOM_CACHE).
-        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>); where tasks
-            run on several hosts it is set for all of them, as their state folders tell nothing.
-        mlflow_uri: of a tracking server that somebody else runs (MEDLOOM_MLFLOW_URI); empty when
-            medloom runs its own.
+        cache: caches of DVC and medloom, shared by all processes on this host (MEDLOOM_CACHE).
+        model: name of the registered model (MEDLOOM_MODEL, default medloom-<project>); must be
+            set if tasks run on several hosts, whose state folders may have different names.
+        mlflow_uri: URI of an external MLflow server (MEDLOOM_MLFLOW_URI); empty: medloom starts its
+            own.
         journal_key: file of the Ed25519 key that signs the journal (MEDLOOM_JOURNAL_KEY); None:
-            it is not signed. It belongs outside the state, where the ledger's writers cannot go.
-        patient_key: file of the key that patients are named under (MEDLOOM_PATIENT_KEY_FILE,
-            default ~/.config/medloom/patient.key); made when first needed and missing. Keep a
-            copy: no backup of a project holds it.
-        webhook_url: where a change of champion and a failed run are told (MEDLOOM_WEBHOOK_URL);
-            empty: nowhere.
-        webhook_secret_file: file of the secret that signs what is told
-            (MEDLOOM_WEBHOOK_SECRET_FILE); needed with webhook_url.
+            the journal is not signed. Keep it where writers of the ledger have no access.
+        patient_key: file of the key for patient pseudonyms (MEDLOOM_PATIENT_KEY_FILE, default
+            ~/.config/medloom/patient.key); created when first needed. Keep a copy: backups of a
+            project do not contain it.
+        webhook_url: receives changes of champion and failed runs (MEDLOOM_WEBHOOK_URL); empty: no
+            webhook.
+        webhook_secret_file: file of the secret that signs webhook messages
+            (MEDLOOM_WEBHOOK_SECRET_FILE); required with webhook_url.
     """
 
     state: Path
@@ -62,17 +62,17 @@ class Settings:
 
     @property
     def project(self) -> str:
-        """The project's name: its state folder's."""
+        """The project's name, which is the name of its state folder."""
         return self.state.name
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, *, project: str | None = None) -> Self:
-        """Read the environment; `project` names a folder under state/ and wins over MEDLOOM_STATE.
+        """Read the environment; `project` is a folder in state/ and overrides MEDLOOM_STATE.
 
         Raises:
-            BadInputError: the project's name cannot be a folder and a model, or the landing zone
-                lies inside the state (what medloom writes must never come back as input), or there
-                is a webhook without a secret, or a task on a shared ledger lacks the model's name.
+            BadInputError: the project's name is invalid, the landing zone or the patient key is
+                inside the state, a webhook has no secret, or a task on a shared ledger has no
+                model name.
         """
         root = Path(
             environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
@@ -82,8 +82,9 @@ class Settings:
         state = chosen.expanduser().absolute()
         if not _NAME.fullmatch(state.name):
             raise BadInputError(
-                f"the project's name is its state folder's, and {state.name!r} will not do: use "
-                "small letters, digits, dot, dash and underscore, e.g. state/kidney-ct"
+                f"{state.name!r} is not a valid project name, which is the name of the state "
+                "folder: use lower-case letters, digits, dot, dash and underscore, e.g. "
+                "state/kidney-ct"
             )
         beside = state.parent.parent if state.parent.name == "state" else state.parent
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
@@ -105,30 +106,29 @@ class Settings:
         )
         if settings.landing.is_relative_to(state):
             raise BadInputError(
-                f"the landing zone {settings.landing} lies inside the state {state}: images must "
-                "arrive from outside; set MEDLOOM_LANDING to a folder elsewhere"
+                f"the landing zone {settings.landing} is inside the state folder {state}, where "
+                "medloom writes; set MEDLOOM_LANDING to a folder outside it"
             )
         if settings.patient_key.is_relative_to(state):
             raise BadInputError(
-                f"the key that patients are named under, {settings.patient_key}, lies inside the "
-                f"state {state}, with what it protects: set MEDLOOM_PATIENT_KEY_FILE to a file "
-                "elsewhere"
+                f"the patient key {settings.patient_key} is inside the state folder {state}, with "
+                "the data it protects; set MEDLOOM_PATIENT_KEY_FILE to a file outside it"
             )
         if settings.webhook_url and settings.webhook_secret_file is None:
             raise BadInputError(
-                f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but nobody could tell that a "
-                "message is ours: set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
+                f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but there is no secret to sign "
+                "messages with; set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
             )
         if "MEDLOOM_RUN_ID" in environ and environ.get("MEDLOOM_LEDGER") and not named:
             raise BadInputError(
-                f"this task works on a ledger that hosts share, {settings.ledger}, and would call "
-                f"its model {settings.model} after this host's state folder: set MEDLOOM_MODEL to "
-                "the model's name, the same for every worker"
+                f"this task uses the shared ledger {settings.ledger}, and would name the model "
+                f"{settings.model} after this host's state folder; set MEDLOOM_MODEL to the "
+                "model's name, the same on every worker"
             )
         return settings
 
     def environment(self) -> dict[str, str]:
-        """These settings as variables, for a child process to read the same ones."""
+        """These settings as environment variables, for a child process."""
         return {
             "MEDLOOM_STATE": str(self.state),
             "MEDLOOM_LANDING": str(self.landing),
@@ -145,55 +145,55 @@ class Settings:
 
     @property
     def index_file(self) -> Path:
-        """The unversioned local index of the landing zone."""
+        """The local index of the landing zone; it is not versioned."""
         return self.state / "landing-index.sqlite"
 
     @property
     def params_file(self) -> Path:
-        """What the project changes of params.yaml's defaults; it may be missing."""
+        """The project's changes to the defaults of params.yaml; it may be missing."""
         return self.state / "params.yaml"
 
     @property
     def fetched_file(self) -> Path:
-        """What was fetched from stores into the landing zone; it may be lost at any time."""
+        """The record of files fetched into the landing zone; it may be lost at any time."""
         return self.state / "fetched.jsonl"
 
     @property
     def workspaces(self) -> Path:
-        """Private working folders, each worked in under a lease (`pipeline.ledger.lease`)."""
+        """Workspaces, each used under a lease (`pipeline.ledger.lease`)."""
         return self.state / "workspaces"
 
     @property
     def checkpoints(self) -> Path:
-        """Training checkpoints, one folder a run key."""
+        """Training checkpoints, one folder per run key."""
         return self.state / "checkpoints"
 
     @property
     def runs(self) -> Path:
-        """What a DAG run tells whoever watches: progress, results, report; one folder a run."""
+        """Progress, results and report of each DAG run, one folder per DAG run."""
         return self.state / "runs"
 
     @property
     def leases(self) -> Path:
-        """Lock files that say which process works on what."""
+        """Lock files of the leases."""
         return self.state / "leases"
 
     @property
     def logs(self) -> Path:
-        """What the services and the tasks say, one file a service."""
+        """Logs of the services and the tasks, one file per service."""
         return self.state / "logs"
 
     @property
     def services_file(self) -> Path:
-        """Addresses and process ids of the services that `medloom up` started."""
+        """Addresses and supervisor of the services that `medloom up` started."""
         return self.state / "services.json"
 
 
 def is_installed(root: Path | None = None) -> bool:
-    """Whether a tree, by default the one that runs, is an installed package and no checkout.
+    """Whether a root, by default the running one, is an installed package rather than a checkout.
 
-    A wheel makes the tree a package named `medloom`; the root of a checkout is none. Nothing is
-    ever written into an installed package.
+    In a wheel the root is the package `medloom`; the root of a checkout is not a package. Nothing
+    is ever written into an installed package.
     """
     return ((root or PROJECT_ROOT) / "__init__.py").is_file()
 

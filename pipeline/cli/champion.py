@@ -128,7 +128,8 @@ def repair(as_json: Json = False) -> None:
     from pipeline.registry.aliases import Projection, project_aliases
 
     found = Projection.of(_in_registry(project_aliases))
-    facts = found._asdict() | {"mirror": found.mirror._asdict()}
+    facts = found._asdict()
+    facts["mirror"] = facts.pop("journal")._asdict()
     if as_json:
         console.print_json(data=facts)
     else:

@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         settings = existing_project()
         config = ProjectParams.of(settings).section("ingest", IngestConfig)
         ledger = Ledger(settings)
-        with ledger.look_at(DATA, "show") as work:
+        with ledger.read_only_workspace(DATA, "show") as work:
             pull_thumbnails(work)
             rows = read_manifest(work.folder)
             thumbnails = read_thumbnails(work.folder, {row.batch for row in rows})

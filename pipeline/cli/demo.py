@@ -9,8 +9,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import ExitCode
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.cli.follow import DAG, TASKS, follow
 from pipeline.cli.ingest import feed_bar
@@ -44,7 +44,7 @@ def run_demo(settings: Settings, data: Path | None, patients: int, console: Cons
     running = services.up(settings, die_with_parent=True)
     try:
         run_id = running.airflow().trigger(DAG, {})
-        folder = RunFolder.of(settings, run_id)
+        folder = DagRunFolder.of(settings, run_id)
         run = follow(running.airflow(), run_id, folder, console)
     finally:
         if not were_up:
@@ -65,7 +65,7 @@ def _feed(settings: Settings, data: Path | None, patients: int, console: Console
     console.print(f"landing zone {settings.landing}", highlight=False)
 
 
-def summary(settings: Settings, folder: RunFolder, run: dict[str, Any], seconds: float) -> Group:
+def summary(settings: Settings, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:
     """Summary of a run: data, version, figures, verdict, times, and where its files are."""
     results = {task: folder.result(task) for task in TASKS}
     parts: list[Any] = [Rule("summary", align="left")]
@@ -117,7 +117,7 @@ def _times(results: dict[str, dict[str, Any]], seconds: float) -> Table:
     return table
 
 
-def _where(settings: Settings, folder: RunFolder, results: dict[str, dict[str, Any]]) -> Table:
+def _where(settings: Settings, folder: DagRunFolder, results: dict[str, dict[str, Any]]) -> Table:
     page = results["report"].get("page")
     facts = {"report": page or "none was written", "logs": settings.logs}
     if (grid := folder.folder / "samples.png").exists():

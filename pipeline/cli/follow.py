@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.base.run_folder import RunFolder
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.local.airflow_api import AirflowApi
 
 DAG = "retrain_generator"
@@ -31,7 +31,7 @@ _MARKS = {
 _POLL_SECONDS, _PLAIN_SECONDS = 1.0, 20.0
 
 
-def follow(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> dict[str, Any]:
+def follow(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> dict[str, Any]:
     """Show a run's tasks until it ends; returns the run as Airflow reports it.
 
     In a terminal the table is redrawn in place; elsewhere a line is printed at each change of a
@@ -42,13 +42,13 @@ def follow(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) ->
     return api.run(DAG, run_id)
 
 
-def _redraw(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> None:
+def _redraw(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> None:
     with Live(console=console, refresh_per_second=4) as live:
         for tasks in _watch(api, run_id):
             live.update(_table(tasks, folder))
 
 
-def _print_changes(api: AirflowApi, run_id: str, folder: RunFolder, console: Console) -> None:
+def _print_changes(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> None:
     printed: dict[str, str] = {}
     last = time.monotonic()
     for tasks in _watch(api, run_id):
@@ -72,7 +72,7 @@ def _watch(api: AirflowApi, run_id: str) -> Iterator[dict[str, Any]]:
         time.sleep(_POLL_SECONDS)
 
 
-def _table(tasks: dict[str, Any], folder: RunFolder) -> Group:
+def _table(tasks: dict[str, Any], folder: DagRunFolder) -> Group:
     table = Table.grid(padding=(0, 2))
     for _ in range(5):
         table.add_column(no_wrap=True)
@@ -88,7 +88,7 @@ def _table(tasks: dict[str, Any], folder: RunFolder) -> Group:
     return Group(table)
 
 
-def describe(task: str, folder: RunFolder) -> str:
+def describe(task: str, folder: DagRunFolder) -> str:
     """A task's progress or result as one line."""
     result = folder.result(task)
     if result:

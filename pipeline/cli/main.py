@@ -166,7 +166,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Trigger a retraining now; needs `medloom up`."""
-    from pipeline.base.run_folder import RunFolder
+    from pipeline.base.dag_run_folder import DagRunFolder
     from pipeline.cli.follow import DAG, follow
     from pipeline.local import services
 
@@ -179,7 +179,7 @@ def run(
     facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
     if wait:
         watcher = Console(stderr=True) if as_json else console
-        facts = follow(api, run_id, RunFolder.of(settings, run_id), watcher)
+        facts = follow(api, run_id, DagRunFolder.of(settings, run_id), watcher)
     if as_json:
         console.print_json(data={"run_id": run_id, "state": facts["state"]})
     else:
@@ -223,10 +223,10 @@ def clean(
     ledger, the remote, the registry and the landing zone are never touched; the cache is counted
     and kept.
     """
-    from pipeline.local.cleaning import clean_table, remove, what_lies_around
+    from pipeline.local.cleaning import clean_table, find_leftovers, remove
 
     settings = existing_project()
-    found = what_lies_around(settings)
+    found = find_leftovers(settings)
     if not dry_run:
         found = remove(settings, found)
     if as_json:

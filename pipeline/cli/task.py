@@ -35,13 +35,13 @@ def _scheduled(task: str, work: Callable[[Settings, Any, Told], Told]) -> None:
             travel. What it returns travels to other tasks, through the scheduler's database and
             a command line: it is small, however much data there is.
     """
-    from pipeline.base.run_folder import RunFolder
+    from pipeline.base.dag_run_folder import DagRunFolder
     from pipeline.local.processes import end_with_parent
 
     settings = Settings.load()
     if "MEDLOOM_RUN_ID" in os.environ:
         end_with_parent()
-    folder = RunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
+    folder = DagRunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
     facts: Told = {}
     returned: Told = {}
 

@@ -1,4 +1,5 @@
-"""The authority on what was learned from what: git branches, DVC's objects, runs and the journal.
+"""The ledger: git branches, DVC objects, runs, leases and the journal.
 
-It imports `base` alone and knows no image. Start with `Ledger`, `Run`, `Journal` and `hold_lease`.
+It imports only `base` and knows nothing of images. Start with `Ledger`, `Run`, `Journal` and
+`hold_lease`.
 """

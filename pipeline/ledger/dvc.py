@@ -1,4 +1,4 @@
-"""The only runner of DVC."""
+"""Running DVC; nothing else runs it."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _EXITED = re.compile(r"exited with (-?\d+)")
 
 @dataclass(frozen=True)
 class Dvc:
-    """Runs DVC in one workspace, with this host's cache and the project's remote.
+    """Runs DVC in one workspace, with the host's cache and the project's remote.
 
     Attributes:
         workspace: the clone to work in.
@@ -30,10 +30,9 @@ class Dvc:
     remote: str
 
     def configure(self) -> None:
-        """Point the clone at the cache and the remote, in its unversioned local configuration.
+        """Write the cache and the remote to the clone's local configuration.
 
-        `verify` makes DVC hash what it downloads: without it an altered object in the remote is
-        taken as it comes.
+        `verify` makes DVC hash downloads; otherwise it would accept altered objects.
         """
         (self.workspace / ".dvc" / "config.local").write_text(
             f"[core]\n    remote = store\n    analytics = false\n"
@@ -42,13 +41,13 @@ class Dvc:
         )
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        """Run `dvc <arguments>`; returns its output, which `repro` also passes through.
+        """Run `dvc <arguments>`; returns its output, which is also printed for `repro`.
 
-        Never with --quiet: DVC would keep to itself why it failed.
+        Do not pass --quiet, which suppresses error messages.
 
         Raises:
-            BadInputError: a stage exited with 65, or with 1, a bug: neither is mended by waiting.
-            TransientError: anything else went wrong (DVC exits with 255 whatever the reason).
+            BadInputError: a stage exited with 65, or with 1 (a bug); a retry does not help.
+            TransientError: any other failure (DVC always exits with 255).
         """
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
         lines = []
@@ -61,7 +60,7 @@ class Dvc:
             text=True,
         ) as process:
             for line in process.stdout or ():
-                if arguments[0] == "repro":  # a stage speaks to whoever reads the task's log
+                if arguments[0] == "repro":  # the stage's output belongs in the task's log
                     print(line, end="", flush=True)
                 lines.append(line)
         output = "".join(lines)
@@ -77,7 +76,7 @@ class Dvc:
         raise TransientError(message)
 
     def _environment(self) -> dict[str, str]:
-        # The stages' commands say `python`: it must be this one.
+        # The stages' commands call `python`, which must be this interpreter.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         clean = {k: v for k, v in child_environment().items() if not k.startswith("GIT_")}
         return clean | {
@@ -89,9 +88,10 @@ class Dvc:
 
 
 def _reason(command: str, output: str) -> str:
-    """What went wrong: DVC says it once a file, and then how many files there were.
+    """The relevant part of DVC's output.
 
-    A stage's own words come before DVC's, so of a `repro` the end of all that was said counts.
+    DVC reports each file that failed, and then their number: the first and the last line suffice.
+    For `repro`, whose stage prints its error before DVC's, it is the end of the whole output.
     """
     lines = [line for line in output.strip().splitlines() if not line.startswith(_OFFER)]
     files = [line for line in lines if line.startswith("ERROR: failed to transfer")]

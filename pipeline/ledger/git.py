@@ -1,4 +1,4 @@
-"""The only runner of git."""
+"""Running git; nothing else runs it."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.base.errors import TransientError
 
-# Commits in the ledger are the pipeline's own work, whatever the user's git is set to.
+# Commits in the ledger are the pipeline's, whatever the user's git configuration says.
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "medloom",
     "GIT_AUTHOR_EMAIL": "medloom@localhost",
@@ -24,20 +24,20 @@ _IDENTITY = {
 
 
 _RACE_SECONDS = 5.0
-"""Between another's lock on a branch, which refuses a push, and the branch having moved."""
+"""Time to wait for a branch to move after another push locked it and ours was refused."""
 
 
 class GitError(TransientError):
-    """A git command failed; the message carries what git said."""
+    """A git command failed; the message includes git's."""
 
 
 class PushRefusedError(GitError):
-    """The branch moved since it was read: the compare-and-swap lost."""
+    """The branch moved since it was read (a lost compare-and-swap)."""
 
 
 @dataclass(frozen=True)
 class Git:
-    """Runs git in one repository, with the pipeline's own identity and no user configuration."""
+    """Runs git in one repository, with the pipeline's identity and no user configuration."""
 
     folder: Path
 
@@ -47,7 +47,7 @@ class Git:
         """Run `git <arguments>` and return its standard output without the last newline.
 
         Raises:
-            GitError: git exited with another code than 0.
+            GitError: git exited with a code other than 0.
         """
         done = subprocess.run(
             ["git", *arguments],
@@ -64,10 +64,10 @@ class Git:
         return done.stdout.removesuffix("\n")
 
     def archive(self, commit: str, folder: str) -> dict[str, bytes]:
-        """Every file below a folder of a commit, by its path within the folder.
+        """Every file in a folder of a commit, by its path within the folder.
 
         Raises:
-            GitError: there is no such commit or folder.
+            GitError: the commit or the folder does not exist.
         """
         done = subprocess.run(
             ["git", "archive", "--format=tar", f"{commit}:{folder}"],
@@ -83,19 +83,19 @@ class Git:
             return {m.name: stream.read() for m in members if (stream := tar.extractfile(m))}
 
     def ids(self, names: Iterable[str]) -> list[str | None]:
-        """The object id of each name, such as `<commit>:data`, in one call; None: not there.
+        """The object id of each name, such as `<commit>:data`, in one call; None: not found.
 
         Raises:
-            GitError: this is no repository.
+            GitError: this is not a repository.
         """
         lines = self._batch("--batch-check=%(objectname)", names).decode().splitlines()
         return [None if line.endswith((" missing", " ambiguous")) else line for line in lines]
 
     def contents(self, names: Iterable[str]) -> list[bytes | None]:
-        """The object that each name stands for, in one call; None: not there.
+        """The content of each named object, in one call; None: not found.
 
         Raises:
-            GitError: this is no repository.
+            GitError: this is not a repository.
         """
         answer, found, at = self._batch("--batch", names), list[bytes | None](), 0
         while at < len(answer):
@@ -110,10 +110,10 @@ class Git:
         return found
 
     def fast_import(self, stream: Iterable[bytes]) -> None:
-        """Feed `git fast-import`.
+        """Run `git fast-import` on a stream.
 
         Raises:
-            GitError: it did not like what it was fed.
+            GitError: git refused the stream.
         """
         done = subprocess.run(
             ["git", "fast-import", "--quiet"],
@@ -140,7 +140,7 @@ class Git:
         return done.stdout
 
     def damage(self) -> list[str]:
-        """What `git fsck` finds: corrupt or missing objects, commits that lead nowhere."""
+        """What `git fsck` reports: corrupt or missing objects, broken links."""
         done = subprocess.run(
             ["git", "fsck", "--full", "--no-dangling", "--no-progress"],
             cwd=self.folder,
@@ -153,11 +153,11 @@ class Git:
         return [line for line in said if not line.startswith("notice:")] if done.returncode else []
 
     def push(self, remote: str, commit: str, branch: str) -> None:
-        """Push `commit` to `branch`; only a fast-forward is accepted, which is the swap.
+        """Push `commit` to `branch`, fast-forward only, which makes it a compare-and-swap.
 
         Raises:
-            PushRefusedError: somebody else pushed first.
-            GitError: anything else, such as a full or read-only disk there.
+            PushRefusedError: the branch moved first.
+            GitError: any other failure, such as a full or read-only disk.
         """
         try:
             self.run("push", "--quiet", remote, f"{commit}:refs/heads/{branch}")
@@ -168,10 +168,10 @@ class Git:
             raise
 
     def _moves(self, remote: str, commit: str, branch: str) -> bool:
-        """Whether the branch is, or within seconds comes to be, where `commit` does not lead from.
+        """Whether the branch is, or within seconds will be, at a commit not in `commit`'s history.
 
-        A disk that is full or read-only refuses a push in the words of a lost race; whoever tried
-        again at once, as after a lost race, would try for ever.
+        git reports a full or read-only disk in the same words as a lost race, and retrying as
+        after a lost race would then never end.
         """
         deadline = time.monotonic() + _RACE_SECONDS
         while time.monotonic() < deadline:
@@ -190,6 +190,6 @@ class Git:
 
     @staticmethod
     def _environment() -> dict[str, str]:
-        # GIT_DIR and its like would point git at the repository of whoever calls (a hook, say).
+        # GIT_DIR and the like would point git at the caller's repository, for example in a hook.
         clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         return clean | _IDENTITY

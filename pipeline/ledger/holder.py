@@ -1,7 +1,7 @@
-"""Who holds a lease: what a holder writes into it, and what others may conclude and do.
+"""The holder of a lease: what it writes into the lease file, and what other processes may do.
 
-Process ids mean something in one pid namespace of one boot of one host only. Whatever was written
-elsewhere is told to persons, and never signalled.
+A process id is valid only in one pid namespace of one boot of one host. Holders elsewhere are shown
+in messages, but never signalled.
 """
 
 import os
@@ -17,17 +17,17 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 _CLOCK_SLACK = 2.0
-"""Seconds by which the create time of one process may differ: it is told by the host's clock."""
+"""Seconds by which the create time of one process may vary, as the host's clock is adjusted."""
 
 
 class Place(BaseModel):
-    """Where a process id means something.
+    """The scope in which a process id is valid.
 
     Attributes:
-        host: the host's name; a container has one of its own.
-        machine: /etc/machine-id, empty where there is none.
-        boot: id of the boot; empty where the system tells none.
-        pids: the pid namespace; empty where the system has none.
+        host: name of the host or the container.
+        machine: /etc/machine-id; empty if there is none.
+        boot: boot id; empty if the system has none.
+        pids: the pid namespace; empty if the system has none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,13 +55,13 @@ class Place(BaseModel):
         return " ".join(filter(None, (self.host, self.machine, self.boot, self.pids)))
 
     def is_over(self, here: "Place") -> bool:
-        """Whether nothing of this place can run any more: it is `here` before a reboot."""
+        """Whether its processes have ended: it is the machine of `here` before a reboot."""
         same_machine = bool(self.machine) and (self.host, self.machine) == (here.host, here.machine)
         return same_machine and self.boot != here.boot
 
 
 class Task(BaseModel):
-    """One try of a scheduler's task."""
+    """One try of an Airflow task."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,7 +73,7 @@ class Task(BaseModel):
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Self | None:
-        """The try that this process works for; None: a person's command, or a server."""
+        """The try that this process belongs to; None: a user's command or a server."""
         names = ("MEDLOOM_DAG_ID", "MEDLOOM_RUN_ID", "MEDLOOM_TASK_ID", "MEDLOOM_TRY")
         dag, run, task, attempt = (environ.get(name, "") for name in names)
         if not (dag and run and task and attempt):
@@ -82,7 +82,7 @@ class Task(BaseModel):
         return cls(dag=dag, run=run, task=task, index=index, attempt=int(attempt))
 
     def follows(self, other: "Task") -> bool:
-        """Whether this is a later try of the same task, so that its scheduler gave `other` up."""
+        """Whether this is a later try of the same task: the scheduler gave up `other`."""
         same = self.model_copy(update={"attempt": other.attempt}) == other
         return same and self.attempt > other.attempt
 
@@ -91,13 +91,13 @@ class Holder(BaseModel):
     """The process that holds a lease.
 
     Attributes:
-        token: what a stage knows its own task's lease by.
-        place: where `pid` means something.
-        pid: of the process.
-        started: when the process was created, in seconds since the epoch: a pid is used again.
-        task: the try that it works for; None: a person's command, or a server.
+        token: identifies the lease to the stages of the holder's task.
+        place: scope in which `pid` is valid.
+        pid: process id.
+        started: creation time of the process, in seconds since the epoch, as pids are reused.
+        task: the try that it belongs to; None: a user's command or a server.
         work: what it does, such as `train` or `relabel`. Not its command line, which may name a
-            patient: records are shown in logs.
+            patient: holders are shown in logs.
         since: when it got the lease, in UTC.
     """
 
@@ -113,7 +113,7 @@ class Holder(BaseModel):
 
     @classmethod
     def me(cls, work: str) -> Self:
-        """This process, holding a lease from now on."""
+        """This process as the holder of a lease from now on."""
         return cls(
             token=uuid.uuid4().hex,
             place=Place.here(),
@@ -126,23 +126,23 @@ class Holder(BaseModel):
 
     @property
     def text(self) -> str:
-        """What a lease's file holds: the token alone on the first line, the rest on the second."""
+        """The content of a lease file: the token on the first line, JSON on the second."""
         return f"{self.token}\n{self.model_dump_json()}\n"
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Read `text`; None when it is anything else, such as another version's."""
+        """Parse `text`; None if it is in another format, such as another version's."""
         try:
             return cls.model_validate_json(text.partition("\n")[2])
         except ValidationError:
             return None
 
     def is_later_try_of(self, other: "Holder") -> bool:
-        """Whether both are tries of one task, and the scheduler gave `other` up for this one."""
+        """Whether both are tries of one task, and the scheduler gave up `other` for this one."""
         return bool(self.task and other.task and self.task.follows(other.task))
 
     def end(self) -> bool:
-        """End the process with all its children; False when this one cannot know it, or is it."""
+        """End the process and its children; False if it is gone, elsewhere, or this process."""
         process = self._process()
         if process is None:
             return False
@@ -160,18 +160,18 @@ class Holder(BaseModel):
         return process if same else None
 
     def is_gone(self) -> bool:
-        """Whether a holder whose lock is free has ended for sure.
+        """Whether a holder whose lock is free has certainly ended.
 
-        Not when it is of another host or container: the file system may not carry locks there.
+        Not if it is on another host or in another container, where the lock may not be visible.
         """
         here = Place.here()
         return self.place == here or self.place.is_over(here)
 
     @property
     def advice(self) -> str:
-        """What a person can do who waits for it."""
+        """What a user who waits for the lease can do."""
         if self.place != Place.here():
-            return f"let it finish, or end it in its place, {self.place.host}"
+            return f"let it finish, or end it on {self.place.host}"
         return "let it finish, or " + (
             "end all tasks with `medloom down`" if self.task else "end it where it runs"
         )
@@ -182,7 +182,7 @@ class Holder(BaseModel):
 
 
 def end_process_tree(pid: int) -> None:
-    """Ask a process and all its descendants to end, then make them."""
+    """Terminate a process and its descendants, then kill those that remain."""
     with suppress(psutil.NoSuchProcess):
         _end_family(psutil.Process(pid))
 

@@ -1,12 +1,12 @@
-"""The journal: every decision about versions, in order, each chained to the last.
+"""The journal: every decision about versions and data, in order, each chained to the last.
 
-The journal *is* who is champion; the registry's aliases are a projection of it. A record is one
-file, `journal/000001.json`, that names the sha256 of the file before, so that nothing can be
-changed or taken out of the middle unseen. Head and count are mirrored in the registry, so that a
-cut tail shows. Appending is a push that is refused when somebody else appended first.
+The journal decides who is champion; the registry's aliases are a projection of it. A record is one
+file, `journal/000001.json`, with the sha256 of the previous file, so changed or removed records are
+detected. The registry keeps the head and the number of records, so a truncated journal is detected
+too. Appending is a push that is refused if another process appended first.
 
-Later versions may add fields to a record, and actions with a new number of its format; earlier
-ones then know that they do not understand all of it (docs/formats.md).
+Later versions may add fields to a record, or actions with a higher format number; earlier versions
+then detect that they do not understand the record (docs/formats.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ from pydantic import Field, model_validator
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.signed_record import SignedRecord
 from pipeline.ledger.signing import Signer
-from pipeline.ledger.written import Written
 
 BRANCH, FOLDER = "journal", "journal"
 GENESIS = "0" * 64
 FORMAT = 2
-"""Of the records written here. 1: records had no number. A new action or meaning takes the next."""
+"""Format of new records. In format 1 the number is missing. New actions need a new format."""
 
 Action = Literal[
     "promoted",
@@ -43,32 +43,32 @@ Action = Literal[
     "kept-out",
 ]
 VERDICTS = ("promoted", "inconclusive", "rejected", "awaiting")
-"""The gate's decisions; `awaiting` would promote, and waits for a person."""
+"""The gate's decisions; `awaiting` would promote, but needs a person's approval."""
 CHANGES_CHAMPION = ("promoted", "approved", "rolled-back", "demoted")
-"""After one of these, `version` is champion (None after a demotion with nobody to follow)."""
+"""After one of these `version` is champion (None: a demotion without a successor)."""
 BLOCKS = ("rolled-back", "demoted")
-"""These block `predecessor`: it never becomes champion again."""
+"""These block `predecessor`, which can never be champion again."""
 
 
-class Record(Written):
-    """One decision, as its file has it.
+class Record(SignedRecord):
+    """One decision in the journal.
 
     Attributes:
         sequence: 1, 2, 3, …
-        previous: sha256 of the record's file before; `GENESIS` for the first.
+        previous: sha256 of the previous record's file; `GENESIS` for the first.
         time: UTC, ISO 8601.
-        action: what was decided, one of `Action` unless a newer format has more.
-        version: registry version that the decision is about; after an action that changes the
-            champion, the champion; None when it is about data, or nobody is champion after it.
-        weights_sha256: of that version's weights.
-        run_key: of the run that made it.
-        data: git commit of the data revision it learned from, or that the decision made.
-        predecessor: version that was champion before; None when nobody was.
+        action: what was decided, one of `Action`; newer formats may have more.
+        version: registry version that the decision is about; for actions in `CHANGES_CHAMPION`,
+            the new champion; None if the decision is about data, or leaves no champion.
+        weights_sha256: sha256 of that version's weights.
+        run_key: key of the run that trained it.
+        data: git commit of the data revision it was trained on, or that the decision created.
+        predecessor: the previous champion; None if there was none.
         verdict: the gate's verdict with every figure; empty for a person's decision.
-        test_set: sha256 of the held-out images it was judged on, whose life the gate counts.
+        test_set: sha256 of the held-out images it was judged on, whose uses the gate counts.
         by: who or what decided.
-        reason: in words; mandatory for a person.
-        details: what else there is to say, by action.
+        reason: in words; required for a person's decision.
+        details: further facts, depending on the action.
     """
 
     current = FORMAT
@@ -90,14 +90,14 @@ class Record(Written):
 
     @property
     def number(self) -> int:
-        """The version, of a record that is about one."""
+        """The version; raises ValueError if the record is not about one."""
         if self.version is None:
-            raise ValueError(f"record {self.sequence} ({self.action}) is about no version")
+            raise ValueError(f"record {self.sequence} ({self.action}) is not about a version")
         return self.version
 
     @property
     def newer(self) -> bool:
-        """Whether its format is a later version's, so that it may mean more than is known here."""
+        """Whether its format is newer than this version of medloom."""
         return self.format > FORMAT
 
     @model_validator(mode="after")
@@ -109,18 +109,18 @@ class Record(Written):
 
 @dataclass(frozen=True)
 class Break:
-    """Where a journal stops being one: the record's file, and what is wrong with it."""
+    """The first broken record of a journal: its file, and what is wrong with it."""
 
     file: str
     why: str
 
 
 class Journal:
-    """The ledger's journal as it stood when it was read, at `commit` (None: no record yet).
+    """The ledger's journal as read at `commit` (None: no record yet).
 
-    Raises (when made):
-        BadInputError: the chain is broken, and the message names the first broken record; or a
-            newer medloom wrote to it, so that what is concluded here might be wrong.
+    Raises (on construction):
+        BadInputError: the chain is broken (the message names the first broken record), or a newer
+            medloom wrote to it.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -131,23 +131,23 @@ class Journal:
         if newer := next((record for record in self.records if record.newer), None):
             raise BadInputError(
                 f"record {newer.sequence} of the journal of {ledger.url} was written by a newer "
-                f"medloom, in format {newer.format}; this one knows formats 1 to {FORMAT}, and "
-                "decides nothing on top of it: upgrade medloom. `medloom champion history` and "
-                "`medloom audit verify` work all the same"
+                f"medloom, in format {newer.format}; this version reads formats 1 to {FORMAT} and "
+                "cannot decide anything: upgrade medloom. `medloom champion history` and "
+                "`medloom audit verify` still work"
             )
         self.head = self.records[-1].sha256 if self.records else GENESIS
 
-    # -- who is what -----------------------------------------------------------------------------
+    # -- champion, challenger, verdicts ----------------------------------------------------------
 
     @property
     def champion(self) -> Record | None:
-        """The record that made today's champion; None when nobody is."""
+        """The record that made the current champion; None if there is none."""
         changes = self._changes()
         return changes[-1] if changes and changes[-1].version is not None else None
 
     @property
     def previous_champion(self) -> Record | None:
-        """The record that made the last champion before today's that may be one again."""
+        """The record of the last champion before the current one that may be champion again."""
         champion = self.champion
         now = champion.version if champion else None
         for record in reversed(self._changes()):
@@ -157,7 +157,7 @@ class Journal:
 
     @property
     def challenger(self) -> Record | None:
-        """The newest verdict that would promote and still waits for a person."""
+        """The newest verdict that still waits for approval."""
         for record in reversed(self.records):
             if record.action in CHANGES_CHAMPION:
                 return None
@@ -167,7 +167,7 @@ class Journal:
 
     @property
     def blocked(self) -> dict[int, Record]:
-        """Versions that never become champion again, with the record that says why."""
+        """Versions that can never be champion again, with the record that blocked them."""
         return {
             record.predecessor: record
             for record in self.records
@@ -176,7 +176,7 @@ class Journal:
 
     @property
     def affected(self) -> dict[int, Record]:
-        """Versions that learned from data whose consent was withdrawn, with the newest record."""
+        """Versions trained on images withdrawn since, with the newest such record."""
         return {
             version: record
             for record in self.records
@@ -185,14 +185,14 @@ class Journal:
         }
 
     def waits(self, verdict: Record) -> bool:
-        """Whether an `awaiting` verdict has had no answer yet."""
+        """Whether an `awaiting` verdict was neither approved nor declined yet."""
         return not any(
             record.action in ("approved", "declined") and record.run_key == verdict.run_key
             for record in self.records[verdict.sequence :]
         )
 
     def verdict_on(self, run_key: str) -> Record | None:
-        """The newest decision of the gate on a run, if it was taken."""
+        """The newest verdict on a run; None if there is none."""
         return next(
             (r for r in reversed(self.records) if r.run_key == run_key and r.action in VERDICTS),
             None,
@@ -200,15 +200,15 @@ class Journal:
 
     @property
     def last_verdict(self) -> Record | None:
-        """The newest decision of the gate."""
+        """The newest verdict; None if there is none."""
         return next((r for r in reversed(self.records) if r.action in VERDICTS), None)
 
     def made_champion(self, version: int) -> Record | None:
-        """The newest record that made a version champion, if it ever was."""
+        """The newest record that made a version champion; None if it never was."""
         return next((r for r in reversed(self._changes()) if r.version == version), None)
 
     def looks(self, test_set: str) -> int:
-        """How many comparisons of two models a set of held-out images has served."""
+        """How often a set of held-out images was used to compare two versions."""
         return sum(
             r.test_set == test_set and r.predecessor is not None
             for r in self.records
@@ -221,7 +221,7 @@ class Journal:
     # -- writing ---------------------------------------------------------------------------------
 
     def append(self, **facts: Any) -> Record | None:
-        """Add a record; None when somebody else appended since this journal was read."""
+        """Append a record; None if another process appended since this journal was read."""
         record = Record.write(
             self._signer,
             sequence=len(self.records) + 1,
@@ -240,12 +240,12 @@ class Journal:
 
 
 def file_of(sequence: int) -> str:
-    """Where a record lies in the journal's tree."""
+    """The path of a record's file in the journal branch."""
     return f"{FOLDER}/{sequence:06d}.json"
 
 
 def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
-    """All records at a commit of the journal, to be shown; to conclude from them takes `Journal`.
+    """All records at a commit of the journal, to show them; use `Journal` to decide anything.
 
     Raises:
         BadInputError: the chain is broken; the message names the first broken record.
@@ -253,17 +253,17 @@ def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
     records, found = read_chain(ledger.read_folder(commit, FOLDER) if commit else {})
     if found:
         raise BadInputError(
-            f"the journal of {ledger.url} is broken at {found.file}: {found.why}; "
-            "somebody changed it. `medloom audit verify` says what it implies"
+            f"the journal of {ledger.url} is broken at {found.file}: {found.why}; it was altered. "
+            "`medloom audit verify` explains what is affected"
         )
     return records
 
 
 def read_chain(files: Mapping[str, bytes]) -> tuple[list[Record], Break | None]:
-    """The records that chain up from the first one, and where the chain breaks, if it does.
+    """The valid records from the first one on, and the first broken record, if any.
 
     Args:
-        files: name within the journal's folder -> content.
+        files: file name -> content.
     """
     records: list[Record] = []
     previous = GENESIS
@@ -285,7 +285,7 @@ def read_chain(files: Mapping[str, bytes]) -> tuple[list[Record], Break | None]:
 
 
 def champions(records: Sequence[Record]) -> list[tuple[int, str, str | None]]:
-    """Who was champion from when to when: version, since, until (None: still), oldest first."""
+    """Every reign of a champion: version, since, until (None: now), oldest first."""
     changes = [record for record in records if record.action in CHANGES_CHAMPION]
     ends = [*(record.time for record in changes[1:]), None][: len(changes)]
     return [

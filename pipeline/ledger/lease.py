@@ -1,27 +1,27 @@
-"""Who works on what: one lock file for each thing that only one process may work on.
+"""Leases: one lock file for each thing that only one process may work on.
 
-    ingest      the newest data revision: ingest, relabel, withdraw, quarantine's decisions
+    ingest      the newest data revision: ingest, relabel, withdraw, decisions on the quarantine
     run-<key>   a training: its stages, registering, promoting, comparing, its report
-    purge       removing what was withdrawn
-    show-<id>   and the like: a workspace that one process alone looks at (`hold_own_lease`)
+    purge       removing withdrawn images
+    show-<id>   and the like: the workspace of one process (`hold_own_lease`)
 
-A lease is waited for. The lock is an flock, so that a kill releases it. What holds it writes down
-who it is (`pipeline.ledger.holder`), and takes that away again when it lets go. The first line is
-a token that each holder makes anew: a stage that outlived its task finds the lock free or another
-token, and stops (`pipeline.base.harness.lease_is_ours`).
+The lock is an flock, which a kill releases. Its holder writes its identity into the file
+(`pipeline.ledger.holder`) and removes it on release. The first line is a new random token: a stage
+that outlived its task finds the lock free or another token, and stops
+(`pipeline.base.harness.lease_is_ours`).
 
-Nobody who holds a lease is ended for another's sake, but for one case: an earlier try of the same
-task, which its scheduler has given up by starting a later one. It must be a process of this host
-and pid namespace. A person's command and a server are never ended.
+A process that needs a lease waits for it. It ends the holder in one case only: the holder is an
+earlier try of the same task, which the scheduler has given up, on this host and in this pid
+namespace. A user's command and a server are never ended.
 
-Order, so that no two wait for each other: `purge` before any other; whoever holds `ingest`,
-`run-<key>` or a lease of its own waits for no further one.
+To avoid deadlocks, `purge` is taken before any other lease, and a process that holds `ingest`,
+`run-<key>` or its own lease takes no further one.
 
-Leases are a host's own. Several containers of one host may share a state folder: they share locks,
-and wait for each other. On a network file system locks may reach other hosts, or fail (then no
-lease is given), or seem to work and reach nobody. In that last case two hosts hold a lease at once:
-what they write stays right, as the ledger refuses all but the first push and a stage stops when it
-finds another's token, but one may remove the other's workspace and make it fail.
+Leases work within one host. Containers of one host that share a state folder share its locks. On a
+network file system a lock may reach other hosts, may fail (then the lease is refused), or may
+succeed on two hosts at once. In the last case the ledger stays correct, since it refuses all but
+the first push and a stage stops when it finds another token, but one host may remove the other's
+workspace and make its task fail.
 """
 
 import fcntl
@@ -40,9 +40,9 @@ from pipeline.base.harness import LEASE_FILE, LEASE_TOKEN
 from pipeline.ledger.holder import Holder
 
 _PATIENCE = 600.0
-"""Seconds that a person's command or a server waits; a task waits as long as it takes."""
+"""Seconds that a user's command or a server waits; a task waits without limit."""
 _FIRST_WORD, _NEXT_WORD = 1.0, 60.0
-"""Seconds of waiting until it is told, and between two times that it is."""
+"""Seconds until the first message about waiting, and between further messages."""
 _POLL = 0.2
 
 _UNDER_INGEST = ("ingest", "quarantine", "relabel", "withdraw")
@@ -52,19 +52,19 @@ _UNDER_INGEST = ("ingest", "quarantine", "relabel", "withdraw")
 def hold_lease(
     folder: Path, name: str, work: str, *, patience: float | None = None
 ) -> Iterator[dict[str, str]]:
-    """Hold the lease `name`; yields the variables that a stage needs to check it.
+    """Hold the lease `name`; yields the environment variables with which a stage checks it.
 
-    Waits for whoever has it, and says so on standard error. An earlier try of the task that this
-    process works for is ended.
+    Waits for the current holder and reports that on standard error. Ends an earlier try of this
+    process's task.
 
     Args:
-        folder: of the leases.
-        name: of the lease.
-        work: what it is held for, in a word; others are told.
-        patience: seconds to wait; None: ten minutes, or without end for a scheduler's task.
+        folder: folder of the leases.
+        name: name of the lease.
+        work: what it is held for, in a word, shown to other processes.
+        patience: seconds to wait; None: ten minutes, or without limit for an Airflow task.
 
     Raises:
-        TransientError: it was not let go in time, or the file system has no locks.
+        TransientError: the lease was not released in time, or the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, me = folder / f"{name}.lease", Holder.me(work)
@@ -78,9 +78,9 @@ def hold_lease(
 
 @contextmanager
 def hold_own_lease(folder: Path, work: str) -> Iterator[str]:
-    """Hold a lease that nobody else asks for; yields its name, for a workspace to bear.
+    """Hold a new lease with a unique name; yields the name, for use as a workspace's name.
 
-    As many processes may do the same work at once as there are, also those of several hosts.
+    Any number of processes, on any host, can do the same work at once.
     """
     name = f"{work}-{uuid.uuid4().hex[:12]}"
     with hold_lease(folder, name, work):
@@ -92,7 +92,7 @@ def hold_own_lease(folder: Path, work: str) -> Iterator[str]:
 
 @contextmanager
 def hold_if_idle(folder: Path, name: str, work: str) -> Iterator[str]:
-    """Hold a lease for the block if it is idle; yields why it may not be, or an empty text."""
+    """Hold a lease if it is free; yields "", or the reason why it may be in use."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lease").open("a+") as lease:
         try:
@@ -104,14 +104,14 @@ def hold_if_idle(folder: Path, name: str, work: str) -> Iterator[str]:
         if not locked:
             yield f"in use by {holder or 'an unknown process'}"
         elif left and not (holder and holder.is_gone()):
-            yield f"nobody here can tell whether it is in use by {holder or 'another version'}"
+            yield f"it may be in use by {holder or 'another version'}, unknown on this host"
         else:
             with _recorded(lease, Holder.me(work)):
                 yield ""
 
 
 def lease_of(workspace: str) -> str | None:
-    """The lease under which a folder of `Settings.workspaces` is worked in; None: of none."""
+    """The lease that protects a folder of `Settings.workspaces`; None: no known lease."""
     if re.fullmatch(r"[0-9a-f]{16}", workspace):
         return f"run-{workspace}"
     if workspace in _UNDER_INGEST:
@@ -121,9 +121,9 @@ def lease_of(workspace: str) -> str | None:
 
 
 def end_holder(file: Path) -> None:
-    """End what holds a lease, with all its children, if it is a scheduler's task of this place.
+    """End the holder of a lease and its children, if it is an Airflow task of this host.
 
-    A person's command, a server, and what runs elsewhere are left alone.
+    A user's command, a server and processes elsewhere are not ended.
     """
     with file.open("a+") as lease:
         if _try_lock(lease):
@@ -143,8 +143,8 @@ def _wait(lease: IO[str], name: str, me: Holder, patience: float) -> None:
         if waited >= patience:
             advice = holder.advice if holder else "let it finish"
             raise TransientError(
-                f"the lease {name!r} is held by {holder or 'an unknown process'}, and was not let "
-                f"go within {patience:.0f} s; {advice}, then type the same again"
+                f"the lease {name!r} is held by {holder or 'an unknown process'}, which did not "
+                f"release it within {patience:.0f} s; {advice}, then repeat the command"
             )
         if waited >= next_word:
             next_word = waited + _NEXT_WORD
@@ -159,15 +159,15 @@ def _try_lock(lease: IO[str]) -> bool:
         return False
     except OSError as error:
         raise TransientError(
-            f"{lease.name} cannot be locked ({error.strerror}): let MEDLOOM_STATE lie on a disk of "
-            "this machine, or on a file system that has flock"
+            f"{lease.name} cannot be locked ({error.strerror}): set MEDLOOM_STATE to a folder on a "
+            "local disk, or on a file system that supports flock"
         ) from error
     return True
 
 
 @contextmanager
 def _recorded(lease: IO[str], me: Holder) -> Iterator[None]:
-    """Say in the locked file who holds it, and take it back before the lock is released."""
+    """Write the holder into the locked file, and clear it before the lock is released."""
     lease.truncate(0)
     lease.write(me.text)
     lease.flush()
@@ -175,7 +175,7 @@ def _recorded(lease: IO[str], me: Holder) -> Iterator[None]:
         yield
     finally:
         lease.truncate(0)
-        # Not only by closing: a child that was forked meanwhile would keep the lock.
+        # Closing is not enough: a child forked meanwhile would keep the lock.
         fcntl.flock(lease, fcntl.LOCK_UN)
 
 

@@ -1,14 +1,14 @@
-"""The ledger: a bare git repository that is the authority on what was learned from what.
+"""The ledger: a bare git repository that is the authority on code, data, runs and decisions.
 
 Branches:
-    code        snapshots of the project's files, taken as they lie (dirty or not)
+    code        snapshots of the project's files as they are (dirty or not)
     data        the batches' .dvc files, the manifest and the quarantine records
-    run/<key>   one training: parents are a code and a data commit; grows by dvc.lock
-    journal     every verdict and promotion, in order (see `pipeline.ledger.journal`)
+    run/<key>   one training: a merge of a code and a data commit, then commits of dvc.lock
+    journal     every decision, in order (see `pipeline.ledger.journal`)
 
-Whoever develops keeps an untouched working tree: snapshots go through a private index, and work
-happens in private clones. Every write is a push that is refused when the branch has moved, so any
-number of workers need no other lock.
+The developer's working tree is never changed: snapshots use a private index, and work is done in
+private clones. Every write is a push that is refused if the branch has moved, so any number of
+workers need no other lock.
 """
 
 import hashlib
@@ -33,26 +33,26 @@ from pipeline.ledger.lease import hold_own_lease
 
 CODE, DATA = "code", "data"
 
-# What a run needs of the project. A folder of images that happens to lie inside the project's
-# folder must never end up in git, hence names and not "everything".
+# Named one by one: a folder of images inside the project's folder must never end up in git.
 SNAPSHOT = (
     "dags", "pipeline", "model", "medloom", "bench", "tests", ".dvc/config", ".dvc/.gitignore",
     ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock",
     "Makefile", "scripts", "LICENSE", "README.md",
 )  # fmt: skip
 
-_STAGE_SECTIONS = ("preprocess", "train", "evaluate")
+STAGES = ("preprocess", "train", "evaluate")
+"""The DVC stages, in their order; each has a section in params.yaml."""
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """What makes a training the one it is.
+    """The run key and its parts.
 
     Attributes:
-        key: 16 hex digits over the three below.
+        key: 16 hex digits, a hash of the three below.
         data: git tree id of the data revision.
-        code: sha256 over what the stages' code does.
-        params: sha256 over the stages' sections of params.yaml.
+        code: sha256 of the behaviour of the stages' code.
+        params: sha256 of the stages' sections of params.yaml.
     """
 
     key: str
@@ -62,7 +62,7 @@ class RunKey:
 
 
 class Ledger:
-    """One project's ledger, by way of a local mirror of it."""
+    """One project's ledger, accessed through a local mirror."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -74,9 +74,8 @@ class Ledger:
         if "://" not in self.url and not (Path(self.url) / "HEAD").exists():
             if (self.mirror.folder / "HEAD").exists():
                 raise TransientError(
-                    f"the ledger {self.url} is not there, and this machine has worked with it: is "
-                    "its disk mounted? Where it is lost for good, `medloom restore` brings back a "
-                    "backup"
+                    f"the ledger {self.url} is missing, but this machine has used it before: is "
+                    "its disk mounted? If it is lost, restore a backup with `medloom restore`"
                 )
             Path(self.url).mkdir(parents=True, exist_ok=True)
             Git(Path(self.url)).run("init", "--quiet", "--bare", "--initial-branch=code")
@@ -87,7 +86,7 @@ class Ledger:
     # -- reading ---------------------------------------------------------------------------------
 
     def head(self, branch: str) -> str | None:
-        """The commit that the ledger's branch points at now; None when there is none."""
+        """The commit at the head of a branch of the ledger; None if the branch does not exist."""
         listed = self.mirror.run("ls-remote", self.url, f"refs/heads/{branch}")
         if not listed:
             return None
@@ -99,18 +98,18 @@ class Ledger:
         try:
             self.mirror.run("cat-file", "-e", commit)
         except GitError:
-            # No local branch is written, so that two fetches never contend for a reference.
+            # No local branch is written, so concurrent fetches do not conflict.
             self.mirror.run("fetch", "--quiet", "--no-tags", self.url, f"refs/heads/{branch}")
 
     def read(self, commit: str, path: str) -> str | None:
-        """A file's text at a commit of the mirror; None when it is not there."""
+        """A file's text at a commit; None if it does not exist."""
         try:
             return self.mirror.run("cat-file", "blob", f"{commit}:{path}")
         except GitError:
             return None
 
     def read_folder(self, commit: str, folder: str) -> dict[str, bytes]:
-        """A folder's files at a commit, by name; empty when it is not there."""
+        """A folder's files at a commit, by name; empty if it does not exist."""
         try:
             return self.mirror.archive(commit, folder)
         except GitError:
@@ -123,7 +122,7 @@ class Ledger:
     # -- writing ---------------------------------------------------------------------------------
 
     def commit_files(self, branch: str, parent: str | None, files: dict[str, str], why: str) -> str:
-        """Add `files` (path -> text) to `branch` on top of `parent` and push.
+        """Commit `files` (path -> text) to `branch` on top of `parent` and push.
 
         Raises:
             PushRefusedError: the branch is no longer at `parent`.
@@ -139,7 +138,7 @@ class Ledger:
         return commit
 
     def _add(self, files: Mapping[str, str], index: Mapping[str, str]) -> None:
-        """Put texts into a private index."""
+        """Add texts to a private index."""
         for path, text in files.items():
             blob = self.mirror.run("hash-object", "-w", "--stdin", stdin=text)
             entry = f"100644,{blob},{path}"
@@ -148,15 +147,14 @@ class Ledger:
     def snapshot_code(
         self, project: Path = PROJECT_ROOT, files: Mapping[str, str] | None = None
     ) -> str:
-        """Record the project's files as they lie; returns the commit on `code`.
+        """Record the project's files as they are; returns the commit on `code`.
 
-        The commit says which upstream commit the files came from and whether they differ from it,
-        or, of an installed package, which version that is.
-        Nothing is recorded again when nothing changed.
+        The commit message has the upstream commit and whether the files differ from it, or the
+        version of an installed package. If nothing changed, no commit is made.
 
         Args:
-            project: the root of the project's files.
-            files: further files, path -> text, or texts that stand for those that lie there.
+            project: root of the project's files.
+            files: path -> text of files to add or replace.
         """
         head = self.head(CODE)
         names = [name for name in SNAPSHOT if (project / name).exists()]
@@ -174,19 +172,19 @@ class Ledger:
         return commit
 
     def run_key(self, code: str, data: str) -> RunKey:
-        """The key of training `code` on `data`: equal keys would learn the same weights."""
+        """The key of training `code` on `data`; equal keys would learn the same weights."""
         params = yaml.safe_load(self.read(code, "params.yaml") or "{}")
         parts = {
             "data": self.tree(data, "data"),
             "code": self._code_digest(code),
-            "params": _digest({name: params.get(name) for name in _STAGE_SECTIONS}),
+            "params": _digest({name: params.get(name) for name in STAGES}),
         }
         return RunKey(key=_digest(parts)[:16], **parts)
 
     def _code_digest(self, code: str) -> str:
-        """What a snapshot's stages do: their commands, and the modules they run by behaviour.
+        """A hash of a snapshot's stages: their commands, and their modules by behaviour.
 
-        A snapshot of before there were such lists counts by the bytes of what dvc.yaml names.
+        An early snapshot has no descriptions of code; the files named in dvc.yaml are hashed.
         """
         stages = yaml.safe_load(self.read(code, "dvc.yaml") or "stages: {}")
         if described := self.read_folder(code, CODE_FOLDER):
@@ -197,7 +195,7 @@ class Ledger:
         return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
 
     def open_run(self, key: str, code: str, data: str, trigger: str) -> str:
-        """Create branch run/<key> out of a code and a data commit, or find it; returns its head."""
+        """Create branch run/<key> from code and data unless it exists; returns its head."""
         branch = f"run/{key}"
         if head := self.head(branch):
             return head
@@ -214,21 +212,21 @@ class Ledger:
 
     @contextmanager
     def workspace(self, branch: str, folder: Path) -> Iterator["Workspace"]:
-        """A private clone of `branch` in `folder`; removed again when all went well.
+        """A private clone of `branch` in `folder`, removed on success.
 
-        A folder that a killed try left behind is removed first.
+        A folder left by a killed try is replaced.
         """
         work = self.clone(branch, folder)
         yield work
         shutil.rmtree(folder)
 
     @contextmanager
-    def look_at(self, branch: str, work: str) -> Iterator["Workspace"]:
-        """A private clone for a command that changes nothing, removed at its end in any case.
+    def read_only_workspace(self, branch: str, work: str) -> Iterator["Workspace"]:
+        """A private clone for a command that changes nothing, always removed afterwards.
 
         Args:
-            branch: to clone.
-            work: what it is wanted for, in a word; many may want it at once.
+            branch: branch to clone.
+            work: what it is used for, in a word; several processes may use the same word at once.
         """
         with hold_own_lease(self.settings.leases, work) as name:
             folder = self.settings.workspaces / name
@@ -263,7 +261,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A private clone in which one try does its work."""
+    """A private clone in which one try works."""
 
     folder: Path
     branch: str
@@ -271,11 +269,11 @@ class Workspace:
 
     @property
     def git(self) -> Git:
-        """Runs git in here."""
+        """Runs git in this clone."""
         return Git(self.folder)
 
     def prepare(self) -> None:
-        """Make DVC usable here (the data branch carries no code, and so no .dvc folder)."""
+        """Configure DVC here (the data branch has no .dvc folder)."""
         (self.folder / ".dvc").mkdir(exist_ok=True)
         self.dvc.configure()
 
@@ -284,9 +282,9 @@ class Workspace:
         return self.git.run("rev-parse", "HEAD")
 
     def commit_and_push(self, why: str, *paths: str) -> str:
-        """Commit the paths and push to the branch this was cloned from; returns the commit.
+        """Commit the paths and push to the cloned branch; returns the commit.
 
-        Does nothing but return HEAD when the paths did not change.
+        Returns HEAD if the paths did not change.
 
         Raises:
             PushRefusedError: the branch moved since the clone.
@@ -299,7 +297,7 @@ class Workspace:
 
 
 def _files_of(project: Path, names: list[str]) -> list[str]:
-    """The snapshot's files, without what tools leave behind."""
+    """The snapshot's files, without Python's caches."""
     found = []
     for name in names:
         path = project / name
@@ -309,8 +307,8 @@ def _files_of(project: Path, names: list[str]) -> list[str]:
 
 
 def _upstream(project: Path, names: list[str]) -> str:
-    """Which commit of the developers' repository this is, if it is one."""
-    if is_installed(project):  # perhaps below somebody else's repository
+    """The upstream commit or the installed version, for the commit message."""
+    if is_installed(project):  # perhaps inside an unrelated repository
         return f"upstream none\ninstalled {version('medloom')}"
     try:
         commit = Git(project).run("rev-parse", "--verify", "HEAD")

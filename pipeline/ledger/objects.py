@@ -1,4 +1,4 @@
-"""The objects of the DVC remote, by md5, wherever DVC keeps them: a folder or any URL it knows."""
+"""The objects of the DVC remote by md5, in a folder or at any URL that DVC supports."""
 
 import hashlib
 import json
@@ -9,14 +9,14 @@ from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
 from pipeline.ledger.ledger import Workspace
 
-LISTING = ".dir"  # end of the md5 of a folder's listing
+LISTING = ".dir"  # suffix of the md5 of a folder's listing
 
 
 class Objects:
-    """What the remote of one workspace holds; the host's cache is asked first when reading."""
+    """The objects of one workspace's remote; the host's cache is read first."""
 
     def __init__(self, workspace: Workspace) -> None:
-        # DVC is heavy, and most commands need none of this.
+        # DVC is slow to import, and most commands do not need it.
         from dvc.repo import Repo
 
         site = str(workspace.dvc.cache / "dvc-site")
@@ -26,7 +26,7 @@ class Objects:
         self._stores: list[Any] = [repo.cache.local, self._remote]
 
     def listing(self, md5: str) -> dict[str, str] | None:
-        """A folder's files, path within it -> md5; None when no store has the listing."""
+        """A folder's files, path within it -> md5; None if neither store has the listing."""
         for store in self._stores:
             try:
                 with store.fs.open(store.oid_to_path(md5), "rb") as stream:
@@ -43,7 +43,7 @@ class Objects:
         return any(store.exists(md5) for store in self._stores)
 
     def delete(self, md5: str) -> None:
-        """Remove an object from the remote and from this host's cache; it may be gone already.
+        """Remove an object from the remote and the host's cache; it need not exist.
 
         Raises:
             TransientError: a store cannot be written to.
@@ -57,12 +57,12 @@ class Objects:
 
 
 def read_object(settings: Settings, md5: str) -> bytes:
-    """An object's bytes, from this host's cache or else from the remote; their md5 is checked.
+    """An object's bytes from the host's cache or the remote, with their md5 checked.
 
-    It needs no workspace, and DVC itself, which takes a second to import, only for a URL.
+    It needs no workspace. DVC, which takes a second to import, is used only for a URL.
 
     Raises:
-        BadInputError: neither holds the object whole.
+        BadInputError: the object is missing or damaged in both.
         TransientError: the remote cannot be reached.
     """
     for store in (str(settings.cache / "dvc"), settings.remote):
@@ -84,5 +84,5 @@ def _read(store: str, path: str) -> bytes | None:
             return bytes(stream.read())
     except FileNotFoundError:
         return None
-    except Exception as error:  # every kind of store has its own
+    except Exception as error:  # each kind of store raises its own
         raise TransientError(f"the DVC store {store} cannot be read: {error}") from error

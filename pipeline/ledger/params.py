@@ -1,7 +1,7 @@
-"""A project's parameters: the documented defaults of params.yaml with what the project changes.
+"""A project's parameters: the defaults of params.yaml with the project's changes.
 
-The project's own file lies in its state folder. The ledger keeps a copy with each snapshot of the
-code, so that a task on another machine, whose state folder is empty, works with the same numbers.
+The project's file is in its state folder. Each snapshot of the code contains a copy, so that a task
+on another machine, whose state folder is empty, uses the same parameters.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from pipeline.ledger.ledger import CODE, Ledger
 from pipeline.ledger.run import Run
 
 CHANGES_FILE = "params.project.yaml"
-"""The project's own file, in a snapshot of the code."""
+"""Name of the project's file in a snapshot of the code."""
 
 _HEADER = (
     "# The defaults of params.yaml with the changes of params.project.yaml beside this file.\n"
@@ -29,9 +29,9 @@ class ProjectParams:
     """The parameters in force for one project.
 
     Attributes:
-        changes: the text of the project's own file; "" when it has none.
-        origin: where that text came from, in words.
-        values: sections -> values, the changes laid over the defaults.
+        changes: the text of the project's file; "" if it has none.
+        origin: where that text came from, for messages.
+        values: section -> values: the defaults with the changes.
     """
 
     changes: str
@@ -40,10 +40,10 @@ class ProjectParams:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Read the project's file; where this machine has none, the ledger's copy of it.
+        """Read the project's file or, if this machine has none, the ledger's copy.
 
         Raises:
-            BadInputError: a file is no YAML, or the project's file changes a section that is not.
+            BadInputError: a file is not a YAML mapping.
         """
         defaults = read_yaml(DEFAULT_PARAMS)
         changes, origin = _changes_of(settings)
@@ -60,28 +60,28 @@ class ProjectParams:
 
     @property
     def text(self) -> str:
-        """params.yaml as a run's workspace holds it."""
+        """The text of params.yaml for a run's workspace."""
         if not self.changed:
             return DEFAULT_PARAMS.read_text()
         return _HEADER + yaml.safe_dump(dict(self.values), sort_keys=False, allow_unicode=True)
 
     @property
     def changed(self) -> dict[str, tuple[object, object]]:
-        """Dotted name -> (default, value in force) of all that differs from the defaults."""
+        """Dotted name -> (default, value in force), of values that differ from the defaults."""
         return self.differing(read_yaml(DEFAULT_PARAMS))
 
     def differing(self, others: Mapping[str, object]) -> dict[str, tuple[object, object]]:
-        """Dotted name -> (value there, value in force) of all that differs from others."""
+        """Dotted name -> (value there, value in force), of values that differ from `others`."""
         before, now = flat(others), flat(self.values)
         names = sorted({*before, *now})
         return {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}
 
 
 def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:
-    """The parameters that a run was planned with.
+    """The parameters of a run.
 
     Raises:
-        BadInputError: there is no such run.
+        BadInputError: the run does not exist.
     """
     run = Run.get(ledger, key)
     return parse_yaml(ledger.read(run.code, "params.yaml") or "", f"params.yaml of run {key}")

@@ -1,4 +1,4 @@
-"""A run: one code, one data revision and one set of parameters, on a branch of the ledger."""
+"""Runs: one training each, of code, a data revision and parameters, on a branch of the ledger."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -7,10 +7,7 @@ import yaml
 
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.git import Git
-from pipeline.ledger.ledger import Ledger
-
-STAGES = ("preprocess", "train", "evaluate")
-"""The DVC stages, in their order."""
+from pipeline.ledger.ledger import STAGES, Ledger
 
 
 def branch_of(key: str) -> str:
@@ -19,10 +16,10 @@ def branch_of(key: str) -> str:
 
 
 def opening(git: Git, head: str) -> tuple[str, str, str]:
-    """The commit that opened a run, and the code and data commits that it joins; "" each if none.
+    """The commit that opened a run and its two parents, code and data; "" each if not found.
 
     Args:
-        git: a repository that holds the run.
+        git: a repository that has the run.
         head: a commit of its branch.
     """
     commits = git.run("log", "--merges", "--format=%H %P", "-1", head).split()
@@ -32,14 +29,14 @@ def opening(git: Git, head: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its branch tells it.
+    """A run, as recorded on its branch.
 
     Attributes:
-        key: 16 hex digits over code, data and parameters.
+        key: 16 hex digits, a hash of code, data and parameters.
         head: the newest commit of its branch.
-        opened: the commit that began it, a merge of the next two.
-        code, data: the commits of code and data; "" when the branch was rewritten.
-        results: stage -> what dvc.lock says of it, of each stage that is done.
+        opened: the first commit of the branch, a merge of the next two.
+        code, data: the commits of code and data; "" if the branch was rewritten.
+        results: stage -> its entry in dvc.lock, for finished stages.
     """
 
     key: str
@@ -51,7 +48,7 @@ class Run:
 
     @classmethod
     def find(cls, ledger: Ledger, key: str) -> Self | None:
-        """The run with this key; None when the ledger has none."""
+        """The run with this key; None if it does not exist."""
         head = ledger.head(branch_of(key))
         if head is None:
             return None
@@ -60,15 +57,15 @@ class Run:
 
     @classmethod
     def get(cls, ledger: Ledger, key: str) -> Self:
-        """As `find`.
+        """The run with this key.
 
         Raises:
-            BadInputError: there is no such run.
+            BadInputError: it does not exist.
         """
         if run := cls.find(ledger, key):
             return run
         raise BadInputError(
-            f"the ledger {ledger.url} has no run {key}; `medloom champion history --json` names "
+            f"the ledger {ledger.url} has no run {key}; `medloom champion history --json` lists "
             "the runs that have a verdict"
         )
 
@@ -79,6 +76,6 @@ class Run:
 
     @property
     def outputs(self) -> dict[str, str]:
-        """What the stages wrote: path -> md5 in the DVC store."""
+        """The outputs of the stages: path -> md5 in the DVC store."""
         stages = self.results.values()
         return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}

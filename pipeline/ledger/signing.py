@@ -1,7 +1,7 @@
-"""Signing the journal: Ed25519 (RFC 8032) with a key that lies outside ledger and registry.
+"""Signing the journal: Ed25519 (RFC 8032) with a key kept outside the ledger and the registry.
 
-Without it a change of any one store is detected, but not of all of them together: whoever rewrites
-ledger and registry alike leaves nothing to compare. A signature by a key that they do not have is.
+Without signatures a change of one store is detected by comparison with the others, but a consistent
+change of all stores is not.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Verifier:
         """Read a public key, or take the public half of a private one (PEM).
 
         Raises:
-            BadInputError: there is no such key in the file.
+            BadInputError: the file has no such key.
         """
         try:
             content = file.read_bytes()
@@ -48,9 +48,9 @@ class Verifier:
             if not isinstance(key, Ed25519PublicKey):
                 raise ValueError(f"it is a {type(key).__name__}")  # noqa: TRY004, TRY301
         except (OSError, ValueError) as error:
-            raise BadInputError(f"{file} is no Ed25519 public key in PEM: {error}; {KEYGEN}") from (
-                error
-            )
+            raise BadInputError(
+                f"{file} is not an Ed25519 public key in PEM: {error}; {KEYGEN}"
+            ) from (error)
         return cls(key)
 
     @property
@@ -60,7 +60,7 @@ class Verifier:
         return hashlib.sha256(raw).hexdigest()[:16]
 
     def holds(self, signature: str, message: bytes) -> bool:
-        """Whether the hex signature is this key's over the message."""
+        """Whether the hex signature of the message is valid."""
         try:
             self.key.verify(bytes.fromhex(signature), message)
         except (InvalidSignature, ValueError):
@@ -76,10 +76,10 @@ class Signer:
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
-        """The project's signer; None when no key is set.
+        """The project's signer; None if no key is set.
 
         Raises:
-            BadInputError: MEDLOOM_JOURNAL_KEY names no Ed25519 private key.
+            BadInputError: MEDLOOM_JOURNAL_KEY is not a file with an Ed25519 private key.
         """
         if settings.journal_key is None:
             return None
@@ -87,17 +87,17 @@ class Signer:
             return cls(_private(settings.journal_key.read_bytes()))
         except (OSError, ValueError) as error:
             raise BadInputError(
-                f"MEDLOOM_JOURNAL_KEY: {settings.journal_key} is no Ed25519 private key in PEM: "
-                f"{error}; {KEYGEN}"
+                f"MEDLOOM_JOURNAL_KEY: {settings.journal_key} is not an Ed25519 private key in "
+                f"PEM: {error}; {KEYGEN}"
             ) from error
 
     @property
     def key_id(self) -> str:
-        """As `Verifier.key_id` of the public half."""
+        """The public key's `Verifier.key_id`."""
         return Verifier(self.key.public_key()).key_id
 
     def sign(self, message: bytes) -> str:
-        """The signature over a message, 128 hex digits."""
+        """The signature of a message, 128 hex digits."""
         return self.key.sign(message).hex()
 
 
@@ -105,7 +105,7 @@ def make_key(file: Path) -> Path:
     """Write a new private key, readable by its owner only, and FILE.pub; returns the latter.
 
     Raises:
-        BadInputError: the file exists: a key that signed something is never overwritten.
+        BadInputError: the file exists; keys are never overwritten.
     """
     key = Ed25519PrivateKey.generate()
     public = file.with_name(file.name + ".pub")
@@ -119,7 +119,9 @@ def make_key(file: Path) -> Path:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         except FileExistsError:
-            raise BadInputError(f"{path} exists, and no key is overwritten; name another") from None
+            raise BadInputError(
+                f"{path} exists and is not overwritten; choose another file"
+            ) from None
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
     return public
@@ -128,5 +130,5 @@ def make_key(file: Path) -> Path:
 def _private(content: bytes) -> Ed25519PrivateKey:
     key = load_pem_private_key(content, password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"it is a {type(key).__name__}")  # noqa: TRY004 - told as bad input
+        raise ValueError(f"it is a {type(key).__name__}")  # noqa: TRY004 - becomes BadInputError
     return key

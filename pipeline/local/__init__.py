@@ -1,4 +1,4 @@
-"""Services of one machine: Airflow and MLflow up and down, backup, cleaning.
+"""Operations on one machine: starting and stopping Airflow and MLflow, backup, cleaning.
 
-It imports `ledger` and `base`; nothing that runs on a worker needs it. Start with `services.up`.
+It imports `ledger` and `base`. Start with `services.up`.
 """

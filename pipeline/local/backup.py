@@ -1,9 +1,9 @@
-"""`medloom backup` and `medloom restore`: a project in one file, and back.
+"""`medloom backup` and `medloom restore`: a project as one tar file.
 
-The ledger is taken first and everything it names afterwards: the pipeline writes bytes before it
-names them, so that a backup of a working project holds all that its ledger speaks of. What a
-backup leaves out is said: the journal's key, places that are URLs, and what can be made anew
-(caches, workspaces, logs).
+The ledger is copied first and the data afterwards. The pipeline writes data before it commits
+references to them, so a backup of a running project contains all that its ledger refers to. A
+backup lists what it leaves out: the journal's key, data at URLs, and what can be rebuilt (caches,
+workspaces, logs).
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.git import Git
+from pipeline.ledger.remote_files import FOLDER
 
 OnProgress = Callable[[int, int], None]
 _MANIFEST, _FORMAT, _BUNDLE = "manifest.json", 1, "ledger.bundle"
@@ -35,13 +35,13 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup holds.
+    """The manifest of a backup.
 
     Attributes:
         project, model: names.
-        files: member -> sha256.
-        left: what is not in it and must be kept or set otherwise, in words.
-        format: of the file.
+        files: member of the archive -> sha256.
+        left: descriptions of what the backup does not contain.
+        format: format of the archive.
     """
 
     project: str
@@ -52,19 +52,19 @@ class Backup:
 
 
 def backup(settings: Settings, file: Path, on_progress: OnProgress) -> Backup:
-    """Write a project to a tar file, which appears when it is complete.
+    """Write a project to a tar file, atomically.
 
     Raises:
         BadInputError: the file exists.
-        TransientError: the project was written to all the time.
+        TransientError: the project changed during every attempt.
     """
     if file.exists():
-        raise BadInputError(f"{file} exists, and no backup is overwritten; name another file")
+        raise BadInputError(f"{file} exists and is not overwritten; choose another file")
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as place:
-        snapshot = Path(place) / "snapshot"
-        _take_snapshot(settings, snapshot)
-        members = dict(_members(settings, snapshot))
+        copies = Path(place) / "copies"
+        _copy_ledger_and_databases(settings, copies)
+        members = dict(_members(settings, copies))
         half = Path(place) / "half.tar"
         with tarfile.open(half, "w") as tar:
             files: dict[str, str] = {}
@@ -82,8 +82,8 @@ def backup(settings: Settings, file: Path, on_progress: OnProgress) -> Backup:
     return made
 
 
-def _take_snapshot(settings: Settings, folder: Path) -> None:
-    """The ledger and the databases, of one moment in which no branch moved."""
+def _copy_ledger_and_databases(settings: Settings, folder: Path) -> None:
+    """Copy both while no branch of the ledger moves."""
     for _ in range(_TRIES):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -98,12 +98,12 @@ def _take_snapshot(settings: Settings, folder: Path) -> None:
             shutil.rmtree(folder / "ledger.git")
             return
     raise TransientError(
-        "the project was written to while it was copied; `medloom down` stops it, then try again"
+        "the project changed while it was copied; stop it with `medloom down`, then try again"
     )
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """SQLite's own online backup: a whole database although others write to it."""
+    """Copy with SQLite's online backup, which is consistent while others write."""
     if source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -113,25 +113,25 @@ def _copy_database(source: Path, target: Path) -> None:
             one.backup(two)
 
 
-def _members(settings: Settings, snapshot: Path) -> Iterator[tuple[str, Path]]:
+def _members(settings: Settings, copies: Path) -> Iterator[tuple[str, Path]]:
     """Name in the archive -> file."""
-    folders = {"": snapshot} | {name: settings.state / name for name in _FOLDERS}
+    folders = {"": copies} | {name: settings.state / name for name in _FOLDERS}
     if "://" not in settings.remote:
         folders["remote"] = Path(settings.remote)
-    beside = Path(settings.remote, FOLDER)  # hosts hand that to each other, and may lose it
+    exchanged = Path(settings.remote, FOLDER)  # files between hosts, which may be lost
     for name, folder in folders.items():
         for file in folder.rglob("*"):
-            if file.is_file() and not file.is_relative_to(beside):
+            if file.is_file() and not file.is_relative_to(exchanged):
                 yield str(PurePosixPath(name, file.relative_to(folder).as_posix())), file
 
 
 def _left_out(settings: Settings) -> Iterator[str]:
-    yield "the journal's key (MEDLOOM_JOURNAL_KEY): keep it apart, where no ledger is"
+    yield "the journal's key (MEDLOOM_JOURNAL_KEY): keep a copy apart from the ledger"
     for variable, place in (
         ("MEDLOOM_REMOTE", settings.remote), ("MEDLOOM_MLFLOW_URI", settings.mlflow_uri)
     ):  # fmt: skip
         if "://" in place:
-            yield f"what lies at {variable}={_without_password(place)}: back it up there"
+            yield f"the data at {variable}={_without_password(place)}: back it up there"
     yield "the landing zone, caches, checkpoints of unfinished runs, logs and report pages"
 
 
@@ -141,13 +141,13 @@ def _without_password(url: str) -> str:
 
 
 class _Hashing:
-    """A file that hashes what is read from it."""
+    """A file whose content is hashed while it is read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.digest = stream, hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        """As a file's."""
+        """Read up to `size` bytes; all if negative."""
         content = self._stream.read(size)
         self.digest.update(content)
         return content
@@ -162,17 +162,17 @@ def _add(tar: tarfile.TarFile, name: str, source: Path) -> str:
     return str(hashing.digest.hexdigest())
 
 
-# -- back ------------------------------------------------------------------------------------------
+# -- restore ---------------------------------------------------------------------------------------
 
 
 def restore(file: Path, settings: Settings, on_progress: OnProgress) -> Backup:
-    """Make a project out of a backup; it appears when every file has its sha256.
+    """Create a project from a backup, atomically, after checking the sha256 of every file.
 
-    Nothing in it is rewritten: MLflow's server names its artifacts relative to itself.
+    Files need no rewriting: MLflow stores artifact locations relative to its server.
 
     Raises:
-        BadInputError: the project exists, the file is no backup or is damaged, or the settings
-            point elsewhere than into the project's folder.
+        BadInputError: the project exists, the file is not a backup or is damaged, or the settings
+            place the ledger or the remote outside the project's folder.
     """
     _require_room(settings)
     settings.state.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def restore(file: Path, settings: Settings, on_progress: OnProgress) -> Backup:
             with tarfile.open(file, "r:") as tar:
                 made = _unpack(tar, folder, on_progress)
         except (tarfile.TarError, OSError, ValueError, TypeError, EOFError) as error:
-            raise BadInputError(f"{file} is no whole backup of medloom: {error}") from error
+            raise BadInputError(f"{file} is not a complete backup of medloom: {error}") from error
         if (bundle := folder / _BUNDLE).exists():
             Git(folder).run("clone", "--quiet", "--mirror", _BUNDLE, "ledger.git")
             Git(folder / "ledger.git").run("remote", "remove", "origin")
@@ -197,7 +197,7 @@ def _require_room(settings: Settings) -> None:
     state = settings.state
     if state.exists():
         raise BadInputError(
-            f"there is a project {state}, and no project is overwritten; name another with --to"
+            f"the project {state} exists and is not overwritten; choose another with --to"
         )
     for variable, place, usual in (
         ("MEDLOOM_LEDGER", settings.ledger, state / "ledger.git"),
@@ -205,8 +205,8 @@ def _require_room(settings: Settings) -> None:
     ):
         if place != str(usual) and "://" not in place:
             raise BadInputError(
-                f"{variable} is {place}, and a backup is restored to {usual}; unset it, and move "
-                "the folder afterwards if it shall lie elsewhere"
+                f"{variable} is {place}, but a backup is restored to {usual}; unset it, and move "
+                "the folder afterwards if needed"
             )
 
 
@@ -223,18 +223,18 @@ def _unpack(tar: tarfile.TarFile, folder: Path, on_progress: OnProgress) -> Back
     manifest.unlink()
     made = Backup(**{**facts, "left": tuple(facts["left"])})
     if made.format != _FORMAT:
-        raise ValueError(f"its format is {made.format}, and this medloom reads {_FORMAT}")
+        raise ValueError(f"its format is {made.format}; this version of medloom reads {_FORMAT}")
     damaged = {name for name in {*found, *made.files} if found.get(name) != made.files.get(name)}
     if damaged:
-        raise ValueError(f"{min(damaged)} is not as its manifest says ({len(damaged)} such files)")
+        raise ValueError(f"{min(damaged)} differs from the manifest ({len(damaged)} such files)")
     return made
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
-    """Write one file below the folder; returns its sha256."""
+    """Extract one file into the folder; returns its sha256."""
     path, stream = PurePosixPath(member.name), tar.extractfile(member)
     if stream is None or not member.isfile() or path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"{member.name!r} is no file below the project")
+        raise ValueError(f"{member.name!r} is not a file inside the project")
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     hashing = _Hashing(stream)

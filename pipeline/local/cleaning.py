@@ -1,8 +1,8 @@
-"""What old work takes, and removing what no run needs any more.
+"""Finding and removing files that no run needs any more.
 
-Whether a workspace or a checkpoint is worked on is asked of its lease, and it is removed under that
-lease: a training may be silent in its workspace for days. What has no lease, or one of which nobody
-here can tell whether it is held, is kept and named.
+Workspaces and checkpoints are checked and removed under their leases, because a training may not
+write to its workspace for days. Those without a lease, or with one that may be held on another
+host, are kept and listed.
 """
 
 import os
@@ -26,7 +26,7 @@ _OLD_SECONDS = 30 * 24 * 3600
 
 @dataclass(frozen=True)
 class Leftover:
-    """One kind of leftover: where it lies, what it takes, and whether it may go."""
+    """One kind of leftover: its paths, size in bytes, and whether it can be removed."""
 
     kind: str
     why: str
@@ -35,15 +35,17 @@ class Leftover:
     removable: bool
 
 
-def what_lies_around(settings: Settings) -> list[Leftover]:
-    """Old workspaces, checkpoints, logs and the cache, with their sizes in bytes."""
+def find_leftovers(settings: Settings) -> list[Leftover]:
+    """Find old workspaces, checkpoints and logs, and the cache."""
     decided = _decided_runs(settings)
     workspaces = _children(settings.workspaces)
     checkpoints = [each for each in _children(settings.checkpoints) if each.name in decided]
     kept = {each: _why_kept(settings, each) for each in (*workspaces, *checkpoints)}
     return [
-        _leftover("workspaces", "of tries that were killed", _idle(workspaces, kept)),
-        _leftover("checkpoints", "of runs that have their verdict", _idle(checkpoints, kept)),
+        _leftover("workspaces", "of killed tries", [each for each in workspaces if not kept[each]]),
+        _leftover(
+            "checkpoints", "of judged runs", [each for each in checkpoints if not kept[each]]
+        ),
         *(
             _leftover(
                 str(each.relative_to(settings.state)), f"kept: {why}", [each], removable=False
@@ -53,13 +55,13 @@ def what_lies_around(settings: Settings) -> list[Leftover]:
         ),
         _leftover("logs and runs", "older than 30 days", _old(settings)),
         _leftover(
-            "cache", "kept: it saves work and can be built again", [settings.cache], removable=False
+            "cache", "kept: it saves work and can be rebuilt", [settings.cache], removable=False
         ),
     ]
 
 
 def remove(settings: Settings, leftovers: list[Leftover]) -> list[Leftover]:
-    """Remove what may go; returns the same without what somebody has begun to use meanwhile."""
+    """Remove the removable; returns the leftovers without paths that came into use meanwhile."""
     return [
         replace(item, paths=tuple(path for path in item.paths if _remove(settings, path)))
         if item.removable
@@ -69,7 +71,7 @@ def remove(settings: Settings, leftovers: list[Leftover]) -> list[Leftover]:
 
 
 def clean_table(leftovers: list[Leftover], *, dry_run: bool) -> Table:
-    """What there was, for a person."""
+    """The leftovers as a table."""
     table = Table("what", "why", "places", "size", "would go" if dry_run else "removed")
     for item in leftovers:
         goes = "yes" if item.removable and item.paths else "no"
@@ -87,10 +89,6 @@ def _decided_runs(settings: Settings) -> set[str]:
     return {record.run_key for record in Journal(Ledger(settings)).records}
 
 
-def _idle(folders: list[Path], kept: dict[Path, str]) -> list[Path]:
-    return [folder for folder in folders if not kept[folder]]
-
-
 def _why_kept(settings: Settings, path: Path) -> str:
     with _reserved(settings, path) as why:
         return why
@@ -105,7 +103,7 @@ def _remove(settings: Settings, path: Path) -> bool:
 
 @contextmanager
 def _reserved(settings: Settings, path: Path) -> Iterator[str]:
-    """Hold the lease that a path is worked on under; yields why it must stay, or an empty text."""
+    """Hold the lease that protects a path; yields "", or the reason to keep the path."""
     if path.parent == settings.checkpoints:
         lease: str | None = f"run-{path.name}"
     elif path.parent == settings.workspaces:
@@ -114,7 +112,7 @@ def _reserved(settings: Settings, path: Path) -> Iterator[str]:
         yield ""
         return
     if lease is None:
-        yield "no lease tells who works there; where nobody does, remove it by hand"
+        yield "it has no known lease; if it is not in use, remove it by hand"
         return
     with hold_if_idle(settings.leases, lease, "clean") as why:
         yield why
@@ -135,7 +133,7 @@ def _newest(path: Path) -> float:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file or of all below a folder, in which others may work meanwhile."""
+    """Size in bytes of a file or a folder, which other processes may be changing."""
     below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
     total = 0
     for file in [path] if path.is_file() else below:

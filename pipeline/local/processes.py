@@ -1,4 +1,4 @@
-"""Starting processes that end with this one, and finding out whether they answer."""
+"""Starting processes that end with this one, and checking that they answer."""
 
 import ctypes
 import signal
@@ -12,14 +12,14 @@ from pipeline.base.children import child_environment
 from pipeline.base.settings import Settings
 
 START_SECONDS = 180
-"""That a service may take until it answers."""
+"""Time limit for a service to answer after its start."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def spawn(
     settings: Settings, name: str, *command: str, env: dict[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
-    """Start a process that writes to logs/<name>.log and ends when this one does."""
+    """Start a process that logs to logs/<name>.log and ends with this process."""
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / f"{name}.log").open("ab") as stream:
         return subprocess.Popen(
@@ -35,24 +35,24 @@ def spawn(
 
 
 def end_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends (Linux; elsewhere leases do)."""
+    """Make the kernel end this process when its parent ends (Linux only)."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent ends (Linux)."""
+    """Become the parent of descendants whose parent ends (Linux only)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """A loopback port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of the address is answered without an error."""
+    """Whether a GET request succeeds."""
     try:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:

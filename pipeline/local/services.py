@@ -1,6 +1,6 @@
-"""Airflow and MLflow on one machine: where they are, up and down.
+"""Starting, finding and stopping Airflow and MLflow on one machine.
 
-`pipeline.local.supervisor` is the process that starts and watches them.
+The process `pipeline.local.supervisor` starts and watches them.
 """
 
 import json
@@ -28,13 +28,13 @@ from pipeline.local.processes import START_SECONDS, answers, free_port, spawn
 
 @dataclass(frozen=True)
 class Services:
-    """The running services' addresses and who to ask to end them.
+    """Addresses and supervisor of the services.
 
     Attributes:
         supervisor: process id of `pipeline.local.supervisor`.
-        place: where that id means something; empty in a file of an earlier version.
+        place: scope in which that id is valid; empty in files of earlier versions.
         ready: all of them answer.
-        error: why they did not come up.
+        error: why they did not start.
     """
 
     supervisor: int
@@ -47,12 +47,12 @@ class Services:
     place: str = ""
 
     def save(self, file: Path) -> None:
-        """Write it where other commands look; the password is for this user only."""
+        """Write it to a file that only this user can read, as it has a password."""
         write_atomically(file, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, file: Path) -> Self | None:
-        """Read what `save` wrote; None when nothing was started."""
+        """Read what `save` wrote; None if it does not exist."""
         try:
             return cls(**json.loads(file.read_text()))
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class Services:
 
     @property
     def alive(self) -> bool:
-        """Whether the supervisor still runs, in this pid namespace of this host."""
+        """Whether the supervisor runs, in this pid namespace of this host."""
         if self.place not in ("", str(Place.here())):
             return False
         try:
@@ -70,38 +70,34 @@ class Services:
             return False
 
     def airflow(self) -> AirflowApi:
-        """A client of Airflow's API."""
+        """A client for Airflow's API."""
         return AirflowApi(self.airflow_uri, self.user, self.password)
 
 
 def find(settings: Settings) -> Services | None:
-    """The services of this project if they are up."""
+    """The project's services; None if they are not running."""
     services = Services.load(settings.services_file)
     return services if services and services.alive and services.ready else None
 
 
 def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
-    """Start the services, or find them running; returns when all of them answer.
+    """Start the services unless they are running; returns when all of them answer.
 
     Args:
-        settings: of the project.
-        die_with_parent: end them when the calling process ends, however it ends.
+        settings: settings of the project.
+        die_with_parent: end them when the calling process ends, even if it is killed.
 
     Raises:
-        TransientError: one of them did not come up; the message names the log to read.
+        TransientError: one of them did not start; the message names the logs.
     """
     if services := find(settings):
         return services
     down(settings)
     settings.logs.mkdir(parents=True, exist_ok=True)
+    child = ["--child"] if die_with_parent else []
     with (settings.logs / "supervisor.log").open("ab") as stream:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "pipeline.local.supervisor",
-                *(["--child"] if die_with_parent else []),
-            ],
+            [sys.executable, "-m", "pipeline.local.supervisor", *child],
             cwd=settings.state,
             env=child_environment() | settings.environment(),
             stdin=subprocess.DEVNULL,
@@ -118,18 +114,18 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
     services = Services.load(settings.services_file)
     end_process_tree(process.pid)
     why = services.error if services and services.error else "they did not answer in time"
-    raise TransientError(f"the services did not come up: {why}; see {settings.logs}")
+    raise TransientError(f"the services did not start: {why}; see {settings.logs}")
 
 
 def down(settings: Settings) -> bool:
-    """End the services and every task of theirs; True when something was running.
+    """Stop the services and their tasks; returns whether they were running.
 
-    What a killed supervisor left behind is found by the leases that tasks hold. A person's command
-    that holds one is left alone.
+    Tasks left by a killed supervisor are found by the leases that they hold. A user's command that
+    holds a lease is not ended.
     """
     services = Services.load(settings.services_file)
     running = bool(services and services.alive)
-    if services and services.alive:
+    if services and running:
         with suppress(psutil.Error):
             supervisor = psutil.Process(services.supervisor)
             supervisor.terminate()
@@ -143,13 +139,12 @@ def down(settings: Settings) -> bool:
 
 @contextmanager
 def mlflow(settings: Settings) -> Iterator[str]:
-    """The address of the project's MLflow server; starts one for the block when none is up.
+    """The URI of the project's MLflow server; starts one for the block if none is running.
 
-    That is for a person on one machine. A version that a scheduler's task registered in a server of
-    its own would be lost to everyone else.
+    An Airflow task must not start one: other tasks would not see the versions it registers.
 
     Raises:
-        BadInputError: a scheduler's task was told of no server.
+        BadInputError: an Airflow task has no server.
         TransientError: the server did not start.
     """
     running = find(settings)
@@ -158,8 +153,8 @@ def mlflow(settings: Settings) -> Iterator[str]:
         return
     if "MEDLOOM_RUN_ID" in os.environ:
         raise BadInputError(
-            "this task has no MLflow server, and none runs on this host: set MEDLOOM_MLFLOW_URI "
-            "for every worker to the address of the server that all tasks share"
+            "this task has no MLflow server, and none runs on this host; set MEDLOOM_MLFLOW_URI "
+            "on every worker to the URI of the server that all tasks share"
         )
     uri = f"http://127.0.0.1:{free_port()}"
     server = spawn(settings, "mlflow", *mlflow_command(settings, uri))
@@ -175,7 +170,7 @@ def mlflow(settings: Settings) -> Iterator[str]:
 
 
 def mlflow_command(settings: Settings, uri: str) -> list[str]:
-    """What starts MLflow's server at an address, on the project's own database."""
+    """The command that starts an MLflow server with the project's database."""
     port = uri.rsplit(":", 1)[1]
     home = settings.state / "mlflow"
     home.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""The process that starts Airflow and MLflow on free loopback ports, and is the parent of it all.
+"""The process that starts Airflow and MLflow on free loopback ports and is their parent.
 
-`python -m pipeline.local.supervisor [--child]`, which `pipeline.local.services.up` starts. Orphans
-come back to it (it is their subreaper), so that ending it ends everything, and its children are
-told by the kernel to end when it is killed.
+`pipeline.local.services.up` starts it as `python -m pipeline.local.supervisor [--child]`. It adopts
+orphaned descendants, so stopping it stops everything. If it is killed, the kernel ends its
+children.
 """
 
 import json
@@ -34,7 +34,7 @@ _HEARTBEAT = "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 
 
 class Supervisor:
-    """Starts the services, watches them, and takes them down with itself."""
+    """Starts the services, watches them, and stops them when it ends."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -51,7 +51,7 @@ class Supervisor:
         )
 
     def run(self, *, die_with_parent: bool) -> None:
-        """Start everything, say so, and stay until told to end or until one of them ends."""
+        """Start the services, and stay until this process is terminated or a service ends."""
         signal.signal(signal.SIGTERM, _raise_exit)
         signal.signal(signal.SIGINT, _raise_exit)
         adopt_orphans()
@@ -117,7 +117,7 @@ class Supervisor:
             time.sleep(0.5)
 
     def _stop(self) -> None:
-        # The scheduler first, so that it starts nothing new; it would wait for running tasks.
+        # The scheduler first, so that it starts no new task; it waits for running ones.
         if scheduler := self.children.get("scheduler"):
             scheduler.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -134,7 +134,7 @@ class Supervisor:
 
 
 def airflow_environment(settings: Settings, services: Services) -> dict[str, str]:
-    """Airflow's configuration for one machine, all of it by environment."""
+    """The environment that configures Airflow for one machine."""
     home = settings.state / "airflow"
     passwords = home / "passwords.json"
     write_atomically(passwords, json.dumps({services.user: services.password}) + "\n")
@@ -144,7 +144,7 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
-        # Events to a paused DAG are dropped, so none may be paused, not even at first.
+        # Airflow drops events to a paused DAG, so new DAGs must not be paused.
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTION_API_SERVER_URL": f"{services.airflow_uri}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{services.user}:admin",
@@ -158,8 +158,8 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "API_AUTH__JWT_SECRET": _kept_secret(home / "jwt-secret"),
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-        # A task whose supervisor was killed is given up, and tried again, after this long; the one
-        # option of Airflow's that may come from outside, as hosts differ in how long they stall.
+        # A task whose supervisor was killed is retried after this many seconds. The only option
+        # that the user may set, as hosts differ in how long they stall.
         _HEARTBEAT: os.environ.get(f"AIRFLOW__{_HEARTBEAT}", "60"),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
@@ -181,7 +181,7 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
 
 
 def _kept_secret(file: Path) -> str:
-    """A random secret that stays the same over restarts, readable by this user alone."""
+    """A random secret kept over restarts, readable by this user only."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, secrets.token_urlsafe(18))

@@ -16,7 +16,7 @@ from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
 from pipeline.ledger.params import ProjectParams
 from pipeline.promotion.gate import Compared, GateConfig, compare
-from pipeline.registry.bundle import Draws
+from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators, Version
 from pipeline.stages.prepared import prepare
 from pipeline.stages.run import finished_run
@@ -25,7 +25,7 @@ from pipeline.stages.run import finished_run
 class Drawing(Protocol):
     """What draws: the registry, as a consumer would, or `Generators`, in this process."""
 
-    def draws(self, version: int, /) -> Draws:
+    def output_spec(self, version: int, /) -> OutputSpec:
         """What a version draws."""
 
     def draw(self, version: int, /, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
@@ -145,7 +145,7 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
     Raises:
         BadInputError: there is no such class.
     """
-    drawn = {version: drawing.draws(version).classes for version in versions}
+    drawn = {version: drawing.output_spec(version).classes for version in versions}
     common = [name for name in processed.classes if all(name in d for d in drawn.values())]
     if not common:
         told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
@@ -191,7 +191,7 @@ def _judging_data(
 ) -> Iterator[Processed]:
     """The images to judge by: a folder's, or those of the version's own run."""
     if data is not None:
-        facts = generators.draws(version.number)
+        facts = generators.output_spec(version.number)
         processed = Processed.load(prepare(data, facts.image_size))
         _require_classes(processed, facts.classes, f"version {version.number}")
         yield processed

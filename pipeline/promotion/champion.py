@@ -27,7 +27,7 @@ class Versions(Projectable, Protocol):
     def weights(self, version: int) -> str:
         """The sha256 of a version's weights, as it was registered."""
 
-    def draws(self, version: int) -> tuple[tuple[str, ...], int]:
+    def output_spec(self, version: int) -> tuple[tuple[str, ...], int]:
         """The classes that a version draws, and pixels a side."""
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
@@ -62,7 +62,7 @@ def try_out(registry: Versions, version: int, weights: str) -> None:
             f"the registry says version {version} has weights {found[:12] or 'unknown'}, the "
             f"journal says {weights[:12]}; `medloom audit verify` says what it implies"
         )
-    labels, size = registry.draws(version)
+    labels, size = registry.output_spec(version)
     images = registry.draw(version, list(labels), seed=0)
     if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
         raise BadInputError(

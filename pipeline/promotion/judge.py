@@ -15,9 +15,9 @@ from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
-from pipeline.ledger.ledger import Ledger, Workspace
+from pipeline.ledger.ledger import STAGES, Ledger, Workspace
 from pipeline.ledger.params import ProjectParams
-from pipeline.ledger.run import STAGES, opening
+from pipeline.ledger.run import opening
 from pipeline.local import services
 from pipeline.promotion.approval import approve, waiting_verdict
 from pipeline.promotion.champion import Facts, block_on, decide_once, try_out

@@ -1,7 +1,7 @@
-"""What the registry is made to say of the journal: three aliases, and where the journal stands.
+"""What the registry holds of the journal: three aliases and the journal's position.
 
-The journal is the authority. Its head and the number of its records are mirrored in the registry,
-so that a journal whose tail was cut off, or that was written anew, is found out.
+The journal is the authority. The registry keeps its head and its number of records, so that a
+truncated or rewritten journal is detected.
 """
 
 from typing import NamedTuple, Protocol
@@ -13,29 +13,29 @@ from pipeline.ledger.ledger import Ledger
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 
 
-class Mirror(NamedTuple):
-    """Where the journal stood: sha256 of its last record's file, and how many records it had."""
+class JournalPosition(NamedTuple):
+    """The sha256 of the journal's last record file, and the number of records."""
 
     head: str
     records: int
 
 
 class Projection(NamedTuple):
-    """What aliases and mirror should say; None: nobody bears the alias."""
+    """What the aliases and the position should be; None: the alias is not set."""
 
     champion: int | None
     previous: int | None
     challenger: int | None
-    mirror: Mirror
+    journal: JournalPosition
 
     @classmethod
     def of(cls, journal: Journal) -> "Projection":
-        """What a journal says."""
+        """The projection of a journal."""
         return cls(
             champion=_number(journal.champion),
             previous=_number(journal.previous_champion),
             challenger=_number(journal.challenger),
-            mirror=Mirror(journal.head, len(journal.records)),
+            journal=JournalPosition(journal.head, len(journal.records)),
         )
 
 
@@ -45,39 +45,37 @@ class Projectable(Protocol):
     def aliases(self) -> dict[str, int]:
         """Alias -> version, as they are now."""
 
-    def mirror(self) -> Mirror | None:
-        """Where the journal stood when it was last projected; None: never."""
+    def journal_position(self) -> JournalPosition | None:
+        """The journal's position when it was last projected; None: never projected."""
 
     def project(self, projection: Projection) -> None:
-        """Make aliases and mirror say this."""
+        """Set the aliases and the position."""
 
 
 def read_journal(ledger: Ledger, registry: Projectable) -> Journal:
-    """The journal, known to hold all that the registry has ever heard of.
+    """The journal, checked against the position that the registry has of it.
 
     Raises:
-        BadInputError: it was cut or written anew.
+        BadInputError: the journal was truncated or rewritten.
     """
-    # The mirror before the journal: an honest mirror is never ahead of a later reading.
-    mirror, journal = registry.mirror(), Journal(ledger)
+    # The position is read first, so that an untouched journal is never behind it.
+    position, journal = registry.journal_position(), Journal(ledger)
     heads = {GENESIS, *(record.sha256 for record in journal.records)}
-    # The mirror's two tags may stem from two moments, so each is asked for itself.
-    if mirror and (mirror.records > len(journal.records) or mirror.head not in heads):
+    # The two tags may have been written at different times, so each is checked alone.
+    if position and (position.records > len(journal.records) or position.head not in heads):
         raise BadInputError(
-            f"the journal was cut or written anew: it has {len(journal.records)} records, and the "
-            f"registry knows of {mirror.records}, the last with sha256 {mirror.head[:12]}; nothing "
-            "was changed. `medloom audit verify` says what it implies"
+            f"the journal was truncated or rewritten: it has {len(journal.records)} records, the "
+            f"registry knows {position.records}, the last with sha256 {position.head[:12]}; "
+            "nothing was changed. `medloom audit verify` explains what is affected"
         )
     return journal
 
 
 def project_aliases(ledger: Ledger, registry: Projectable) -> Journal:
-    """Make the registry say what the journal says, also when that moves on meanwhile.
-
-    Returns the journal that was projected last.
+    """Update the registry from the journal until both agree; returns the journal.
 
     Raises:
-        BadInputError: the journal was cut or written anew; nothing is projected.
+        BadInputError: the journal was truncated or rewritten; nothing is projected.
     """
     while True:
         journal = read_journal(ledger, registry)

@@ -20,7 +20,7 @@ WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
 
 
-class Draws(NamedTuple):
+class OutputSpec(NamedTuple):
     """What a version draws: class names in label order, and pixels a side."""
 
     classes: tuple[str, ...]
@@ -70,9 +70,11 @@ class LoadedBundle:
         return cls(sampling, sampling.load_generator(folder / GENERATOR))
 
     @property
-    def draws(self) -> Draws:
+    def output_spec(self) -> OutputSpec:
         """What the generator draws."""
-        return Draws(tuple(self.generator.config.classes), int(self.generator.config.image_size))
+        return OutputSpec(
+            tuple(self.generator.config.classes), int(self.generator.config.image_size)
+        )
 
     def draw(
         self,

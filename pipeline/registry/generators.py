@@ -23,7 +23,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.objects import read_object
 from pipeline.ledger.run import Run
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
-from pipeline.registry.bundle import CONFIG, WEIGHTS, Draws, LoadedBundle, make_bundle
+from pipeline.registry.bundle import CONFIG, WEIGHTS, LoadedBundle, OutputSpec, make_bundle
 from pipeline.registry.store import GeneratorStore
 
 
@@ -64,13 +64,13 @@ class Generators:
             self._found |= {asked: found, str(found.number): found}
         return self._found[asked]
 
-    def draws(self, version: int | str) -> Draws:
+    def output_spec(self, version: int | str) -> OutputSpec:
         """What a version draws.
 
         Raises:
             BadInputError: as `draw`.
         """
-        return self._load(self.find(version)).draws
+        return self._load(self.find(version)).output_spec
 
     def draw(
         self,

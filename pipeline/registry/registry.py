@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import PROJECT_ROOT
-from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Mirror, Projection
-from pipeline.registry.bundle import Draws, make_bundle
+from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
+from pipeline.registry.bundle import OutputSpec, make_bundle
 from pipeline.registry.consumer import ask
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
@@ -157,10 +157,12 @@ class Registry:
         model = self._registered()
         return {alias: int(number) for alias, number in model.aliases.items()} if model else {}
 
-    def mirror(self) -> Mirror | None:
+    def journal_position(self) -> JournalPosition | None:
         """What the tags say of the journal; None when it was never projected."""
         tags = model.tags if (model := self._registered()) else {}
-        return Mirror(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
+        return (
+            JournalPosition(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
+        )
 
     def project(self, projection: Projection) -> None:
         """Make aliases and tags say what the journal says; nothing before the first version."""
@@ -179,7 +181,7 @@ class Registry:
                 elif number is not None and now.get(alias) != number:
                     self._client.set_registered_model_alias(self.model, alias, str(number))
             # The head first: a reader takes the pair for whole once there is a count.
-            head, records = projection.mirror
+            head, records = projection.journal
             self._client.set_registered_model_tag(self.model, HEAD_TAG, head)
             self._client.set_registered_model_tag(self.model, RECORDS_TAG, str(records))
 
@@ -246,7 +248,7 @@ class Registry:
         """The sha256 of a version's weights, as it was registered."""
         return self.tags(version).get(WEIGHTS_TAG, "")
 
-    def draws(self, version: int) -> Draws:
+    def output_spec(self, version: int) -> OutputSpec:
         """What a version draws.
 
         Raises:
@@ -254,7 +256,7 @@ class Registry:
         """
         tags = self.tags(version)
         try:
-            return Draws(tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG]))
+            return OutputSpec(tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG]))
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "

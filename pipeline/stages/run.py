@@ -6,24 +6,24 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from pipeline.base import harness
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import BadInputError
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 from pipeline.data.branch import pull_batches
 from pipeline.data.revise.revision import require_consent
-from pipeline.ledger.beside import Beside, checkpoints_of
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
-from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.ledger.run import STAGES, Run
-from pipeline.stages.carrying import carried_checkpoints
+from pipeline.ledger.ledger import DATA, STAGES, Ledger, Workspace
+from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
+from pipeline.ledger.run import Run
+from pipeline.stages.checkpoint_sync import synced_checkpoints
 from pipeline.stages.snapshot import take_snapshot
 
 _TRAINING = ("train", "evaluate")
 """Stages that train: `evaluate` trains a baseline to compare with."""
 
 
-def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
+def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> None:
     """Run one DVC stage of a run: reproduce, push the data, then push dvc.lock.
 
     A stage whose result is in the ledger already ends in seconds. A stage that another try of
@@ -48,7 +48,7 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
             }
             if stage == STAGES[0]:
                 pull_batches(work)
-            with carried_checkpoints(settings, key) if stage in _TRAINING else nullcontext():
+            with synced_checkpoints(settings, key) if stage in _TRAINING else nullcontext():
                 work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
             work.dvc.run("push", stage)
             try:
@@ -62,7 +62,7 @@ def run_stage(settings: Settings, key: str, stage: str, run: RunFolder) -> None:
 def _forget_checkpoints(settings: Settings, key: str, stage: str) -> None:
     """Remove what no try needs any more, now that the stage's result is in the ledger."""
     if stage in _TRAINING:
-        Beside(settings.remote).remove(checkpoints_of(key))
+        RemoteFiles(settings.remote).remove(checkpoints_of(key))
 
 
 @contextmanager

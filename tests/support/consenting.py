@@ -20,11 +20,11 @@ from skimage.feature import match_template
 from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import encode_png, shrink, thumbnail
 from pipeline.flow import steps
-from pipeline.ledger import run as ledger_run
-from pipeline.ledger.beside import FOLDER, checkpoints_of
+from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.registry.aliases import Mirror, Projection
+from pipeline.ledger.remote_files import FOLDER, checkpoints_of
+from pipeline.registry.aliases import JournalPosition, Projection
 from tests.support.pictures import Grey, encode, picture, put
 
 STAGES = """
@@ -99,8 +99,8 @@ class Shelf:
     def aliases(self) -> dict[str, int]:
         return {}
 
-    def mirror(self) -> Mirror | None:
-        return self.projected.mirror if self.projected else None
+    def journal_position(self) -> JournalPosition | None:
+        return self.projected.journal if self.projected else None
 
     def project(self, projection: Projection) -> None:
         self.projected = projection
@@ -185,7 +185,7 @@ class Clinic:
         key = record.run_key
         with self.ledger.workspace(f"run/{key}", settings.workspaces / key / "all") as work:
             work.dvc.run("repro", "--pull")
-            work.dvc.run("push", *ledger_run.STAGES)
+            work.dvc.run("push", *ledger_module.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             arrays = sorted((work.folder / "data" / "processed").glob("*/images.npy"))
             pixels = np.concatenate([np.load(file) for file in arrays])

@@ -26,7 +26,7 @@ class FakeRegistry(SqliteRegistry):
     def weights(self, version: int) -> str:
         return weights(version)
 
-    def draws(self, version: int) -> tuple[tuple[str, ...], int]:
+    def output_spec(self, version: int) -> tuple[tuple[str, ...], int]:
         return ("stone", "cyst"), 8
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.base.settings import Settings
 from pipeline.flow import steps
-from pipeline.ledger import run as ledger_run
+from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import make_key
@@ -114,7 +114,7 @@ class Tiny:
         ledger.open_run(key, code, data, "manual")
         with ledger.workspace(f"run/{key}", settings.workspaces / key) as work:
             work.dvc.run("repro", "--pull")
-            work.dvc.run("push", *ledger_run.STAGES)
+            work.dvc.run("push", *ledger_module.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             candidate = Candidate(
                 work.folder, ("cyst", "stone"), 4, lineage(work, key), {}, {},

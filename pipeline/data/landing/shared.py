@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from pipeline.base.settings import Settings
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.names import KEY_ID_FILE, Pseudonyms, check_key_id
-from pipeline.ledger.beside import Beside
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.remote_files import RemoteFiles
 
 
 def fetch_index(settings: Settings, index: LocalIndex) -> None:
@@ -25,7 +25,7 @@ def fetch_index(settings: Settings, index: LocalIndex) -> None:
     Raises:
         TransientError: the remote cannot be read.
     """
-    Beside(settings.remote).fetch(_name(index), index.file)
+    RemoteFiles(settings.remote).fetch(_name(index), index.file)
 
 
 def share_index(settings: Settings, index: LocalIndex) -> None:
@@ -34,7 +34,7 @@ def share_index(settings: Settings, index: LocalIndex) -> None:
     Raises:
         TransientError: the remote cannot be written.
     """
-    Beside(settings.remote).put(index.file, _name(index))
+    RemoteFiles(settings.remote).put(index.file, _name(index))
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def newest_index(settings: Settings, ledger: Ledger) -> Iterator[LocalIndex]:
     check_key_id(known, names)
     with TemporaryDirectory(prefix="medloom-index-") as folder:
         shared = LocalIndex(Path(folder) / settings.index_file.name, names)
-        found = Beside(settings.remote).fetch(_name(shared), shared.file)
+        found = RemoteFiles(settings.remote).fetch(_name(shared), shared.file)
         yield shared if found else LocalIndex(settings.index_file, names)
 
 

@@ -22,11 +22,11 @@ from pipeline.data.landing.shared import fetch_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import affected_runs
-from pipeline.ledger.beside import Beside, checkpoints_of
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease, lease_of
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.objects import Objects
+from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 PURGED = "purged"
 PICTURES = ("grid-*.png", "nearest.png", "report.html")
@@ -100,7 +100,7 @@ def purge(
         TransientError: a store or the registry cannot be reached, or an affected run or an ingest
             is still worked on; the same call goes on later.
     """
-    ledger, beside = Ledger(settings), Beside(settings.remote)
+    ledger, beside = Ledger(settings), RemoteFiles(settings.remote)
     with (
         hold_lease(settings.leases, "purge", "purge"),
         ledger.workspace(DATA, settings.workspaces / "purge") as work,
@@ -129,7 +129,7 @@ def _plan(
     ledger: Ledger,
     registry: Artifacts,
     objects: Objects,
-    beside: Beside,
+    beside: RemoteFiles,
     images: set[str],
     runs: Mapping[str, str],
 ) -> Purge:

@@ -92,7 +92,7 @@ def report_on_data(
         raise BadInputError(f"{out} is a folder; give a file in it, such as {out / 'data.html'}")
     ledger = Ledger(settings)
     about = _Revision.of(ledger, revision, against)
-    with ledger.look_at(DATA, "report") as work:
+    with ledger.read_only_workspace(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
         _pull(work, held, on_progress)

@@ -101,7 +101,7 @@ def test_a_description_names_its_roots_and_is_made_again_from_them() -> None:
 
 
 def test_a_root_that_is_not_there_is_named() -> None:
-    with pytest.raises(BadInputError, match=r"no module model\.families\.gone"):
+    with pytest.raises(BadInputError, match=r"module model\.families\.gone does not exist"):
         describe_code(["model.families.gone"], TREE.get)
 
 

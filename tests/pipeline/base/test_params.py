@@ -37,13 +37,17 @@ def test_every_error_is_named_at_once(tmp_path: Path) -> None:
     file = write(tmp_path, "recipe: {rate: -1.0, steps: 2.5, typo: 1}")
     with pytest.raises(BadInputError) as raised:
         load_section(file, "recipe", Recipe)
-    for key in ("3 place(s)", "recipe.rate", "recipe.steps", "recipe.typo"):
+    for key in ("3 error(s)", "recipe.rate", "recipe.steps", "recipe.typo"):
         assert key in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[1, 2]", "must hold sections"), ("a: [", "no YAML"), ("other: {}", "no section 'recipe'")],
+    [
+        ("[1, 2]", "must contain sections"),
+        ("a: [", "not valid YAML"),
+        ("other: {}", "no section 'recipe'"),
+    ],
 )
 def test_a_file_that_is_not_params(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInputError, match=said):

@@ -51,7 +51,7 @@ def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Kidney CT", "-x", "ä"])
 def test_a_name_must_do_for_a_folder_and_a_model(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInputError, match="small letters"):
+    with pytest.raises(BadInputError, match="lower-case letters"):
         Settings.load({"MEDLOOM_STATE": str(tmp_path / name)})
 
 

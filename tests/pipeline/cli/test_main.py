@@ -12,7 +12,7 @@ from pipeline.base.settings import Settings
 from pipeline.cli.main import app
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
-from pipeline.local.cleaning import remove, what_lies_around
+from pipeline.local.cleaning import find_leftovers, remove
 
 
 def invoke(settings: Settings, *arguments: str) -> str:
@@ -62,7 +62,7 @@ def test_clean_removes_only_checkpoints_of_decided_runs(settings: Settings) -> N
     for key in ("decided", "open"):
         (settings.checkpoints / key).mkdir(parents=True)
         (settings.checkpoints / key / "state.pt").write_bytes(b"x" * 100)
-    found = what_lies_around(settings)
+    found = find_leftovers(settings)
     sizes = {item.kind: item.bytes for item in found}
     assert sizes["checkpoints"] == 100
     remove(settings, found)

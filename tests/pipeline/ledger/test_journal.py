@@ -122,7 +122,7 @@ def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Pa
     assert verifier.holds(read.signature, read.signed_part)
     forged = Record.read(changed(read.written, version=7))
     assert not verifier.holds(forged.signature, forged.signed_part)
-    with pytest.raises(BadInputError, match="no key is overwritten"):
+    with pytest.raises(BadInputError, match="is not overwritten"):
         make_key(tmp_path / "keys" / "journal")
     with pytest.raises(BadInputError, match="medloom audit keygen"):
         Journal(Ledger(replace(settings, journal_key=tmp_path / "nowhere")))

@@ -87,9 +87,9 @@ def test_patience_ends_with_what_to_do(tmp_path: Path) -> None:
         person.has_it()
         refused(tmp_path, "run-k", "not let go .*; let it finish, or end it where it runs, then")
         task.has_it()
-        refused(tmp_path, "ingest", "end all tasks with `medloom down`, then type the same again")
+        refused(tmp_path, "ingest", "end all tasks with `medloom down`, then repeat the command")
         task.pretend({"place": {"host": "elsewhere"}})
-        refused(tmp_path, "ingest", "end it in its place, elsewhere")
+        refused(tmp_path, "ingest", "end it on elsewhere")
         assert person.lives
         assert task.lives
 
@@ -262,11 +262,11 @@ def test_where_locks_may_not_reach_nobody_can_tell(tmp_path: Path) -> None:
             return found
 
     here = Place.here().model_copy(update={"machine": "m"})
-    assert "nobody here can tell" in why(here.model_copy(update={"host": "elsewhere"}))
-    assert "nobody here can tell" in why(here.model_copy(update={"pids": "pid:[1]"}))
+    assert "may be in use by" in why(here.model_copy(update={"host": "elsewhere"}))
+    assert "may be in use by" in why(here.model_copy(update={"pids": "pid:[1]"}))
     file.write_text("token\n17\n")
     with hold_if_idle(tmp_path, "run-k", "clean") as found:
-        assert "nobody here can tell" in found
+        assert "may be in use by" in found
 
 
 def test_a_reboot_ends_what_was_here() -> None:

@@ -9,8 +9,8 @@ import pytest
 from pipeline.audit.verify import verify
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import FOLDER
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.remote_files import FOLDER
 from pipeline.ledger.signing import Verifier
 from pipeline.local import services
 from pipeline.local.backup import Backup, backup, restore
@@ -65,9 +65,9 @@ def test_what_hosts_hand_each_other_is_not_in_it(tiny: Tiny, made: tuple[Path, B
 
 
 def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings) -> None:
-    with pytest.raises(BadInputError, match="no backup is overwritten"):
+    with pytest.raises(BadInputError, match="is not overwritten"):
         backup(tiny.settings, made[0], nobody)
-    with pytest.raises(BadInputError, match="no project is overwritten"):
+    with pytest.raises(BadInputError, match="is not overwritten"):
         restore(made[0], tiny.settings, nobody)
     with pytest.raises(BadInputError, match="MEDLOOM_REMOTE"):
         restore(made[0], replace(elsewhere, remote="/somewhere"), nobody)
@@ -81,10 +81,10 @@ def test_a_damaged_backup_makes_no_project(
     content = bytearray(made[0].read_bytes())
     content[int(len(content) * at)] ^= 0xFF
     made[0].write_bytes(content)
-    with pytest.raises(BadInputError, match="no whole backup"):
+    with pytest.raises(BadInputError, match="not a complete backup"):
         restore(made[0], elsewhere, nobody)
     made[0].write_bytes(content[: len(content) // 2])
-    with pytest.raises(BadInputError, match="no whole backup"):
+    with pytest.raises(BadInputError, match="not a complete backup"):
         restore(made[0], elsewhere, nobody)
     assert list(elsewhere.state.parent.iterdir()) == []
 

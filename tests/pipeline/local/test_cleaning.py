@@ -8,7 +8,7 @@ import pytest
 from pipeline.base.settings import Settings
 from pipeline.ledger.holder import Holder, Place
 from pipeline.ledger.lease import hold_lease
-from pipeline.local.cleaning import Leftover, remove, what_lies_around
+from pipeline.local.cleaning import Leftover, find_leftovers, remove
 from tests.support.leases import holding
 
 KEY, IDLE = "0123456789abcdef", "fedcba9876543210"
@@ -42,13 +42,13 @@ def test_a_workspace_goes_with_its_lease_and_not_with_its_age(
 ) -> None:
     folder, idle = work_in(settings, *parts), work_in(settings, IDLE, "train")
     with hold_lease(settings.leases, lease, "train"):
-        found = what_lies_around(settings)
+        found = find_leftovers(settings)
         why = kept(found)[f"workspaces/{parts[0]}"]
         assert why.startswith(f"kept: in use by process {os.getpid()} on ")
         remove(settings, found)
         assert folder.exists()
         assert not idle.exists()
-    remove(settings, what_lies_around(settings))
+    remove(settings, find_leftovers(settings))
     assert not folder.exists()
 
 
@@ -57,13 +57,13 @@ def test_what_a_killed_process_left_goes_at_once(settings: Settings) -> None:
     (folder / "train" / "new.txt").write_text("a moment ago")
     with holding(settings.leases, f"run-{KEY}") as killed:
         killed.has_it()
-    remove(settings, what_lies_around(settings))
+    remove(settings, find_leftovers(settings))
     assert not folder.exists()
 
 
 def test_what_is_taken_after_the_look_stays(settings: Settings) -> None:
     folder = work_in(settings, KEY, "train")
-    found = what_lies_around(settings)
+    found = find_leftovers(settings)
     assert [item.paths for item in found if item.kind == "workspaces"] == [(folder,)]
     with hold_lease(settings.leases, f"run-{KEY}", "train"):
         after = remove(settings, found)
@@ -80,8 +80,8 @@ def test_what_another_place_may_use_is_kept_and_named(
     there = holder.model_copy(update={"place": Place.here().model_copy(update=change)})
     settings.leases.mkdir(parents=True)
     (settings.leases / f"run-{KEY}.lease").write_text(there.text)
-    found = what_lies_around(settings)
-    assert "nobody here can tell" in kept(found)[f"workspaces/{KEY}"]
+    found = find_leftovers(settings)
+    assert "may be in use by" in kept(found)[f"workspaces/{KEY}"]
     remove(settings, found)
     assert folder.exists()
 
@@ -89,7 +89,7 @@ def test_what_another_place_may_use_is_kept_and_named(
 @pytest.mark.parametrize("name", ["show-4711", "report-4711", "mine"])
 def test_a_folder_of_no_lease_is_kept_and_named(settings: Settings, name: str) -> None:
     folder = work_in(settings, name)
-    found = what_lies_around(settings)
-    assert "no lease tells" in kept(found)[f"workspaces/{name}"]
+    found = find_leftovers(settings)
+    assert "no known lease" in kept(found)[f"workspaces/{name}"]
     remove(settings, found)
     assert folder.exists()

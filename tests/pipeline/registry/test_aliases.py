@@ -25,14 +25,14 @@ def story(settings: Settings) -> Story:
 
 def test_aliases_and_mirror_say_what_the_journal_says(story: Story) -> None:
     assert story.registry.aliases() == {"champion": 3, "previous": 2, "challenger": 4}
-    mirror = story.registry.mirror()
-    assert mirror == (story.journal.head, 4)
+    position = story.registry.journal_position()
+    assert position == (story.journal.head, 4)
 
 
 def test_a_decision_found_again_repairs_what_a_kill_left(story: Story) -> None:
-    mirror = story.registry.mirror()
-    assert mirror
-    story.registry.project(Projection(1, None, None, mirror))
+    position = story.registry.journal_position()
+    assert position
+    story.registry.project(Projection(1, None, None, position))
     record = decide_once(story.ledger, story.registry, "k4", fail)
     assert record.sequence == 4
     assert story.registry.aliases() == {"champion": 3, "previous": 2, "challenger": 4}
@@ -61,7 +61,7 @@ def test_a_cut_journal_is_found_and_nothing_is_projected_or_decided(
         ),
     ]
     for attempt in decide:
-        with pytest.raises(BadInputError, match=r"cut or written anew.*audit verify"):
+        with pytest.raises(BadInputError, match=r"truncated or rewritten.*audit verify"):
             attempt()
     assert story.registry.projected() == before
     assert len(story.journal.records) == 3
@@ -71,7 +71,7 @@ def test_a_journal_that_was_cut_and_grew_again_is_found(story: Story, settings: 
     cut(story, settings)
     for version in (5, 6):
         story.verdict("promoted", version)
-    with pytest.raises(BadInputError, match="cut or written anew"):
+    with pytest.raises(BadInputError, match="truncated or rewritten"):
         project_aliases(story.ledger, story.registry)
 
 
@@ -88,4 +88,4 @@ def test_what_moves_while_it_is_projected_is_projected_again(
     monkeypatch.setattr(story.registry, "project", meanwhile)
     assert len(project_aliases(story.ledger, story.registry).records) == 5
     assert story.registry.aliases() == {"champion": 5, "previous": 3}
-    assert story.registry.mirror() == (story.journal.head, 5)
+    assert story.registry.journal_position() == (story.journal.head, 5)

@@ -179,7 +179,7 @@ def registered(settings: Settings, tmp_path: Path) -> Settings:
 def test_images_are_those_of_a_consumer_bit_for_bit(registered: Settings) -> None:
     generators = Generators(registered)
     assert generators.find("1").aliases == ()
-    assert generators.draws("1") == (CLASSES, 32)
+    assert generators.output_spec("1") == (CLASSES, 32)
     uri, model = registered.mlflow_uri, f"models:/{registered.model}/1"
     labels = ["stone", "cyst", "3*cyst+stone", "stone"]
     asked = {"start": 2, "truncation": 0.7}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.registry.aliases import Mirror, Projection
+from pipeline.registry.aliases import JournalPosition, Projection
 from pipeline.registry.registry import WEIGHTS_TAG, Registry
 
 
@@ -15,10 +15,10 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def test_aliases_and_tags_are_set_moved_and_taken_away(registry: Registry) -> None:
-    first = Projection(1, None, None, Mirror("ab", 1))
+    first = Projection(1, None, None, JournalPosition("ab", 1))
     registry.project(first)
     assert registry.aliases() == {}, "there is no model yet, and nothing to point at"
-    assert registry.mirror() is None
+    assert registry.journal_position() is None
     client = MlflowClient(registry.uri)
     client.create_registered_model(registry.model)
     for number in (1, 2, 3):
@@ -26,11 +26,11 @@ def test_aliases_and_tags_are_set_moved_and_taken_away(registry: Registry) -> No
         client.create_model_version(registry.model, f"file:///nowhere/{number}", tags=tags)
     registry.project(first)
     assert registry.aliases() == {"champion": 1}
-    assert registry.mirror() == Mirror("ab", 1)
-    registry.project(Projection(2, 1, 3, Mirror("cd", 4)))
+    assert registry.journal_position() == JournalPosition("ab", 1)
+    registry.project(Projection(2, 1, 3, JournalPosition("cd", 4)))
     assert registry.aliases() == {"champion": 2, "previous": 1, "challenger": 3}
-    assert registry.mirror() == Mirror("cd", 4)
-    registry.project(Projection(None, None, None, Mirror("ef", 5)))
+    assert registry.journal_position() == JournalPosition("cd", 4)
+    registry.project(Projection(None, None, None, JournalPosition("ef", 5)))
     assert registry.aliases() == {}
-    assert registry.mirror() == Mirror("ef", 5)
+    assert registry.journal_position() == JournalPosition("ef", 5)
     assert registry.weights(2) == "w2"

@@ -10,8 +10,8 @@ import typer
 from mlflow import MlflowClient
 from typer.testing import CliRunner
 
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import BadInputError, NothingNewError, TransientError
-from pipeline.base.run_folder import RunFolder
 from pipeline.cli import withdraw as withdraw_command
 from pipeline.data.decisions import WITHDRAWN_FILE
 from pipeline.data.landing.index import LocalIndex
@@ -24,9 +24,8 @@ from pipeline.flow import planning, steps
 from pipeline.flow.planning import RetrainConfig, make_plan
 from pipeline.ledger import lease as leases
 from pipeline.ledger.journal import BRANCH
-from pipeline.ledger.ledger import DATA
+from pipeline.ledger.ledger import DATA, STAGES
 from pipeline.ledger.objects import Objects
-from pipeline.ledger.run import STAGES
 from pipeline.registry.registry import Registry
 from pipeline.stages.run import finished_run, run_stage
 from tests.support.consenting import Clinic, files_showing
@@ -218,7 +217,7 @@ def test_a_retraining_is_due_however_few_images_are_new(
 def test_a_run_of_the_old_data_does_not_go_on(without: Clinic) -> None:
     old = without.journal.records[0].run_key
     with pytest.raises(BadInputError, match="consent was withdrawn"):
-        run_stage(without.settings, old, "train", RunFolder.of(without.settings, "r"))
+        run_stage(without.settings, old, "train", DagRunFolder.of(without.settings, "r"))
     require_consent(without.ledger, without.judge("rejected").run_key)
 
 

@@ -1,4 +1,4 @@
-"""Files beside the remote's objects: kept, listed, fetched whole, removed, and missed by nobody."""
+"""Files beside the objects of the remote: put, list, fetch and remove them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +8,15 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipeline.base.errors import TransientError
-from pipeline.ledger.beside import Beside
+from pipeline.ledger.remote_files import RemoteFiles
 
 
 @pytest.fixture(params=["folder", "s3"])
-def beside(
+def files(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Beside]:
+) -> Iterator[RemoteFiles]:
     if request.param == "folder":
-        yield Beside(str(tmp_path / "remote"))
+        yield RemoteFiles(str(tmp_path / "remote"))
         return
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -27,35 +27,35 @@ def beside(
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
     boto3.client("s3").create_bucket(Bucket="images")
-    yield Beside("s3://images/remote")
+    yield RemoteFiles("s3://images/remote")
     server.stop()
 
 
-def test_what_is_put_is_listed_fetched_and_removed(beside: Beside, tmp_path: Path) -> None:
-    assert beside.names("checkpoints") == []
+def test_what_is_put_is_listed_fetched_and_removed(files: RemoteFiles, tmp_path: Path) -> None:
+    assert files.names("checkpoints") == []
     file, to = tmp_path / "file", tmp_path / "elsewhere" / "file"
     for content, name in ((b"1", "a"), (b"2", "b"), (b"3", "a")):
         file.write_bytes(content)
-        beside.put(file, f"checkpoints/k/{name}.pt")
-    beside.put(file, "index/i.sqlite")
-    assert beside.names("checkpoints") == ["checkpoints/k/a.pt", "checkpoints/k/b.pt"]
-    assert beside.fetch("checkpoints/k/a.pt", to)
+        files.put(file, f"checkpoints/k/{name}.pt")
+    files.put(file, "index/i.sqlite")
+    assert files.names("checkpoints") == ["checkpoints/k/a.pt", "checkpoints/k/b.pt"]
+    assert files.fetch("checkpoints/k/a.pt", to)
     assert to.read_bytes() == b"3"
-    assert not beside.fetch("checkpoints/k/c.pt", to)
+    assert not files.fetch("checkpoints/k/c.pt", to)
     assert to.read_bytes() == b"3", "what was here stays"
     assert [found.name for found in to.parent.iterdir()] == ["file"]
     for _ in range(2):
-        beside.remove("checkpoints/k")
-        beside.remove("index/i.sqlite")
-        assert beside.names("checkpoints") == beside.names("index") == []
+        files.remove("checkpoints/k")
+        files.remove("index/i.sqlite")
+        assert files.names("checkpoints") == files.names("index") == []
 
 
-def test_a_file_that_went_away_meanwhile_is_not_put(beside: Beside, tmp_path: Path) -> None:
-    beside.put(tmp_path / "gone", "checkpoints/k/a.pt")
-    assert beside.names("checkpoints") == []
+def test_a_file_that_went_away_meanwhile_is_not_put(files: RemoteFiles, tmp_path: Path) -> None:
+    files.put(tmp_path / "gone", "checkpoints/k/a.pt")
+    assert files.names("checkpoints") == []
 
 
 def test_a_remote_that_cannot_be_written_is_worth_another_try(tmp_path: Path) -> None:
     (tmp_path / "remote").write_text("a file")
     with pytest.raises(TransientError, match="cannot be written"):
-        Beside(str(tmp_path / "remote")).put(Path(__file__), "a")
+        RemoteFiles(str(tmp_path / "remote")).put(Path(__file__), "a")

@@ -1,6 +1,6 @@
-"""A record that is its bytes: hashed and signed as written, never as today's fields would write it.
+"""Records that are hashed and signed as the bytes in their file, not as the fields known today.
 
-So a later version may add fields: their records hold here, and those of this version hold there.
+So later versions may add fields: hashes and signatures stay valid in all versions.
 """
 
 import hashlib
@@ -13,22 +13,22 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pipeline.ledger.signing import Signer
 
 
-class Written(BaseModel):
-    """One JSON object in a file: `read` one that is there, `write` a new one.
+class SignedRecord(BaseModel):
+    """One JSON object in a file: `read` an existing one or `write` a new one.
 
-    Fields that only a later version knows are kept beside the known ones, and are in `model_dump`.
+    Unknown fields of later versions are kept, and are in `model_dump`.
 
     Attributes:
         format: number of the format that it was written in.
-        key_id: first 16 hex digits of the sha256 of the public key that the record is signed
-            with; "" when it is not.
-        signature: Ed25519 (RFC 8032) over `signed_part`, hex.
+        key_id: first 16 hex digits of the sha256 of the public key that verifies the signature;
+            "" if the record is not signed.
+        signature: Ed25519 signature (RFC 8032) of `signed_part`, in hex.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     current: ClassVar[int] = 1
-    """The format that `write` writes."""
+    """The format of new records."""
 
     format: int = Field(default=1, ge=1)
     key_id: str = ""
@@ -38,22 +38,22 @@ class Written(BaseModel):
 
     @property
     def written(self) -> bytes:
-        """The file's content."""
+        """The bytes of the file."""
         return self._written
 
     @property
     def sha256(self) -> str:
-        """Of the file: what the next record names."""
+        """The sha256 of the file, which the next record contains."""
         return hashlib.sha256(self._written).hexdigest()
 
     @property
     def signed_part(self) -> bytes:
-        """What the signature is over: all that the file says but the signature itself."""
+        """The signed bytes: the file's content without the signature."""
         return _signable(json.loads(self._written))
 
     @classmethod
     def write(cls, signer: Signer | None = None, **facts: Any) -> Self:
-        """A new record, signed if there is a signer.
+        """Create a record, signed if there is a signer.
 
         Raises:
             ValueError: a field is unknown or missing, or its value is not allowed.
@@ -62,17 +62,17 @@ class Written(BaseModel):
             raise ValueError(f"a {cls.__name__.lower()} has no {', '.join(unknown)}")
         known = {"format": cls.current, "key_id": signer.key_id if signer else ""}
         made = cls.model_validate(facts | known)
-        # By way of JSON, so that what is signed has the keys and lists of what is read again.
+        # Through JSON, so that keys and lists are signed as they will be read.
         content = json.loads(json.dumps(made.model_dump()))
         content["signature"] = signer.sign(_signable(content)) if signer else ""
         return cls.read(_file_text(content))
 
     @classmethod
     def read(cls, written: bytes) -> Self:
-        """The record that a file holds.
+        """Read a record from the bytes of its file.
 
         Raises:
-            ValueError: it holds none, or its bytes are not the one text of what they say.
+            ValueError: they are not a record, or not in canonical form.
         """
         try:
             content = json.loads(written)
@@ -80,20 +80,19 @@ class Written(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "it"
-            raise ValueError(f"it is no record: {where}: {first['msg']}") from error
+            raise ValueError(f"it is not a record: {where}: {first['msg']}") from error
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"it is no record: {error}") from error
+            raise ValueError(f"it is not a record: {error}") from error
         if _file_text(content) != written:
-            raise ValueError("it is not as it was written: its bytes are another text of its JSON")
+            raise ValueError("it is not as it was written: its JSON is not in canonical form")
         record._written = written
         return record
 
 
 def _file_text(content: Mapping[str, Any]) -> bytes:
-    """The one text of a record's content; bytes that differ from it are no record's file.
+    """The canonical form of a record, so that a signature of the content covers every byte.
 
-    So a signature over the content is one over every byte: keys are sorted and none comes twice,
-    and numbers are as Python writes them, which reads back as the same number (NaN included).
+    Keys are sorted and unique. Numbers are written as by Python and read back exactly (NaN too).
     """
     return json.dumps(content, sort_keys=True).encode() + b"\n"
 

@@ -1,6 +1,6 @@
-"""Files that hosts hand each other beside the objects of the DVC remote: unversioned, may be lost.
+"""Unversioned files in the DVC remote, for exchange between hosts; they may be lost at any time.
 
-Nothing is learned from them, and whoever finds none does the work again.
+No result depends on them. If they are missing, the work is done again.
 """
 
 from pathlib import Path
@@ -9,24 +9,24 @@ from typing import Any
 from pipeline.base.errors import TransientError
 
 FOLDER = "medloom"
-"""Beside the folder `files`, which is DVC's own."""
+"""In the remote, beside DVC's own folder `files`."""
 
 
 def checkpoints_of(key: str) -> str:
-    """The folder of a run's checkpoints."""
+    """The folder of a run's checkpoints in the remote."""
     return f"checkpoints/{key}"
 
 
-class Beside:
-    """The files beside the objects of one remote, by names such as `checkpoints/<key>/a.pt`.
+class RemoteFiles:
+    """The unversioned files of one remote, by names such as `checkpoints/<key>/a.pt`.
 
     Raises (any method):
         TransientError: the remote cannot be read or written.
     """
 
     def __init__(self, remote: str) -> None:
-        """Use the remote at a folder or any URL that DVC knows, with DVC's own means of access."""
-        # DVC is heavy, and most commands need none of this.
+        """Open the remote at a folder or any URL that DVC supports, with DVC's credentials."""
+        # DVC is slow to import, and most commands do not need it.
         from dvc.config import Config
         from dvc.fs import get_cloud_fs
 
@@ -36,7 +36,7 @@ class Beside:
         self._root = self._fs.join(root, FOLDER)
 
     def names(self, folder: str) -> list[str]:
-        """Every file below a folder, sorted; none when it is not there."""
+        """Every file in a folder and its subfolders, sorted; empty if it does not exist."""
         place = self._place(folder)
         try:
             self._fs.fs.invalidate_cache()
@@ -49,7 +49,7 @@ class Beside:
         return ["/".join((folder, *names)) for names in parts]
 
     def fetch(self, name: str, to: Path) -> bool:
-        """Write a file's bytes to a path, whole or not at all; False when there is no such file."""
+        """Download a file atomically; False if it does not exist."""
         to.parent.mkdir(parents=True, exist_ok=True)
         half = to.with_name(f".{to.name}.half")
         try:
@@ -64,7 +64,7 @@ class Beside:
         return True
 
     def put(self, file: Path, name: str) -> None:
-        """Keep a file's bytes under a name, in the place of what was there; none if it is gone."""
+        """Upload a file, replacing an earlier one; does nothing if `file` no longer exists."""
         try:
             self._fs.put_file(str(file), self._place(name))
         except OSError as error:
@@ -73,7 +73,7 @@ class Beside:
             raise self._failed("written", error) from error
 
     def remove(self, folder: str) -> None:
-        """Remove a folder, or one file; it may be gone already."""
+        """Remove a folder or a file; does nothing if it does not exist."""
         for name in [*self.names(folder), folder]:
             try:
                 self._fs.remove(self._place(name))

@@ -14,14 +14,14 @@ from types import FrameType
 
 from pipeline.base.errors import TransientError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import Beside, checkpoints_of
+from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 SECONDS = 120.0
 """From one look for a newer checkpoint to the next."""
 
 
 @contextmanager
-def carried_checkpoints(settings: Settings, key: str) -> Iterator[None]:
+def synced_checkpoints(settings: Settings, key: str) -> Iterator[None]:
     """Fetch a run's newest checkpoints, and carry off those that come while the block runs.
 
     A checkpoint that cannot be carried off is a warning, as the training itself goes on.
@@ -29,7 +29,9 @@ def carried_checkpoints(settings: Settings, key: str) -> Iterator[None]:
     Raises:
         TransientError: the remote cannot be read.
     """
-    carrier = _Carrier(Beside(settings.remote), settings.checkpoints / key, checkpoints_of(key))
+    carrier = _Carrier(
+        RemoteFiles(settings.remote), settings.checkpoints / key, checkpoints_of(key)
+    )
     carrier.fetch()
     done = threading.Event()
     thread = threading.Thread(target=carrier.keep_carrying, args=(done,), daemon=True)
@@ -46,7 +48,7 @@ def carried_checkpoints(settings: Settings, key: str) -> Iterator[None]:
 class _Carrier:
     """Between a folder of this host and one of the remote; both hold a folder a training."""
 
-    def __init__(self, beside: Beside, here: Path, there: str) -> None:
+    def __init__(self, beside: RemoteFiles, here: Path, there: str) -> None:
         self.beside, self.here, self.there = beside, here, there
         self._carried: dict[str, str] = {}
         self._lock = threading.RLock()

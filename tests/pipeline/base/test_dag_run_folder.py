@@ -1,20 +1,20 @@
-"""What a run of the DAG leaves behind about each of its tasks."""
+"""The results that the tasks of a DAG run leave in its folder."""
 
 from pathlib import Path
 
 import pytest
 
+from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import NothingNewError
-from pipeline.base.run_folder import RunFolder
 from pipeline.base.settings import Settings
 
 
 def test_a_task_leaves_what_it_did_and_how_long_it_took(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path)
+    run = DagRunFolder(tmp_path)
     with run.recorded("train") as facts:
         facts["images"] = 3
     found = run.result("train")
-    assert set(found) == {"images", "outcome", "started", "seconds", "tries"}
+    assert set(found) == {"task", "images", "outcome", "started", "seconds", "tries"}
     assert (found["outcome"], found["images"], found["tries"]) == ("done", 3, 1)
 
 
@@ -29,13 +29,13 @@ def test_a_task_leaves_what_it_did_and_how_long_it_took(tmp_path: Path) -> None:
 def test_a_task_that_does_not_end_well_leaves_why(
     tmp_path: Path, error: BaseException, outcome: str
 ) -> None:
-    run = RunFolder(tmp_path)
+    run = DagRunFolder(tmp_path)
     with pytest.raises(type(error)), run.recorded("train"):
         raise error
     assert run.result("train")["outcome"] == outcome
 
 
 def test_a_run_id_of_the_scheduler_is_a_folder(settings: Settings) -> None:
-    folder = RunFolder.of(settings, "scheduled__2026-01-01T00:00:00+00:00").folder
+    folder = DagRunFolder.of(settings, "scheduled__2026-01-01T00:00:00+00:00").folder
     assert folder == settings.runs / "scheduled__2026-01-01T00-00-00-00-00"
-    assert RunFolder(folder).result("train") == {}
+    assert DagRunFolder(folder).result("train") == {}

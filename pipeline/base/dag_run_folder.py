@@ -1,6 +1,6 @@
-"""Where a run of the DAG tells a watcher on this machine what it does and how it ended.
+"""The folder in which a DAG run's tasks report progress and results on this machine.
 
-A convenience: no task reads it, as the tasks of a run may each be on another machine.
+No task reads it, because the tasks of a DAG run may run on different machines.
 """
 
 import json
@@ -18,38 +18,38 @@ from pipeline.base.settings import Settings
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """What one run of the DAG tells whoever watches it: progress and results, a file a task."""
+class DagRunFolder:
+    """Progress and results of one DAG run, one file each per task."""
 
     folder: Path
 
     @classmethod
-    def of(cls, settings: Settings, run_id: str) -> "RunFolder":
-        """The folder of a DAG run; ids of scheduled runs hold characters that no path should."""
+    def of(cls, settings: Settings, run_id: str) -> "DagRunFolder":
+        """The folder of a DAG run; characters of its id that are unsafe in paths become dashes."""
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
         return cls(settings.runs / safe)
 
     def progress_file(self, task: str) -> Path:
-        """Where a running task says how far it is."""
+        """The file to which a running task writes its progress."""
         return self.folder / f"{task}.progress.json"
 
     def progress(self, task: str) -> dict[str, Any]:
-        """How far a task is, in its own words; empty when it has not said."""
+        """A task's progress; empty if it has not reported any."""
         return _read_json(self.progress_file(task))
 
     def result(self, task: str) -> dict[str, Any]:
-        """What a task ended with; empty when it has not."""
+        """A task's result; empty if it has not ended."""
         return _read_json(self.folder / f"{task}.json")
 
     def save(self, task: str, facts: dict[str, Any]) -> None:
-        """Keep a task's result."""
+        """Write a task's result."""
         write_atomically(self.folder / f"{task}.json", json.dumps(facts, indent=2) + "\n")
 
     @contextmanager
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
-        """Keep what the block puts into the dict, how long it took, and how it failed if it did.
+        """Save the dict that the block fills, with its outcome, error and duration.
 
-        All of that is in the dict afterwards, too.
+        The yielded dict has all of these afterwards.
         """
         facts: dict[str, Any] = {"task": task}
         started = time.time()

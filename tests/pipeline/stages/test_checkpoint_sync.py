@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.base.errors import TransientError
 from pipeline.base.settings import Settings
-from pipeline.ledger.beside import Beside, checkpoints_of
-from pipeline.stages import carrying
-from pipeline.stages.carrying import carried_checkpoints
+from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
+from pipeline.stages import checkpoint_sync
+from pipeline.stages.checkpoint_sync import synced_checkpoints
 
 TRAINING, KEY = "f00d", "k"
 
@@ -32,7 +32,7 @@ def here(settings: Settings) -> list[str]:
 
 
 def there(settings: Settings) -> list[str]:
-    return [name.split("/")[-1] for name in Beside(settings.remote).names(checkpoints_of(KEY))]
+    return [name.split("/")[-1] for name in RemoteFiles(settings.remote).names(checkpoints_of(KEY))]
 
 
 @pytest.fixture
@@ -44,33 +44,33 @@ def other(settings: Settings, tmp_path: Path) -> Settings:
 def test_what_a_failed_try_left_is_fetched_on_another_host(
     settings: Settings, other: Settings
 ) -> None:
-    with suppress(TransientError), carried_checkpoints(settings, KEY):
+    with suppress(TransientError), synced_checkpoints(settings, KEY):
         save(settings, 8)
         newest = save(settings, 16)
         raise TransientError("the host is shut down")
     assert there(settings) == [newest.name]
-    with carried_checkpoints(other, KEY):
+    with synced_checkpoints(other, KEY):
         assert here(other) == [newest.name]
         assert (other.checkpoints / KEY / TRAINING / newest.name).read_text() == "16 images"
         later = save(other, 24)
     assert there(settings) == [later.name], "one is enough"
-    with carried_checkpoints(settings, KEY):
+    with synced_checkpoints(settings, KEY):
         assert here(settings)[-1] == later.name
 
 
 def test_an_older_one_is_not_fetched(settings: Settings, other: Settings) -> None:
-    with carried_checkpoints(settings, KEY):
+    with synced_checkpoints(settings, KEY):
         save(settings, 8)
     ahead = save(other, 16)
-    with carried_checkpoints(other, KEY):
+    with synced_checkpoints(other, KEY):
         assert here(other) == [ahead.name]
 
 
 def test_the_newest_is_carried_off_while_the_stage_runs(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(carrying, "SECONDS", 0.02)
-    with carried_checkpoints(settings, KEY):
+    monkeypatch.setattr(checkpoint_sync, "SECONDS", 0.02)
+    with synced_checkpoints(settings, KEY):
         file = save(settings, 8)
         while there(settings) != [file.name]:
             pass
@@ -79,7 +79,7 @@ def test_the_newest_is_carried_off_while_the_stage_runs(
 def test_a_remote_that_fails_meanwhile_is_a_warning(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with carried_checkpoints(settings, KEY):
+    with synced_checkpoints(settings, KEY):
         save(settings, 8)
         Path(settings.remote).write_text("no folder")
     assert "stays on this host" in capsys.readouterr().out
@@ -89,10 +89,10 @@ TOLD_TO_END = """
 import sys, time
 from pathlib import Path
 from pipeline.base.settings import Settings
-from pipeline.stages.carrying import carried_checkpoints
+from pipeline.stages.checkpoint_sync import synced_checkpoints
 settings = Settings.load()
 folder = settings.checkpoints / "k" / "f00d"
-with carried_checkpoints(settings, "k"):
+with synced_checkpoints(settings, "k"):
     folder.mkdir(parents=True)
     (folder / "checkpoint-000000000008.pt").write_text("8 images")
     print("saved", flush=True)
