@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.audit.facts import DataFacts, Trace
+from pipeline.audit.facts import DataLineage, Trace
 from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
 from pipeline.ledger.journal import Record
 
@@ -104,7 +104,7 @@ def _leaves(tree: Tree, facts: dict[str, Any]) -> None:
             tree.add(Text(f"{name}: {value}"))
 
 
-def _counts(data: DataFacts) -> Table:
+def _counts(data: DataLineage) -> Table:
     table = Table("class", *SPLITS, title="images (groups)", title_justify="left", box=None)
     cells = {(row.label, row.split): f"{row.images} ({row.groups})" for row in data.counts}
     for label in sorted({row.label for row in data.counts}):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from pipeline.audit.links import Link
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.git import Git
 
@@ -46,7 +46,7 @@ def batches_of(git: Git, commit: str) -> list[Batch]:
     return found
 
 
-def batch_links(batch: Batch, objects: Objects, purged: Mapping[str, int]) -> Iterator[Link]:
+def batch_links(batch: Batch, objects: CheckedObjects, purged: Mapping[str, int]) -> Iterator[Link]:
     """The listing, every object that it names, and every image of the manifest.
 
     Args:

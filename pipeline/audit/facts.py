@@ -18,7 +18,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class DataFacts:
+class DataLineage:
     """The data revision that a version learned from.
 
     Attributes:
@@ -45,7 +45,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class CodeFacts:
+class CodeLineage:
     """The code that made a version.
 
     Attributes:
@@ -105,8 +105,8 @@ class Trace:
     commits: tuple[Commit, ...]
     lock_sha256: str
     outputs: tuple[Output, ...]
-    data: DataFacts
-    code: CodeFacts
+    data: DataLineage
+    code: CodeLineage
     params: dict[str, Any]
     environment: dict[str, str]
     verdict: Record | None

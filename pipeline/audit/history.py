@@ -39,7 +39,7 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunHistory:
     """A branch run/<key>.
 
     Attributes:
@@ -112,7 +112,7 @@ class History:
         """Every data revision, oldest first."""
         return self._log([self.heads[DATA]])[::-1] if DATA in self.heads else []
 
-    def runs(self, keys: Iterable[str]) -> Iterator[Run]:
+    def runs(self, keys: Iterable[str]) -> Iterator[RunHistory]:
         """The runs with these keys, which must be there."""
         heads = {key: self.heads[RUN + key] for key in keys}
         known = [f"^{self.heads[name]}" for name in (CODE, DATA) if name in self.heads]
@@ -120,9 +120,9 @@ class History:
         locks = self.git.contents(f"{head}:dvc.lock" for head in heads.values())
         for (key, head), lock in zip(heads.items(), locks, strict=True):
             chain = tuple(_chain(head, commits))
-            yield Run(key, chain, tuple(_STAGE.findall((lock or b"").decode())))
+            yield RunHistory(key, chain, tuple(_STAGE.findall((lock or b"").decode())))
 
-    def run(self, key: str) -> Run | None:
+    def run(self, key: str) -> RunHistory | None:
         """One run; None when the ledger has no such branch."""
         return next(self.runs([key])) if RUN + key in self.heads else None
 

@@ -24,7 +24,7 @@ class Digests(NamedTuple):
     sha256: str
 
 
-class Objects:
+class CheckedObjects:
     """The remote's objects by name (md5, with `.dir` of a listing); each is hashed once.
 
     Args:

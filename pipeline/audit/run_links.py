@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.audit.data_links import batches_of
 from pipeline.audit.links import Link, equal
-from pipeline.audit.objects import Objects, listing_md5
+from pipeline.audit.objects import CheckedObjects, listing_md5
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.code import Read, describe_again
 from pipeline.base.errors import BadInputError
@@ -49,7 +49,7 @@ class RunFiles:
             for out in stage.get("outs", ())
         }
 
-    def weights(self, objects: Objects) -> str:
+    def weights(self, objects: CheckedObjects) -> str:
         """The name of the weights' object; "" when models or its listing are not there."""
         return objects.listing(self.outs().get("models", "")).get(WEIGHTS, "")
 
@@ -108,7 +108,7 @@ def _made_again(listed: str, read: Read) -> str:
         return ""
 
 
-def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:
+def lock_links(run: RunFiles, objects: CheckedObjects) -> Iterator[Link]:
     """That dvc.lock's inputs are the files in git and each stage's inputs are what one wrote."""
     stages = run.lock.get("stages", {})
     yield Link(f"dvc.lock of run {run.key}", set(STAGES) <= set(stages),
@@ -128,7 +128,7 @@ def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:
                        "the stage ran with other numbers than the ledger holds")  # fmt: skip
 
 
-def _md5_in_git(run: RunFiles, objects: Objects, path: str) -> str:
+def _md5_in_git(run: RunFiles, objects: CheckedObjects, path: str) -> str:
     """DVC's name for a file or folder as git and the batches' listings have it.
 
     "" when a purged listing leaves it unknown.
@@ -146,7 +146,7 @@ def _md5_in_git(run: RunFiles, objects: Objects, path: str) -> str:
     return listing_md5(entries)
 
 
-def output_links(run: RunFiles, objects: Objects, weights_sha256: str) -> Iterator[Link]:
+def output_links(run: RunFiles, objects: CheckedObjects, weights_sha256: str) -> Iterator[Link]:
     """Every object that the stages wrote, and the weights by sha256 as well.
 
     Args:

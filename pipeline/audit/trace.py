@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.audit.facts import CodeFacts, Counts, DataFacts, Output, Trace
-from pipeline.audit.history import RUN, History, Run
+from pipeline.audit.facts import CodeLineage, Counts, DataLineage, Output, Trace
+from pipeline.audit.history import RUN, History, RunHistory
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.manifest import RAW_FOLDER
@@ -146,8 +146,8 @@ def _blocked(journal: Journal, number: int | None) -> str:
 
 
 def _data(
-    history: History, run: Run | None, verdict: Record | None, stages: dict[str, Any]
-) -> DataFacts:
+    history: History, run: RunHistory | None, verdict: Record | None, stages: dict[str, Any]
+) -> DataLineage:
     named = (run.data if run else "") or (verdict.data if verdict else "")
     commit = history.commit(named)
     at = run.head if run else named
@@ -155,7 +155,7 @@ def _data(
     counts, groups = _count(history, listing) if listing else ((), 0)
     deps = stages.get("preprocess", {}).get("deps", [])
     md5 = next((dep.get("md5", "") for dep in deps if dep.get("path") == str(RAW_FOLDER)), "")
-    return DataFacts(
+    return DataLineage(
         named,
         commit.time if commit else "",
         commit.subject if commit else "",
@@ -181,12 +181,12 @@ def _count(history: History, listing: str) -> tuple[tuple[Counts, ...], int]:
     return counts, len(set().union(*groups.values()))
 
 
-def _code(history: History, run: Run | None) -> CodeFacts:
+def _code(history: History, run: RunHistory | None) -> CodeLineage:
     commit = history.commit(run.code) if run else None
     facts = commit.facts if commit else {}
     dirty = {"yes": True, "no": False}.get(facts.get("dirty", ""))
     upstream, installed = facts.get("upstream", "none"), facts.get("installed", "")
-    return CodeFacts(run.code if run else "", upstream, dirty, installed)
+    return CodeLineage(run.code if run else "", upstream, dirty, installed)
 
 
 def _outputs(stages: dict[str, Any]) -> list[Output]:
@@ -210,7 +210,11 @@ def _environment(history: History, head: str, verdict: Record | None) -> dict[st
 
 
 def _missing(
-    key: str, run: Run | None, verdict: Record | None, stages: dict[str, Any], data: DataFacts
+    key: str,
+    run: RunHistory | None,
+    verdict: Record | None,
+    stages: dict[str, Any],
+    data: DataLineage,
 ) -> list[str]:
     said = []
     if verdict is None:

@@ -98,14 +98,14 @@ class Uses:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Subject:
     kind: str
     name: str
     images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Laid:
+class _RunData:
     """A run and the commits whose listings it lay on."""
 
     key: str
@@ -148,18 +148,18 @@ def find_uses(settings: Settings, asked: str) -> Uses:
     )
 
 
-def _runs(history: History, verdicts: dict[str, Record]) -> list[_Laid]:
+def _runs(history: History, verdicts: dict[str, Record]) -> list[_RunData]:
     """Every run, in the order of their keys.
 
     A version whose run's branch is gone learned from the data that its verdict names.
     """
     heads = history.run_heads
     there = [
-        _Laid(run.key, run.data, tuple(one.id for one in run.commits), "train" in run.stages)
+        _RunData(run.key, run.data, tuple(one.id for one in run.commits), "train" in run.stages)
         for run in history.runs(heads)
     ]
     gone = [
-        _Laid(key, record.data, (record.data,) if record.data else (), trained=True)
+        _RunData(key, record.data, (record.data,) if record.data else (), trained=True)
         for key, record in verdicts.items()
         if key not in heads
     ]
@@ -169,7 +169,7 @@ def _runs(history: History, verdicts: dict[str, Record]) -> list[_Laid]:
 # -- what is asked for -----------------------------------------------------------------------------
 
 
-def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _Asked:
+def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _Subject:
     if (file := Path(asked)).is_file():
         return _of_file(listings, file)
     digest = asked.strip().lower()
@@ -184,31 +184,31 @@ def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _
     if images:
         if len(images) > 1 and len(digest) < 64:
             raise _ambiguous(asked, images)
-        return _Asked("image", images[0], images)
+        return _Subject("image", images[0], images)
     if names := _groups(listings, asked, digest):
         if len(names) > 1:
             raise _ambiguous(asked, names)
-        return _Asked("group", names[0], _of_group(listings, names[0]))
+        return _Subject("group", names[0], _of_group(listings, names[0]))
     if of_patient:
-        return _Asked("patient", group, of_patient)
-    return _of_nobody(digest, group)
+        return _Subject("patient", group, of_patient)
+    return _unmatched(digest, group)
 
 
-def _of_nobody(digest: str, group: str) -> _Asked:
+def _unmatched(digest: str, group: str) -> _Subject:
     """What was asked for and is not there; `group` is "" when no key could make it one."""
     if _HEX.fullmatch(digest):
-        return _Asked("image", digest)
+        return _Subject("image", digest)
     if _GROUP.fullmatch(digest):
-        return _Asked("group", digest)
+        return _Subject("group", digest)
     if not group:
         raise BadInputError(
             "nothing is known by that name, and patients cannot be asked for here: the key that "
             "they are named under is missing. Let MEDLOOM_PATIENT_KEY_FILE name its file"
         )
-    return _Asked("patient", group)
+    return _Subject("patient", group)
 
 
-def _of_file(listings: Listings, file: Path) -> _Asked:
+def _of_file(listings: Listings, file: Path) -> _Subject:
     """By the file's bytes, and by its pixels as ingest decodes them."""
     from pipeline.data.config import IngestConfig
     from pipeline.data.formats import decode
@@ -220,7 +220,7 @@ def _of_file(listings: Listings, file: Path) -> _Asked:
     decoded = [one for one in decode(data, IngestConfig()) if not isinstance(one, Refused)]
     ids = [image_id(one.pixels) for one in decoded]
     known = {image for digest in (source, *ids) for image in _by_digest(listings, digest)}
-    return _Asked("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
+    return _Subject("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
 
 
 def _by_digest(listings: Listings, digest: str) -> tuple[str, ...]:
@@ -267,7 +267,7 @@ def _revisions(revisions: list[Commit], held: dict[str, set[Image]]) -> Iterable
 
 
 def _versions(
-    runs: list[_Laid],
+    runs: list[_RunData],
     held: dict[str, set[Image]],
     verdicts: dict[str, Record],
     tenures: dict[int, list[Tenure]],
@@ -299,7 +299,7 @@ def _tenures(records: list[Record]) -> dict[int, list[Tenure]]:
     return held
 
 
-def _unknown(runs: list[_Laid], listings: Listings, verdicts: dict[str, Record]) -> list[int]:
+def _unknown(runs: list[_RunData], listings: Listings, verdicts: dict[str, Record]) -> list[int]:
     return sorted(
         verdicts[run.key].number
         for run in runs

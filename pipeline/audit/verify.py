@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.journal_links import alias_links, git_links, history_links, journal_links
 from pipeline.audit.links import Chain, Link, equal, walk
-from pipeline.audit.objects import Objects, named_in
+from pipeline.audit.objects import CheckedObjects, named_in
 from pipeline.audit.run_links import RunFiles, branch_links, lock_links, output_links
 from pipeline.audit.version_links import (
     artifact_links,
@@ -135,9 +135,9 @@ class _Audit:
         return "was written by a newer medloom, which has to be asked" if newer else ""
 
     @cached_property
-    def objects(self) -> Objects:
+    def objects(self) -> CheckedObjects:
         """The remote's."""
-        return Objects(self.ledger.settings.remote, named_in(self.records, "objects"))
+        return CheckedObjects(self.ledger.settings.remote, named_in(self.records, "objects"))
 
     def _journal(self) -> Chain:
         keys = {verifier.key_id: verifier for verifier in self.verifiers}

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.audit.links import Link, equal
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.ledger.journal import VERDICTS, Record
 from pipeline.registry.lineage import data_listing
@@ -45,7 +45,7 @@ def data_tag_link(run: RunFiles, tags: Mapping[str, str]) -> Link:
 
 
 def artifact_links(
-    registry: "Registry", version: int, run: RunFiles, objects: Objects, folder: Path
+    registry: "Registry", version: int, run: RunFiles, objects: CheckedObjects, folder: Path
 ) -> Iterator[Link]:
     """The run's artifacts in MLflow against git's files and the remote's listings."""
     lineage = {name: run.files.get(name, b"") for name in _LINEAGE}
@@ -63,7 +63,7 @@ def bundle_links(
     registry: "Registry",
     version: int,
     run: RunFiles,
-    objects: Objects,
+    objects: CheckedObjects,
     weights_sha256: str,
     folder: Path,
 ) -> Iterator[Link]:
