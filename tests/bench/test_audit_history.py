@@ -208,7 +208,7 @@ def test_a_prefix_of_two_images_is_told(settings: Settings) -> None:
     rows = [f"{i},{'1' * 64},{'2' * 64},b,stone,g{i[-1]},train,axial,9,9,8,1\n" for i in ids]
     ledger = Ledger(settings)
     ledger.commit_files(DATA, None, {"data/manifest/b.csv": header + "".join(rows)}, "data")
-    with pytest.raises(BadInputError, match="type more digits") as told:
+    with pytest.raises(BadInputError, match="give more digits") as told:
         find_uses(settings, "abcdef01")
     assert all(image in str(told.value) for image in ids)
     assert find_uses(settings, "abcdef012").images == (ids[1],)

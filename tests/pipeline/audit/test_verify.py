@@ -184,7 +184,7 @@ def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -
         assert "newer medloom" in found.not_checked[0]
         assert "aliases" not in [chain.name for chain in found.chains]
         named = check(tiny, "champion").not_checked
-        assert "champion: the journal, which says who that is, was written by a newer" in named[1]
+        assert "champion: the journal, which defines it, was written by a newer" in named[1]
     finally:
         git.run("update-ref", f"refs/heads/{BRANCH}", head)
 
