@@ -31,7 +31,7 @@ _STAGES = {"preprocess": "data/processed", "train": "models", "evaluate": "repor
 
 
 @dataclass(frozen=True)
-class Made:
+class SyntheticHistory:
     """What the history is known to hold.
 
     Attributes:
@@ -45,7 +45,9 @@ class Made:
     withdrawn: tuple[str, ...]
 
 
-def make_history(settings: Settings, versions: int, revisions: int, images: int) -> Made:
+def make_history(
+    settings: Settings, versions: int, revisions: int, images: int
+) -> SyntheticHistory:
     """Fill the empty ledger of `settings`.
 
     Every version is of the newest revision that there was; the last revisions grow to `images`.
@@ -55,7 +57,7 @@ def make_history(settings: Settings, versions: int, revisions: int, images: int)
     Ledger(settings)
     git = Git(Path(settings.ledger))
     names = Pseudonyms.load(settings.patient_key, make=True)
-    made = _Listings(revisions, images, names)
+    made = _Manifests(revisions, images, names)
     git.fast_import(_code_and_data(made))
     data = git.run("rev-list", "--reverse", DATA).split()
     trees = [str(tree) for tree in git.ids(f"{commit}:data" for commit in data)]
@@ -91,7 +93,7 @@ def _commit(
 # -- code and data ---------------------------------------------------------------------------------
 
 
-class _Listings:
+class _Manifests:
     """The manifests of one revision after the other."""
 
     def __init__(self, revisions: int, images: int, names: Pseudonyms) -> None:
@@ -101,11 +103,11 @@ class _Listings:
         self._batches: dict[str, list[Row]] = {}
         self._withdrawn: list[str] = []
 
-    def known(self) -> Made:
+    def known(self) -> SyntheticHistory:
         """What may be asked for, when all revisions are made."""
         first = next(iter(self._batches.values()))
         patients = tuple(f"patient-no-{n}" for n in range(self._each // _IMAGES_A_PATIENT or 1))
-        return Made(patients, tuple(row.id for row in first), tuple(self._withdrawn))
+        return SyntheticHistory(patients, tuple(row.id for row in first), tuple(self._withdrawn))
 
     def revisions(self) -> Iterator[dict[str, str]]:
         """The files that each revision changes."""
@@ -156,7 +158,7 @@ def _csv(rows: list[Row]) -> str:
     return stream.getvalue()
 
 
-def _code_and_data(listings: _Listings) -> Iterator[bytes]:
+def _code_and_data(listings: _Manifests) -> Iterator[bytes]:
     files = {
         "params.yaml": "preprocess: {size: 64}\ntrain: {kimg: 1.0}\n"
         "evaluate: {n: 9}\ngate: {looks: 20}\n",
@@ -173,7 +175,7 @@ def _code_and_data(listings: _Listings) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _SyntheticRun:
     """A run to be made; `version` is None for one that was opened and not judged."""
 
     key: str
@@ -184,19 +186,19 @@ class _Run:
     tree: str
 
 
-def _runs(versions: int, code: str, data: list[str], trees: list[str]) -> list[_Run]:
+def _runs(versions: int, code: str, data: list[str], trees: list[str]) -> list[_SyntheticRun]:
     runs = []
     for number in range(versions):
         revision = number * len(data) // versions
         key = hashlib.sha256(f"run {number}".encode()).hexdigest()[:16]
         hour = 10 * len(data) + 10 * number
-        runs.append(_Run(key, number + 1, hour, code, data[revision], trees[revision]))
+        runs.append(_SyntheticRun(key, number + 1, hour, code, data[revision], trees[revision]))
     idle = hashlib.sha256(b"opened").hexdigest()[:16]
-    runs.append(_Run(idle, None, 10 * (len(data) + versions), code, data[-1], trees[-1]))
+    runs.append(_SyntheticRun(idle, None, 10 * (len(data) + versions), code, data[-1], trees[-1]))
     return runs
 
 
-def _run_branches(runs: list[_Run]) -> Iterator[bytes]:
+def _run_branches(runs: list[_SyntheticRun]) -> Iterator[bytes]:
     for run in runs:
         branch = f"run/{run.key}"
         why = f"run {run.key}\n\ncode {run.code}\ndata {run.data}\ntrigger schedule"
@@ -208,7 +210,7 @@ def _run_branches(runs: list[_Run]) -> Iterator[bytes]:
             yield from _commit(branch, run.hour + number, f"{stage} of run {run.key}", "", files)
 
 
-def _lock(run: _Run, stages: list[str]) -> str:
+def _lock(run: _SyntheticRun, stages: list[str]) -> str:
     """As DVC writes it, with as many dependencies as the stages have."""
     lines = ["schema: '2.0'", "stages:"]
     for stage in stages:
@@ -226,11 +228,11 @@ def _lock(run: _Run, stages: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _weights(run: _Run) -> str:
+def _weights(run: _SyntheticRun) -> str:
     return hashlib.sha256(f"weights {run.version}".encode()).hexdigest()
 
 
-def _journal(runs: list[_Run]) -> Iterator[bytes]:
+def _journal(runs: list[_SyntheticRun]) -> Iterator[bytes]:
     previous, sequence = GENESIS, 0
     champion: int | None = None
     for run in runs:
@@ -243,7 +245,7 @@ def _journal(runs: list[_Run]) -> Iterator[bytes]:
             yield from _commit(BRANCH, run.hour + 5, f"{record.action}: {run.version}", "", files)
 
 
-def _decisions(run: _Run, champion: int | None) -> Iterator[dict[str, Any]]:
+def _decisions(run: _SyntheticRun, champion: int | None) -> Iterator[dict[str, Any]]:
     """What the gate says of a run, and a person of every second one that waits."""
     if run.version is None:
         return

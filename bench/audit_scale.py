@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from bench.audit_history import Made, make_history
+from bench.audit_history import SyntheticHistory, make_history
 from model.section import Section
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import find_uses
@@ -71,7 +71,7 @@ def audit_scale(versions: int, revisions: int, images: int, say: Say) -> AuditSc
         )
 
 
-def _timings(settings: Settings, known: Made, versions: int, say: Say) -> list[Timing]:
+def _timings(settings: Settings, known: SyntheticHistory, versions: int, say: Say) -> list[Timing]:
     uses = {
         "uses of an image": known.images[0],
         "uses of its first digits": known.images[0][:10],

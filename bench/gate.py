@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from bench.gate_comparison import Sources, findings, pairs_at_margin, promotion_rates
 from bench.gate_guards import collapsing, copying
 from bench.gate_pool import SEEDS, make_pool
-from bench.gate_rows import Row
+from bench.gate_rows import DecisionRate
 from model.features import extract
 from model.section import Section
 from pipeline.data.processed import SPLITS, Processed
@@ -42,10 +42,10 @@ class GateBench(Section):
 
     groups: int
     images: int
-    rows: tuple[Row, ...]
+    rows: tuple[DecisionRate, ...]
 
     @property
-    def broken(self) -> tuple[Row, ...]:
+    def broken(self) -> tuple[DecisionRate, ...]:
         """Rows whose promise is not kept."""
         return tuple(row for row in self.rows if row.kept is False)
 
@@ -92,7 +92,7 @@ def judge_gate(
     return GateBench(groups=len(np.unique(everyone.groups)), images=len(everyone), rows=tuple(rows))
 
 
-def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[Row]:
+def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[DecisionRate]:
     """Promotions at every margin, then those of planted improvements."""
     rng = np.random.default_rng(1)
     rows = []

@@ -19,7 +19,7 @@ from bench.gate_pool import (
     simulated_protocol,
     true_score,
 )
-from bench.gate_rows import Row
+from bench.gate_rows import DecisionRate
 from pipeline.promotion.gate import GateConfig, decide
 
 Tell = Callable[[int, int], None]
@@ -59,7 +59,7 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ModelPair:
     """A candidate and a champion; at the margin, or ahead of it."""
 
     case: str
@@ -68,7 +68,7 @@ class Pair:
     margin: float = 0.0
 
 
-def pairs_at_margin(sources: Sources, margin: float) -> list[Pair]:
+def pairs_at_margin(sources: Sources, margin: float) -> list[ModelPair]:
     """Pairs whose true difference equals the margin, ever less alike.
 
     Raises:
@@ -82,9 +82,9 @@ def pairs_at_margin(sources: Sources, margin: float) -> list[Pair]:
     )
     softened = mixed(clean, blur, min(0.5, _bearable(pool, clean, blur, noise, margin)))
     return [
-        Pair("one generator", clean, behind(clean, better=clean), margin),
-        Pair("blur against noise", softened, behind(softened, better=clean), margin),
-        Pair("other patients", worse, behind(worse, better=better), margin),
+        ModelPair("one generator", clean, behind(clean, better=clean), margin),
+        ModelPair("blur against noise", softened, behind(softened, better=clean), margin),
+        ModelPair("other patients", worse, behind(worse, better=better), margin),
     ]
 
 
@@ -97,12 +97,12 @@ def _bearable(pool: Pool, clean: Array, blur: Array, noise: Array, margin: float
 
 def promotion_rates(
     sources: Sources,
-    pair: Pair,
+    pair: ModelPair,
     trials: int,
     rng: np.random.Generator,
     groups: Sequence[int] = GROUPS,
     tell: Tell | None = None,
-) -> list[Row]:
+) -> list[DecisionRate]:
     """Promotions of one pair whose truth is the margin, by number of test groups and by level.
 
     One draw of fakes serves every number of groups and both levels.
@@ -111,7 +111,7 @@ def promotion_rates(
     kinds = [kind.model_copy(update=base) for kind in (GateConfig(), LOOSE)]
     counts = _promotions(sources.pool, pair, trials, rng, groups, kinds, tell)
     return [
-        Row(
+        DecisionRate(
             part="comparison",
             case=pair.case,
             counted="promoted",
@@ -131,7 +131,7 @@ def promotion_rates(
 
 def findings(
     sources: Sources, trials: int, rng: np.random.Generator, tell: Tell | None = None
-) -> list[Row]:
+) -> list[DecisionRate]:
     """Promotions of a generator over its damaged self, and over mixtures of the two.
 
     Only the full damage carries a promise; the mixtures are the power curve.
@@ -139,16 +139,18 @@ def findings(
     pool, clean = sources.pool, sources.of(0)
     whole = improvement(pool, clean, sources.of(1))
     pairs = [
-        Pair("some noise", clean, champion_behind(pool, clean, clean, sources.of(1), whole * step))
+        ModelPair(
+            "some noise", clean, champion_behind(pool, clean, clean, sources.of(1), whole * step)
+        )
         for step in STEPS
     ]
-    pairs += [Pair("blur", clean, sources.of(2)), Pair("noise", clean, sources.of(1))]
+    pairs += [ModelPair("blur", clean, sources.of(2)), ModelPair("noise", clean, sources.of(1))]
     rules = GateConfig()
     rows = []
     for done, pair in enumerate(pairs):
         counts = _promotions(pool, pair, trials, rng, [FINDING_GROUPS], [rules])
         rows.append(
-            Row(
+            DecisionRate(
                 part="improvement",
                 case=pair.case,
                 counted="promoted",
@@ -169,7 +171,7 @@ def findings(
 
 def _promotions(
     pool: Pool,
-    pair: Pair,
+    pair: ModelPair,
     trials: int,
     rng: np.random.Generator,
     groups: Sequence[int],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.gate_pool import SEEDS, Array, passing_figure, simulated_protocol
-from bench.gate_rows import Row
+from bench.gate_rows import DecisionRate
 from model.metrics import kernel_distance_by_group
 from pipeline.evaluation.copying import copy_share, resemblance
 from pipeline.evaluation.diversity import diversity, repeats, repetition
@@ -96,7 +96,7 @@ def copying(
     trials: int,
     rng: np.random.Generator,
     tell: Tell | None = None,
-) -> list[Row]:
+) -> list[DecisionRate]:
     """Refusals of generators of which a share is planted copies, and of honest ones.
 
     In each trial the held-out groups are halved at random: the images of one half stand for what
@@ -160,7 +160,7 @@ def collapsing(
     trials: int,
     rng: np.random.Generator,
     tell: Tell | None = None,
-) -> list[Row]:
+) -> list[DecisionRate]:
     """Refusals of generators that repeat a few training images or lack a class, and of honest ones.
 
     The copy guard is left out: it would refuse them all, and a generator can collapse without
@@ -291,8 +291,8 @@ def _row(
     trials: int,
     bound: Literal["at most", "at least"] | None = None,
     stated: float = 0.0,
-) -> Row:
-    return Row(
+) -> DecisionRate:
+    return DecisionRate(
         part=part, case=case, counted="refused", count=count, trials=trials, bound=bound,
         stated=float(stated),
     )  # fmt: skip

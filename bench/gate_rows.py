@@ -10,7 +10,7 @@ CONFIDENCE = 0.99
 """Of the Clopper-Pearson interval; a promise is broken when all of it is on the wrong side."""
 
 
-class Row(Section):
+class DecisionRate(Section):
     """How often the gate decided one way.
 
     Attributes:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bench.gate import GateBench
-from bench.gate_rows import CONFIDENCE, Row
+from bench.gate_rows import CONFIDENCE, DecisionRate
 
 _VERDICT = {True: "[green]kept[/]", False: "[red]broken[/]", None: "–"}
 
@@ -53,7 +53,7 @@ def _table(title: str, first: str, *more: str) -> Table:
     return table
 
 
-def _found(row: Row) -> tuple[str, ...]:
+def _found(row: DecisionRate) -> tuple[str, ...]:
     low, high = row.interval
     sign = {"at most": "≤", "at least": "≥", None: ""}[row.bound]
     promised = f"{sign} {row.stated:.1%}" if row.bound else ""

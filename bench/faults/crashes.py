@@ -26,7 +26,7 @@ Look = Callable[[], Fingerprint]
 
 
 @dataclass(frozen=True)
-class Step:
+class ExternalCall:
     """One thing that a command does outside its process, and how long it took undisturbed."""
 
     number: int
@@ -103,7 +103,9 @@ def crash_everywhere(
     shutil.rmtree(before)
 
 
-def _points(steps: Sequence[Step], within: Sequence[str]) -> Iterator[tuple[list[str], str]]:
+def _points(
+    steps: Sequence[ExternalCall], within: Sequence[str]
+) -> Iterator[tuple[list[str], str]]:
     """Each point in words, and moments to try: a step may be over sooner than it was before."""
     for step in steps:
         yield [str(step.number)], f"before {step.name} ({step.number})"
@@ -112,14 +114,14 @@ def _points(steps: Sequence[Step], within: Sequence[str]) -> Iterator[tuple[list
             yield moments, f"within {step.name} ({step.number})"
 
 
-def _undisturbed(project: TinyProject, action: Sequence[str]) -> list[Step]:
+def _undisturbed(project: TinyProject, action: Sequence[str]) -> list[ExternalCall]:
     log = project.folder / "steps.jsonl"
     log.unlink(missing_ok=True)
     done = _victim(project, action, log, "")
     if done:
         raise MedloomError(f"{' '.join(action)} fails without a fault: exit code {done}")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return [Step(n, line["step"], line["seconds"]) for n, line in enumerate(lines, 1)]
+    return [ExternalCall(n, line["step"], line["seconds"]) for n, line in enumerate(lines, 1)]
 
 
 def _crash(

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.audit.verify import verify
 from pipeline.base.settings import Settings
@@ -57,9 +57,9 @@ class Victim:
         return RunFiles(self.ledger, self.champion.run_key)
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> CheckedObjects:
         """Of the remote."""
-        return Objects(self.settings.remote)
+        return CheckedObjects(self.settings.remote)
 
     @property
     def database(self) -> Path:

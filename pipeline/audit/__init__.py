@@ -1,4 +1,4 @@
-"""What an auditor asks: trace a version, find the uses of an image, verify the record.
+"""Audit: trace a version, find the uses of an image, verify the record.
 
-It reads and changes nothing. Start with `trace.trace`, `uses.uses` and `verify.verify`.
+It only reads. Start with `trace.trace`, `uses.find_uses` and `verify.verify`.
 """

@@ -1,4 +1,4 @@
-"""Answers as plain data for machines, and as trees and tables for people."""
+"""Render traces and uses as JSON, and as trees and tables for the terminal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -9,17 +9,17 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.audit.facts import DataFacts, Trace
+from pipeline.audit.facts import DataLineage, Trace
 from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
 from pipeline.ledger.journal import Record
 
 SPLITS = (LEARNED, CHOSE, JUDGED)
-_SHORT = 12  # digits of a commit, as people see it
-_MOST = 12  # champions that are listed unasked
+_SHORT = 12  # digits of a commit in the output
+_MOST = 12  # champions listed without --all
 
 
 def trace_json(found: Trace) -> dict[str, Any]:
-    """A trace as plain data."""
+    """A trace as JSON."""
     facts = {**vars(found), "commits": [asdict(commit) for commit in found.commits]}
     facts |= {name: asdict(facts[name]) for name in ("data", "code")}
     facts["data"]["images"] = found.data.images
@@ -35,12 +35,12 @@ def _record(record: Record | None) -> dict[str, Any] | None:
 
 
 def trace_tree(found: Trace) -> Tree:
-    """A trace for people: from the version down to what it was made of."""
+    """A trace as a tree: verdict, run, data, code, parameters and environment."""
     tree = Tree(Text(_title(found), style="bold"))
     for sentence in found.missing:
         tree.add(Text(sentence, style="yellow"))
     if found.blocked:
-        tree.add(Text(f"never champion again: {found.blocked}", style="red"))
+        tree.add(Text(f"blocked from promotion: {found.blocked}", style="red"))
     for since, until in found.champion:
         tree.add(f"champion from {since} {f'to {until}' if until else 'until now'}")
     _verdict(tree, found)
@@ -59,9 +59,10 @@ def trace_tree(found: Trace) -> Tree:
     if found.code.installed:
         code.add(f"of the installed package medloom {found.code.installed}")
     else:
-        code.add(f"upstream {found.code.upstream}{_dirt(found.code.dirty)}")
+        dirt = {True: ", with uncommitted changes", False: ", as committed", None: ""}
+        code.add(f"upstream {found.code.upstream}{dirt[found.code.dirty]}")
     _leaves(tree.add("parameters"), found.params)
-    _leaves(tree.add("environment"), found.environment or {"the ledger": "says nothing of it"})
+    _leaves(tree.add("environment"), found.environment or {"the ledger": "has no record of it"})
     return tree
 
 
@@ -92,10 +93,6 @@ def _verdict(tree: Tree, found: Trace) -> None:
         tree.add("approver: none, the gate alone decided")
 
 
-def _dirt(dirty: bool | None) -> str:
-    return {True: ", with uncommitted changes", False: ", as committed", None: ""}[dirty]
-
-
 def _leaves(tree: Tree, facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         if isinstance(value, dict):
@@ -104,7 +101,7 @@ def _leaves(tree: Tree, facts: dict[str, Any]) -> None:
             tree.add(Text(f"{name}: {value}"))
 
 
-def _counts(data: DataFacts) -> Table:
+def _counts(data: DataLineage) -> Table:
     table = Table("class", *SPLITS, title="images (groups)", title_justify="left", box=None)
     cells = {(row.label, row.split): f"{row.images} ({row.groups})" for row in data.counts}
     for label in sorted({row.label for row in data.counts}):
@@ -116,16 +113,15 @@ def _counts(data: DataFacts) -> Table:
 
 
 def uses_json(found: Uses) -> dict[str, Any]:
-    """An answer to `audit uses` as plain data."""
+    """The answer of `audit uses` as JSON."""
     return asdict(found)
 
 
 def uses_table(found: Uses, *, everything: bool = False) -> Group:
-    """Who used it: the last champions one by one; the others too with `everything`."""
+    """The answer of `audit uses` as tables; without `everything`, only the last champions."""
     at = ", ".join(f"{name} {commit[:_SHORT]}" for name, commit in found.ledger.items())
-    parts: list[RenderableType] = [
-        Text(f"{found.kind} {found.name}: {_images(len(found.images))}", style="bold")
-    ]
+    images = f"{len(found.images)} image{'' if len(found.images) == 1 else 's'}"
+    parts: list[RenderableType] = [Text(f"{found.kind} {found.name}: {images}", style="bold")]
     if not found.revisions and not found.versions:
         parts.append(Text("no revision holds it, and no version used it"))
     if found.revisions:
@@ -136,17 +132,13 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
         parts += [_uses(found.versions), _versions(shown)] if shown else [_uses(found.versions)]
         if len(shown) < len(found.versions):
             rest = len(found.versions) - len(shown)
-            parts.append(Text(f"{rest} more runs: --all lists them, older champions and "
-                              "those that never were", style="dim"))  # fmt: skip
+            parts.append(Text(f"{rest} more runs: --all lists older champions and all other runs",
+                              style="dim"))  # fmt: skip
     if found.unknown:
-        parts.append(Text(f"not known of version {_span(found.unknown)}: the data it learned from "
-                          "is not in the ledger", style="yellow"))  # fmt: skip
-    parts.append(Text(f"by the ledger at {at or 'its beginning: it is empty'}", style="dim"))
+        parts.append(Text(f"unknown for version {_span(found.unknown)}: its data revision is not "
+                          "in the ledger", style="yellow"))  # fmt: skip
+    parts.append(Text(f"ledger at {at}" if at else "the ledger is empty", style="dim"))
     return Group(*parts)
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
@@ -163,7 +155,7 @@ def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
 
 
 def _uses(uses: Sequence[VersionUse]) -> Table:
-    """Which versions did what with it, as spans of numbers."""
+    """The versions by kind of use, as spans of numbers."""
     table = Table("use", "versions", "runs without a version",
                   title="used by", title_justify="left")  # fmt: skip
     trained = [use for use in uses if use.trained]
@@ -176,7 +168,7 @@ def _uses(uses: Sequence[VersionUse]) -> Table:
         numbers = sorted({use.version for use in of if use.version is not None})
         table.add_row(what, _span(numbers) or "none", str(sum(u.version is None for u in of)))
     if idle := len(uses) - len(trained):
-        table.add_row("opened a run on it, without weights so far", "none", str(idle))
+        table.add_row("run without weights so far", "none", str(idle))
     return table
 
 
@@ -193,7 +185,7 @@ def _versions(uses: Iterable[VersionUse]) -> Table:
 
 
 def _when(time: str) -> str:
-    """UTC to the minute, for a column."""
+    """ISO 8601 UTC, cut to the minute."""
     return time[:16].replace("T", " ")
 
 
@@ -202,7 +194,7 @@ def _tenure(held: Tenure) -> str:
 
 
 def _span(numbers: Sequence[int]) -> str:
-    """1, 2, 3, 7 as 1-3, 7."""
+    """[1, 2, 3, 7] -> "1-3, 7"."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][1] + 1:

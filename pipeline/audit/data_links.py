@@ -1,4 +1,4 @@
-"""Links of the data: manifest, listing and objects of each batch of images."""
+"""Links of the data: the manifest, listing and objects of each batch."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -8,19 +8,19 @@ from pathlib import PurePosixPath
 import yaml
 
 from pipeline.audit.links import Link
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.git import Git
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as a data revision has it.
+    """One batch in a data revision.
 
     Attributes:
         name: of the batch.
-        blobs: git ids of its .dvc file and of its manifest, which tell two states of it apart.
-        listing: name of DVC's listing of it.
+        blobs: git ids of its .dvc file and its manifest; they identify the batch's state.
+        listing: object name of DVC's listing of it.
         images: id -> sha256 of the stored file, by the manifest.
     """
 
@@ -46,13 +46,13 @@ def batches_of(git: Git, commit: str) -> list[Batch]:
     return found
 
 
-def batch_links(batch: Batch, objects: Objects, purged: Mapping[str, int]) -> Iterator[Link]:
-    """The listing, every object that it names, and every image of the manifest.
+def batch_links(batch: Batch, objects: CheckedObjects, purged: Mapping[str, int]) -> Iterator[Link]:
+    """Check the listing, every object that it names, and every image of the manifest.
 
     Args:
         batch: to check.
         objects: of the remote.
-        purged: image id -> number of the record that says it was removed on purpose.
+        purged: image id -> number of the journal record that purged it.
     """
     yield Link(
         f"manifest of {batch.name}", bool(batch.blobs[1]), "there is none",
@@ -64,7 +64,7 @@ def batch_links(batch: Batch, objects: Objects, purged: Mapping[str, int]) -> It
         image = PurePosixPath(path).stem if path.endswith(".png") else ""
         yield Link(
             f"image {image} in the manifest", not image or image in batch.images, "it has no row",
-            "the listing names an image that no ingest wrote down",
+            "the listing names an image that no ingest recorded",
         )  # fmt: skip
         what = f"image {image}" if image else f"file {path}"
         yield objects.link(name, f"{what} of {batch.name}", batch.images.get(image, ""))

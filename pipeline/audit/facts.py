@@ -1,4 +1,4 @@
-"""What a trace finds, as data."""
+"""The result of a trace."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,16 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class DataFacts:
+class DataLineage:
     """The data revision that a version learned from.
 
     Attributes:
         commit: on the branch `data`.
-        time, subject: of that commit; "" when it is not in the ledger.
-        manifest: git tree of the listing; "" when it is not in the ledger.
+        time, subject: of that commit; "" if it is not in the ledger.
+        manifest: git tree of the manifest; "" if it is not in the ledger.
         listing_md5: DVC's hash of the raw images' listing, by dvc.lock.
         counts: by class and split; groups are counted within each.
-        groups: of the whole revision.
+        groups: number in the whole revision.
     """
 
     commit: str
@@ -40,19 +40,19 @@ class DataFacts:
 
     @property
     def images(self) -> int:
-        """Of all splits."""
+        """Number of images over all splits."""
         return sum(row.images for row in self.counts)
 
 
 @dataclass(frozen=True)
-class CodeFacts:
+class CodeLineage:
     """The code that made a version.
 
     Attributes:
         commit: the snapshot on the branch `code`.
-        upstream: the developers' commit that it was taken from; "none" out of a tarball.
-        dirty: whether it differs from that commit; None when nobody knows.
-        installed: version of the installed package that it was taken from; empty for a checkout.
+        upstream: the developers' commit that the snapshot was taken from; "none" for a tarball.
+        dirty: whether it differs from that commit; None if unknown.
+        installed: version of the installed package that it was taken from; "" for a checkout.
     """
 
     commit: str
@@ -63,7 +63,7 @@ class CodeFacts:
 
 @dataclass(frozen=True)
 class Output:
-    """What a stage wrote, by dvc.lock."""
+    """An output of a stage, by dvc.lock."""
 
     stage: str
     path: str
@@ -73,7 +73,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Trace:
-    """Everything the ledger says of one version.
+    """Everything that the ledger holds about one version.
 
     Attributes:
         model: name of the registered model.
@@ -85,14 +85,14 @@ class Trace:
         commits: of the run's branch, oldest first; none when the branch is gone.
         lock_sha256: of dvc.lock at the run's head; "" when there is none.
         outputs: of the stages that have a result.
-        data, code: what it was made from.
-        params: sections of params.yaml that shape weights and verdict.
-        environment: what it was made with, as far as the ledger says.
+        data, code: the data revision and the code of the run.
+        params: the sections of params.yaml that affect weights and verdict.
+        environment: library versions and machine, if recorded.
         verdict: the gate's record, with every figure; None before it.
-        approval: a person's answer to a verdict that waited for one.
+        approval: the record that approved or declined it.
         decisions: every record about it, or that ended its time as champion.
         champion: when it was champion: (since, until).
-        missing: sentences: what an audit should find and the ledger does not have.
+        missing: sentences about what the ledger should hold and does not.
     """
 
     model: str
@@ -105,8 +105,8 @@ class Trace:
     commits: tuple[Commit, ...]
     lock_sha256: str
     outputs: tuple[Output, ...]
-    data: DataFacts
-    code: CodeFacts
+    data: DataLineage
+    code: CodeLineage
     params: dict[str, Any]
     environment: dict[str, str]
     verdict: Record | None

@@ -1,4 +1,4 @@
-"""The whole ledger in a few git calls, however many runs it holds."""
+"""Read the whole ledger in a few git calls, however many runs it holds."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -28,24 +28,24 @@ class Commit:
 
     @property
     def subject(self) -> str:
-        """The message's first line."""
+        """The first line of the message."""
         return self.message.split("\n", 1)[0]
 
     @property
     def facts(self) -> dict[str, str]:
-        """The lines of the message's body, first word -> rest: code, data, trigger, upstream, …"""
+        """The lines of the message's body: first word -> rest (code, data, trigger, …)."""
         lines = self.message.split("\n")[1:]
         return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunHistory:
     """A branch run/<key>.
 
     Attributes:
         key: of the run.
         commits: oldest first; the first one opened the run.
-        stages: those with a result in dvc.lock.
+        stages: the stages with a result in dvc.lock.
     """
 
     key: str
@@ -59,25 +59,25 @@ class Run:
 
     @property
     def code(self) -> str:
-        """The code commit that the run began with; "" when it did not begin as runs do."""
+        """The run's code commit; "" if the first commit is not a merge of code and data."""
         return (*self.commits[0].parents, "", "")[0]
 
     @property
     def data(self) -> str:
-        """The data commit that the run began with; "" when it did not begin as runs do."""
+        """The run's data commit; "" if the first commit is not a merge of code and data."""
         return (*self.commits[0].parents, "", "")[1]
 
     @property
     def trigger(self) -> str:
-        """Who or what asked for it."""
+        """What started the run, such as `schedule` or `manual`."""
         return self.commits[0].facts.get("trigger", "unknown")
 
 
 class History:
-    """One project's ledger as it stood when this was made.
+    """A snapshot of one project's ledger, taken when this object is created.
 
-    A ledger on this machine is read where it lies; another one is fetched once, all branches in
-    one call, into the mirror.
+    A local ledger is read in place; a remote one is fetched once, with all branches, into the
+    mirror.
 
     Attributes:
         git: the repository to read in.
@@ -101,7 +101,7 @@ class History:
 
     @property
     def run_heads(self) -> dict[str, str]:
-        """Run key -> commit, of every run."""
+        """Run key -> head commit, for every run."""
         return {
             name.removeprefix(RUN): commit
             for name, commit in self.heads.items()
@@ -112,39 +112,39 @@ class History:
         """Every data revision, oldest first."""
         return self._log([self.heads[DATA]])[::-1] if DATA in self.heads else []
 
-    def runs(self, keys: Iterable[str]) -> Iterator[Run]:
-        """The runs with these keys, which must be there."""
+    def runs(self, keys: Iterable[str]) -> Iterator[RunHistory]:
+        """The runs with these keys, which must exist."""
         heads = {key: self.heads[RUN + key] for key in keys}
         known = [f"^{self.heads[name]}" for name in (CODE, DATA) if name in self.heads]
         commits = {commit.id: commit for commit in self._log([*heads.values(), *known])}
         locks = self.git.contents(f"{head}:dvc.lock" for head in heads.values())
         for (key, head), lock in zip(heads.items(), locks, strict=True):
             chain = tuple(_chain(head, commits))
-            yield Run(key, chain, tuple(_STAGE.findall((lock or b"").decode())))
+            yield RunHistory(key, chain, tuple(_STAGE.findall((lock or b"").decode())))
 
-    def run(self, key: str) -> Run | None:
-        """One run; None when the ledger has no such branch."""
+    def run(self, key: str) -> RunHistory | None:
+        """One run; None if the ledger has no such branch."""
         return next(self.runs([key])) if RUN + key in self.heads else None
 
     def commit(self, commit: str) -> Commit | None:
-        """A commit by its id; None when the ledger does not hold it."""
+        """A commit by its id; None if the ledger does not hold it."""
         if not commit or self.git.ids([commit]) == [None]:
             return None
         return self._log([commit], "--no-walk")[0]
 
     def manifests(self, commits: Iterable[str]) -> list[str | None]:
-        """The git tree of each commit's manifest, which stands for its exact rows."""
+        """The git tree of each commit's manifest; equal trees have equal rows."""
         return self.git.ids(f"{commit}:{MANIFEST_FOLDER}" for commit in commits)
 
     def batches(self, manifests: Iterable[str]) -> list[list[str]]:
-        """The git blobs of each manifest, one a batch."""
+        """The git blobs of each manifest, one per batch."""
         return [
             [blob for name, blob in _entries(tree or b"") if name.endswith(".csv")]
             for tree in self.git.contents(manifests)
         ]
 
     def text(self, commit: str, path: str) -> str | None:
-        """A file's text at a commit; None when it is not there."""
+        """A file's text at a commit; None if there is no such file."""
         content = self.git.contents([f"{commit}:{path}"])[0]
         return None if content is None else content.decode()
 
@@ -161,11 +161,11 @@ class History:
 
 
 def _chain(head: str, commits: dict[str, Commit]) -> list[Commit]:
-    """From the commit that opened the run, a merge of code and data, to its head."""
+    """The commits from the one that opened the run, a merge of code and data, to its head."""
     if head not in commits:
         raise BadInputError(
-            f"the commit {head} is no work of a run: somebody moved a branch run/… of the ledger; "
-            "`medloom audit verify` says what it implies"
+            f"the commit {head} does not belong to a run: a branch run/… of the ledger was moved; "
+            "run `medloom audit verify`"
         )
     chain = [commits[head]]
     while len(chain[0].parents) == 1 and (before := commits.get(chain[0].parents[0])):

@@ -1,7 +1,7 @@
-"""What a check finds: chains of links, each holding up to its first broken one.
+"""Chains of checks, called links, each followed up to its first broken link.
 
-A chain is a generator of links. Whoever walks it stops at the first broken link, so that what
-comes after a `yield` may rely on everything before it.
+A chain is a generator of links. `walk` stops at the first broken link, so code after a `yield` may
+rely on every check before it.
 """
 
 from collections import Counter
@@ -13,14 +13,14 @@ from pipeline.ledger.git import GitError
 
 
 class Link(NamedTuple):
-    """One fact that two stores must tell alike.
+    """One check, usually that two stores agree.
 
     Attributes:
-        what: the two, in words.
-        holds: whether they do.
-        found: what is there instead.
-        implies: what follows from that, and what to do.
-        note: what to say of a link that holds.
+        what: what is compared, in words.
+        holds: whether the check passed.
+        found: what was found instead.
+        implies: what that means, and what to do.
+        note: a remark on a link that holds.
     """
 
     what: str
@@ -32,7 +32,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Chain:
-    """One chain as it was walked: how many links held, the first that did not, and remarks."""
+    """The result of one chain: the number of links that hold, the broken one, and remarks."""
 
     name: str
     held: int
@@ -40,7 +40,7 @@ class Chain:
     notes: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
-        """The same for machines."""
+        """As JSON."""
         broken = self.broken and {
             "link": self.broken.what, "found": self.broken.found, "implies": self.broken.implies
         }  # fmt: skip
@@ -60,12 +60,12 @@ def walk(name: str, links: Iterable[Link]) -> Chain:
             notes.update([link.note] if link.note else [])
     except GitError as error:
         broken = Link(
-            "what the ledger holds", False, str(error), "an object is missing or damaged there"
+            "what the ledger holds", False, str(error), "an object of it is missing or damaged"
         )
     said = (f"{note} ({count} times)" if count > 1 else note for note, count in notes.items())
     return Chain(name, held, broken, tuple(said))
 
 
 def equal(what: str, found: object, expected: object, implies: str) -> Link:
-    """A link between two values."""
+    """A link that holds if two values are equal."""
     return Link(what, found == expected, f"{found}, but should be {expected}", implies)

@@ -1,7 +1,7 @@
-"""Every listing of images that the ledger holds, searched in one pass.
+"""Search every manifest in the ledger in one pass.
 
-A listing is the manifest of one commit: a git tree with a blob a batch. Most listings share most of
-their batches, so that a thousand runs come to little more than the rows of the newest revision.
+A listing is the manifest of one commit: a git tree with one blob per batch. Most listings share
+most of their batches, so a thousand runs cost little more than the rows of the newest revision.
 """
 
 import csv
@@ -12,11 +12,11 @@ from typing import NamedTuple
 from pipeline.audit.history import History
 from pipeline.base.errors import BadInputError
 
-_FEW = 50  # up to so many names, it is faster to look for each than to read every row
+_FEW = 50  # up to this many names, searching for each is faster than parsing every row
 
 
 class Image(NamedTuple):
-    """What a listing says of one image: `pipeline.data.manifest.Row`, in part."""
+    """One row of a listing, with some columns of `pipeline.data.manifest.Row`."""
 
     id: str
     sha256: str
@@ -39,23 +39,23 @@ class Listings:
         self._contents = dict(zip(blobs, history.git.contents(blobs), strict=True))
 
     def search(self, names: Collection[str], fits: Callable[[Image], bool]) -> Iterator[Image]:
-        """Every row that fits, of any listing.
+        """Every matching row of any listing.
 
         Args:
-            names: a row that fits holds one of them as it is written.
-            fits: whether it does.
+            names: strings, one of which every matching row contains.
+            fits: whether a row matches.
 
         Raises:
-            BadInputError: a listing is none.
+            BadInputError: a listing cannot be parsed.
         """
         for blob in self._contents:
             yield from self._rows(blob, names, fits)
 
     def holding(self, images: Collection[str]) -> dict[str, set[Image]]:
-        """Commit -> the rows of these ids in its listing; commits without one are left out.
+        """Commit -> the rows of these ids in its listing; commits without any are left out.
 
         Raises:
-            BadInputError: a listing is none.
+            BadInputError: a listing cannot be parsed.
         """
         held = {
             blob: set(self._rows(blob, images, lambda row: row.id in images))
@@ -68,7 +68,7 @@ class Listings:
         return {commit: trees[tree] for commit, tree in self._of.items() if trees[tree]}
 
     def __contains__(self, commit: str) -> bool:
-        """Whether a commit is there and has a listing."""
+        """Whether a commit exists and has a listing."""
         return commit in self._of
 
     def _rows(
@@ -88,6 +88,6 @@ def _parse(blob: str, content: bytes) -> Iterator[Image]:
             yield Image._make([line[column] for column in at])
     except (ValueError, IndexError, StopIteration) as error:
         raise BadInputError(
-            f"the ledger's object {blob} is no manifest of a batch: {error}; "
-            "`medloom audit verify` says which revision it belongs to"
+            f"the ledger's object {blob} is not the manifest of a batch: {error}; "
+            "`medloom audit verify` shows the revision it belongs to"
         ) from error

@@ -1,7 +1,7 @@
-"""The objects of the DVC remote, folder or URL, read and hashed by their own bytes.
+"""Read and hash the objects of the DVC remote, a folder or a URL.
 
-They are read through DVC's file systems in this process: a `dvc` command takes a second, and
-believes the names of objects in a folder, which is just what must not be believed here.
+They are read through DVC's file systems in this process. A `dvc` command takes a second, and it
+trusts the names of objects in a folder, which are exactly what is checked here.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pipeline.audit.links import Link
 from pipeline.ledger.journal import Record
 
 OnProgress = Callable[[int, int], None]
-_CHUNK, _AT_ONCE = 1 << 20, 4  # bytes; reads in flight, which hide a network's latency
+_CHUNK, _AT_ONCE = 1 << 20, 4  # bytes; parallel reads, which hide network latency
 
 
 class Digests(NamedTuple):
@@ -24,12 +24,12 @@ class Digests(NamedTuple):
     sha256: str
 
 
-class Objects:
+class CheckedObjects:
     """The remote's objects by name (md5, with `.dir` of a listing); each is hashed once.
 
     Args:
         remote: folder or URL.
-        purged: name -> number of the journal's record that says it was removed on purpose.
+        purged: name -> number of the journal record that purged it.
     """
 
     def __init__(self, remote: str, purged: Mapping[str, int] | None = None) -> None:
@@ -40,13 +40,13 @@ class Objects:
         self._known: dict[str, Digests | None] = {}
 
     def digests(self, name: str) -> Digests | None:
-        """What the object's bytes hash to; None when it is not there."""
+        """The hashes of the object's bytes; None if it is missing."""
         if name not in self._known:
             self._known[name] = self._hash(name)
         return self._known[name]
 
     def hash_all(self, names: Iterable[str], on_progress: OnProgress) -> None:
-        """Hash objects several at a time, for `digests` to find."""
+        """Hash objects, several at a time, and keep the result for `digests`."""
         todo = sorted(set(names) - set(self._known))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for done, (name, found) in enumerate(
@@ -56,7 +56,7 @@ class Objects:
                 on_progress(done + 1, len(todo))
 
     def listing(self, name: str) -> dict[str, str]:
-        """Path -> object name of a `.dir` object; empty when it is missing or no listing."""
+        """Path -> object name of a `.dir` object; empty if it is missing or not a listing."""
         try:
             with self._open(name) as stream:
                 return {entry["relpath"]: entry["md5"] for entry in json.load(stream)}
@@ -64,7 +64,7 @@ class Objects:
             return {}
 
     def link(self, name: str, what: str, sha256: str = "") -> Link:
-        """That an object is there and is what its name, and a sha256 from elsewhere, say."""
+        """Check that an object exists and has the md5 of its name, and this sha256 if given."""
         found = self.digests(name)
         record = self.purged.get(name)
         if found is None and record:
@@ -72,20 +72,20 @@ class Objects:
         if found is None:
             return Link(
                 what, False, f"object {name} is missing from the remote",
-                "it was deleted, and no record says so; `dvc push` from a cache that has it, or a "
-                "backup, brings it back",
+                "it was deleted without a record; restore it by `dvc push` from a cache that has "
+                "it, or from a backup",
             )  # fmt: skip
         if found.md5 != name.removesuffix(".dir"):
             return Link(
                 what, False, f"object {name} has md5 {found.md5}",
-                "its bytes were changed in the remote; `dvc pull` refuses it; put it back from a "
-                "cache or a backup",
+                "its bytes were changed in the remote, and `dvc pull` refuses it; restore it from "
+                "a cache or a backup",
             )  # fmt: skip
         if sha256 and found.sha256 != sha256:
             return Link(
-                what, False, f"object {name} has sha256 {found.sha256}, recorded is {sha256}",
-                "its md5 fits and its sha256 does not: either the record was changed, or somebody "
-                "made a second file of the same md5",
+                what, False, f"object {name} has sha256 {found.sha256}, but {sha256} is recorded",
+                "its md5 matches and its sha256 does not: the record was changed, or the file was "
+                "replaced by another with the same md5",
             )  # fmt: skip
         return Link(what, note=f"purged by record {record}, but still there" if record else "")
 
@@ -109,11 +109,16 @@ class Objects:
 def listing_md5(entries: Mapping[str, str]) -> str:
     """The name that DVC gives a folder of these files (path -> md5)."""
     rows = [{"md5": md5, "relpath": path} for path, md5 in sorted(entries.items())]
-    return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return md5_of(json.dumps(rows).encode()) + ".dir"
+
+
+def md5_of(content: bytes) -> str:
+    """The hex md5 of some bytes, as DVC names files."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def named_in(records: Sequence[Record], kind: str) -> dict[str, int]:
-    """What `purged` records name under details[kind], each with its record's number."""
+    """Name -> record number, for all names under details[kind] of `purged` records."""
     return {
         str(name): record.sequence
         for record in records

@@ -1,11 +1,10 @@
-"""What an auditor files about a version: a page for people and a statement for machines."""
+"""The audit files of a version: an HTML page and an in-toto statement."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
@@ -16,6 +15,7 @@ from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
+from pipeline.base.params import flat
 from pipeline.base.settings import Settings
 from pipeline.ledger.journal import Journal, champions
 from pipeline.ledger.ledger import Ledger
@@ -25,7 +25,7 @@ STATEMENT_SUFFIX = ".intoto.json"
 
 @dataclass(frozen=True)
 class AuditFiles:
-    """What was written, and whether the check found the record whole."""
+    """The files written, and whether every chain holds."""
 
     page: Path
     statement: Path
@@ -43,7 +43,7 @@ def write_audit(
     Args:
         settings: of the project.
         asked: version number or alias.
-        out: HTML file; its folder is made when missing.
+        out: HTML file; its folder is created if missing.
         check: verifies a version, given its number.
 
     Raises:
@@ -69,12 +69,12 @@ def render(
     journal_head: str,
     made_at: datetime,
 ) -> str:
-    """The page; the same arguments give the same text.
+    """Render the page; the same arguments give the same text.
 
     Args:
         found: the version's trace.
         findings: of the check of ledger, remote and registry.
-        tenures: who was champion: version, since, until.
+        tenures: all champions: (version, since, until).
         journal_head: sha256 of the journal's last record.
         made_at: UTC.
     """
@@ -94,14 +94,5 @@ def render(
         splits=SPLITS,
         counts={(row.label, row.split): row for row in found.data.counts},
         labels=sorted({row.label for row in found.data.counts}),
-        params=list(_flat(found.params)),
+        params=list(flat(found.params).items()),
     )
-
-
-def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested settings by dotted names."""
-    flat: list[tuple[str, Any]] = []
-    for name, value in facts.items():
-        path = prefix + name
-        flat += _flat(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
-    return flat

@@ -1,4 +1,4 @@
-"""Links of one run: its branch, what it was made of, its dvc.lock, and the objects that names."""
+"""Links of one run: its branch, its dvc.lock, and the objects that dvc.lock names."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.audit.data_links import batches_of
 from pipeline.audit.links import Link, equal
-from pipeline.audit.objects import Objects, listing_md5
+from pipeline.audit.objects import CheckedObjects, listing_md5, md5_of
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.code import Read, describe_again
 from pipeline.base.errors import BadInputError
@@ -17,18 +17,18 @@ from pipeline.ledger.ledger import STAGES, Ledger
 from pipeline.ledger.run import opening
 
 WEIGHTS = "generator.safetensors"
-_REWRITTEN = "the run's branch was rewritten; what it says of the weights is not to be believed"
+_REWRITTEN = "the run's branch was rewritten; what it says about the weights cannot be trusted"
 
 
 class RunFiles:
-    """A run as the ledger holds it.
+    """The files of a run, read from the ledger.
 
     Attributes:
         key: of the run.
-        head: commit of its branch; None when the branch is gone.
+        head: commit of its branch; None if the branch is gone.
         opened, code, data: the commit that opened it and its two parents.
         files: every file at `head`, by path.
-        lock: dvc.lock, parsed; empty when there is none or it is no YAML.
+        lock: dvc.lock, parsed; empty if it is missing or not YAML.
     """
 
     def __init__(self, ledger: Ledger, key: str) -> None:
@@ -42,15 +42,15 @@ class RunFiles:
         self.lock = _parse(self.files.get("dvc.lock", b""))
 
     def outs(self) -> dict[str, str]:
-        """Path -> object name of everything that the stages wrote."""
+        """Path -> object name of every stage output."""
         return {
             out["path"]: out["md5"]
             for stage in self.lock.get("stages", {}).values()
             for out in stage.get("outs", ())
         }
 
-    def weights(self, objects: Objects) -> str:
-        """The name of the weights' object; "" when models or its listing are not there."""
+    def weights(self, objects: CheckedObjects) -> str:
+        """The object name of the weights; "" if models or its listing is missing."""
         return objects.listing(self.outs().get("models", "")).get(WEIGHTS, "")
 
     def manifest(self) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ class RunFiles:
         return {p.removeprefix(folder): c for p, c in self.files.items() if p.startswith(folder)}
 
     def manifest_sha256(self) -> str:
-        """As lineage tags it: over names and contents in order."""
+        """The hash in the lineage tag: over names and contents in order."""
         digest = hashlib.sha256()
         for name, content in sorted(self.manifest().items()):
             digest.update(name.encode() + b"\0" + content)
@@ -67,7 +67,7 @@ class RunFiles:
 
 
 def branch_links(run: RunFiles) -> Iterator[Link]:
-    """That the branch is code plus data plus dvc.lock, and bears the key of just these."""
+    """Check that the branch is code plus data plus dvc.lock, and that its key is theirs."""
     git, branch = run.ledger.mirror, f"branch run/{run.key}"
     yield Link(branch, bool(run.head), "it is gone", "the run's dvc.lock is lost; see a backup")
     yield Link(f"{branch}, where it began", bool(run.data), "no commit joins code and data",
@@ -87,7 +87,7 @@ def branch_links(run: RunFiles) -> Iterator[Link]:
 
 
 def _code_links(run: RunFiles) -> Iterator[Link]:
-    """That each stage's list of modules is made of the code beside it; older runs have none."""
+    """Check that each stage's list of modules matches the code; older runs have no lists."""
 
     def read(path: str) -> str | None:
         content = run.files.get(path)
@@ -98,7 +98,7 @@ def _code_links(run: RunFiles) -> Iterator[Link]:
         if listed := read(path):
             same = listed == _made_again(listed, read)
             yield Link(f"{path} of run {run.key} against its code", same, "its modules differ",
-                       "the run's key does not stand for the code that ran")  # fmt: skip
+                       "the run's key is not that of the code that ran")  # fmt: skip
 
 
 def _made_again(listed: str, read: Read) -> str:
@@ -108,8 +108,8 @@ def _made_again(listed: str, read: Read) -> str:
         return ""
 
 
-def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:
-    """That dvc.lock's inputs are the files in git and each stage's inputs are what one wrote."""
+def lock_links(run: RunFiles, objects: CheckedObjects) -> Iterator[Link]:
+    """Check that each stage's inputs in dvc.lock are files in git or outputs of a stage."""
     stages = run.lock.get("stages", {})
     yield Link(f"dvc.lock of run {run.key}", set(STAGES) <= set(stages),
                f"it has no {', '.join(sorted(set(STAGES) - set(stages)))}", _REWRITTEN)  # fmt: skip
@@ -125,18 +125,20 @@ def lock_links(run: RunFiles, objects: Objects) -> Iterator[Link]:
         for section, said in facts.get("params", {}).get("params.yaml", {}).items():
             yield Link(f"dvc.lock, {stage}'s {section}, against params.yaml",
                        said == params.get(section), "they differ",
-                       "the stage ran with other numbers than the ledger holds")  # fmt: skip
+                       "the stage ran with other parameters than the ledger holds")  # fmt: skip
 
 
-def _md5_in_git(run: RunFiles, objects: Objects, path: str) -> str:
-    """DVC's name for a file or folder as git and the batches' listings have it.
+def _md5_in_git(run: RunFiles, objects: CheckedObjects, path: str) -> str:
+    """DVC's name for a file or folder, from git and the batches' listings.
 
-    "" when a purged listing leaves it unknown.
+    "" if it is unknown because a listing was purged.
     """
     if path in run.files:
-        return _md5(run.files[path])
+        return md5_of(run.files[path])
     below = f"{path}/"
-    entries = {p.removeprefix(below): _md5(c) for p, c in run.files.items() if p.startswith(below)}
+    entries = {
+        p.removeprefix(below): md5_of(c) for p, c in run.files.items() if p.startswith(below)
+    }
     if path == str(RAW_FOLDER):
         for batch in batches_of(run.ledger.mirror, str(run.head)):
             listing = objects.listing(batch.listing)
@@ -146,13 +148,13 @@ def _md5_in_git(run: RunFiles, objects: Objects, path: str) -> str:
     return listing_md5(entries)
 
 
-def output_links(run: RunFiles, objects: Objects, weights_sha256: str) -> Iterator[Link]:
-    """Every object that the stages wrote, and the weights by sha256 as well.
+def output_links(run: RunFiles, objects: CheckedObjects, weights_sha256: str) -> Iterator[Link]:
+    """Check every object that the stages wrote, and the sha256 of the weights.
 
     Args:
         run: of the version.
         objects: of the remote.
-        weights_sha256: as journal or registry has it; "" when neither does.
+        weights_sha256: from the journal or the registry; "" if neither has it.
     """
     for path, name in sorted(run.outs().items()):
         yield objects.link(name, f"listing of {path}")
@@ -160,10 +162,6 @@ def output_links(run: RunFiles, objects: Objects, weights_sha256: str) -> Iterat
             weights = path == "models" and file == WEIGHTS
             what = f"weights, {path}/{file}" if weights else f"file {path}/{file}"
             yield objects.link(inner, what, weights_sha256 if weights else "")
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The provenance of a version for machines: an in-toto Statement with SLSA's predicate.
+"""The provenance of a version: an in-toto Statement with SLSA's predicate.
 
-Forms: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
+Specifications: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
 https://slsa.dev/spec/v1.0/provenance. The statement is not signed; the journal's records are.
 """
 
@@ -13,25 +13,25 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:medloom:retrain:v1"
 BUILDER = "urn:medloom:retrain_generator"
-"""A URI each, as the form asks: names, not addresses. docs/audit.md says what they stand for."""
+"""URIs, as the specification requires: names, not addresses. docs/audit.md explains them."""
 
 _WEIGHTS = "generator.safetensors"
 
 
 def statement(found: Trace, ledger: str) -> dict[str, Any]:
-    """What was made, of what, by whom.
+    """The statement of a version: subject, inputs and builder.
 
     Args:
         found: the version's trace.
-        ledger: address of the git repository that the commits lie in.
+        ledger: address of the git repository with the commits.
 
     Raises:
-        BadInputError: the version has no verdict, and so no weights are known as its.
+        BadInputError: the run has no verdict, so its weights are not known.
     """
     if not found.weights_sha256:
         raise BadInputError(
-            f"run {found.run_key} has no verdict, so the ledger knows no weights of it to speak "
-            "of; `medloom champion history` lists the versions that have one"
+            f"run {found.run_key} has no verdict, so the ledger does not know its weights; "
+            "`medloom champion history` lists the versions with a verdict"
         )
     return {
         "_type": STATEMENT,
@@ -58,7 +58,7 @@ def _definition(found: Trace, ledger: str) -> dict[str, Any]:
 
 
 def _dependencies(found: Trace, ledger: str) -> list[dict[str, Any]]:
-    """Descriptors of what went in; one whose digest is not known is left out by the caller."""
+    """Descriptors of the inputs; the caller drops those without a digest."""
     data, code = found.data, found.code
     head = found.commits[-1].id if found.commits else ""
     facts = {
@@ -81,12 +81,12 @@ def _dependencies(found: Trace, ledger: str) -> list[dict[str, Any]]:
 
 
 def _digest(**digests: str) -> dict[str, str]:
-    # DVC marks the hash of a folder's listing by a suffix; a digest is hex.
+    # DVC adds the suffix .dir to the hash of a listing; a digest is hex.
     return {name: value.removesuffix(".dir") for name, value in digests.items() if value}
 
 
 def _at(ledger: str, commit: str, path: str = "") -> str:
-    """A place in git as SPDX writes it: git+<address>@<commit>#<path>."""
+    """A location in git in SPDX form: git+<address>@<commit>#<path>."""
     address = ledger if "://" in ledger else f"file://{ledger}"
     return f"git+{address}@{commit}" + (f"#{path}" if path else "")
 
@@ -112,7 +112,7 @@ def _versions(found: Trace) -> dict[str, str]:
 
 
 def _evaluation(found: Trace, uri: str) -> dict[str, Any]:
-    """The evaluation that the verdict was taken on: its folder's hash, and the verdict itself."""
+    """The evaluation behind the verdict: its folder's hash, and the verdict itself."""
     record = found.verdict
     outputs = {output.stage: output.md5 for output in found.outputs}
     return {
@@ -129,5 +129,5 @@ def _evaluation(found: Trace, uri: str) -> dict[str, Any]:
 
 
 def _zulu(time: str) -> str:
-    """RFC 3339 in UTC as protobuf writes it."""
+    """RFC 3339 in UTC with the suffix Z, as protobuf writes it."""
     return time.replace("+00:00", "Z")

@@ -1,6 +1,6 @@
-"""Where a version comes from: run, commits, data, code, parameters, verdict, approver.
+"""Trace a version to its run, commits, data, code, parameters, verdict and approver.
 
-All of it is read from the ledger alone; the registry holds copies and is not asked.
+Only the ledger is read: the registry holds copies.
 """
 
 import csv
@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.audit.facts import CodeFacts, Counts, DataFacts, Output, Trace
-from pipeline.audit.history import RUN, History, Run
+from pipeline.audit.facts import CodeLineage, Counts, DataLineage, Output, Trace
+from pipeline.audit.history import RUN, History, RunHistory
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.manifest import RAW_FOLDER
@@ -27,12 +27,12 @@ _KEY = re.compile(rf"(?:{RUN})?([0-9a-f]{{16}})")
 
 
 def trace(settings: Settings, asked: str) -> Trace:
-    """Follow a version back to what it was made of.
+    """Trace a version to what it was made of.
 
     Args:
         settings: of the project.
-        asked: a version's number, champion, previous or challenger by the journal, or the key of
-            a run (for one that the gate has not judged).
+        asked: a version's number, an alias (champion, previous or challenger, by the journal), or
+            a run key, for a run without a verdict.
 
     Raises:
         BadInputError: there is no such version or run, or the journal is broken.
@@ -77,10 +77,10 @@ def trace(settings: Settings, asked: str) -> Trace:
 
 
 def resolve(journal: Journal, history: History, asked: str) -> tuple[int | None, str]:
-    """The version and the key of its run; by the journal, never by the registry.
+    """The version and the key of its run, by the journal, never by the registry.
 
     Raises:
-        BadInputError: there is none; the message says which there are.
+        BadInputError: there is none; the message lists what is allowed.
     """
     name = asked.removeprefix("v") if asked[1:].isdigit() else asked
     if (found := _KEY.fullmatch(name)) and (RUN + found[1] in history.heads):
@@ -88,15 +88,16 @@ def resolve(journal: Journal, history: History, asked: str) -> tuple[int | None,
         return (verdict.version if verdict else None), found[1]
     number = _alias(journal, name) if name in ALIASES else int(name) if name.isdigit() else None
     if name in ALIASES and number is None:
-        raise BadInputError(f"nobody is {name} of this project now; {_known(journal, history)}")
+        raise BadInputError(f"this project has no {name} now; {_known(journal, history)}")
     keys = [r.run_key for r in journal.records if r.version == number and r.run_key]
     if number is None or not keys:
-        what = f"version {number} has no verdict in the journal, so no run is known to be its"
+        what = f"version {number} has no verdict in the journal, so its run is not known"
         raise BadInputError(
-            f"{what if name.isdigit() else f'{asked!r} is no version'}; {_known(journal, history)}"
+            f"{what if name.isdigit() else f'{asked!r} is not a version'}; "
+            f"{_known(journal, history)}"
         )
     judged = [key for key in keys if journal.verdict_on(key)]
-    # The same weights from a later run are the same version: it is the first run's.
+    # Later runs with the same weights share the version, which belongs to the first.
     return number, (judged or keys)[0]
 
 
@@ -110,15 +111,15 @@ def _alias(journal: Journal, name: str) -> int | None:
 
 
 def _known(journal: Journal, history: History) -> str:
-    """What may be asked for."""
+    """The versions, aliases and runs that may be given, in words."""
     versions = sorted({r.number for r in journal.records if r.version is not None})
     judged = {r.run_key for r in journal.records}
     runs = sorted(key for key in history.run_heads if key not in judged)
-    told = f"versions with one: {_span(versions)}" if versions else "no version has one yet"
+    known = f"versions with a verdict: {_span(versions) or 'none yet'}"
     aliases = [name for name in ALIASES if _alias(journal, name) is not None]
     more = f"; runs without a verdict: {', '.join(runs[:3])}" if runs else ""
     more += f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-    return f"{told}; allowed are a number, {', '.join(aliases) or 'an alias'}, a run's key{more}"
+    return f"{known}; give a number, {', '.join(aliases) or 'an alias'} or a run key{more}"
 
 
 def _span(numbers: list[int]) -> str:
@@ -147,8 +148,8 @@ def _blocked(journal: Journal, number: int | None) -> str:
 
 
 def _data(
-    history: History, run: Run | None, verdict: Record | None, stages: dict[str, Any]
-) -> DataFacts:
+    history: History, run: RunHistory | None, verdict: Record | None, stages: dict[str, Any]
+) -> DataLineage:
     named = (run.data if run else "") or (verdict.data if verdict else "")
     commit = history.commit(named)
     at = run.head if run else named
@@ -156,7 +157,7 @@ def _data(
     counts, groups = _count(history, listing) if listing else ((), 0)
     deps = stages.get("preprocess", {}).get("deps", [])
     md5 = next((dep.get("md5", "") for dep in deps if dep.get("path") == str(RAW_FOLDER)), "")
-    return DataFacts(
+    return DataLineage(
         named,
         commit.time if commit else "",
         commit.subject if commit else "",
@@ -182,12 +183,12 @@ def _count(history: History, listing: str) -> tuple[tuple[Counts, ...], int]:
     return counts, len(set().union(*groups.values()))
 
 
-def _code(history: History, run: Run | None) -> CodeFacts:
+def _code(history: History, run: RunHistory | None) -> CodeLineage:
     commit = history.commit(run.code) if run else None
     facts = commit.facts if commit else {}
     dirty = {"yes": True, "no": False}.get(facts.get("dirty", ""))
     upstream, installed = facts.get("upstream", "none"), facts.get("installed", "")
-    return CodeFacts(run.code if run else "", upstream, dirty, installed)
+    return CodeLineage(run.code if run else "", upstream, dirty, installed)
 
 
 def _outputs(stages: dict[str, Any]) -> list[Output]:
@@ -199,7 +200,7 @@ def _outputs(stages: dict[str, Any]) -> list[Output]:
 
 
 def _environment(history: History, head: str, verdict: Record | None) -> dict[str, str]:
-    """By the verdict if it says so; the lock file's pins are what was asked for."""
+    """The verdict's record of the environment, and the versions pinned in the lock file."""
     told = dict(verdict.details.get("environment", {})) if verdict else {}
     lock = history.text(head, "requirements.lock") if head else None
     if lock is None:
@@ -211,22 +212,26 @@ def _environment(history: History, head: str, verdict: Record | None) -> dict[st
 
 
 def _missing(
-    key: str, run: Run | None, verdict: Record | None, stages: dict[str, Any], data: DataFacts
+    key: str,
+    run: RunHistory | None,
+    verdict: Record | None,
+    stages: dict[str, Any],
+    data: DataLineage,
 ) -> list[str]:
     said = []
     if verdict is None:
-        said.append(f"run {key} has no verdict: the gate has not judged it, it has no version here")
+        said.append(f"run {key} has no verdict: the gate has not judged it, so no version is known")
     if run is None:
         said.append(f"the branch run/{key} is gone: code, parameters and outputs are not known")
     elif lacking := [name for name in STAGES if name not in stages]:
         said.append(f"dvc.lock of run {key} has no result of {', '.join(lacking)}")
     if run and verdict and verdict.data and verdict.data != run.data:
-        said.append(f"the verdict names data {verdict.data[:12]}, the run began with another")
+        said.append(f"the verdict names data {verdict.data[:12]}, but the run began with another")
     if not data.time:
         said.append(f"the data revision {data.commit[:12] or 'of this run'} is not in the ledger")
     return said
 
 
 def _yaml(text: str) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
     return dict(yaml.load(text, Loader=loader) or {})  # noqa: S506 - both are safe loaders

@@ -1,4 +1,4 @@
-"""Who used an image: every data revision that holds it and every version that saw it."""
+"""Find the uses of an image: the data revisions and versions with it."""
 
 import hashlib
 import re
@@ -16,17 +16,17 @@ from pipeline.ledger.journal import BRANCH, VERDICTS, Journal, Record, champions
 from pipeline.ledger.ledger import DATA
 
 LEARNED, CHOSE, JUDGED = "train", "val", "test"
-"""A split's use: weights were learned from it, chosen by it, judged on it."""
+"""The splits by their use: to learn weights, to choose weights, to judge them."""
 
 _SHORTEST = 8
 _HEX = re.compile(rf"[0-9a-f]{{{_SHORTEST},64}}")
 _GROUP = re.compile(rf"({PATIENT_PREFIX}|{PIXELS_PREFIX})[0-9a-f]{{{_SHORTEST},12}}")
-_SHOWN = 5  # candidates that an ambiguous prefix is answered with
+_SHOWN = 5  # candidates in the message about an ambiguous prefix
 
 
 @dataclass(frozen=True)
 class Tenure:
-    """A time as champion; `until` None: still."""
+    """A time as champion; `until` is None for the current champion."""
 
     since: str
     until: str | None
@@ -40,7 +40,7 @@ class RevisionUse:
         number: 1 for the first revision of the branch `data`.
         data: git commit.
         time: UTC, ISO 8601.
-        images: how many of them it holds, by split.
+        images: number of the images in it, by split.
         labels: their classes in it.
     """
 
@@ -53,15 +53,15 @@ class RevisionUse:
 
 @dataclass(frozen=True)
 class VersionUse:
-    """A run that lay on some of the images, with its version if the journal knows one.
+    """A run whose data include some of the images, and its version if it has a verdict.
 
     Attributes:
-        version: registry version; None for a run that the gate has not judged.
+        version: registry version; None for a run without a verdict.
         run_key: of the run.
-        data: git commit of the data revision it began with.
-        images: how many of them it lay on, by split: see `LEARNED`, `CHOSE`, `JUDGED`.
+        data: git commit of the run's data revision.
+        images: number of the images in its data, by split: see `LEARNED`, `CHOSE`, `JUDGED`.
         verdict: the gate's action; "" before it.
-        trained: whether the run has weights, that is, whether anything was learned.
+        trained: whether the run has weights.
         champion: when the version was champion, oldest first.
     """
 
@@ -76,16 +76,16 @@ class VersionUse:
 
 @dataclass(frozen=True)
 class Uses:
-    """The answer.
+    """The uses of an image, a group or a patient.
 
     Attributes:
-        kind: how the question was read: image, group, patient or file.
+        kind: what the name was resolved to: image, group, patient or file.
         name: the image's id or the group; never a patient's own name or a file's.
-        images: ids of all the images it is about.
-        ledger: git commits of the branches `data` and `journal` that the answer is of.
+        images: ids of all images found.
+        ledger: git commits of the branches `data` and `journal` at the time of the answer.
         revisions: by number.
-        versions: by version, those without one last.
-        unknown: versions whose listing is not in the ledger any more: it cannot be told.
+        versions: by version; runs without a version come last.
+        unknown: versions whose manifest is no longer in the ledger, so their use is unknown.
     """
 
     kind: str
@@ -98,15 +98,15 @@ class Uses:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Subject:
     kind: str
     name: str
     images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Laid:
-    """A run and the commits whose listings it lay on."""
+class _RunData:
+    """A run and the commits with its manifests."""
 
     key: str
     data: str
@@ -115,16 +115,16 @@ class _Laid:
 
 
 def find_uses(settings: Settings, asked: str) -> Uses:
-    """What became of an image, a group or a patient.
+    """Find the uses of an image, a group or a patient.
 
     Args:
         settings: of the project.
-        asked: an image's id, the sha256 of its stored or its source file (or at least 8 first
+        asked: an image's id, the sha256 of its stored or its source file (or the first 8 or more
             digits of any), a group, a patient's name, or the path of an image file.
 
     Raises:
-        BadInputError: a prefix of several images or groups, a file that is no image, a listing
-            that is none, or a broken journal.
+        BadInputError: the prefix is ambiguous, the file is not an image, a manifest cannot be
+            parsed, or the journal is broken.
         TransientError: the ledger cannot be reached.
     """
     key = settings.patient_key
@@ -148,18 +148,15 @@ def find_uses(settings: Settings, asked: str) -> Uses:
     )
 
 
-def _runs(history: History, verdicts: dict[str, Record]) -> list[_Laid]:
-    """Every run, in the order of their keys.
-
-    A version whose run's branch is gone learned from the data that its verdict names.
-    """
+def _runs(history: History, verdicts: dict[str, Record]) -> list[_RunData]:
+    """Every run, ordered by key; if its branch is gone, with the data that its verdict names."""
     heads = history.run_heads
     there = [
-        _Laid(run.key, run.data, tuple(one.id for one in run.commits), "train" in run.stages)
+        _RunData(run.key, run.data, tuple(one.id for one in run.commits), "train" in run.stages)
         for run in history.runs(heads)
     ]
     gone = [
-        _Laid(key, record.data, (record.data,) if record.data else (), trained=True)
+        _RunData(key, record.data, (record.data,) if record.data else (), trained=True)
         for key, record in verdicts.items()
         if key not in heads
     ]
@@ -169,7 +166,7 @@ def _runs(history: History, verdicts: dict[str, Record]) -> list[_Laid]:
 # -- what is asked for -----------------------------------------------------------------------------
 
 
-def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _Asked:
+def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _Subject:
     if (file := Path(asked)).is_file():
         return _of_file(listings, file)
     digest = asked.strip().lower()
@@ -178,38 +175,38 @@ def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _
     of_patient = _of_group(listings, group) if group else ()
     if images and of_patient:
         raise BadInputError(
-            f"{asked} is a patient's name and begins the image {images[0]}: "
-            f"ask for the image's whole id, or for the patient's group {group}"
+            f"{asked} is a patient's name and also a prefix of the image {images[0]}; give the "
+            f"image's whole id, or the patient's group {group}"
         )
     if images:
         if len(images) > 1 and len(digest) < 64:
             raise _ambiguous(asked, images)
-        return _Asked("image", images[0], images)
+        return _Subject("image", images[0], images)
     if names := _groups(listings, asked, digest):
         if len(names) > 1:
             raise _ambiguous(asked, names)
-        return _Asked("group", names[0], _of_group(listings, names[0]))
+        return _Subject("group", names[0], _of_group(listings, names[0]))
     if of_patient:
-        return _Asked("patient", group, of_patient)
-    return _of_nobody(digest, group)
+        return _Subject("patient", group, of_patient)
+    return _unmatched(digest, group)
 
 
-def _of_nobody(digest: str, group: str) -> _Asked:
-    """What was asked for and is not there; `group` is "" when no key could make it one."""
+def _unmatched(digest: str, group: str) -> _Subject:
+    """An image, group or patient that the ledger does not have; `group` is "" without a key."""
     if _HEX.fullmatch(digest):
-        return _Asked("image", digest)
+        return _Subject("image", digest)
     if _GROUP.fullmatch(digest):
-        return _Asked("group", digest)
+        return _Subject("group", digest)
     if not group:
         raise BadInputError(
-            "nothing is known by that name, and patients cannot be asked for here: the key that "
-            "they are named under is missing. Let MEDLOOM_PATIENT_KEY_FILE name its file"
+            "no image or group has that name, and it cannot be looked up as a patient's, because "
+            "the patient key is missing; set MEDLOOM_PATIENT_KEY_FILE to the key's file"
         )
-    return _Asked("patient", group)
+    return _Subject("patient", group)
 
 
-def _of_file(listings: Listings, file: Path) -> _Asked:
-    """By the file's bytes, and by its pixels as ingest decodes them."""
+def _of_file(listings: Listings, file: Path) -> _Subject:
+    """Look up a file by the hash of its bytes, and of its pixels as ingest decodes them."""
     from pipeline.data.config import IngestConfig
     from pipeline.data.formats import decode
     from pipeline.data.formats.canonical import image_id
@@ -220,11 +217,11 @@ def _of_file(listings: Listings, file: Path) -> _Asked:
     decoded = [one for one in decode(data, IngestConfig()) if not isinstance(one, Refused)]
     ids = [image_id(one.pixels) for one in decoded]
     known = {image for digest in (source, *ids) for image in _by_digest(listings, digest)}
-    return _Asked("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
+    return _Subject("file", ids[0] if len(ids) == 1 else source, tuple(sorted(known)))
 
 
 def _by_digest(listings: Listings, digest: str) -> tuple[str, ...]:
-    """Ids of the images one of whose three digests begins so."""
+    """Ids of the images with one of the three digests starting with `digest`."""
 
     def fits(row: Image) -> bool:
         return any(one.startswith(digest) for one in (row.id, row.sha256, row.source_sha256))
@@ -233,7 +230,7 @@ def _by_digest(listings: Listings, digest: str) -> tuple[str, ...]:
 
 
 def _groups(listings: Listings, name: str, prefix: str) -> tuple[str, ...]:
-    """The group of that name, else those that begin so."""
+    """The group of that name, else the groups with that prefix."""
     if _of_group(listings, name):
         return (name,)
     if not _GROUP.fullmatch(prefix):
@@ -252,7 +249,7 @@ def _ambiguous(asked: str, candidates: tuple[str, ...]) -> BadInputError:
     more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
     shown = ", ".join(candidates[:_SHOWN])
     return BadInputError(
-        f"{asked} begins {len(candidates)} different names: {shown}{more}; type more digits"
+        f"{asked} is a prefix of {len(candidates)} names: {shown}{more}; give more digits"
     )
 
 
@@ -267,7 +264,7 @@ def _revisions(revisions: list[Commit], held: dict[str, set[Image]]) -> Iterable
 
 
 def _versions(
-    runs: list[_Laid],
+    runs: list[_RunData],
     held: dict[str, set[Image]],
     verdicts: dict[str, Record],
     tenures: dict[int, list[Tenure]],
@@ -287,7 +284,7 @@ def _versions(
 
 
 def _by_split(rows: set[Image]) -> dict[str, int]:
-    """How many images, by split."""
+    """Number of images by split."""
     pairs = {(row.split, row.id) for row in rows}
     return dict(sorted(Counter(split for split, _ in pairs).items()))
 
@@ -299,7 +296,7 @@ def _tenures(records: list[Record]) -> dict[int, list[Tenure]]:
     return held
 
 
-def _unknown(runs: list[_Laid], listings: Listings, verdicts: dict[str, Record]) -> list[int]:
+def _unknown(runs: list[_RunData], listings: Listings, verdicts: dict[str, Record]) -> list[int]:
     return sorted(
         verdicts[run.key].number
         for run in runs

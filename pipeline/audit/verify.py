@@ -1,8 +1,8 @@
-"""`medloom audit verify`: do ledger, remote and registry still tell one story?
+"""`medloom audit verify`: check that ledger, remote and registry agree.
 
-Everything is read anew and hashed by its bytes. Each chain is followed to its first broken link;
-the chains are the ledger's git objects, the journal, the aliases, each batch of images, and each
-version from its journal record to the weights that a consumer loads.
+All bytes are read and hashed again. Each chain is followed to its first broken link. The chains
+are the ledger's git objects, the journal, the aliases, each batch of images, and each version from
+its journal record to the weights that a consumer loads.
 """
 
 import tempfile
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.journal_links import alias_links, git_links, history_links, journal_links
 from pipeline.audit.links import Chain, Link, equal, walk
-from pipeline.audit.objects import Objects, named_in
+from pipeline.audit.objects import CheckedObjects, named_in
 from pipeline.audit.run_links import RunFiles, branch_links, lock_links, output_links
 from pipeline.audit.version_links import (
     artifact_links,
@@ -39,7 +39,7 @@ Say = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Findings:
-    """What was checked, chain by chain, and what was not."""
+    """The result of each chain, and what was not checked."""
 
     chains: tuple[Chain, ...]
     not_checked: tuple[str, ...]
@@ -50,7 +50,7 @@ class Findings:
         return not any(one.broken for one in self.chains)
 
     def facts(self) -> dict[str, Any]:
-        """The same for machines."""
+        """As JSON."""
         chains = [one.facts() for one in self.chains]
         return {"whole": self.whole, "chains": chains, "not_checked": list(self.not_checked)}
 
@@ -66,10 +66,10 @@ def verify(
 
     Args:
         ledger: of the project.
-        registry: None: ledger and remote alone are checked.
-        which: a version's number, or `champion` or `previous`; None: all versions and all data.
+        registry: of the project; None: only ledger and remote are checked.
+        which: a version's number, `champion` or `previous`; None: all versions and all data.
         verifiers: public keys of the journal's signatures.
-        say: told (what, done, total).
+        say: called with (what, done, total).
 
     Raises:
         BadInputError: there is no such version.
@@ -108,13 +108,13 @@ class _Audit:
         if self.registry is None:
             yield "the registry: tags, artifacts, weights as consumers load them, aliases, mirror"
         elif why:
-            yield f"aliases: the journal, which decides them, {why}"
+            yield f"aliases: the journal, which defines them, {why}"
         if which and why and not which.isdigit():
-            yield f"{which}: the journal, which says who that is, {why}; give a number or --all"
+            yield f"{which}: the journal, which defines it, {why}; give a number or --all"
         if not self.verifiers:
             yield "signatures: give --public-key, or set MEDLOOM_JOURNAL_KEY"
 
-    # -- what there is -------------------------------------------------------------------------
+    # -- stores --------------------------------------------------------------------------------
 
     @cached_property
     def _chain(self) -> Any:
@@ -128,16 +128,16 @@ class _Audit:
 
     @property
     def _unsaid(self) -> str:
-        """Why the journal does not say here who is champion; "" when it does."""
+        """Why this medloom cannot tell the champion from the journal; "" if it can."""
         if self._chain[1]:
             return "is broken"
         newer = any(record.newer for record in self.records)
-        return "was written by a newer medloom, which has to be asked" if newer else ""
+        return "was written by a newer medloom; upgrade" if newer else ""
 
     @cached_property
-    def objects(self) -> Objects:
-        """The remote's."""
-        return Objects(self.ledger.settings.remote, named_in(self.records, "objects"))
+    def objects(self) -> CheckedObjects:
+        """The objects of the remote."""
+        return CheckedObjects(self.ledger.settings.remote, named_in(self.records, "objects"))
 
     def _journal(self) -> Chain:
         keys = {verifier.key_id: verifier for verifier in self.verifiers}
@@ -153,10 +153,10 @@ class _Audit:
         return walk("journal", chain(grown, links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
-        """Version -> run key, of the versions asked for.
+        """Version -> run key, for the versions to check.
 
-        Several runs may make the same weights, which are one version: it is tagged with the run
-        that was registered first, and judged as each of them.
+        Runs with the same weights share one version. It is tagged with the run that registered it
+        first, and has a verdict for each run.
         """
         judged: dict[int, list[str]] = {}
         for record in self.records:
@@ -175,7 +175,7 @@ class _Audit:
         number = self._number(which)
         if number not in keys:
             raise BadInputError(
-                f"neither journal nor registry knows version {which}; known: "
+                f"neither the journal nor the registry has version {which}; they have "
                 f"{', '.join(map(str, sorted(keys))) or 'none'}"
             )
         return {number: keys[number]}
@@ -186,24 +186,24 @@ class _Audit:
         journal = Journal(self.ledger)
         named = {"champion": journal.champion, "previous": journal.previous_champion}
         if which not in named:
-            raise BadInputError(f"no version {which!r}; give a number, champion or previous")
+            raise BadInputError(f"{which!r} is not a version; give a number, champion or previous")
         record = named[which]
         return record.number if record else None
 
     def _batches(self, revisions: Sequence[str], *, every: bool) -> list[Batch]:
-        """The batches of these data revisions, or of all; one that stays as it is, once."""
+        """The distinct batches of these data revisions, or of all with `every`."""
         head = self.ledger.head(DATA) if every else None
         history = self.ledger.mirror.run("rev-list", "--reverse", head).split() if head else []
         found: dict[Batch, None] = {}
         for commit in dict.fromkeys([*history, *revisions]):
             try:
                 found |= dict.fromkeys(batches_of(self.ledger.mirror, commit))
-            except GitError:  # the run's own chain tells of a commit that is not there
+            except GitError:  # a missing commit is reported by the run's own chain
                 continue
         return list(found)
 
     def _hash(self, batches: Sequence[Batch], runs: Any) -> None:
-        """Hash everything that will be asked for, several at a time."""
+        """Hash all objects that the chains need, several at a time."""
         listings = [b.listing for b in batches] + [n for run in runs for n in run.outs().values()]
         inner = [name for listing in listings for name in self.objects.listing(listing).values()]
         self.objects.hash_all([*listings, *inner], lambda *n: self.say("objects", *n))
@@ -216,18 +216,18 @@ class _Audit:
     # -- one version ---------------------------------------------------------------------------
 
     def _version(self, version: int, run: RunFiles) -> Iterator[Link]:
-        """From the journal's record to what a consumer loads."""
+        """The chain of a version, from the journal's record to what a consumer loads."""
         about = [r for r in self.records if r.version == version and r.weights_sha256]
         tags = self._tags(version)
         if self.registry:
             yield Link(f"version {version} in the registry", bool(tags), "it is gone",
-                       "it was deleted in MLflow, which drops its aliases unseen")  # fmt: skip
+                       "it was deleted in MLflow, which also removes its aliases")  # fmt: skip
         sha256 = about[0].weights_sha256 if about else tags.get("medloom.weights_sha256", "")
         for record in about:
             what = f"weights of record {record.sequence} against the first record on them"
             yield equal(what, record.weights_sha256, sha256, "the journal contradicts itself")
         if self.registry:
-            # Before the branch is looked into: the registry's copy shows a rewritten dvc.lock.
+            # Tags come before the branch's contents: they reveal a rewritten dvc.lock.
             yield Link(f"branch run/{run.key}", bool(run.head), "it is gone",
                        "the run's dvc.lock is lost; see a backup")  # fmt: skip
             yield from tag_links(run, tags, sha256)
@@ -236,14 +236,14 @@ class _Audit:
             if record.action in VERDICTS:
                 same = record.run_key == run.key
                 judged = run if same else RunFiles(self.ledger, record.run_key)
-                if not same:  # another run that made the same weights
+                if not same:  # another run with the same weights
                     yield from branch_links(judged)
                     yield equal(f"weights of run/{judged.key} against those of run/{run.key}",
                                 judged.weights(self.objects), run.weights(self.objects),
                                 "the journal judges weights of another run")  # fmt: skip
                 yield equal(f"data of record {record.sequence} against run/{judged.key}",
                             judged.data, record.data,
-                            "the run was opened anew with other data")  # fmt: skip
+                            "the run was reopened with other data")  # fmt: skip
         yield from lock_links(run, self.objects)
         yield from output_links(run, self.objects, sha256)
         if self.registry:

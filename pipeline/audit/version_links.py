@@ -1,4 +1,4 @@
-"""Links of one registry version: tags, artifacts and bundle against ledger and journal."""
+"""Links of one registry version: its tags, artifacts and bundle against ledger and journal."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pipeline.audit.links import Link, equal
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects, md5_of
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.ledger.journal import VERDICTS, Record
 from pipeline.registry.lineage import data_listing
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pipeline.registry.registry import Registry
 
 _LINEAGE = ("dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock")
-_ARTIFACT = "the copy in MLflow was changed or removed; the ledger's is the authority"
-_TAG = "the tag was changed in the registry, or the ledger was; the other copies say which"
+_ARTIFACT = "the copy in MLflow was changed or removed; the ledger is the authority"
+_TAG = "the tag in the registry or the ledger was changed; the other copies show which"
 
 
 def tag_links(run: RunFiles, tags: Mapping[str, str], weights_sha256: str) -> Iterator[Link]:
-    """The lineage that the version is tagged with, against git."""
+    """Check the version's lineage tags against git."""
     lock = run.files.get("dvc.lock", b"")
     expected = {
         "medloom.run_key": run.key,
@@ -39,18 +39,18 @@ def tag_links(run: RunFiles, tags: Mapping[str, str], weights_sha256: str) -> It
 
 
 def data_tag_link(run: RunFiles, tags: Mapping[str, str]) -> Link:
-    """The raw listing's tag; to be asked for once dvc.lock is known to be whole."""
+    """Check the raw listing's tag; requires that dvc.lock has been checked."""
     expected = data_listing(run.files["dvc.lock"].decode())
     return equal("tag dvc.data_md5 against dvc.lock", tags.get("dvc.data_md5"), expected, _TAG)
 
 
 def artifact_links(
-    registry: "Registry", version: int, run: RunFiles, objects: Objects, folder: Path
+    registry: "Registry", version: int, run: RunFiles, objects: CheckedObjects, folder: Path
 ) -> Iterator[Link]:
-    """The run's artifacts in MLflow against git's files and the remote's listings."""
+    """Check the run's artifacts in MLflow against git's files and the remote's listings."""
     lineage = {name: run.files.get(name, b"") for name in _LINEAGE}
     lineage |= {f"manifest/{name}": content for name, content in run.manifest().items()}
-    md5s = {name: _md5(content) for name, content in lineage.items()}
+    md5s = {name: md5_of(content) for name, content in lineage.items()}
     found = registry.run_artifacts(version, "lineage", folder)
     yield from _same_files("lineage", found, md5s, also=("environment.json",))
     reports = objects.listing(run.outs()["reports"])
@@ -63,18 +63,18 @@ def bundle_links(
     registry: "Registry",
     version: int,
     run: RunFiles,
-    objects: Objects,
+    objects: CheckedObjects,
     weights_sha256: str,
     folder: Path,
 ) -> Iterator[Link]:
-    """What a consumer loads: weights, their config and the code that reads them."""
+    """Check what a consumer loads: weights, config, and the code that reads them."""
     found = registry.bundle(version, folder)
     if found is None and (record := objects.purged.get(run.weights(objects))):
         yield Link("bundle", note=f"the weights were purged, as record {record} says")
         return
-    implies = "a consumer loads something else than what was judged; do not use this version"
+    implies = "consumers do not load what was judged; do not use this version"
     yield Link("bundle in MLflow", found is not None, "it is missing",
-               "the version cannot be loaded; bring its artifacts back from a backup")  # fmt: skip
+               "the version cannot be loaded; restore its artifacts from a backup")  # fmt: skip
     if found is None:
         return
     weights = found / "generator" / WEIGHTS
@@ -83,7 +83,7 @@ def bundle_links(
     models = objects.listing(run.outs()["models"])
     expected = {f"generator/{name}": models.get(name, "") for name in (WEIGHTS, "config.json")}
     code = {path: content for path, content in run.files.items() if path.startswith("model/")}
-    expected |= {f"medloom_{path}": _md5(content) for path, content in code.items()}
+    expected |= {f"medloom_{path}": md5_of(content) for path, content in code.items()}
     yield from _same_files("bundle", found, expected, also=("bundle.json",), implies=implies)
 
 
@@ -94,10 +94,10 @@ def verdict_links(
     tags: Mapping[str, str],
     folder: Path,
 ) -> Iterator[Link]:
-    """The verdict kept with the run against the journal's newest one on this version."""
+    """Check the copies of the verdict in MLflow against the journal's newest on this version."""
     verdicts = [r for r in records if r.version == version and r.action in VERDICTS]
     if not verdicts:
-        yield Link("verdict", note="the journal holds no verdict on it yet")
+        yield Link("verdict", note="the journal has no verdict on it yet")
         return
     record = verdicts[-1]
     again = f"`medloom task promote --key {record.run_key}` attaches the journal's verdict again"
@@ -119,9 +119,9 @@ def _same_files(
     implies: str = _ARTIFACT,
     purged: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Link]:
-    """A link a file: exactly the expected ones (path -> md5), and perhaps those of `also`."""
+    """One link per expected file (path -> md5), and one that only those of `also` are added."""
     files = {p for p in folder.rglob("*") if p.is_file()} if folder else set()
-    found = {str(p.relative_to(folder or p)): _md5(p.read_bytes()) for p in files}
+    found = {str(p.relative_to(folder or p)): md5_of(p.read_bytes()) for p in files}
     for path, md5 in sorted(expected.items()):
         if path not in found and (record := purged.get(md5)):
             yield Link(
@@ -135,12 +135,8 @@ def _same_files(
 
 
 def _canonical(text: str) -> str:
-    """JSON in one form; NaN, which differs from itself, as its name."""
+    """JSON with sorted keys, as text, since NaN does not equal itself; "" if it is not JSON."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:
         return ""
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

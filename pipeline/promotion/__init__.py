@@ -1,5 +1,5 @@
-"""From a finished run to a version, a verdict and, when it is earned, a champion.
+"""Register a finished run as a version, judge it, and promote it if the gate allows.
 
-`gate` is a pure function; `judge` gathers what it needs; `champion` appends to the journal and
-projects it. It imports `stages`, `registry` and below. Start with `judge.register` and `promote`.
+`gate` is a pure function. `judge` collects its inputs. `champion` appends the decision to the
+journal and updates the aliases. Start with `judge.register` and `judge.promote`.
 """

@@ -1,4 +1,4 @@
-"""What happens once a decision has changed the champion: consumers are told."""
+"""Tell consumers that the champion changed."""
 
 from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.settings import Settings
@@ -8,23 +8,24 @@ from pipeline.promotion.webhook import tell_champion
 
 
 def announce(settings: Settings, record: int) -> tuple[int, str]:
-    """Tell consumers of the champion that a decision made.
+    """Tell consumers which version a decision made champion.
 
     Args:
         settings: of the project.
         record: the decision's number in the journal.
 
-    Returns its version, and a warning when the webhook could not be told.
+    Returns:
+        The version, and a warning if the webhook failed, else "".
 
     Raises:
-        NothingNewError: the decision made none, or another has followed it already.
+        NothingNewError: the decision did not change the champion, or a later one has.
         BadInputError: the journal has no such record.
     """
     journal = Journal(Ledger(settings))
     if not 0 < record <= len(journal.records):
         raise BadInputError(
-            f"the journal has {len(journal.records)} records, and record {record} is none of "
-            "them; `medloom champion history` shows them"
+            f"there is no record {record}: the journal has {len(journal.records)} records; "
+            "`medloom champion history` lists them"
         )
     decision = journal.records[record - 1]
     if decision.action not in CHANGES_CHAMPION:

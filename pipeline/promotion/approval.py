@@ -1,4 +1,4 @@
-"""A person's answer to a verdict that waits: yes or no, and never more than the gate allows."""
+"""A person approves or declines a waiting verdict. Approval never overrides the gate."""
 
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.journal import VERDICTS, Journal, Record
@@ -18,21 +18,22 @@ from pipeline.registry.aliases import CHALLENGER, project_aliases, read_journal
 
 
 def waiting_verdict(journal: Journal, version: str) -> Record:
-    """The verdict that a person may answer.
+    """The verdict on a version, if a person may approve or decline it.
 
     Args:
-        journal: as it stands.
-        version: a number; `challenger` or nothing means the newest that waits.
+        journal: of the project.
+        version: a number; `challenger` or "" selects the newest waiting verdict.
 
     Raises:
-        BadInputError: there is none: nothing waits, or the gate said something else.
+        BadInputError: no verdict waits, the gate decided otherwise, the version is blocked, or
+            the consent for some of its data was withdrawn.
     """
     if version in ("", CHALLENGER):
         if journal.challenger is None:
-            raise BadInputError("no verdict waits for approval; `medloom champion history` shows")
+            raise BadInputError("no verdict waits for approval; see `medloom champion history`")
         return journal.challenger
     if not version.isdigit():
-        raise BadInputError(f"{version!r} is no version; give a number or {CHALLENGER!r}")
+        raise BadInputError(f"{version!r} is not a version; give a number or {CHALLENGER!r}")
     found = (r for r in reversed(journal.records) if r.action in VERDICTS)
     verdict = next((r for r in found if r.version == int(version)), None)
     if verdict is None:
@@ -40,11 +41,11 @@ def waiting_verdict(journal: Journal, version: str) -> Record:
     _require_awaiting(verdict)
     if withdrawn := journal.affected.get(verdict.number):
         raise BadInputError(
-            f"version {version} learned from data whose consent was withdrawn at {withdrawn.time}: "
-            "`medloom run` trains one without"
+            f"version {version} was trained on data whose consent was withdrawn at "
+            f"{withdrawn.time}; `medloom run` trains a version without them"
         )
     if block := block_on(journal, verdict.number, verdict.weights_sha256):
-        raise BadInputError(f"version {version} is blocked since {block.time}: {block.reason}")
+        raise BadInputError(f"version {version} was blocked at {block.time}: {block.reason}")
     return verdict
 
 
@@ -57,17 +58,17 @@ def _require_awaiting(verdict: Record) -> None:
     if verdict.action != "awaiting":
         raise BadInputError(
             f"the gate's verdict on version {verdict.version} is {verdict.action}: "
-            f"{verdict.reason}. A person's approval never overrides that; train a better one"
+            f"{verdict.reason}. An approval never overrides it; train a better version"
         )
 
 
 def approve(
     ledger: Ledger, registry: Versions, version: str, by: str, reason: str, judge_again: Decide
 ) -> Record:
-    """Make a version champion whose verdict waits for a person, at that person's word.
+    """Approve a waiting verdict: its version becomes champion.
 
-    A verdict that names another champion than today's is out of date: the candidate is judged
-    again first, and approved only if it would be promoted still. Repeated, it changes nothing.
+    If the champion has changed since the verdict, the candidate is judged again first, and
+    approved only if the gate would still promote it. A repeated call changes nothing.
 
     Args:
         ledger: with the journal.
@@ -75,11 +76,11 @@ def approve(
         version: as in `waiting_verdict`.
         by: who approves.
         reason: why.
-        judge_again: the gate's decision on the same candidate against the journal's champion.
+        judge_again: judges the same candidate against the journal's current champion.
 
     Raises:
-        BadInputError: nothing waits, it was declined, is blocked, does not load and answer, or is
-            no longer better than the champion.
+        BadInputError: nothing waits, or the version was declined, is blocked, fails to load or to
+            draw, or is no longer better than the champion.
     """
     require_person(by, reason)
     first = waiting_verdict(read_journal(ledger, registry), version)
@@ -94,22 +95,22 @@ def approve(
         return about(verdict) | {"action": "approved", "by": by, "reason": reason}
 
     record = settle(ledger, registry, decide)
-    while record.action == "awaiting":  # judged again: now there is something to approve
+    while record.action == "awaiting":  # judged again, and waiting again
         record = settle(ledger, registry, decide)
     project_aliases(ledger, registry)
     if record.action != "approved":
         raise BadInputError(
-            f"the champion changed since the verdict on version {record.version}, which was judged "
-            f"again and is {record.action}: {record.reason}"
+            f"the champion changed after the verdict on version {record.version}; the version was "
+            f"judged again and is {record.action}: {record.reason}"
         )
     return record
 
 
 def decline(ledger: Ledger, registry: Versions, version: str, by: str, reason: str) -> Record:
-    """Answer a verdict that waits with no; the champion stays. Repeated, it changes nothing.
+    """Decline a waiting verdict; the champion stays. A repeated call changes nothing.
 
     Raises:
-        BadInputError: nothing waits, or it was approved.
+        BadInputError: nothing waits, or the version was approved.
     """
     require_person(by, reason)
 
@@ -125,10 +126,10 @@ def decline(ledger: Ledger, registry: Versions, version: str, by: str, reason: s
 
 
 def _answer(journal: Journal, verdict: Record, refused: str) -> Record | None:
-    """A person's answer to a verdict, if it was given.
+    """The record that already approves or declines a verdict, if there is one.
 
     Raises:
-        BadInputError: it was the other one.
+        BadInputError: its action is `refused`.
     """
     for record in journal.records[verdict.sequence :]:
         if record.action in ("approved", "declined") and record.run_key == verdict.run_key:

@@ -1,4 +1,4 @@
-"""Scoring a generator outside any run: on data of one's choice, deciding nothing."""
+"""Score a generator outside any run, on data of the user's choice. Nothing is decided."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from pipeline.stages.run import finished_run
 
 
 class Drawing(Protocol):
-    """What draws: the registry, as a consumer would, or `Generators`, in this process."""
+    """A source of generated images: the registry, or `Generators` in this process."""
 
     def output_spec(self, version: int, /) -> OutputSpec:
         """What a version draws."""
@@ -40,18 +40,20 @@ def evaluate_folder(
     cache: Path,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Score the generator in a folder on a folder of class folders; write what the stage writes.
+    """Score the generator in a folder, and write the same files as the evaluate stage.
 
     Args:
         models: holds generator.safetensors and config.json.
-        data: class folders of images, split by patients as ingest does; the test split judges.
+        data: class folders of images. They are split by patients as in ingest; the test split is
+            used.
         out: folder for evaluation.json and the pictures.
         config: the `evaluate` section.
         cache: where features of real images are kept.
-        on_progress: told what is being done, how much of it is, and how much there is.
+        on_progress: called with (what, done, total).
 
     Raises:
-        BadInputError: the folder holds no generator, or the data lack its classes.
+        BadInputError: the folder holds no generator, or the data have classes that it does not
+            draw.
     """
     from model.sampling import load_generator
     from pipeline.stages.evaluate import evaluate
@@ -77,7 +79,7 @@ def evaluate_version(
     Args:
         settings: of the project.
         version: a number or an alias.
-        data: class folders of images; None takes the images that its run was judged by.
+        data: class folders of images; None: the test split of its run.
         out: folder for evaluation.json and the pictures.
         on_progress: as in `evaluate_folder`.
 
@@ -85,7 +87,7 @@ def evaluate_version(
         The version's number and its evaluation.
 
     Raises:
-        BadInputError: no such version, or the data lack its classes.
+        BadInputError: no such version, or the data have classes that it does not draw.
     """
     from pipeline.stages.evaluate import write_evaluation
 
@@ -105,11 +107,11 @@ def compare_versions(
     data: Path | None,
     on_progress: OnProgress | None = None,
 ) -> Compared:
-    """Score two versions by the same images, numbers and seeds, and compare them group by group.
+    """Score two versions on the same images, counts and seeds, and compare them group by group.
 
-    The images are those of the newer version's run, unless `data` gives others: what the newer
-    one has learned from is no judge of either, and what is test for it is not always test for the
-    older one, which may have been trained on it. A class that only one of them draws is left out.
+    Unless `data` is given, the images are the test split of the newer version's run. The older
+    version may have been trained on some of them; the newer one has not. A class that only one of
+    the two draws is left out.
 
     Args:
         settings: of the project.
@@ -140,7 +142,7 @@ def compare_versions(
 
 
 def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processed) -> Processed:
-    """The images of those classes that all of some versions draw, as they can be compared by.
+    """The images of the classes that all these versions draw.
 
     Raises:
         BadInputError: there is no such class.
@@ -150,8 +152,8 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
     if not common:
         told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
         raise BadInputError(
-            f"nothing can be compared: the images are of {', '.join(processed.classes)}, and "
-            f"{told}. Other classes want a project of their own (--project)"
+            f"no class in common: the images are of {', '.join(processed.classes)}, and {told}. "
+            "Use a separate project (--project) for other classes"
         )
     return processed.only(common)
 
@@ -159,7 +161,7 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
 def fakes_of_version(
     drawing: Drawing, version: int, processed: Processed, config: EvaluateConfig, tell: OnProgress
 ) -> Fakes:
-    """Draw from a version what the protocol asks for, at the size of the real images."""
+    """Draw the protocol's images from a version, at the size of the real images."""
     size = int(processed.test.images.shape[1])
 
     def sample(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
@@ -189,7 +191,7 @@ def _score(
 def _judging_data(
     settings: Settings, generators: Generators, version: Version, data: Path | None
 ) -> Iterator[Processed]:
-    """The images to judge by: a folder's, or those of the version's own run."""
+    """The real images: those of a folder, or of the version's own run."""
     if data is not None:
         facts = generators.output_spec(version.number)
         processed = Processed.load(prepare(data, facts.image_size))
@@ -203,13 +205,13 @@ def _judging_data(
 def _require_classes(processed: Processed, drawn: Sequence[str], who: str) -> None:
     if unknown := sorted(set(processed.classes) - set(drawn)):
         raise BadInputError(
-            f"the data hold {', '.join(unknown)}, and {who} draws {', '.join(drawn)}: give class "
-            "folders of those names only"
+            f"the data have the classes {', '.join(unknown)}, but {who} draws only "
+            f"{', '.join(drawn)}; give class folders of these names only"
         )
 
 
 def _resized(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A generator of another size is brought to the images', as preprocess does."""
+    """Resize images as preprocess does; uint8 [N, H, W] -> [N, size, size]."""
     if images.shape[1] == size:
         return images
     bicubic = Image.Resampling.BICUBIC

@@ -1,8 +1,8 @@
-"""How a decision becomes a record, and a former champion the champion again.
+"""Record decisions about the champion, and roll back to a former champion.
 
-Every change is one record of the journal, appended by compare-and-swap (`settle`), and is then
-projected to the registry. A kill in between leaves a journal that is right and aliases that are
-stale, which the next command repairs. No MLflow in here: the registry is what `Versions` says.
+Every change is one record of the journal, appended by compare-and-swap (`settle`), and then
+projected to the registry. A kill in between leaves a correct journal and stale aliases, which the
+next command repairs. This module does not import MLflow: it uses the registry by `Versions`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from pipeline.registry.aliases import CHAMPION, Projectable, project_aliases, re
 
 Facts = dict[str, Any]
 Decide = Callable[[Journal], Record | Facts]
-"""What to append to the journal as it stands, or the record that says it already."""
+"""Returns the facts to append to this journal, or the record that already holds them."""
 
 
 class Versions(Projectable, Protocol):
     """The part of the registry that a change of champion needs."""
 
     def weights(self, version: int) -> str:
-        """The sha256 of a version's weights, as it was registered."""
+        """The sha256 of a version's weights, by its tag."""
 
     def output_spec(self, version: int) -> tuple[tuple[str, ...], int]:
         """The classes that a version draws, and pixels a side."""
@@ -35,7 +35,7 @@ class Versions(Projectable, Protocol):
 
 
 def settle(ledger: Ledger, registry: Projectable, decide: Decide) -> Record:
-    """Append a decision to the journal it was taken on; take it again when that moved on."""
+    """Append a decision to the journal; decide again if the journal changed meanwhile."""
     while True:
         journal = read_journal(ledger, registry)
         decided = decide(journal)
@@ -45,39 +45,40 @@ def settle(ledger: Ledger, registry: Projectable, decide: Decide) -> Record:
 
 
 def decide_once(ledger: Ledger, registry: Projectable, key: str, decide: Decide) -> Record:
-    """The gate's one decision on a run, taken now or found, with the aliases after it."""
+    """The gate's one decision on a run, found or made now; then update the aliases."""
     record = settle(ledger, registry, lambda journal: journal.verdict_on(key) or decide(journal))
     project_aliases(ledger, registry)
     return record
 
 
 def try_out(registry: Versions, version: int, weights: str) -> None:
-    """Load a version as a consumer would, and see that it answers as its signature says.
+    """Load a version as a consumer does, and check the images that it draws.
 
     Raises:
-        BadInputError: it holds other weights, does not load, or answers with other or blank images.
+        BadInputError: it has other weights, fails to load, or draws blank images or images of
+            another size.
     """
     if (found := registry.weights(version)) != weights:
         raise BadInputError(
-            f"the registry says version {version} has weights {found[:12] or 'unknown'}, the "
-            f"journal says {weights[:12]}; `medloom audit verify` says what it implies"
+            f"version {version} has weights {found[:12] or 'unknown'} in the registry and "
+            f"{weights[:12]} in the journal; run `medloom audit verify`"
         )
     labels, size = registry.output_spec(version)
     images = registry.draw(version, list(labels), seed=0)
     if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
         raise BadInputError(
-            f"version {version} answers with {images.shape} and {images.std():.1f} grey levels of "
-            f"deviation; expected are {size} x {size} images that are not blank"
+            f"version {version} draws images of shape {images.shape} with a standard deviation of "
+            f"{images.std():.1f} grey levels; expected {size} x {size} images that are not blank"
         )
 
 
 def champion_number(journal: Journal) -> int | None:
-    """The champion's version; None when nobody is."""
+    """The champion's version; None without a champion."""
     return journal.champion.version if journal.champion else None
 
 
 def block_on(journal: Journal, version: int, weights: str) -> Record | None:
-    """The record that keeps a version, or these very weights under any number, from promotion."""
+    """The record that blocks a version, or another version with the same weights."""
     for bad, record in journal.blocked.items():
         same = any(r.version == bad and r.weights_sha256 == weights for r in journal.records)
         if bad == version or same:
@@ -91,26 +92,25 @@ def block_on(journal: Journal, version: int, weights: str) -> Record | None:
 def rollback(
     ledger: Ledger, registry: Versions, by: str, reason: str, to: int | None = None
 ) -> Record:
-    """Make a former champion champion again, and block the one that failed.
+    """Make a former champion champion again, and block the current one.
 
-    The one that failed is the champion that the registry's readers saw when this began; when
-    another takes its place meanwhile, nothing is done. A rollback that was killed before its
-    aliases followed is completed, not done a second time.
+    If the champion changes during the call, nothing is done. If an earlier rollback was killed
+    before it updated the aliases, this call completes it.
 
     Args:
         ledger: with the journal.
         registry: with the versions.
         by: who decides.
         reason: why, mandatory.
-        to: the version; None takes the last champion before this one that is not blocked.
+        to: the version; None: the last champion before this one that is not blocked.
 
     Raises:
-        BadInputError: there is no champion or no such former one, or it does not load and answer.
+        BadInputError: there is no champion, or no such former one, or it fails to load or to draw.
     """
     require_person(by, reason)
     champion = read_journal(ledger, registry).champion
     if champion is None:
-        raise BadInputError("there is no champion to roll back; `medloom champion history` shows")
+        raise BadInputError("there is no champion to roll back; see `medloom champion history`")
     if champion.action == "rolled-back" and registry.aliases().get(CHAMPION) != champion.version:
         project_aliases(ledger, registry)
         return champion
@@ -118,8 +118,8 @@ def rollback(
     def decide(journal: Journal) -> Facts:
         if champion_number(journal) != champion.version:
             raise BadInputError(
-                f"version {champion.version} is no longer champion; look at `medloom champion "
-                "show` and decide again"
+                f"version {champion.version} is no longer champion; see `medloom champion show` "
+                "and decide again"
             )
         target = _former_champion(journal, to)
         try_out(registry, target.number, target.weights_sha256)
@@ -139,12 +139,11 @@ def _former_champion(journal: Journal, to: int | None) -> Record:
     target = journal.previous_champion if to is None else journal.made_champion(to)
     allowed = {version for r in journal.records if (version := _may_return(journal, r))}
     if target is None or target.version not in allowed:
-        wanted = "nobody" if to is None else f"version {to}"
+        wanted = "no version can" if to is None else f"version {to} cannot"
         listed = ", ".join(map(str, sorted(allowed))) or "none"
         raise BadInputError(
-            f"{wanted} can become champion again: it must have been one before, not be one now, "
-            "not be blocked and not have learned from data whose consent was withdrawn; allowed: "
-            f"{listed}"
+            f"{wanted} become champion again: it must be a former champion that is not blocked and "
+            f"was not trained on data whose consent was withdrawn; allowed: {listed}"
         )
     return target
 
@@ -158,14 +157,14 @@ def _may_return(journal: Journal, record: Record) -> int | None:
 
 
 def about(record: Record) -> Facts:
-    """What a person's decision repeats of the record that it is about."""
+    """The fields that a person's decision copies from the record it answers."""
     return record.model_dump(
         include={"version", "weights_sha256", "run_key", "data", "predecessor", "test_set"}
     )
 
 
 def require_person(by: str, reason: str) -> None:
-    """Refuse a person's decision without name or reason.
+    """Check that a person's decision has a name and a reason.
 
     Raises:
         BadInputError: one of them is blank.

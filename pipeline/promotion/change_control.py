@@ -1,7 +1,7 @@
 """Which promotions a person must approve, and what a retraining may change by itself.
 
-After the FDA's Predetermined Change Control Plan: the changes that need nobody's leave are written
-down before they happen, and whatever lies outside waits for a person.
+Follows the FDA's Predetermined Change Control Plan: changes that need no approval are listed in
+advance, and any other change waits for a person.
 """
 
 import csv
@@ -32,7 +32,7 @@ class PlannedParameter(Section):
     most: float | None = Field(default=None, description="largest value allowed")
 
     def allows(self, value: Any) -> bool:
-        """Whether a value lies within the bounds; without bounds any does."""
+        """Whether a value is within the bounds; without bounds, every value is."""
         if self.least is None and self.most is None:
             return True
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -42,14 +42,15 @@ class PlannedParameter(Section):
 
     @property
     def bounds(self) -> str:
-        """In words."""
-        return f"{_or(self.least, 'any')} to {_or(self.most, 'any')}"
+        """The allowed range, in words."""
+        return " to ".join("any" if v is None else f"{v:g}" for v in (self.least, self.most))
 
 
 class ChangeControlConfig(Section):
     """The `change_control` section of params.yaml.
 
-    All but `approval` is the plan: what may differ from the champion's run without a person.
+    All fields but `approval` are the plan: what may differ from the champion's run without an
+    approval.
     """
 
     approval: Approval = Field(
@@ -79,7 +80,8 @@ class RunFacts:
 
     Attributes:
         parameters: every value of params.yaml, by dotted name.
-        images: id, class and split of each image: one that changes class goes and comes.
+        images: id, class and split of each image; an image that changes class counts as one
+            removed and one added.
         code: the code's part of the run's key.
     """
 
@@ -91,13 +93,13 @@ class RunFacts:
 def approval_reasons(
     config: ChangeControlConfig, before: RunFacts | None, after: RunFacts | None, *, asked: bool
 ) -> tuple[str, ...]:
-    """Why a person must approve this promotion; empty: nobody need.
+    """Why a person must approve this promotion; empty if no approval is needed.
 
     Args:
         config: the plan.
         before: the champion's run; None for the first model.
-        after: the candidate's.
-        asked: whether whoever started the run asked for approval.
+        after: the candidate's run.
+        asked: whether the run was started with require_approval.
     """
     reasons = ["the run was started with require_approval"] if asked else []
     if config.approval == "always":
@@ -110,11 +112,11 @@ def approval_reasons(
 def outside_plan(
     before: RunFacts | None, after: RunFacts | None, config: ChangeControlConfig
 ) -> tuple[str, ...]:
-    """What of a run lies outside the plan, in words; empty when all of it lies within.
+    """The changes of a run that are outside the plan, in words; empty if there are none.
 
     Args:
         before: the champion's run; None for the first model, which no plan covers.
-        after: the candidate's.
+        after: the candidate's run.
         config: the plan.
     """
     if before is None or after is None:
@@ -164,13 +166,13 @@ def _parameters(before: RunFacts, after: RunFacts, config: ChangeControlConfig) 
 def run_facts(
     ledger: Ledger, key: str, deciding: Mapping[str, Any] | None = None
 ) -> RunFacts | None:
-    """What a run was made of, by git; None when the ledger has no such run.
+    """What a run was made of, by git; None if the ledger has no such run.
 
     Args:
         ledger: with the run's branch.
         key: of the run.
-        deciding: params.yaml as it decides now; its sections `gate` and `change_control` stand for
-            the run's own, which may be older.
+        deciding: today's params.yaml; its sections `gate` and `change_control` replace the run's
+            own, which may be older.
     """
     run = Run.find(ledger, key)
     if run is None:
@@ -186,7 +188,3 @@ def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:
     files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
     rows = (row for file in files for row in csv.DictReader(file.decode().splitlines()))
     return frozenset((row["id"], row["label"], row["split"]) for row in rows)
-
-
-def _or(value: float | None, word: str) -> str:
-    return word if value is None else f"{value:g}"

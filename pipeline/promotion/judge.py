@@ -1,4 +1,4 @@
-"""From a finished run to a version, a verdict and, if it is earned, a champion."""
+"""Register a finished run, judge its version against the champion, and record the decision."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ GATE, CHANGE_CONTROL = "gate", "change_control"
 
 
 def register(settings: Settings, key: str) -> int:
-    """Make a registry version of a finished run's weights, or find it; returns its number."""
+    """Register a finished run's weights, unless they are registered; returns the version."""
     with (
         services.mlflow(settings) as uri,
         finished_run(settings, key, "register", "models", "reports") as work,
@@ -61,24 +61,24 @@ def _evaluation(work: Workspace) -> Evaluation:
 def promote(
     settings: Settings, key: str, say: Say, *, require_approval: bool = False
 ) -> tuple[Record, Evaluation]:
-    """Judge a run's version against the champion of this moment and act on the verdict.
+    """Judge a run's version against the current champion, and record the decision.
 
-    The journal is the compare-and-swap: when somebody else's decision came in between, the
-    candidate is judged again against the champion that it made. A decision that stands is found
-    again, so that a repeated call only repairs the aliases.
+    The record is appended by compare-and-swap: if another decision comes first, the candidate is
+    judged again against the new champion. A run is decided once: a repeated call finds the
+    decision and only repairs the aliases.
 
     Args:
         settings: of the project.
         key: of the run.
-        say: told what is being done, as keywords.
-        require_approval: a verdict that would promote waits for a person, whatever params.yaml
-            says of it.
+        say: called with the progress, as keywords.
+        require_approval: a promotion waits for a person, whatever params.yaml says.
 
-    Returns the journal's record of the decision, and the candidate's evaluation.
+    Returns:
+        The journal's record of the decision, and the candidate's evaluation.
 
     Raises:
-        BadInputError: the run is not finished, its version is missing, or a candidate that the
-            gate would promote does not load and answer.
+        BadInputError: the run is not finished, its version is missing, or the gate would promote
+            it but it fails to load or to draw.
     """
     with services.mlflow(settings) as uri:
         registry = Registry(uri, settings.model)
@@ -89,7 +89,7 @@ def promote(
 
 
 def approve_version(settings: Settings, version: str, by: str, reason: str, say: Say) -> Record:
-    """Make a version champion that waits for a person; see `approval.approve`.
+    """Approve a version that waits for a person; see `approval.approve`.
 
     Raises:
         BadInputError: as `approval.approve`.
@@ -110,7 +110,7 @@ def approve_version(settings: Settings, version: str, by: str, reason: str, say:
 def _judging(
     settings: Settings, registry: Registry, key: str, say: Say, *, asked: bool
 ) -> Iterator["_Judge"]:
-    """A judge of the run's candidate, with the run's outputs in place."""
+    """A judge of the run's candidate, with the run's outputs checked out."""
     targets = ("models", "reports", "data/processed")
     with finished_run(settings, key, "promote", *targets) as work:
         yield _Judge(settings, Ledger(settings), registry, work, key, say, asked)
@@ -118,10 +118,10 @@ def _judging(
 
 @dataclass(frozen=True)
 class _Judge:
-    """One candidate, to be judged against whoever is champion.
+    """Judges one candidate against the current champion.
 
     Attributes:
-        asked: whoever started this wants a person to approve.
+        asked: the run was started with require_approval.
     """
 
     settings: Settings
@@ -181,10 +181,13 @@ class _Judge:
     def _score_both(
         self, champion: Record, candidate: Evaluation
     ) -> tuple[Evaluation, Evaluation | None]:
-        """The champion under the candidate's protocol: same real images, numbers and seeds.
+        """Score the champion under the candidate's protocol: same real images, counts and seeds.
 
-        A class that was added since is none that the champion draws. Then both are scored on the
-        classes that they share, and the second one is the candidate so.
+        If the champion does not draw all classes, both are scored on the shared classes.
+
+        Returns:
+            The champion's evaluation, and the candidate's on the shared classes, or None if the
+            champion draws all classes.
 
         Raises:
             BadInputError: they share no class.
@@ -203,7 +206,7 @@ class _Judge:
     def _score(
         self, version: int, weights: str, *, processed: Processed, config: EvaluateConfig
     ) -> Evaluation:
-        # With torch: the first champion of a project, and `register`, need not wait for it.
+        # Imports torch, which `register` and a project's first promotion do not need.
         from pipeline.evaluation.score import score_images
         from pipeline.promotion.by_hand import fakes_of_version
 
@@ -221,7 +224,7 @@ class _Judge:
 
 
 def ruling(verdict: Verdict, waits_for: tuple[str, ...]) -> Facts:
-    """What a verdict does: a promotion that waits for a person is `awaiting`, and says why."""
+    """The journal's facts for a verdict; a promotion that needs approval becomes `awaiting`."""
     awaiting = verdict.outcome == "promoted" and bool(waits_for)
     return {
         "action": "awaiting" if awaiting else verdict.outcome,
@@ -233,7 +236,7 @@ def ruling(verdict: Verdict, waits_for: tuple[str, ...]) -> Facts:
 
 
 def refuse_blocked(verdict: Verdict, block: Record | None) -> Verdict:
-    """The verdict on a version that never becomes champion again, whatever its figures."""
+    """The verdict, changed to rejected if the version is blocked."""
     if block is None:
         return verdict
     says = f"{block.action} at {block.time} by {block.by}: {block.reason}"

@@ -1,10 +1,10 @@
-"""Telling consumers: a signed POST of JSON to one address, which never holds anything up.
+"""The webhook: a signed POST of JSON to one address. A failure is a warning, never an error.
 
     X-Medloom-Timestamp: 1767225600
     X-Medloom-Signature: sha256=<HMAC-SHA256, hex, of the timestamp, a dot and the body>
 
-A receiver computes the same with the shared secret, compares in constant time, and refuses a
-timestamp that is minutes old: then nobody can send in medloom's name, nor send a message again.
+A receiver computes the same signature with the shared secret, compares in constant time, and
+rejects a timestamp that is minutes old, which prevents forged and replayed messages.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _PAUSES = (1.0, 3.0)
 
 
 def tell_champion(settings: Settings, journal: Journal) -> str:
-    """Tell who is champion now; returns a warning, or nothing when all went well."""
+    """Send the current champion; returns a warning, or "" on success."""
     champion = journal.champion
     return post(
         settings,
@@ -48,7 +48,8 @@ def post(settings: Settings, event: str, **facts: Any) -> str:
         event: champion-changed or run-failed.
         facts: of the event, as JSON.
 
-    Returns a warning in words, or nothing when it was taken or nobody is to be told.
+    Returns:
+        A warning, or "" if the event was accepted or no webhook is configured.
     """
     if not settings.webhook_url or settings.webhook_secret_file is None:
         return ""
@@ -70,7 +71,7 @@ def sign(body: bytes, timestamp: str, secret: bytes) -> str:
 
 
 def _send(url: str, body: bytes, secret: bytes) -> str:
-    """Send, and again after a pause when nobody is there or the server stumbles."""
+    """Send; try again after a pause if the connection fails or the server answers 5xx."""
     why = ""
     for pause in (*_PAUSES, None):
         timestamp = str(int(time.time()))
@@ -92,5 +93,5 @@ def _send(url: str, body: bytes, secret: bytes) -> str:
             why = type(error).__name__
         if pause is not None:
             time.sleep(pause)
-    # An address may hold a token: only its host is told.
+    # The address may contain a token, so the warning shows only the host.
     return f"the webhook at {urlsplit(url).hostname} was not told: {why}"

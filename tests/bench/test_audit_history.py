@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.audit_history import Made, make_history
+from bench.audit_history import SyntheticHistory, make_history
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import Uses, find_uses
 from pipeline.base.errors import BadInputError
@@ -29,14 +29,14 @@ Rows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def scale(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Made]:
+def scale(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, SyntheticHistory]:
     state = tmp_path_factory.mktemp("scale") / "state" / "scale"
     settings = Settings.load({"MEDLOOM_STATE": str(state)})
     return settings, make_history(settings, VERSIONS, REVISIONS, IMAGES)
 
 
 @pytest.fixture(scope="module")
-def listings(scale: tuple[Settings, Made]) -> tuple[dict[str, Rows], dict[str, Rows]]:
+def listings(scale: tuple[Settings, SyntheticHistory]) -> tuple[dict[str, Rows], dict[str, Rows]]:
     """Every row of every data commit, and of every run's head, read one by one."""
     ledger = Ledger(scale[0])
     commits = ledger.mirror.run("ls-remote", ledger.url).splitlines()
@@ -78,7 +78,9 @@ def _hold(found: Uses, settings: Settings, listings: Any, match: dict[str, str])
         assert [(t.since, t.until) for t in use.champion] == held
 
 
-def test_uses_are_what_brute_force_finds(scale: tuple[Settings, Made], listings: Any) -> None:
+def test_uses_are_what_brute_force_finds(
+    scale: tuple[Settings, SyntheticHistory], listings: Any
+) -> None:
     settings, made = scale
     assert made.withdrawn
     for image in (*made.images[:3], *made.withdrawn):
@@ -93,7 +95,9 @@ def test_uses_are_what_brute_force_finds(scale: tuple[Settings, Made], listings:
         _hold(find_uses(settings, row[name][:11]), settings, listings, {name: row[name]})
 
 
-def test_a_run_that_was_not_judged_learned_nothing(scale: tuple[Settings, Made]) -> None:
+def test_a_run_that_was_not_judged_learned_nothing(
+    scale: tuple[Settings, SyntheticHistory],
+) -> None:
     settings, made = scale
     idle = [use for use in find_uses(settings, made.images[0]).versions if use.version is None]
     assert [use.trained for use in idle] == [False]
@@ -103,20 +107,22 @@ def test_a_run_that_was_not_judged_learned_nothing(scale: tuple[Settings, Made])
     assert "has no verdict" in found.missing[0]
 
 
-def test_nobody_used_what_nobody_has(scale: tuple[Settings, Made]) -> None:
+def test_nobody_used_what_nobody_has(scale: tuple[Settings, SyntheticHistory]) -> None:
     for asked in ("0" * 64, "deadbeef", "no such patient", "patient-000000000000"):
         found = find_uses(scale[0], asked)
         assert (found.revisions, found.versions, found.images) == ((), (), ())
     assert "no such patient" not in str(find_uses(scale[0], "no such patient"))
 
 
-def test_a_withdrawn_image_stays_on_the_books(scale: tuple[Settings, Made]) -> None:
+def test_a_withdrawn_image_stays_on_the_books(scale: tuple[Settings, SyntheticHistory]) -> None:
     found = find_uses(scale[0], scale[1].withdrawn[0])
     assert found.revisions
     assert found.revisions[-1].number < REVISIONS
 
 
-def test_a_trace_is_what_was_recorded(scale: tuple[Settings, Made], listings: Any) -> None:
+def test_a_trace_is_what_was_recorded(
+    scale: tuple[Settings, SyntheticHistory], listings: Any
+) -> None:
     settings, _ = scale
     journal = Journal(Ledger(settings))
     for number in (1, 4, VERSIONS):
@@ -146,7 +152,7 @@ def test_a_trace_is_what_was_recorded(scale: tuple[Settings, Made], listings: An
     assert champion.champion[-1][1] is None
 
 
-def test_unknown_versions_teach(scale: tuple[Settings, Made]) -> None:
+def test_unknown_versions_teach(scale: tuple[Settings, SyntheticHistory]) -> None:
     for asked in ("999", "best", "f" * 16):
         with pytest.raises(BadInputError, match="runs without a verdict"):
             trace(scale[0], asked)
@@ -154,7 +160,7 @@ def test_unknown_versions_teach(scale: tuple[Settings, Made]) -> None:
         trace(scale[0], "999")
 
 
-def test_the_commands_need_no_registry(scale: tuple[Settings, Made]) -> None:
+def test_the_commands_need_no_registry(scale: tuple[Settings, SyntheticHistory]) -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from pipeline.cli.main import app\n"
         "for line in (['trace', 'champion'], ['trace', '2', '--json'], ['uses', sys.argv[1]]):\n"
@@ -202,7 +208,7 @@ def test_a_prefix_of_two_images_is_told(settings: Settings) -> None:
     rows = [f"{i},{'1' * 64},{'2' * 64},b,stone,g{i[-1]},train,axial,9,9,8,1\n" for i in ids]
     ledger = Ledger(settings)
     ledger.commit_files(DATA, None, {"data/manifest/b.csv": header + "".join(rows)}, "data")
-    with pytest.raises(BadInputError, match="type more digits") as told:
+    with pytest.raises(BadInputError, match="give more digits") as told:
         find_uses(settings, "abcdef01")
     assert all(image in str(told.value) for image in ids)
     assert find_uses(settings, "abcdef012").images == (ids[1],)

@@ -13,7 +13,7 @@ from bench import gate, gate_guards
 from bench.cli import bench_app
 from bench.gate import GateBench, judge_gate
 from bench.gate_comparison import (
-    Pair,
+    ModelPair,
     Sources,
     findings,
     pairs_at_margin,
@@ -31,7 +31,7 @@ from bench.gate_pool import (
     simulated_protocol,
     true_score,
 )
-from bench.gate_rows import Row
+from bench.gate_rows import DecisionRate
 from model.metrics import (
     best_correlation,
     fake_term_variance,
@@ -162,7 +162,7 @@ def test_a_gate_that_promotes_too_often_is_found_out(
 ) -> None:
     # A candidate that is far ahead of the margin stands for a gate that is too easy.
     sources = world[0]
-    pair = Pair("too easy", sources.of(0), sources.of(1))
+    pair = ModelPair("too easy", sources.of(0), sources.of(1))
     rows = promotion_rates(sources, pair, 60, np.random.default_rng(4), groups=(30,))
     assert [row.kept for row in rows] == [False, False]
 
@@ -185,7 +185,9 @@ def test_improvements_are_found_the_more_the_larger(
 def test_rows_are_kept_within_monte_carlo_error_and_no_further() -> None:
     def kept(bound: str, stated: float, count: int) -> bool | None:
         fields = {"part": "copies", "case": "", "counted": "refused", "trials": 1000}
-        return Row.model_validate(fields | {"bound": bound, "stated": stated, "count": count}).kept
+        return DecisionRate.model_validate(
+            fields | {"bound": bound, "stated": stated, "count": count}
+        ).kept
 
     assert [kept("at most", 0.05, count) for count in (0, 50, 60, 80)] == [True, True, True, False]
     assert [kept("at least", 0.95, count) for count in (1000, 950, 940, 920)] == [
@@ -301,7 +303,7 @@ def test_all_of_it_runs_on_a_folder(
 def test_a_broken_promise_is_exit_code_1(
     count: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Row(
+    row = DecisionRate(
         part="collapse", case="10 distinct images", counted="refused", count=count, trials=10,
         bound="at least", stated=1.0,
     )  # fmt: skip

@@ -40,7 +40,7 @@ WITHDRAWN = "withdrawn"
 WITHDRAWN_TAG = "medloom.withdrawn"
 
 
-class Versions(Protocol):
+class TaggedVersions(Protocol):
     """The part of the registry that a withdrawal needs."""
 
     def run_keys(self) -> dict[int, str]:
@@ -88,7 +88,7 @@ class Withdrawal:
 
 def withdraw(
     settings: Settings,
-    registry: Versions,
+    registry: TaggedVersions,
     subject: str,
     *,
     by: str,
@@ -261,7 +261,7 @@ def landing_files(settings: Settings, subject: Subject, config: IngestConfig) ->
 # -- affected versions -----------------------------------------------------------------------------
 
 
-def _record(ledger: Ledger, registry: Versions) -> list[Record]:
+def _record(ledger: Ledger, registry: TaggedVersions) -> list[Record]:
     """Journal every withdrawal that is missing there, with the affected runs and versions."""
 
     def more(decision: Decision) -> dict[str, Any]:
@@ -286,12 +286,12 @@ def affected_runs(ledger: Ledger, revisions: Revisions, images: Collection[str])
     return {key: data for key, data in run_data(ledger).items() if data in holding}
 
 
-def versions_of(registry: Versions, runs: Collection[str]) -> tuple[int, ...]:
+def versions_of(registry: TaggedVersions, runs: Collection[str]) -> tuple[int, ...]:
     """The registry's versions of these runs, ascending."""
     return tuple(sorted(number for number, key in registry.run_keys().items() if key in runs))
 
 
-def affected_versions(ledger: Ledger, registry: Versions) -> dict[int, list[int]]:
+def affected_versions(ledger: Ledger, registry: TaggedVersions) -> dict[int, list[int]]:
     """Version -> sequence numbers of withdrawals of images that it learned from."""
     revisions, found = Revisions(ledger), defaultdict[int, list[int]](list)
     for record in Journal(ledger).records:

@@ -1,10 +1,10 @@
-"""A candidate beside the champion: one difference a test group, and a t test over groups.
+"""Compare a candidate with the champion: one difference per test group, and a t test over groups.
 
 The kernel distances of two models to the same real images differ by a mean over the real images,
 because the real-real term cancels. So each test group (patient) gives one difference, groups count
-equally, and a t test on G - 1 degrees asks whether the candidate is better by more than the
-margin. To the groups' variance is added that of the finite number of fakes. A bootstrap of images,
-or of few groups, would promote far too often at no difference at all.
+equally, and a t test with G - 1 degrees of freedom tests whether the candidate is better by more
+than the margin. The variance due to the finite number of fakes is added to that of the groups. A
+bootstrap of images, or of few groups, would promote far too often when there is no difference.
 """
 
 import bisect
@@ -41,7 +41,7 @@ class Comparison(Section):
 
 
 class Compared(NamedTuple):
-    """Two versions under one protocol; the comparison's positive side is the second one's."""
+    """Two versions under one protocol; a positive improvement means the second is better."""
 
     first: Evaluation
     second: Evaluation
@@ -49,7 +49,7 @@ class Compared(NamedTuple):
 
 
 def compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> Comparison:
-    """Champion's minus candidate's score a group; more is better for the candidate.
+    """Compare by the champion's minus the candidate's score of each group; positive is better.
 
     Raises:
         BadInputError: there are fewer than two groups.
@@ -79,7 +79,7 @@ def compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> C
 
 
 def _groups_needed(lead: float, of_groups: float, of_fakes: float, rules: GateConfig) -> int | None:
-    """Test groups at which this lead would be enough, if it and the spread stayed as they are."""
+    """Test groups needed to decide, at this lead and variance; None if more groups cannot."""
 
     def decides(number: int) -> bool:
         error = math.sqrt(of_groups / number + of_fakes)
@@ -93,7 +93,7 @@ def _groups_needed(lead: float, of_groups: float, of_fakes: float, rules: GateCo
 def primary(
     result: Comparison, champion: Evaluation, rules: GateConfig, looks_used: int
 ) -> list[Rule]:
-    """What a comparison says: of the looks, the groups, the least change and the t test."""
+    """The rules of a comparison: looks, number of groups, least change and t test."""
     if looks_used >= rules.looks:
         return [_worn(looks_used, rules)]
     if result.groups < rules.min_groups:
@@ -107,7 +107,7 @@ def primary(
 
 
 def added_classes(candidate: Evaluation, compared: Evaluation) -> list[Rule]:
-    """What the comparison says nothing of: classes that the champion cannot draw."""
+    """A rule that names the classes which the champion cannot draw, so they are not compared."""
     every, common = candidate.protocol.classes, compared.protocol.classes
     if not (added := sorted(set(every) - set(common))):
         return []
@@ -132,7 +132,7 @@ def _tell(result: Comparison) -> str:
 
 
 def _change(result: Comparison, champion: Evaluation, rules: GateConfig) -> Rule:
-    """MLflow's least changes, on the estimate; too small a change is no failure."""
+    """MLflow's least changes, applied to the estimate; a smaller change is inconclusive."""
     base = champion.figure(KERNEL).value
     relative = rules.kernel_distance_min_relative_change * abs(base)
     limit = max(rules.kernel_distance_min_absolute_change, relative)

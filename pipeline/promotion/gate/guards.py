@@ -1,11 +1,11 @@
-"""What any model must hold, the first one too."""
+"""Guards: bounds that every version must keep, the first one included."""
 
 from pipeline.evaluation.record import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
 
 
 def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
-    """Every guard, asked of a candidate."""
+    """Apply every guard to a candidate."""
     return [
         _every_class(candidate),
         _fidelity(candidate, rules.kernel_distance_threshold),
@@ -33,7 +33,7 @@ def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
 
 
 def _diversity(candidate: Evaluation, margin: float) -> Rule:
-    """The worst class counts: a generator that collapsed in one class has collapsed."""
+    """Judge the worst class: a generator that collapsed in one class has collapsed."""
     figures = [f for f in candidate.figures if f.metric == DIVERSITY and f.label is not None]
     worst = max(figures, key=lambda figure: figure.value - (figure.floor or 0.0))
     limit = (worst.floor or 0.0) + margin
@@ -45,7 +45,7 @@ def _diversity(candidate: Evaluation, margin: float) -> Rule:
 
 
 def _repeats(candidate: Evaluation, margin: float) -> Rule:
-    """Slices of a series are alike: only what lies far beyond training images is repetition."""
+    """Slices of a series are alike, so repetition counts only far above that of training images."""
     figure = candidate.figure(REPEATS)
     floor = figure.floor or 0.0
     limit = floor + margin * (1 - floor)
@@ -57,7 +57,7 @@ def _repeats(candidate: Evaluation, margin: float) -> Rule:
 
 
 def _copies(candidate: Evaluation, threshold: float) -> Rule:
-    """Held-out real images resemble training images too: that share is no copying."""
+    """Held-out real images resemble training images too; their share is added to the limit."""
     figure = candidate.figure(COPIES)
     upper = figure.high if figure.high is not None else figure.value
     limit = threshold + (figure.floor or 0.0)

@@ -1,4 +1,4 @@
-"""The `gate` section of params.yaml, and a rule that was asked."""
+"""The `gate` section of params.yaml, and the result of one rule."""
 
 from pydantic import Field
 
@@ -49,12 +49,12 @@ class GateConfig(Section):
 
 
 class Rule(Section):
-    """One rule with its figures.
+    """The result of one rule.
 
     Attributes:
         name: guard:… or primary:….
-        passed: None where it could not be decided.
-        value, limit: what was compared.
+        passed: None if it could not be decided.
+        value, limit: the figures compared.
         says: the same in a sentence.
     """
 
@@ -66,5 +66,5 @@ class Rule(Section):
 
 
 def rule(name: str, passed: bool | None, value: float, limit: float, says: str) -> Rule:
-    """A rule that was asked; passed: None where it could not be decided."""
+    """The result of one rule; see `Rule`."""
     return Rule(name=name, passed=passed, value=float(value), limit=float(limit), says=says)

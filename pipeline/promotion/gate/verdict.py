@@ -1,4 +1,4 @@
-"""Promoted, inconclusive or rejected."""
+"""Decide whether a candidate is promoted, inconclusive or rejected."""
 
 from typing import Literal
 
@@ -12,10 +12,10 @@ Outcome = Literal["promoted", "inconclusive", "rejected"]
 
 
 class Verdict(Section):
-    """What was decided and everything it was decided by.
+    """A decision and every figure behind it.
 
     Attributes:
-        asks: why a promotion waits for a person, whatever change control says; "": it need not.
+        asks: why the promotion needs an approval, whatever change control says; "" if it does not.
     """
 
     outcome: Outcome
@@ -39,17 +39,17 @@ def decide(
     """Judge a candidate.
 
     Args:
-        candidate: scored now; the guards ask it about every class.
-        champion: scored now under the candidate's protocol; None for the first model.
+        candidate: its evaluation on every class; the guards use it.
+        champion: its evaluation under the candidate's protocol; None for the first model.
         rules: the `gate` section.
         looks_used: comparisons that this test split has served before.
-        shared: the candidate once more, on the classes that the champion draws as well, where it
-            draws others too; the champion is then scored on those, and the two are compared.
+        shared: the candidate's evaluation on the classes that the champion draws too, if the
+            candidate draws more; it is compared with the champion's.
 
     Returns:
         promoted, inconclusive (the champion stays; not a failure) or rejected by a named rule. A
-        candidate that draws more classes, and on the others is neither shown to be better nor to
-        be worse, is promoted if a person says so: what is better then is no matter of figures.
+        candidate with added classes whose comparison is inconclusive is promoted, but needs an
+        approval: figures cannot decide whether added classes are worth it.
 
     Raises:
         BadInputError: the two were not scored under one protocol.

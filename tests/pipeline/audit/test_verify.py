@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bench.faults.tamper import FILES, Victim, changed_file
 from pipeline.audit.journal_links import journal_links
 from pipeline.audit.links import Link, walk
-from pipeline.audit.objects import Objects
+from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.cli import verify as verify_command
@@ -184,7 +184,7 @@ def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -
         assert "newer medloom" in found.not_checked[0]
         assert "aliases" not in [chain.name for chain in found.chains]
         named = check(tiny, "champion").not_checked
-        assert "champion: the journal, which says who that is, was written by a newer" in named[1]
+        assert "champion: the journal, which defines it, was written by a newer" in named[1]
     finally:
         git.run("update-ref", f"refs/heads/{BRANCH}", head)
 
@@ -194,7 +194,7 @@ def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -
 
 def test_an_object_of_the_right_md5_must_have_the_right_sha256(tiny: Tiny) -> None:
     victim = Victim(tiny.settings)
-    objects = Objects(tiny.settings.remote)
+    objects = CheckedObjects(tiny.settings.remote)
     name = victim.run.weights(objects)
     sha = victim.champion.weights_sha256
     assert objects.link(name, "weights", sha).holds

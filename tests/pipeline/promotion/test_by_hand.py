@@ -53,7 +53,7 @@ def test_a_version_is_scored_without_a_consumer(
 def test_classes_that_it_cannot_draw_are_named(data: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     save_tiny_generator(models, ("normal", "stone"))
-    with pytest.raises(BadInputError, match=r"the data hold .*draws normal, stone"):
+    with pytest.raises(BadInputError, match=r"the data have .*draws only normal, stone"):
         evaluate_folder(models, data, tmp_path / "out", FEW, tmp_path / "features")
 
 

@@ -74,7 +74,7 @@ def test_one_that_is_no_longer_better_is_not_approved(story: Story) -> None:
         ("1", "was promoted"),
         ("9", "no verdict on version 9"),
         ("", "no verdict waits"),
-        ("newest", "is no version"),
+        ("newest", "is not a version"),
     ],
 )
 def test_a_person_overrides_nothing(story: Story, version: str, why: str) -> None:
