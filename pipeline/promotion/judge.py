@@ -23,8 +23,9 @@ from pipeline.promotion.approval import approve, waiting_verdict
 from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
 from pipeline.promotion.change_control import ChangeControlConfig, approval_reasons, run_facts
 from pipeline.promotion.gate import GateConfig, Rule, Verdict, decide
+from pipeline.registry.bundle import Candidate
 from pipeline.registry.lineage import data_listing, lineage
-from pipeline.registry.registry import Candidate, Registry
+from pipeline.registry.registry import Registry
 from pipeline.stages.run import finished_run
 
 Say = Callable[..., None]

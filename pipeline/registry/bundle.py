@@ -20,6 +20,29 @@ WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """What register needs to know of a trained generator.
+
+    Attributes:
+        workspace: folder of the run's clone, with models/ and reports/ present.
+        classes: names in label order.
+        image_size: pixels a side.
+        tags: lineage, copied to the run and to the version.
+        params: flat parameters of the run.
+        metrics: flat figures of the evaluation.
+        dataset_digest: DVC's md5 of the raw listing.
+    """
+
+    workspace: Path
+    classes: tuple[str, ...]
+    image_size: int
+    tags: dict[str, str]
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    dataset_digest: str
+
+
 class OutputSpec(NamedTuple):
     """What a version draws: class names in label order, and pixels a side."""
 

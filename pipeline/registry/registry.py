@@ -9,7 +9,6 @@ import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,7 +32,7 @@ from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
-from pipeline.registry.bundle import OutputSpec, make_bundle
+from pipeline.registry.bundle import Candidate, OutputSpec, make_bundle
 from pipeline.registry.consumer import ask
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
@@ -42,29 +41,6 @@ HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer needs besides this version's own files; pins follow what trained it.
 _CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What register needs to know of a trained generator.
-
-    Attributes:
-        workspace: folder of the run's clone, with models/ and reports/ present.
-        classes: names in label order.
-        image_size: pixels a side.
-        tags: lineage, copied to the run and to the version.
-        params: flat parameters of the run.
-        metrics: flat figures of the evaluation.
-        dataset_digest: DVC's md5 of the raw listing.
-    """
-
-    workspace: Path
-    classes: tuple[str, ...]
-    image_size: int
-    tags: dict[str, str]
-    params: dict[str, Any]
-    metrics: dict[str, float]
-    dataset_digest: str
 
 
 class Registry:

@@ -11,7 +11,8 @@ from model.families import make_generator
 from model.network import NetworkConfig
 from model.weights import save_generator
 from pipeline.base.settings import PROJECT_ROOT, Settings
-from pipeline.registry.registry import Candidate, Registry
+from pipeline.registry.bundle import Candidate
+from pipeline.registry.registry import Registry
 from tests.support.pictures import put
 
 SIZE = 32

@@ -17,8 +17,9 @@ from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import make_key
 from pipeline.local import services
 from pipeline.registry.aliases import project_aliases
+from pipeline.registry.bundle import Candidate
 from pipeline.registry.lineage import data_listing, lineage
-from pipeline.registry.registry import Candidate, Registry
+from pipeline.registry.registry import Registry
 from tests.support.pictures import encode, fill, picture, put
 
 STAGES = """
