@@ -1,6 +1,6 @@
-"""Every DAG of medloom: the one file that Airflow reads; `medloom_airflow` beside it builds them.
+"""The DAG file of medloom, the only one that Airflow parses; `medloom_airflow` builds the DAGs.
 
-Airflow puts this folder on the path, be it its DAGS_FOLDER or the subfolder of a bundle.
+Airflow adds this folder to the path, whether it is DAGS_FOLDER or the subfolder of a DAG bundle.
 """
 
 from medloom_airflow import promote, retrain, watch

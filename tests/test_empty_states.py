@@ -104,7 +104,7 @@ def test_what_is_in_the_data_revision_is_no_news_to_any_host(hosts: Hosts) -> No
     told = hosts.step("ingest")
     assert told["new"] == told["seen"] > 0
     said = hosts.run("watch", host="watch-after", expected=ExitCode.NOTHING_NEW)
-    assert said == "nothing waits in the landing zone"
+    assert said == "the landing zone has no new files"
 
 
 def test_a_training_killed_on_one_host_goes_on_on_another(hosts: Hosts) -> None:

@@ -1,6 +1,6 @@
-"""The schedule, as Airflow sees it: tasks are `medloom` commands.
+"""The Airflow DAGs, whose tasks are `medloom` commands.
 
-Airflow's environment needs nothing of medloom beside this package, which imports Airflow and the
-standard library alone. MEDLOOM_COMMAND says how `medloom` is run there (`command.py`). Each of
-`retrain`, `watch` and `promote` builds one DAG; `medloom_dags.py` beside this package asks for all.
+This package imports only Airflow and the standard library, so Airflow's environment needs nothing
+else of medloom. MEDLOOM_COMMAND names the command to run (`command.py`). `retrain`, `watch` and
+`promote` each build one DAG, which `medloom_dags.py` collects.
 """

@@ -1,4 +1,4 @@
-"""A question to a person, whose answer is kept whichever it is."""
+"""A request for approval whose answer is also kept after a rejection."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 
 class Approval(ApprovalOperator):  # type: ignore[misc]
-    """Airflow's approval; who answered, and why, is an XCom after a rejection too.
+    """ApprovalOperator, with the user and the reason as an XCom, also after a rejection.
 
-    ApprovalOperator ends a rejection by skipping what follows, and returns nothing then.
+    ApprovalOperator itself returns nothing when it skips the tasks that follow a rejection.
     """
 
     ANSWER = "answer"
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Keep the answer, then go on as ApprovalOperator does."""
+        """Push the answer as an XCom, then continue as ApprovalOperator does."""
         if "error" not in event:
             person, form = event["responded_by_user"] or {}, event["params_input"] or {}
             answer = {"by": person.get("name") or "", "why": form.get("why") or ""}

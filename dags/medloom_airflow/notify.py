@@ -1,4 +1,4 @@
-"""Telling the webhook that a run failed, through Airflow's notifiers."""
+"""Notifying the webhook of failed DAG runs."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ _SECONDS = 60
 
 
 class RunFailedNotifier(BaseNotifier):  # type: ignore[misc]
-    """Run `medloom task notify`, which signs and sends; nothing without MEDLOOM_WEBHOOK_URL.
+    """Run `medloom task notify`, which signs and sends a message, if MEDLOOM_WEBHOOK_URL is set.
 
-    A notification that fails is a line in the log and no second failure.
+    A failed notification is logged as a warning.
     """
 
     def notify(self, context: Any) -> None:
-        """Tell of the run that the context is about."""
+        """Notify the webhook of the context's DAG run."""
         if not os.environ.get("MEDLOOM_WEBHOOK_URL"):
             return
         facts = {"dag": context["dag"].dag_id, "run": run_id(context), "reason": reason(context)}
@@ -32,20 +32,20 @@ class RunFailedNotifier(BaseNotifier):  # type: ignore[misc]
                 check=False,
             )
         except (NoCommandError, OSError) as error:
-            self.log.warning("the webhook was not told: %s", error)
+            self.log.warning("the webhook was not notified: %s", error)
             return
         except subprocess.TimeoutExpired:
-            self.log.warning("the webhook was not told within %s s", _SECONDS)
+            self.log.warning("the webhook was not notified within %s s", _SECONDS)
             return
         if said := (done.stdout + done.stderr).strip():
             self.log.warning("%s", said)
 
 
 def run_id(context: Any) -> str:
-    """The run's id; Airflow gives it twice, or once when no task is known."""
+    """The DAG run's id, which is only in `dag_run` if there is no task."""
     return str(context.get("run_id") or context["dag_run"].run_id)
 
 
 def reason(context: Any) -> str:
-    """Why the run failed, in Airflow's words."""
+    """Airflow's reason for the failure."""
     return str(context.get("reason") or "")

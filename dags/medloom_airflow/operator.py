@@ -1,4 +1,4 @@
-"""A task that runs `medloom task …` and turns its exit code into Airflow's terms."""
+"""The operator that runs `medloom task …` and maps its exit code to a task state."""
 
 import json
 import os
@@ -13,16 +13,17 @@ from .command import NoCommandError, medloom
 
 BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
 CHAMPION = Asset("medloom-champion")
-"""Its event says that another version became champion."""
+"""Its events announce a new champion."""
 
 
 class MedloomOperator(BaseOperator):  # type: ignore[misc]
-    """Run one pipeline command; its last line of output, JSON mostly, is the task's XCom.
+    """Run one pipeline command; the last line of its output, usually JSON, is the task's XCom.
 
-    So it is when the command fails or has nothing to do: the report tells of every task.
+    The XCom is also set if the command fails or has nothing to do, because the report covers every
+    task.
 
-    Exit codes: 0 done; 65 bad input and 1 a bug, which fail without another try; 99 nothing new,
-    which skips what follows; anything else, a kill among it, is worth another try.
+    Exit codes: 0 done; 65 (bad input) and 1 (a bug) fail without a retry; 99 (nothing new) skips
+    the tasks that follow; any other, such as a kill, is retried.
     """
 
     template_fields = ("arguments",)
@@ -33,7 +34,7 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         self._hook: SubprocessHook | None = None
 
     def execute(self, context: Any) -> Any:
-        """Run the command with Airflow's environment, and what it should know of the run."""
+        """Run the command with Airflow's environment and variables that describe the try."""
         try:
             command = medloom("task", self.task_id, *self.arguments)
         except NoCommandError as error:
@@ -50,7 +51,7 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 "MEDLOOM_TASK_ID": run.task_id,
                 "MEDLOOM_MAP_INDEX": str(run.map_index),
                 "MEDLOOM_TRY": str(run.try_number),
-                # An enumeration or its text, by where Airflow made the context.
+                # An enum or a string, depending on how Airflow created the context.
                 "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),
             },
         )
@@ -59,13 +60,13 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
             return told
         run.xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=told)
         if result.exit_code in (BUG, BAD_INPUT):
-            raise AirflowFailException(f"another try would not help: {told['why']}")
+            raise AirflowFailException(f"a retry would not help: {told['why']}")
         if result.exit_code == NOTHING_NEW:
             raise AirflowSkipException(told["why"])
         raise AirflowException(f"exit code {result.exit_code}: {told['why']}")
 
     def _told(self, exit_code: int, line: str) -> dict[str, Any]:
-        """What the command's last line tells; a kill may have left any line the last."""
+        """The command's last line as an XCom; after a kill it may be any line."""
         try:
             told = json.loads(line)
         except json.JSONDecodeError:
@@ -75,6 +76,6 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         return told if isinstance(told, dict) else usual
 
     def on_kill(self) -> None:
-        """End the command and what it started (it leads a session of its own)."""
+        """End the command and its children; they are in one session."""
         if self._hook:
             self._hook.send_sigterm()

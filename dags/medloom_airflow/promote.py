@@ -1,7 +1,7 @@
-"""Ask a person whether a version that waits for approval becomes champion, and do as they say.
+"""Ask a person whether the challenger becomes champion, and record the answer.
 
-challenger -> approval -> approve -> announce, or decline when they reject it. Apart from the
-retraining, which a verdict that waits for weeks would otherwise block.
+challenger -> approval -> approve -> announce, or decline after a rejection. This is a DAG of its
+own, so that an approval that takes weeks does not block retraining.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from .approval import Approval
 from .notify import RunFailedNotifier
 from .operator import CHAMPION, MedloomOperator
 
-# What the person saw is what is decided on, also when a newer version waits by then.
+# The decision is about the version shown, even if a newer one is waiting by then.
 VERSION = "{{ ti.xcom_pull(task_ids='challenger')['version'] }}"
 VERDICT = "{{ ti.xcom_pull(task_ids='challenger')['asked'] }}"
 RECORD = "{{ ti.xcom_pull(task_ids='approve')['record'] }}"
@@ -26,7 +26,7 @@ def build() -> DAG:
     """Make the DAG `promote_generator`."""
     with DAG(
         dag_id="promote_generator",
-        description="A person's approval in, another champion out",
+        description="Asks a person to approve the challenger, and makes it champion",
         schedule=None,
         catchup=False,
         default_args={"retries": 3, "retry_delay": timedelta(seconds=10)},
@@ -34,7 +34,7 @@ def build() -> DAG:
             "version": Param(
                 "",
                 type="string",
-                description="Number of the version; empty: the newest that waits.",
+                description="Version number; empty: the newest that waits for approval.",
             ),
             "reason": Param("", type="string", description="Why, for the journal."),
         },
@@ -51,7 +51,7 @@ def build() -> DAG:
             params={"why": Param("", type="string", description="Why, for the journal.")},
         )
         approve = MedloomOperator(task_id="approve", arguments=DECISION)
-        # Not below `approval` itself, whose rejection skips all that is directly below it.
+        # Not directly after `approval`, whose rejection skips its direct successors.
         decline = MedloomOperator(
             task_id="decline", arguments=DECISION, trigger_rule=TriggerRule.ALL_SKIPPED
         )

@@ -1,8 +1,8 @@
-"""Retrain the generator: weekly, and whenever enough new images have landed.
+"""Retrain the generator weekly, and whenever enough new images have arrived.
 
-ingest -> plan -> preprocess -> train -> evaluate -> register -> promote -> announce, and a report
-of whatever happened. `plan` ends a run early when nothing is new. A verdict that waits for a person
-ends the run too, so that no waiting holds up a retraining: `promote_generator` goes on from there.
+ingest -> plan -> preprocess -> train -> evaluate -> register -> promote -> announce, then a report
+in any case. `plan` skips the rest if nothing is new. If a version needs approval, the DAG run ends,
+and `promote_generator` continues.
 """
 
 from datetime import timedelta
@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, P
 from .notify import RunFailedNotifier
 from .operator import CHAMPION, MedloomOperator
 
-# Any task may run on another host, so they pass each other what they need as XComs.
+# Tasks may run on different hosts, so they pass values as XComs.
 KEY = "{{ ti.xcom_pull(task_ids='plan')['key'] }}"
 RECORD = "{{ ti.xcom_pull(task_ids='promote')['record'] }}"
 JUDGED = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote"]
@@ -26,18 +26,18 @@ def build() -> DAG:
     """Make the DAG `retrain_generator`."""
     with DAG(
         dag_id="retrain_generator",
-        description="New images or parameters in, a judged generator out",
+        description="Trains a generator on new images or parameters, and judges it",
         schedule=AssetOrTimeSchedule(
-            # The first run is the next one due. By default, Airflow would make up for one that was
-            # due within a tenth of the interval before the project came up: most of a Monday.
+            # By default, Airflow would at once start a run that was due within the last tenth of
+            # the interval, which is most of a Monday.
             timetable=CronTriggerTimetable(
                 "0 3 * * 1", timezone="UTC", run_immediately=timedelta(0)
             ),
             assets=[LANDING],
         ),
         catchup=False,
-        # One at a time: events that arrive meanwhile fold into one next run, whose ingest lists the
-        # landing zone itself and so misses none of them.
+        # Events that arrive during a run start one further run, whose ingest lists the whole
+        # landing zone.
         max_active_runs=1,
         default_args={
             "retries": 3,
@@ -62,11 +62,11 @@ def build() -> DAG:
         evaluate = MedloomOperator(task_id="evaluate", arguments=["--key", KEY])
         register = MedloomOperator(task_id="register", arguments=["--key", KEY])
         promote = MedloomOperator(task_id="promote", arguments=["--key", KEY, APPROVAL])
-        # Skipped, and so without an event, when the champion stays.
+        # Skipped, and so without an event, if the champion stays.
         announce = MedloomOperator(
             task_id="announce", arguments=["--record", RECORD], outlets=[CHAMPION]
         )
-        # A teardown runs however the rest ended, and does not turn a failed run green.
+        # A teardown always runs, and does not turn a failed DAG run into a success.
         report = MedloomOperator(
             task_id="report", arguments=["--results", RESULTS, "--states", STATES], retries=1
         ).as_teardown()

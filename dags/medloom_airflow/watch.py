@@ -1,4 +1,4 @@
-"""Ask for a retraining when enough has arrived in the landing zone, or consent was withdrawn."""
+"""Start a retraining if enough images have arrived, or consent was withdrawn."""
 
 from datetime import timedelta
 
@@ -12,15 +12,15 @@ def build() -> DAG:
     """Make the DAG `watch_landing`."""
     with DAG(
         dag_id="watch_landing",
-        description="Emits the landing event while images wait, or a withdrawal does",
+        description="Emits the landing event if images or a withdrawal wait for a retraining",
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
-        # Without a start date the first run is the next one due, and none is made up at the start.
+        # Without a start date the first run is the next one due.
         catchup=False,
         max_active_runs=1,
         default_args={"retries": 1, "retry_delay": timedelta(seconds=30)},
         on_failure_callback=RunFailedNotifier(),
         tags=["medloom"],
     ) as dag:
-        # Skipped, and so without an event, when there is nothing to train on.
+        # Skipped, and so without an event, if there is nothing to train on.
         MedloomOperator(task_id="watch", arguments=[], outlets=[Asset("medloom-landing")])
     return dag

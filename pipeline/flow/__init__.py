@@ -1,4 +1,4 @@
-"""The steps that a scheduler runs, whether to retrain now, and beginning a project.
+"""The steps that the scheduler runs, the decision to retrain, and creating a project.
 
-It imports all below; what Airflow itself imports lies in dags/. Start with `steps`.
+It imports the packages below; code that Airflow imports is in dags/. Start with `steps`.
 """

@@ -1,4 +1,4 @@
-"""Beginning a project: its folders, and a commented file for what it changes of the defaults."""
+"""Creating a project: its folders, and a commented file for its changes to the defaults."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -48,12 +48,12 @@ change_control:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a first look at a folder of images finds.
+    """A summary of a folder of images.
 
     Attributes:
-        files: files by class; "" stands for those that lie in no class folder.
-        side: median of the shorter side of the images that were decoded, in pixels; 0: none was.
-        looked_at, refused: files that were decoded, and how many of those could not be.
+        files: number of files by class; "" are those outside class folders.
+        side: median of the shorter side of the decoded images, in pixels; 0: none was decoded.
+        looked_at, refused: number of files tried, and of those that could not be decoded.
     """
 
     files: dict[str, int]
@@ -63,12 +63,12 @@ class Survey:
 
     @property
     def size(self) -> int:
-        """The largest size offered that does not enlarge the images."""
+        """The largest offered size that does not enlarge the images."""
         return max((one for one in _SIZES if one <= self.side), default=_SIZES[0])
 
     @property
     def lines(self) -> list[str]:
-        """The findings, a line each."""
+        """The summary, one finding per line."""
         classes = ", ".join(f"{label or 'no class'} {n}" for label, n in sorted(self.files.items()))
         found = [f"{sum(self.files.values())} files: {classes}"]
         if self.side:
@@ -79,16 +79,16 @@ class Survey:
 
 
 def survey(data: Path, config: IngestConfig) -> Survey:
-    """Count a folder's files by class and decode a few, evenly spread.
+    """Count a folder's files by class, and decode an evenly spaced sample.
 
     Raises:
-        BadInputError: it is no folder, or holds no file.
+        BadInputError: it is not a folder, or has no files.
     """
     if not data.is_dir():
-        raise BadInputError(f"{data} is no folder; give one with a folder of images a class")
+        raise BadInputError(f"{data} is not a folder; give one with a folder of images per class")
     found = [one for one in scan(data)[0] if not one.sidecar]
     if not found:
-        raise BadInputError(f"{data} holds no file; give a folder with a folder of images a class")
+        raise BadInputError(f"{data} has no files; give a folder with a folder of images per class")
     chosen = found[:: -(-len(found) // _LOOKED_AT)]
     sides = [side for one in chosen if (side := _side(data, one, config))]
     return Survey(
@@ -100,14 +100,14 @@ def survey(data: Path, config: IngestConfig) -> Survey:
 
 
 def begin_project(settings: Settings, data: Path | None = None) -> tuple[Path, Survey | None]:
-    """Make a project's folders and its commented parameters; returns their file and what was found.
+    """Create a project's folders and its commented params.yaml; returns that file and the survey.
 
     Args:
-        settings: of the project.
-        data: a folder of images to suggest parameters by; it is only read.
+        settings: settings of the project.
+        data: folder of images from which parameters are suggested; it is only read.
 
     Raises:
-        BadInputError: the project has a file of parameters, or `data` is no folder of images.
+        BadInputError: the project has a params.yaml, or `data` is not a folder of images.
     """
     file = settings.params_file
     if file.exists():
@@ -127,7 +127,7 @@ def begin_project(settings: Settings, data: Path | None = None) -> tuple[Path, S
 
 
 def _side(data: Path, found: LandedFile, config: IngestConfig) -> int:
-    """The shorter side of a file's first image, in pixels; 0 when it cannot be read."""
+    """The shorter side of a file's first image, in pixels; 0 if it cannot be read."""
     if found.refused:
         return 0
     try:

@@ -1,4 +1,4 @@
-"""The one typed view of params.yaml: every number of the science, by section."""
+"""All sections of params.yaml as one typed object."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.promotion.gate import GateConfig
 
 
 class Params(Section):
-    """All sections. Each is declared beside the code that reads it."""
+    """All sections; each class is declared with the code that uses it."""
 
     ingest: IngestConfig
     preprocess: PreprocessConfig
@@ -27,18 +27,18 @@ class Params(Section):
 
 
 def load_params(file: Path) -> Params:
-    """Read params.yaml whole.
+    """Read and validate all of params.yaml.
 
     Raises:
-        BadInputError: naming everything that is wrong with it.
+        BadInputError: it is invalid; the message lists every error.
     """
     return validate(file, Params, read_yaml(file))
 
 
 def require_valid(params: ProjectParams) -> Params:
-    """All sections of a project's parameters, checked together.
+    """Validate all sections of a project's parameters.
 
     Raises:
-        BadInputError: naming everything that is wrong with the project's file.
+        BadInputError: they are invalid; the message lists every error.
     """
     return validate(params.origin, Params, dict(params.values))

@@ -1,4 +1,4 @@
-"""Whether to retrain now, and on what: the policy, apart from the scheduler."""
+"""The policy of retraining: whether to train now, and on what."""
 
 import time
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from pipeline.stages.snapshot import take_snapshot
 
 
 class RetrainConfig(Section):
-    """The `retrain` section of params.yaml: when arriving images are worth a training.
+    """The `retrain` section of params.yaml: when new images start a training.
 
-    A person's own trigger is never held back by it.
+    It does not apply to runs that a person triggers.
     """
 
     min_new_images: int = Field(50, ge=1, description="new images that are worth a training")
@@ -33,12 +33,12 @@ class RetrainConfig(Section):
 
 @dataclass(frozen=True)
 class Plan:
-    """One training to be done.
+    """A planned training.
 
     Attributes:
-        run: the key of what is trained on what.
-        code, data: the commits it comes from.
-        reasons: what is new since the last verdict, in words.
+        run: run key and its parts.
+        code, data: commits of code and data.
+        reasons: what changed since the last verdict, in words.
     """
 
     run: RunKey
@@ -48,35 +48,35 @@ class Plan:
 
 
 def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | None = None) -> str:
-    """Why the landing zone should be ingested now.
+    """The reason to ingest the landing zone now.
 
     Raises:
-        NothingNewError: it should not; the message says what is waited for.
+        NothingNewError: there is none; the message says what is missing.
     """
     now = time.time() if now is None else now
     if pending.oldest_arrival is None or pending.newest_arrival is None:
-        raise NothingNewError("nothing waits in the landing zone")
+        raise NothingNewError("the landing zone has no new files")
     waited, quiet = (now - pending.oldest_arrival) / 3600, (now - pending.newest_arrival) / 60
     if waited >= config.max_wait_hours:
-        return f"{pending.count} files, the oldest waits {waited:.1f} h"
+        return f"{pending.count} files, the oldest has waited {waited:.1f} h"
     if pending.count < config.min_new_images:
         raise NothingNewError(f"{pending.count} of {config.min_new_images} images have arrived")
     if quiet < config.quiet_minutes:
-        raise NothingNewError(f"files still arrive, the last {quiet:.1f} minutes ago")
+        raise NothingNewError(f"files are still arriving, the last {quiet:.1f} minutes ago")
     return f"{pending.count} files, quiet for {quiet:.1f} minutes"
 
 
 def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -> Plan:
-    """Compare what lies in the ledger and the project with the last verdict.
+    """Plan a training of the newest data with the current code and parameters.
 
     Raises:
-        NothingNewError: this code, these parameters and this data have their verdict already; or
-            too few images are new, and nobody asked.
+        NothingNewError: no images were ingested, the same run has a verdict, or too few images
+            are new and no person asked.
     """
     data = ledger.head(DATA)
     if data is None or not count_images(ledger, data):
         raise NothingNewError(
-            f"no image was ever ingested; put images into {ledger.settings.landing}/<class>/"
+            f"no images were ingested yet; put images into {ledger.settings.landing}/<class>/"
         )
     code = take_snapshot(ledger.settings, ledger)
     run = ledger.run_key(code, data)
@@ -103,9 +103,9 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
 
 
 def unplanned_withdrawals(ledger: Ledger) -> int:
-    """How many images were withdrawn since the last verdict that no run was planned without.
+    """The number of images withdrawn since the last verdict, if no run was planned since then.
 
-    A champion that learned from them is replaced as soon as can be, not at the next weekly run.
+    A champion trained on them must be replaced at once, not by the next weekly run.
     """
     data, journal = ledger.head(DATA), Journal(ledger)
     last = journal.last_verdict
@@ -120,10 +120,10 @@ def unplanned_withdrawals(ledger: Ledger) -> int:
 
 
 def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) -> tuple[int, int]:
-    """How many images were withdrawn, and how many relabelled, since a data revision.
+    """The numbers of images withdrawn and relabelled since a data revision.
 
-    It goes by revisions, not by the journal's order: a verdict may come after a withdrawal and be
-    on data from before it.
+    Revisions are compared, not positions in the journal: a verdict on earlier data may come after
+    a withdrawal.
     """
     unlearned = set(ledger.mirror.run("rev-list", f"{learned}..{data}").split())
     since = [record for record in journal.records if record.data in unlearned]
@@ -135,7 +135,7 @@ def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) ->
 
 
 def count_images(ledger: Ledger, data: str) -> int:
-    """How many images a data revision holds, by its manifest."""
+    """The number of images in a data revision, by its manifest."""
     names = ledger.mirror.run("ls-tree", "--name-only", data, f"{MANIFEST_FOLDER}/").split()
     texts = [ledger.read(data, name) or "" for name in names]
     return sum(len(text.splitlines()) - 1 for text in texts if text)

@@ -1,7 +1,7 @@
-"""The steps of a retraining, each safe to run again: what the scheduler and the CLI call.
+"""The steps of a retraining, called by the scheduler and the CLI; each can be repeated safely.
 
-Every step works by ledger and remote alone, in a private workspace, so that it may run on any
-machine and be killed at any moment. What it tells a person goes to the run's folder.
+A step uses only the ledger and the remote, in a private workspace, so it can run on any machine and
+be killed at any time.
 """
 
 from collections.abc import Callable
@@ -35,17 +35,14 @@ from pipeline.ledger.params import ProjectParams
 OnProgress = Callable[[int, int], None]
 
 
-# -- ingest and plan -------------------------------------------------------------------------------
-
-
 def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestReport:
-    """Take what is new in the landing zone into a new data revision.
+    """Ingest new files of the landing zone into a new data revision.
 
-    The order makes a kill harmless: bytes to the remote, then the revision, then the index of this
-    host and then the one that hosts share.
+    A kill is harmless because of the order of writes: the remote, the data revision, this host's
+    index, and then the shared index.
 
     Raises:
-        TransientError: another ingest was faster.
+        TransientError: another ingest pushed first.
     """
     config = ProjectParams.of(settings).section("ingest", IngestConfig)
     settings.landing.mkdir(parents=True, exist_ok=True)
@@ -78,7 +75,7 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.dvc.run("add", folder)
     work.dvc.run("push", f"{folder}.dvc")
     why = f"data: batch {report.batch}, {report.new} images"
-    # By name: paths are added by force, and the whole folder would put the images into git.
+    # Named one by one: paths are added by force, and the folder has the images.
     paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)]
     if (work.folder / KEY_ID_FILE).exists():
         paths.append(str(KEY_ID_FILE))
@@ -86,14 +83,14 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
 
 
 def watch(settings: Settings) -> str:
-    """Why a retraining should begin now.
+    """The reason to start a retraining now.
 
     Raises:
-        NothingNewError: it should not; the message says what is waited for.
+        NothingNewError: there is none; the message says what is missing.
     """
     ledger = Ledger(settings)
     if withdrawn := unplanned_withdrawals(ledger):
-        return f"{withdrawn} images were withdrawn, and no run was planned without them yet"
+        return f"{withdrawn} images were withdrawn, and no run was planned since"
     config = ProjectParams.of(settings).section("retrain", RetrainConfig)
     if not settings.landing.is_dir():
         raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
@@ -102,7 +99,7 @@ def watch(settings: Settings) -> str:
 
 
 def plan(settings: Settings, *, trigger: str) -> Plan:
-    """Decide what to train and open its branch in the ledger; raises NothingNewError otherwise."""
+    """Plan a training and open its run in the ledger; raises as `make_plan`."""
     ledger = Ledger(settings)
     config = require_valid(ProjectParams.of(settings)).retrain
     made = make_plan(ledger, config, asked_by_person=trigger == "manual")
@@ -111,7 +108,7 @@ def plan(settings: Settings, *, trigger: str) -> Plan:
 
 
 def describe_ingest(report: IngestReport) -> dict[str, Any]:
-    """The counts of an ingest, without a source name."""
+    """The counts of an ingest, without file names."""
     facts = asdict(report)
     del facts["entries"]
     return facts

@@ -1,4 +1,5 @@
-"""The one door to MLflow: versions in, versions out, aliases, and drawing from a version.
+"""Access to MLflow's registry: versions, aliases, and drawing images from a version.
 
-It decides nothing: the journal does. It imports `data` and below. Start with `Registry`.
+Only this package uses MLflow. Decisions are in the journal. It imports `data` and below.
+Start with `Registry`.
 """

@@ -1,4 +1,4 @@
-"""What a version carries: laying it out, and drawing from it in this process."""
+"""The bundle, the files of a version: creating it, and drawing images from it in this process."""
 
 import hashlib
 import importlib.util
@@ -22,16 +22,16 @@ GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
 
 @dataclass(frozen=True)
 class Candidate:
-    """What register needs to know of a trained generator.
+    """A trained generator to register.
 
     Attributes:
-        workspace: folder of the run's clone, with models/ and reports/ present.
+        workspace: folder of the run's clone, with models/ and reports/.
         classes: names in label order.
-        image_size: pixels a side.
-        tags: lineage, copied to the run and to the version.
+        image_size: height and width in pixels.
+        tags: lineage, set on the MLflow run and on the version.
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
-        dataset_digest: DVC's md5 of the raw listing.
+        dataset_digest: DVC's md5 of the listing of data/raw.
     """
 
     workspace: Path
@@ -44,16 +44,16 @@ class Candidate:
 
 
 class OutputSpec(NamedTuple):
-    """What a version draws: class names in label order, and pixels a side."""
+    """The images of a version: class names in label order, and height and width in pixels."""
 
     classes: tuple[str, ...]
     image_size: int
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
-    """Lay out what a version carries: weights beside their config, and the code that reads them.
+    """Write a bundle: the weights, their config, and the code that loads them.
 
-    The code is the workspace's, that is, exactly what trained the weights.
+    The code is the workspace's, which trained the weights.
     """
     generator, code = folder / GENERATOR, folder / CODE
     generator.mkdir(parents=True)
@@ -70,10 +70,10 @@ def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
 
 @dataclass(frozen=True)
 class LoadedBundle:
-    """A generator in memory, with the code that it came with.
+    """A generator loaded with the code of its bundle.
 
-    It does in this process what `serving.py` does in a consumer's, and draws the same images bit
-    for bit. That file travels alone, so neither can import the other.
+    It draws the same images, bit for bit, as `serving.py` in a consumer's process. MLflow stores
+    that file alone, so neither can import the other.
     """
 
     sampling: ModuleType
@@ -81,20 +81,20 @@ class LoadedBundle:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Load what `make_bundle` laid out.
+        """Load a bundle.
 
-        Its code gets a name of this folder's own: under `serving.py`'s, MLflow may have loaded the
-        same code in this process from a temporary folder, to try it out, that is gone by now.
+        Its code is imported under a name specific to the folder: under the name that `serving.py`
+        uses, MLflow may have imported it from a temporary folder that no longer exists.
 
         Raises:
-            ValueError: the weights are damaged, or do not fit their config.
+            ValueError: the weights are damaged, or do not match their config.
         """
         sampling = _import_sampling(folder / CODE, f"medloom_generator_{folder.name}")
         return cls(sampling, sampling.load_generator(folder / GENERATOR))
 
     @property
     def output_spec(self) -> OutputSpec:
-        """What the generator draws."""
+        """The classes and the size of the generator's images."""
         return OutputSpec(
             tuple(self.generator.config.classes), int(self.generator.config.image_size)
         )
@@ -108,17 +108,17 @@ class LoadedBundle:
         truncation: float = 1.0,
         frames: int = 0,
     ) -> NDArray[np.uint8]:
-        """Draw one image a label, or a walk; the arguments are those of `serving.py`'s predict.
+        """Draw one image per label, or a walk; the arguments are those of `serving.py`'s predict.
 
         Raises:
-            BadInputError: an unknown class, a number out of range, or something that the code of
-                this version cannot do yet.
+            BadInputError: an unknown class, a number out of range, or an option that the code of
+                this version does not support.
         """
         options: dict[str, Any] = {"start": start}
         if truncation != 1.0 or frames:
-            if not hasattr(self.sampling, "interpolate"):  # both came at once
+            if not hasattr(self.sampling, "interpolate"):  # added in the same version as truncation
                 raise BadInputError(
-                    "its code draws neither walks nor with truncation: ask for none"
+                    "its code supports neither walks nor truncation; omit both options"
                 )
             options["truncation"] = truncation
         images: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Asking a registered version for images from outside, as any consumer of the registry does."""
+"""Drawing images from a registered version as a consumer of the registry does."""
 
 import json
 import subprocess
@@ -26,22 +26,21 @@ numpy.save("images.npy", model.predict(request["labels"], params=request["params
 def ask(
     uri: str, model: str, labels: Sequence[str], params: Mapping[str, float]
 ) -> NDArray[np.uint8]:
-    """Load a version and let it predict.
+    """Load a version and call its predict, in another process.
 
-    It runs in a process of its own, in an empty folder, to which this repository's packages are
-    hidden: what works here works for the consumer.
+    That process runs in an empty folder and cannot import medloom's packages, like a consumer.
 
     Args:
-        uri: of the MLflow server.
+        uri: URI of the MLflow server.
         model: URI of the version, such as models:/medloom-phantom/3.
-        labels: class names, one an image.
-        params: of the model's signature: seed, start, truncation, frames.
+        labels: class names, one per image.
+        params: parameters of the model's signature: seed, start, truncation, frames.
 
     Returns:
         uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
 
     Raises:
-        BadInputError: the version cannot be loaded or does not answer as its signature says.
+        BadInputError: the version cannot be loaded, or its output does not match its signature.
     """
     request = {"uri": uri, "model": model, "labels": list(labels), "params": dict(params)}
     with tempfile.TemporaryDirectory() as folder:
@@ -60,6 +59,6 @@ def ask(
     count = (len(labels) - 1) * frames + 1 if frames else len(labels)
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
         raise BadInputError(
-            f"{model} answered {images.dtype} {images.shape}; allowed is uint8 [{count}, H, W]"
+            f"{model} returned {images.dtype} {images.shape}; allowed is uint8 [{count}, H, W]"
         )
     return images

@@ -1,4 +1,4 @@
-"""Synthetic images as files that say what they are."""
+"""Writing synthetic images as files that are marked as synthetic."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from pipeline.registry.generators import Generators
 
 
 class Drawn(NamedTuple):
-    """What was drawn: of which version, with which aliases, and the PNG files."""
+    """The version drawn from, its aliases, and the PNG files written."""
 
     version: int
     aliases: tuple[str, ...]
@@ -38,25 +38,28 @@ def generate_images(
 ) -> Drawn:
     """Draw `count` images of one class from a version and write them as PNG.
 
-    With `frames` one PNG is written instead: a strip that walks through the images, so many steps
-    from each to the next.
+    With `frames`, one PNG is written instead: a strip of interpolations from each image to the
+    next, in so many steps.
 
     Args:
-        settings: of the project.
-        version: a version number or an alias.
+        settings: settings of the project.
+        version: version number or alias.
         label: class name, or a mixture such as 3*cyst+stone.
-        count: how many.
-        seed: the same seed, version and class give the same images.
-        out: folder, made when missing; it may not be the landing zone.
-        truncation: factor of the latent: under 1, images are more typical and less varied.
+        count: number of images.
+        seed: equal seed, version and class give equal images.
+        out: output folder, created if missing; not in the landing zone.
+        truncation: factor of the latent; below 1, images are more typical and less varied.
         frames: steps of a walk; 0: no walk.
 
     Raises:
-        BadInputError: no such version or class, or `out` lies in the landing zone.
+        BadInputError: the version or class does not exist, or `out` is in the landing zone.
     """
     if out.absolute().is_relative_to(settings.landing):
-        raise BadInputError(f"{out} lies in the landing zone: synthetic images never train")
-    # torch's threads would wait for one another by spinning: dear where others use the cores, too.
+        raise BadInputError(
+            f"{out} is in the landing zone, but synthetic images must never be trained on; "
+            "choose another folder"
+        )
+    # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     generators = Generators(settings)
     found = generators.find(version)

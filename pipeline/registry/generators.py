@@ -1,10 +1,10 @@
-"""Drawing from a project's versions in this process, with no service and no second Python.
+"""Drawing images from a project's versions in this process, without a service.
 
-The journal says which weights a version or an alias is, the run's branch and the DVC remote hold
-them, and this machine keeps what it has fetched (`pipeline.registry.store`). MLflow is asked only
-for what those do not know: a version that was never judged, an alias that a person has set.
+The journal maps a version or alias to its weights, which are in the DVC remote with their code on
+the run's branch; this machine keeps them in `pipeline.registry.store`. MLflow is used only for
+versions that were never judged and aliases that a person has set.
 
-What the gate must prove is drawn as a consumer would: `pipeline.registry.consumer`.
+The gate draws as a consumer does, with `pipeline.registry.consumer`.
 """
 
 import json
@@ -28,13 +28,13 @@ from pipeline.registry.store import GeneratorStore
 
 
 class Version(NamedTuple):
-    """A version and where its weights come from.
+    """A version and the origin of its weights.
 
     Attributes:
-        number: of the version.
-        aliases: that point to it, such as champion.
-        weights_sha256: of its weights.
-        run_key: of the run that made it.
+        number: version number.
+        aliases: aliases of the version, such as champion.
+        weights_sha256: sha256 of its weights.
+        run_key: key of the run that trained it.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Version(NamedTuple):
 
 
 class Generators:
-    """The generators of a project, each fetched once a machine and loaded once a process."""
+    """The generators of a project, each fetched once per machine and loaded once per process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -53,10 +53,10 @@ class Generators:
         self._loaded: dict[str, LoadedBundle] = {}
 
     def find(self, version: int | str) -> Version:
-        """A version given by number or alias.
+        """Find a version by number or alias.
 
         Raises:
-            BadInputError: there is no such version; the message names those that there are.
+            BadInputError: it does not exist; the message lists those that do.
         """
         asked = str(version)
         if asked not in self._found:
@@ -65,7 +65,7 @@ class Generators:
         return self._found[asked]
 
     def output_spec(self, version: int | str) -> OutputSpec:
-        """What a version draws.
+        """The classes and the size of a version's images.
 
         Raises:
             BadInputError: as `draw`.
@@ -82,20 +82,21 @@ class Generators:
         truncation: float = 1.0,
         frames: int = 0,
     ) -> NDArray[np.uint8]:
-        """Images of a version, bit for bit those that a consumer on this machine gets.
+        """Draw images, bit for bit those that a consumer on this machine gets.
 
-        With as many threads, that is: torch's sums depend on their number in the last digit.
+        This holds for equal numbers of threads, on which the last digit of torch's sums depends.
 
         Args:
             version: number or alias.
-            labels: class names or mixtures, one an image.
+            labels: class names or mixtures, one per image.
             seed, start, truncation, frames: as in `pipeline.registry.serving`.
 
         Returns:
             uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
 
         Raises:
-            BadInputError: no such version or class, or no store holds its weights as they were.
+            BadInputError: the version or class does not exist, or the weights are missing or
+                altered.
         """
         found = self.find(version)
         try:
@@ -103,12 +104,12 @@ class Generators:
                 labels, seed, start=start, truncation=truncation, frames=frames
             )
         except BadInputError as error:
-            raise BadInputError(f"version {found.number} cannot be drawn: {error}") from error
+            raise BadInputError(f"cannot draw from version {found.number}: {error}") from error
 
-    # -- which version ---------------------------------------------------------------------------
+    # -- finding a version -----------------------------------------------------------------------
 
     def _judged(self, asked: str) -> Version | None:
-        """What the journal says; None: it is silent on this version or alias."""
+        """Find a version in the journal; None: it is not there."""
         journal = Journal(Ledger(self._settings))
         now = Projection.of(journal)
         aliases = {CHAMPION: now.champion, PREVIOUS: now.previous, CHALLENGER: now.challenger}
@@ -121,10 +122,10 @@ class Generators:
         record = next((r for r in journal.records if r.version == number), None)
         if record is None:
             return None
-        return Version(number, _bears(number, aliases), record.weights_sha256, record.run_key)
+        return Version(number, _aliases_of(number, aliases), record.weights_sha256, record.run_key)
 
     def _registered(self, asked: str) -> Version:
-        """What MLflow says; its server is started if none is up."""
+        """Find a version in MLflow, whose server is started if none is running."""
         from pipeline.local import services
         from pipeline.registry.registry import RUN_KEY_TAG, WEIGHTS_TAG, Registry
 
@@ -140,21 +141,21 @@ class Generators:
                 f"version {number} of {self._settings.model} has no tag {WEIGHTS_TAG}; set it by "
                 "hand in MLflow from the config.json among its artifacts"
             )
-        bears = _bears(number, aliases)
-        return Version(number, bears, tags[WEIGHTS_TAG], tags.get(RUN_KEY_TAG, ""))
+        found = _aliases_of(number, aliases)
+        return Version(number, found, tags[WEIGHTS_TAG], tags.get(RUN_KEY_TAG, ""))
 
     def _unknown(
         self, asked: str, known: Set[int | None], aliases: Mapping[str, int | None]
     ) -> BadInputError:
         numbers = [str(number) for number in sorted(n for n in known if n is not None)]
         named = [f"{alias} ({number})" for alias, number in aliases.items() if number is not None]
-        there = f"there are {', '.join(numbers + named)}" if numbers else "there is none yet"
+        there = f"it has {', '.join(numbers + named)}" if numbers else "it has none yet"
         return BadInputError(
             f"{self._settings.model} has no version {asked!r}; {there}. "
-            "`medloom champion history` shows what was decided"
+            "`medloom champion history` lists the decisions"
         )
 
-    # -- its files -------------------------------------------------------------------------------
+    # -- fetching its files ----------------------------------------------------------------------
 
     def _load(self, version: Version) -> LoadedBundle:
         sha256 = version.weights_sha256
@@ -169,19 +170,19 @@ class Generators:
         return self._loaded[sha256]
 
     def _fetch(self, version: Version, folder: Path) -> Path:
-        """Put a version's files into an empty folder, out of whichever store has them."""
+        """Fetch a version's bundle into an empty folder, from the remote or from MLflow."""
         try:
             return self._from_ledger(version, folder)
         except BadInputError as missing:
             if found := self._from_registry(version, folder):
                 return found
             raise BadInputError(
-                f"{missing}; and MLflow holds no copy. `medloom audit verify` says what else is "
-                "missing; a backup brings it back"
+                f"{missing}, and MLflow has no copy. `medloom audit verify` shows what else is "
+                "missing; restore it from a backup"
             ) from missing
 
     def _from_ledger(self, version: Version, folder: Path) -> Path:
-        """Weights and config out of the remote, the code out of the run's branch."""
+        """Fetch weights and config from the remote, and the code from the run's branch."""
         ledger, workspace = Ledger(self._settings), folder / "workspace"
         run = Run.find(ledger, version.run_key)
         models = run.outputs.get("models") if run else None
@@ -200,7 +201,7 @@ class Generators:
         return make_bundle(workspace, folder / "bundle", version.weights_sha256)
 
     def _from_registry(self, version: Version, folder: Path) -> Path | None:
-        """What MLflow keeps for consumers; None: it keeps nothing of this version."""
+        """Fetch the bundle from MLflow; None: it has no bundle of this version."""
         from pipeline.local import services
         from pipeline.registry.registry import Registry
 
@@ -212,5 +213,5 @@ def _number(asked: str, aliases: Mapping[str, int | None]) -> int | None:
     return int(asked) if asked.isdecimal() else aliases.get(asked)
 
 
-def _bears(number: int, aliases: Mapping[str, int | None]) -> tuple[str, ...]:
+def _aliases_of(number: int, aliases: Mapping[str, int | None]) -> tuple[str, ...]:
     return tuple(alias for alias, one in aliases.items() if one == number)

@@ -1,4 +1,4 @@
-"""Where a run's weights come from."""
+"""The lineage of a run's weights."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from pipeline.ledger.run import opening
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:
-    """Where a run's weights come from, as tags; git stays the authority on each."""
+    """The lineage of a run's weights as MLflow tags; git remains the authority."""
     lock = (work.folder / "dvc.lock").read_text()
     _, code, data = opening(work.git, "HEAD")
     upstream = work.git.run("log", "-1", "--format=%b", code).split("\n")
@@ -36,7 +36,7 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
 
 
 def data_listing(lock: str) -> str:
-    """DVC's md5 of the raw listing that a dvc.lock was made from."""
+    """DVC's md5 of the listing of data/raw in a dvc.lock."""
     deps = yaml.safe_load(lock)["stages"]["preprocess"]["deps"]
     return str(next(dep["md5"] for dep in deps if dep["path"] == str(RAW_FOLDER)))
 

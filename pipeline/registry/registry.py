@@ -1,7 +1,7 @@
-"""The only door to MLflow: versions in, versions out, and the aliases.
+"""Registered versions and their aliases in MLflow.
 
-The journal decides who is champion (`pipeline.ledger.journal`); what is written here is its
-projection and a copy of the lineage, for people and tools that speak MLflow.
+The journal decides who is champion (`pipeline.ledger.journal`). The registry has a projection of it
+and a copy of the lineage, for people and tools that use MLflow.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
-# What a consumer needs besides this version's own files; pins follow what trained it.
+# What a consumer must install; pinned to the versions used in training.
 _CONSUMER_REQUIREMENTS = ("mlflow", "torch", "numpy")
 
 
@@ -48,7 +48,7 @@ class Registry:
 
     def __init__(self, uri: str, model: str) -> None:
         self.uri, self.model = uri, model
-        # Fewer and shorter retries than MLflow's own minutes: the task is retried as a whole.
+        # Fewer retries than MLflow's default, which takes minutes: the task is retried as a whole.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         mlflow.set_tracking_uri(uri)
@@ -57,17 +57,16 @@ class Registry:
     # -- versions --------------------------------------------------------------------------------
 
     def find_by_weights(self, sha256: str) -> int | None:
-        """The version that holds these weights, if there is one."""
+        """The lowest version with these weights; None if there is none."""
         query = f"name = '{self.model}' and tags.`{WEIGHTS_TAG}` = '{sha256}'"
         with _as_transient(self.uri):
             found = self._client.search_model_versions(query)
         return min((int(version.version) for version in found), default=None)
 
     def register(self, candidate: Candidate) -> int:
-        """Log the run and create its version; the same weights are registered once.
+        """Log a run and create its version, unless the weights are registered; returns the number.
 
-        Returns the version's number. Tags are set in the call that creates the version, so a kill
-        leaves either no version or a findable one.
+        Tags are set in the call that creates the version, so a kill leaves no version without them.
         """
         weights = candidate.workspace / "models" / "generator.safetensors"
         sha256 = _sha256(weights)
@@ -116,10 +115,10 @@ class Registry:
         return str(logged.model_uri)
 
     def resolve(self, version: str) -> int:
-        """The number of a version given as a number or an alias.
+        """The number of a version, given its number or an alias.
 
         Raises:
-            BadInputError: there is no such version.
+            BadInputError: it does not exist.
         """
         with _as_transient(self.uri):
             if version.isdigit():
@@ -129,19 +128,19 @@ class Registry:
     # -- aliases and verdicts --------------------------------------------------------------------
 
     def aliases(self) -> dict[str, int]:
-        """Alias -> version, as the registry has them now."""
+        """Alias -> version."""
         model = self._registered()
         return {alias: int(number) for alias, number in model.aliases.items()} if model else {}
 
     def journal_position(self) -> JournalPosition | None:
-        """What the tags say of the journal; None when it was never projected."""
+        """The journal's position when it was last projected; None: never projected."""
         tags = model.tags if (model := self._registered()) else {}
         return (
             JournalPosition(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
         )
 
     def project(self, projection: Projection) -> None:
-        """Make aliases and tags say what the journal says; nothing before the first version."""
+        """Set the aliases and the position; does nothing before the first version."""
         if self._registered() is None:
             return
         now = self.aliases()
@@ -156,7 +155,7 @@ class Registry:
                     self._client.delete_registered_model_alias(self.model, alias)
                 elif number is not None and now.get(alias) != number:
                     self._client.set_registered_model_alias(self.model, alias, str(number))
-            # The head first: a reader takes the pair for whole once there is a count.
+            # The head first: readers take the pair as complete if the number is set.
             head, records = projection.journal
             self._client.set_registered_model_tag(self.model, HEAD_TAG, head)
             self._client.set_registered_model_tag(self.model, RECORDS_TAG, str(records))
@@ -169,42 +168,42 @@ class Registry:
             return None
 
     def attach_verdict(self, version: int, outcome: str, verdict: dict[str, Any]) -> None:
-        """Tag the version with its verdict and keep the figures with its run."""
+        """Tag a version with its verdict, and log the figures to its MLflow run."""
         with _as_transient(self.uri):
             self._client.set_model_version_tag(self.model, str(version), "medloom.verdict", outcome)
             run_id = self._client.get_model_version(self.model, str(version)).run_id
             self._client.log_dict(run_id, verdict, "verdict.json")
 
     def attach_report(self, version: int, report: Path) -> None:
-        """Keep the report page with the version's run."""
+        """Log the report page to the version's MLflow run."""
         with _as_transient(self.uri):
             run_id = self._client.get_model_version(self.model, str(version)).run_id
             self._client.log_artifact(run_id, str(report))
 
     def tags(self, version: int) -> dict[str, str]:
-        """The lineage tags of a version."""
+        """The tags of a version."""
         with _as_transient(self.uri):
             return dict(self._client.get_model_version(self.model, str(version)).tags)
 
     def model_tags(self) -> dict[str, str]:
-        """The tags of the registered model itself; empty when there is none."""
+        """The tags of the registered model; empty if it does not exist."""
         model = self._registered()
         return dict(model.tags) if model else {}
 
     def versions(self) -> list[int]:
-        """The numbers of every version, ascending."""
+        """All version numbers, ascending."""
         with _as_transient(self.uri):
             found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
         return sorted(int(version.version) for version in found)
 
     def run_artifacts(self, version: int, path: str, to: Path) -> Path | None:
-        """Download an artifact of the version's run, a file or a folder; None: not there."""
+        """Download a file or folder of the version's MLflow run; None: it does not exist."""
         with _as_transient(self.uri):
             run_id = self._client.get_model_version(self.model, str(version)).run_id
         return self._download(f"runs:/{run_id}/{path}", to)
 
     def bundle(self, version: int, to: Path) -> Path | None:
-        """Download what a version carries (`make_bundle` says what); None: it is not there."""
+        """Download a version's bundle (see `make_bundle`); None: it does not exist."""
         return self._download(f"models:/{self.model}/{version}/artifacts/bundle", to)
 
     def _download(self, uri: str, to: Path) -> Path | None:
@@ -214,21 +213,21 @@ class Registry:
         except BadInputError:
             return None
         except TransientError as error:
-            if "404 Client Error" in str(error):  # MLflow calls a missing file an internal error
+            if "404 Client Error" in str(error):  # MLflow reports a missing file as internal error
                 return None
             raise
-        # A missing folder is an empty one to it.
+        # MLflow returns an empty folder for a missing one.
         return found if found.is_file() or (found.is_dir() and any(found.iterdir())) else None
 
     def weights(self, version: int) -> str:
-        """The sha256 of a version's weights, as it was registered."""
+        """The registered sha256 of a version's weights; "" if the tag is missing."""
         return self.tags(version).get(WEIGHTS_TAG, "")
 
     def output_spec(self, version: int) -> OutputSpec:
-        """What a version draws.
+        """The classes and the size of a version's images.
 
         Raises:
-            BadInputError: it was registered before versions said so.
+            BadInputError: an early version does not have these tags.
         """
         tags = self.tags(version)
         try:
@@ -253,10 +252,10 @@ class Registry:
             self._client.set_model_version_tag(self.model, str(version), name, value)
 
     def run_artifacts_named(self, run_key: str, names: Collection[str]) -> list[str]:
-        """Artifacts of every MLflow run of a run key, also of one that a kill cut short.
+        """Artifacts of all MLflow runs with a run key, including interrupted ones.
 
         Args:
-            run_key: of the run.
+            run_key: key of the run.
             names: patterns of file names, such as grid-*.png.
 
         Returns:
@@ -282,7 +281,7 @@ class Registry:
                 yield item.path
 
     def delete_artifact(self, artifact: str) -> None:
-        """Remove an artifact, named as `run_artifacts_named` does; it may be gone already."""
+        """Remove an artifact, named as by `run_artifacts_named`; it need not exist."""
         run_id, _, path = artifact.partition("/")
         with _as_transient(self.uri):
             if all(path != file for file in self._files_of(self._client.get_run(run_id))):
@@ -293,15 +292,15 @@ class Registry:
     # -- images ----------------------------------------------------------------------------------
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
-        """Ask a version for images, as any consumer would; see `pipeline.registry.consumer.ask`.
+        """Draw images as a consumer does; see `pipeline.registry.consumer.ask`.
 
-        What is judged is drawn so. Whoever only wants images has them sooner from `Generators`.
+        The gate needs this. `Generators` is faster.
         """
         return ask(self.uri, f"models:/{self.model}/{version}", labels, {"seed": seed})
 
 
 def signature(image_size: int) -> ModelSignature:
-    """Class names in (an unnamed string column), uint8 [N, H, W] out; params as in serving.py."""
+    """Input: class names in an unnamed string column; output: uint8 [N, H, W]; params."""
     return ModelSignature(
         inputs=Schema([ColSpec("string")]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
@@ -326,7 +325,7 @@ def _sha256(file: Path) -> str:
 
 @contextmanager
 def _as_transient(uri: str) -> Iterator[None]:
-    """A server that cannot be reached is a reason to try again, a refusal is not."""
+    """Raise TransientError if MLflow is unavailable, and BadInputError if it refuses."""
     try:
         yield
     except MlflowException as error:
@@ -335,7 +334,7 @@ def _as_transient(uri: str) -> Iterator[None]:
             "TEMPORARILY_UNAVAILABLE",
             "REQUEST_LIMIT_EXCEEDED",
         )
-        message = f"MLflow at {uri} said: {error.message}"
+        message = f"MLflow at {uri} answered: {error.message}"
         raise (TransientError if gone else BadInputError)(message) from error
     except (requests.RequestException, OSError) as error:
         raise TransientError(f"MLflow at {uri} cannot be reached: {error}") from error

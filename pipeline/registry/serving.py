@@ -1,8 +1,8 @@
-"""The model as a consumer of the registry sees it: MLflow runs this file when it loads a version.
+"""The MLflow model of a version: MLflow runs this file when a consumer loads the version.
 
-It needs mlflow and torch, nothing of this repository: the `model` package that made the weights
-travels inside the version and is loaded under a name of its own, so that it collides neither with
-the consumer's modules nor with another version loaded beside it.
+It needs mlflow and torch, but not medloom. The version contains the `model` package that trained
+the weights, which is imported under a unique name to avoid conflicts with the consumer's modules
+and with other versions in the same process.
 
     model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
     images = model.predict(["stone"] * 16, params={"seed": 7})  # uint8 [16, H, W]
@@ -43,24 +43,24 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self._sampling = _import_package(bundle / "medloom_model", name, "sampling")
         self._generator = self._sampling.load_generator(bundle / "generator")
 
-    # MLflow reads annotations as a schema of its own, which would refuse arrays and data frames.
+    # MLflow would derive a schema from annotations and refuse arrays and data frames.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
-        """Draw one image a class name.
+        """Draw one image per class name.
 
         Args:
             model_input: class names, N of them, or mixtures of classes such as `3*cyst+stone`.
-            params: `seed` (default 0): images are a function of seed, position and class alone;
+            params: `seed` (default 0): images depend only on seed, position and class;
                 `start` (default 0): position of the first, to continue an earlier request;
-                `truncation` (default 1): under it, images are more typical and less varied;
-                `frames` (default 0): if positive, walk from each image to the next in so many
-                steps.
+                `truncation` (default 1): below 1, images are more typical and less varied;
+                `frames` (default 0): if positive, interpolate from each image to the next in so
+                many steps.
 
         Returns:
-            uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] of a walk. Every one
-            is synthetic.
+            uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] with frames. All
+            images are synthetic.
 
         Raises:
-            ValueError: a class that the generator does not know.
+            ValueError: the generator does not know a class.
         """
         params = params or {}
         labels = [str(label) for label in np.asarray(model_input).reshape(-1)]

@@ -1,4 +1,4 @@
-"""Generators kept on this machine by the sha256 of their weights, each hashed once."""
+"""A local store of generators by the sha256 of their weights."""
 
 import fcntl
 import hashlib
@@ -19,16 +19,16 @@ CHECKED = "checked.json"
 
 @dataclass(frozen=True)
 class GeneratorStore:
-    """A folder of bundles, `<sha256 of the weights>/` each; a cache that may be lost at any time.
+    """A folder of bundles named by the sha256 of their weights; a cache that may be lost any time.
 
-    `checked.json` beside a bundle's files says what they hashed to, and their sizes and times when
-    they did. While those stay, nothing is read again; when they change, the files are hashed anew.
+    `checked.json` in a bundle has the hashes, sizes and times of its files. The files are hashed
+    again only if their sizes or times change.
     """
 
     folder: Path
 
     def find(self, sha256: str) -> Path | None:
-        """The bundle with these weights; None when it is not here, or its files were changed."""
+        """The bundle with these weights; None if it is missing, or its files were changed."""
         bundle = self.folder / sha256
         try:
             checked = json.loads((bundle / CHECKED).read_text())
@@ -43,26 +43,26 @@ class GeneratorStore:
         return bundle
 
     def add(self, sha256: str, fetch: Callable[[Path], Path]) -> Path:
-        """The bundle with these weights, fetched unless somebody else has just done it.
+        """The bundle with these weights, fetched unless another process has just done so.
 
         Args:
-            sha256: of the weights.
-            fetch: given an empty folder on the same disk, puts a bundle into it and returns where.
+            sha256: sha256 of the weights.
+            fetch: writes a bundle into the given empty folder and returns its path.
 
         Raises:
-            BadInputError: what was fetched holds other weights.
+            BadInputError: the fetched weights have another sha256.
         """
         with self._alone():
             if found := self.find(sha256):
                 return found
-            new = self.folder / "new"  # a kill may have left one
+            new = self.folder / "new"  # may be left by a killed process
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
             bundle = fetch(new)
             if (other := _sha256(bundle / GENERATOR / WEIGHTS)) != sha256:
                 raise BadInputError(
                     f"the stored weights have sha256 {other[:12]}, expected is {sha256[:12]}: they "
-                    "were changed; `medloom audit verify` says what it implies"
+                    "were changed. `medloom audit verify` explains what is affected"
                 )
             _mark(bundle, _check(bundle))
             shutil.rmtree(self.folder / sha256, ignore_errors=True)
@@ -83,7 +83,7 @@ def _mark(bundle: Path, checked: dict[str, Any]) -> None:
 
 
 def _check(bundle: Path) -> dict[str, Any]:
-    # The stamps first: a file that changes while it is hashed is hashed again.
+    # Stamps first, so that a file that changes while it is hashed will be hashed again.
     stamps = _stamps(bundle)
     return {
         "stamps": stamps,
@@ -92,13 +92,13 @@ def _check(bundle: Path) -> dict[str, Any]:
 
 
 def _stamps(bundle: Path) -> dict[str, list[int]]:
-    """Size in bytes and time of the last change in ns of each file."""
+    """File name -> size in bytes and modification time in ns."""
     stats = {name: file.stat() for name, file in _files(bundle).items()}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def _files(bundle: Path) -> dict[str, Path]:
-    """A bundle's own files, without what Python and `_mark` leave beside them."""
+    """A bundle's files, without bytecode and `checked.json`."""
     found = sorted(file for file in bundle.rglob("*") if file.is_file())
     names = {str(file.relative_to(bundle)): file for file in found if file.suffix != ".pyc"}
     return {name: file for name, file in names.items() if CHECKED not in name}

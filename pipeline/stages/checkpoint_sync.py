@@ -1,7 +1,7 @@
-"""Checkpoints on their way from host to host, so that a retry elsewhere goes on with a training.
+"""Copying checkpoints to the remote, so that a retry on another host can resume a training.
 
-The stage itself keeps them in a folder of its host and knows nothing of this: its task carries the
-newest to the remote every few minutes, and when the stage or the task ends.
+The stage only writes checkpoints to a local folder. Its task uploads the newest every two minutes,
+and when the stage or the task ends.
 """
 
 import os
@@ -17,80 +17,78 @@ from pipeline.base.settings import Settings
 from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 SECONDS = 120.0
-"""From one look for a newer checkpoint to the next."""
+"""Between two checks for a newer checkpoint."""
 
 
 @contextmanager
 def synced_checkpoints(settings: Settings, key: str) -> Iterator[None]:
-    """Fetch a run's newest checkpoints, and carry off those that come while the block runs.
+    """Download a run's newest checkpoints, and upload new ones while the block runs.
 
-    A checkpoint that cannot be carried off is a warning, as the training itself goes on.
+    A failed upload is a warning, because it does not affect the training.
 
     Raises:
         TransientError: the remote cannot be read.
     """
-    carrier = _Carrier(
-        RemoteFiles(settings.remote), settings.checkpoints / key, checkpoints_of(key)
-    )
-    carrier.fetch()
+    remote = RemoteFiles(settings.remote)
+    sync = _CheckpointSync(remote, settings.checkpoints / key, checkpoints_of(key))
+    sync.download()
     done = threading.Event()
-    thread = threading.Thread(target=carrier.keep_carrying, args=(done,), daemon=True)
+    thread = threading.Thread(target=sync.upload_until, args=(done,), daemon=True)
     thread.start()
-    with _before_sigterm(carrier.carry):
+    with _before_sigterm(sync.upload):
         try:
             yield
         finally:
             done.set()
             thread.join()
-            carrier.carry()
+            sync.upload()
 
 
-class _Carrier:
-    """Between a folder of this host and one of the remote; both hold a folder a training."""
+class _CheckpointSync:
+    """Syncs a local folder with one of the remote; both have a folder per training."""
 
-    def __init__(self, beside: RemoteFiles, here: Path, there: str) -> None:
-        self.beside, self.here, self.there = beside, here, there
-        self._carried: dict[str, str] = {}
+    def __init__(self, remote: RemoteFiles, here: Path, there: str) -> None:
+        self.remote, self.here, self.there = remote, here, there
+        self._uploaded: dict[str, str] = {}
         self._lock = threading.RLock()
 
-    def fetch(self) -> None:
-        """Bring what is newer in the remote than here: names hold the images seen, in order."""
-        for name in self.beside.names(self.there):
+    def download(self) -> None:
+        """Download newer checkpoints; their names, with the images seen, sort by age."""
+        for name in self.remote.names(self.there):
             training, checkpoint = PurePosixPath(name).parts[-2:]
-            here = max((file.name for file in self._files(training)), default="")
-            if checkpoint > here:
-                self.beside.fetch(name, self.here / training / checkpoint)
+            if checkpoint > _newest(self.here / training):
+                self.remote.fetch(name, self.here / training / checkpoint)
 
-    def carry(self) -> None:
-        """Put each training's newest checkpoint into the remote, in the place of its last one."""
+    def upload(self) -> None:
+        """Upload each training's newest checkpoint, and remove the earlier ones there."""
         with self._lock:
             for folder in sorted(self.here.glob("*/")):
-                newest = max((file.name for file in self._files(folder.name)), default="")
-                last = self._carried.get(folder.name, "")
-                if newest <= last:
+                newest, there = _newest(folder), f"{self.there}/{folder.name}"
+                if newest <= self._uploaded.get(folder.name, ""):
                     continue
                 try:
-                    self.beside.put(folder / newest, f"{self.there}/{folder.name}/{newest}")
-                    self._carried[folder.name] = newest
-                    for old in self.beside.names(f"{self.there}/{folder.name}"):
+                    self.remote.put(folder / newest, f"{there}/{newest}")
+                    self._uploaded[folder.name] = newest
+                    for old in self.remote.names(there):
                         if PurePosixPath(old).name < newest:
-                            self.beside.remove(old)
+                            self.remote.remove(old)
                 except TransientError as error:
                     print(
                         f"warning: the checkpoint {newest} stays on this host: {error}", flush=True
                     )
 
-    def keep_carrying(self, done: threading.Event) -> None:
+    def upload_until(self, done: threading.Event) -> None:
         while not done.wait(SECONDS):
-            self.carry()
+            self.upload()
 
-    def _files(self, training: str) -> list[Path]:
-        return sorted((self.here / training).glob("checkpoint-*.pt"))
+
+def _newest(folder: Path) -> str:
+    return max((file.name for file in folder.glob("checkpoint-*.pt")), default="")
 
 
 @contextmanager
 def _before_sigterm(work: Callable[[], None]) -> Iterator[None]:
-    """Do something first when this process is told to end, and then end as it would have."""
+    """Call `work` when this process gets SIGTERM, before it ends."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

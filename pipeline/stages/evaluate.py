@@ -1,7 +1,6 @@
-"""Evaluate: a trained generator against held-out images, with figures and pictures for the report.
+"""The evaluate stage: score a trained generator against held-out images, with pictures.
 
-Champion and candidate are scored by the same functions (`evaluation.score`), so that neither is
-read from an old log.
+Champion and candidate are scored by the same functions (`evaluation.score`), never by old figures.
 """
 
 import hashlib
@@ -45,19 +44,19 @@ def evaluate(
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
-    """Score a generator and write evaluation.json and the pictures.
+    """Score a generator and write evaluation.json and pictures.
 
-    These are grid-<class>.png, nearest.png, statistics.png and curves.png.
+    The pictures are grid-<class>.png, nearest.png, statistics.png and curves.png.
 
     Args:
         processed: folder of the processed data set.
         models: folder that the train stage wrote.
         out: folder to write, made when missing.
         config: the `evaluate` section.
-        phantom: the images are kidney phantoms: stones and cysts are recovered and counted.
-        baseline: folder of a generator of `config.baseline`'s family, to score beside this one.
-        cache: where features of real images are kept by content.
-        on_progress: told what is being done, how much of it is, and how much there is.
+        phantom: the images are kidney phantoms, whose stones and cysts are counted.
+        baseline: folder of a generator of family `config.baseline`, to score for comparison.
+        cache: folder of cached features of real images, by content.
+        on_progress: called with the current step, the amount done and the total.
 
     Raises:
         BadInputError: the model or the data cannot be evaluated.
@@ -66,13 +65,13 @@ def evaluate(
     fakes, scored = score_weights(models, data, config, cache, on_progress)
     figures = [*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE)]
     if phantom:
-        # By name: what phantoms alone need is no part of the code that patients' runs are keyed by.
+        # Imported by name, so that it is not part of the run keys of other data.
         findings = import_module("pipeline.evaluation.findings").findings
         figures += findings(fakes.images, fakes.labels, data.classes)
     evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
-        _, beside = score_weights(baseline, data, config, cache, on_progress)
-        update = {"baseline_family": config.baseline, "baseline": beside.evaluation}
+        _, reference = score_weights(baseline, data, config, cache, on_progress)
+        update = {"baseline_family": config.baseline, "baseline": reference.evaluation}
         evaluation = evaluation.model_copy(update=update)
     utility = measure_utility(
         data, _sampler(models, config, None), config.utility, out, on_progress
@@ -86,13 +85,13 @@ def evaluate(
 def train_baseline(
     processed: Path, out: Path, config: TrainConfig, family: str, checkpoints: Path | None
 ) -> Path:
-    """Train `family` by its own recipe, as long and by the same seed as the generator was.
+    """Train `family` with its default recipe, for the generator's length and seed.
 
     Returns:
         `out`, the folder written.
 
     Raises:
-        BadInputError: there is no such family, or it cannot be trained on the data.
+        BadInputError: the family does not exist, or cannot be trained on the data.
     """
     given = config.model_dump(exclude={"family", "recipe"})
     try:
@@ -114,10 +113,10 @@ def score_weights(
     cache: Path | None,
     on_progress: OnProgress | None,
 ) -> tuple[Fakes, Scored]:
-    """Draw from the generator in a folder and score what it draws.
+    """Draw images from the generator in a folder and score them.
 
     Raises:
-        BadInputError: the folder holds no generator, or the data cannot judge it.
+        BadInputError: the folder has no generator, or it cannot be scored on the data.
     """
     fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
@@ -129,7 +128,7 @@ def score_weights(
 
 
 def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | None) -> Sampler:
-    """The generator in `models`; the number of its draws is what progress is counted in."""
+    """A sampler of the generator in `models` that reports its draws as progress."""
     try:
         generator = load_generator(models)
     except (ValueError, FileNotFoundError) as error:
@@ -178,7 +177,7 @@ def write_evaluation(
 
 
 def main() -> None:
-    """Run the stage in the current workspace, by params.yaml."""
+    """Run the stage in the current workspace with its params.yaml."""
 
     def tell(what: str, done: int, total: int) -> None:
         if done % 40 == 0 or done == total or what == UTILITY_FITS:

@@ -1,4 +1,4 @@
-"""Any folder of class folders as arrays with patient-wise splits, without a project."""
+"""Arrays with patient-wise splits from any folder of class folders, without a project."""
 
 import hashlib
 import shutil
@@ -19,19 +19,20 @@ _NAMES = Pseudonyms(b"a fixed key: these arrays stay on this machine")
 
 
 def prepare(data: Path, size: int, cache: Path | None = None) -> Path:
-    """Ingest and preprocess a folder as the pipeline does, once; later calls find it done.
+    """Ingest and preprocess a folder as the pipeline does; the result is cached.
 
     Args:
-        data: `<data>/<class>/**/<file>`, or what preprocess wrote (train, val, test).
+        data: `<data>/<class>/**/<file>`, or the output of preprocess (train, val, test).
         size: height and width of the arrays, in pixels.
-        cache: where the arrays are kept, by names, sizes and times of the files; `CACHE` if not
-            given.
+        cache: folder of cached arrays, by names, sizes and times of the files; default `CACHE`.
 
     Raises:
-        BadInputError: the folder is missing or holds nothing to learn from.
+        BadInputError: the folder is missing or has no usable images.
     """
     if not data.is_dir():
-        raise BadInputError(f"{data} is no folder; give a folder of class folders of images")
+        raise BadInputError(
+            f"{data} is not a folder; give a folder with one folder of images per class"
+        )
     if all((data / split / "images.npy").exists() for split in SPLITS):
         return _right_size(data, size)
     out = (cache or CACHE).expanduser() / f"{data.resolve().name}-{size}-{_digest(data)[:12]}"
@@ -49,7 +50,7 @@ def prepare(data: Path, size: int, cache: Path | None = None) -> Path:
 def _right_size(data: Path, size: int) -> Path:
     found = Processed.load(data).train.images.shape[1]
     if found != size:
-        raise BadInputError(f"{data} holds images of {found} px; give --size {found}")
+        raise BadInputError(f"{data} has images of {found} px; give --size {found}")
     return data
 
 

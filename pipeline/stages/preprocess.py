@@ -1,9 +1,9 @@
-"""Preprocess: from the stored images of a data revision to arrays of one size, by split.
+"""The preprocess stage: images of a data revision to arrays of one size, by split.
 
-Each image is laid centred on a black square and resized once, antialiased bicubic, then rounded to
-uint8. Bicubic, because a metric is only comparable when real and generated images went through one
-antialiased resize, and because Lanczos rings around bright stones. Black, because it is what
-surrounds the body in CT. Nothing is cropped and no aspect changes.
+Each image is centred on a black square, resized once by antialiased bicubic interpolation and
+rounded to uint8. Metrics are comparable only if real and generated images went through the same
+antialiased resize, and Lanczos rings around bright stones. Black is what surrounds the body in CT.
+Nothing is cropped, and the aspect ratio is kept.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
 @dataclass(frozen=True)
 class PreprocessResult:
-    """What was written.
+    """What the stage wrote.
 
     Attributes:
         classes: class names in label order.
@@ -53,14 +53,14 @@ def preprocess(
     """Write `pipeline.data.processed.Processed` and contact sheets into `out`.
 
     Args:
-        workspace: holds data/manifest and data/raw/<batch> of every batch.
-        out: the folder to write, made when missing.
+        workspace: has data/manifest and data/raw/<batch> of every batch.
+        out: folder to write, created if missing.
         config: size and window.
         on_progress: called as (images done, images to do).
 
     Raises:
-        BadInputError: no rows, an image twice, a group in two splits, a class without an image of
-            the views chosen, or a stored file that is missing or not the one that ingest wrote.
+        BadInputError: no rows, a duplicate image, a group in two splits, a class without an image
+            of the chosen views, or a stored file that is missing or altered.
     """
     rows = read_manifest(workspace)
     check_rows(rows)
@@ -81,14 +81,14 @@ def preprocess(
 
 
 def check_rows(rows: Sequence[Row]) -> None:
-    """Hold what everything after relies on: rows, ids once, no group in two splits.
+    """Check the manifest: it has rows, ids are unique, no group is in two splits.
 
     Raises:
-        BadInputError: naming the image or the group.
+        BadInputError: a check failed; the message names the image or the group.
     """
     if not rows:
         raise BadInputError(
-            f"{MANIFEST_FOLDER} lists no image: put some into the landing zone, then `medloom run`"
+            f"{MANIFEST_FOLDER} lists no images: put some into the landing zone, then `medloom run`"
         )
     splits: dict[str, str] = {}
     ids: dict[str, str] = {}
@@ -113,20 +113,20 @@ def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
         views_there = Counter(row.view for row in rows if (row.label, row.split) == (label, split))
         there = ", ".join(f"{view} {count}" for view, count in sorted(views_there.items()))
         raise BadInputError(
-            f"preprocess.views is {', '.join(views)}, of which class {label} has no image in "
-            f"{split}; there are {there}"
+            f"preprocess.views is {', '.join(views)}, but class {label} has no such image in "
+            f"{split}; it has {there}; add one of these views"
         )
     return chosen
 
 
 def _read(workspace: Path, row: Row) -> NDArray[np.generic]:
-    """The stored pixels, if the file is the one that ingest wrote."""
+    """Read a stored image, and check its sha256."""
     file = workspace / row.path
     pull = f"`dvc pull --force {row.path.parent}.dvc` in the workspace restores the batch"
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise BadInputError(f"{file} is missing, and the manifest lists it: {pull}") from None
+        raise BadInputError(f"{file} is in the manifest, but missing: {pull}") from None
     if (sha256 := hashlib.sha256(data).hexdigest()) != row.sha256:
         raise BadInputError(
             f"{file} was altered: its sha256 is {sha256}, the manifest says {row.sha256}; {pull}"
@@ -150,7 +150,7 @@ def _split(rows: Sequence[Row], images: NDArray[np.uint8]) -> Processed:
 
 
 def _write_sheets(processed: Processed, out: Path) -> Iterable[Path]:
-    """Contact sheets of the first images by id, which is a hash: a fixed random sample."""
+    """Contact sheets of the first images by id; ids are hashes, so this is a random sample."""
     for split, arrays in processed.splits.items():
         for label, name in enumerate(processed.classes):
             chosen = arrays.images[arrays.labels == label][: SHEET_SIDE**2]
@@ -161,7 +161,7 @@ def _write_sheets(processed: Processed, out: Path) -> Iterable[Path]:
 
 
 def contact_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images [N, S, S], N <= 64 -> one image, eight in a row, black where there are none."""
+    """Tile images [N, S, S], N <= 64, into one, eight per row, padded with black."""
     count, size, _ = images.shape
     lines = -(-count // SHEET_SIDE)
     cells = np.zeros((lines * SHEET_SIDE, size, size), np.uint8)
@@ -171,7 +171,7 @@ def contact_sheet(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def main() -> None:
-    """Run the stage in the current workspace, by params.yaml."""
+    """Run the stage in the current workspace with its params.yaml."""
 
     def tell(done: int, total: int) -> None:
         if done % 500 == 0 or done == total:

@@ -1,4 +1,4 @@
-"""Running the DVC stages of a run, each in a private workspace, and what they left behind."""
+"""Running the DVC stages of a run in private workspaces, and opening finished runs."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,22 +20,21 @@ from pipeline.stages.checkpoint_sync import synced_checkpoints
 from pipeline.stages.snapshot import take_snapshot
 
 _TRAINING = ("train", "evaluate")
-"""Stages that train: `evaluate` trains a baseline to compare with."""
+"""Stages that train: `evaluate` may train a baseline."""
 
 
 def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> None:
-    """Run one DVC stage of a run: reproduce, push the data, then push dvc.lock.
+    """Run one DVC stage of a run: reproduce it, push its data, then push dvc.lock.
 
-    A stage whose result is in the ledger already ends in seconds. A stage that another try of
-    the same run finished meanwhile counts as done. A training goes on from the newest checkpoint,
-    whichever host left it.
+    A stage that is already in the ledger, or was added meanwhile by another try, counts as done. A
+    training resumes from the newest checkpoint of any host.
     """
     ledger = Ledger(settings)
     require_consent(ledger, key)
     with hold_lease(settings.leases, f"run-{key}", stage) as lease:
         folder = settings.workspaces / key / stage
         if stage in Run.get(ledger, key).results:
-            shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed after its push
+            shutil.rmtree(folder, ignore_errors=True)  # left by a try killed after its push
             _forget_checkpoints(settings, key, stage)
             return
         with ledger.workspace(f"run/{key}", folder) as work:
@@ -60,19 +59,19 @@ def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> No
 
 
 def _forget_checkpoints(settings: Settings, key: str, stage: str) -> None:
-    """Remove what no try needs any more, now that the stage's result is in the ledger."""
+    """Remove the run's checkpoints from the remote: the stage's result is in the ledger."""
     if stage in _TRAINING:
         RemoteFiles(settings.remote).remove(checkpoints_of(key))
 
 
 @contextmanager
 def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iterator[Workspace]:
-    """A workspace of a run whose stages are done, with the outputs of `targets` in place."""
+    """A workspace of a run whose stages are all done, with the outputs `targets` pulled."""
     ledger = Ledger(settings)
     if missing := Run.get(ledger, key).missing:
         raise BadInputError(
             f"run {key} has no result of {', '.join(missing)} in the ledger yet; "
-            "`medloom run --wait` makes it go on"
+            "continue it with `medloom run --wait`"
         )
     require_consent(ledger, key)
     with (
@@ -84,20 +83,20 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
 
 
 def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
-    """Clone a run, by default of the newest data and the project as it lies, with its raw data.
+    """Clone a run with its raw data, by default of the newest data and the current code.
 
-    In the clone `dvc repro` runs the stages by hand; nothing goes back to the ledger.
+    `dvc repro` runs the stages in the clone; nothing is pushed to the ledger.
 
     Raises:
-        BadInputError: the folder exists, or there is no such branch or no data.
+        BadInputError: the folder exists, the branch does not, or there is no data.
     """
     if folder.exists():
-        raise BadInputError(f"{folder} exists; give a folder that does not")
+        raise BadInputError(f"{folder} exists; give a folder that does not exist")
     ledger = Ledger(settings)
     if branch is None:
         code, data = take_snapshot(settings, ledger), ledger.head(DATA)
         if data is None:
-            raise BadInputError("no image was ever ingested; `medloom ingest FOLDER` does it")
+            raise BadInputError("no images were ingested yet; run `medloom ingest FOLDER`")
         branch = f"run/{ledger.run_key(code, data).key}"
         ledger.open_run(branch.removeprefix("run/"), code, data, "checkout")
     work = ledger.clone(branch, folder.absolute())

@@ -1,4 +1,4 @@
-"""Recording what a run is made of: the code and parameters of this moment, as one commit."""
+"""Recording the current code and parameters as a commit on branch `code`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +13,13 @@ _FAMILY_MODULES = ("recipe", "networks", "learner")
 
 
 def take_snapshot(settings: Settings, ledger: Ledger) -> str:
-    """Record code and parameters as they are now; returns the commit on branch `code`.
+    """Record the current code and parameters; returns the commit on branch `code`.
 
-    Beside the project's files it holds params.yaml as it is in force for the project, the file
-    with what the project changes, and for each stage the modules that it runs, with their hashes
-    (`pipeline.base.code`).
+    The snapshot contains the project's files, params.yaml with the project's changes applied, the
+    project's own file of changes, and a description of each stage's code (`pipeline.base.code`).
 
     Raises:
-        BadInputError: the project's parameters name no family.
+        BadInputError: a parameter names a family that does not exist.
     """
     params = ProjectParams.of(settings)
     phantom = is_phantom(ledger)
@@ -35,7 +34,7 @@ def take_snapshot(settings: Settings, ledger: Ledger) -> str:
 
 
 def stage_roots(stage: str, params: Mapping[str, Any], *, phantom: bool) -> list[str]:
-    """The modules that a stage starts from: its own, and those it imports by name."""
+    """The stage's module, and the modules that it imports by name at run time."""
     roots = [f"pipeline.stages.{stage}"]
     families = []
     if stage in ("train", "evaluate"):

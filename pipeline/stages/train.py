@@ -1,4 +1,4 @@
-"""The train stage: processed images in, a generator with its history and sample grids out."""
+"""The train stage: train a generator on processed images."""
 
 import argparse
 import csv
@@ -41,11 +41,11 @@ TUNABLES = {
     "MALLOC_TOP_PAD_": str(256 << 20),
     "GOMP_SPINCOUNT": "1000",
 }
-"""What the C libraries read once, at a process's start.
+"""Environment variables that the C libraries read once, when a process starts.
 
-glibc: keep freed memory, since a step frees and asks for the same hundreds of MB, and fresh pages
-cost. OpenMP: let a thread that waits sleep soon; where something else wants a core, as Airflow and
-MLflow do, threads that spin for one another make a step several times slower.
+glibc: keep freed memory, since each step frees and allocates the same hundreds of MB, and new pages
+are slow. OpenMP: let waiting threads sleep early; if other processes such as Airflow and MLflow use
+the cores, spinning threads make a step several times slower.
 """
 
 DEFAULT_CHECKPOINTS = Path("~/.cache/medloom/checkpoints")
@@ -53,9 +53,9 @@ DEFAULT_CHECKPOINTS = Path("~/.cache/medloom/checkpoints")
 
 @dataclass(frozen=True)
 class TrainStageResult:
-    """What the stage wrote: the model's identity, and how many images it has seen.
+    """The sha256 of the weights, and the number of images seen.
 
-    Of several processes the leader alone writes; to the others the identity is "".
+    With several processes only the leader writes; for the others `sha256` is "".
     """
 
     sha256: str
@@ -71,21 +71,21 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainStageResult:
-    """Train on the training split and write the generator, its history and its sample grids.
+    """Train on the training split, and write the generator, its history and sample grids.
 
     Args:
-        processed: folder that preprocess wrote.
-        out: folder to write (made when missing): generator.safetensors, config.json,
+        processed: output folder of preprocess.
+        out: folder to write (created if missing): generator.safetensors, config.json,
             history.csv, validation.csv, membership.csv, training.json, samples/*.png.
         config: the `train` section.
-        checkpoints: where checkpoints of any training may lie; each takes a folder of its own,
-            named by its data, recipe and code, and leaves nothing when it is done.
-        on_progress: told about once a second.
-        should_stop: asked about once a second and before anything is written.
+        checkpoints: folder of checkpoints; each training uses a subfolder named by its data,
+            recipe and code, and removes it at the end.
+        on_progress: called about once a second.
+        should_stop: called about once a second and before anything is written.
 
     Raises:
-        BadInputError: the data or the recipe cannot be trained on.
-        TransientError: `should_stop` said so; the checkpoint stays.
+        BadInputError: the data or the recipe is unsuitable.
+        TransientError: `should_stop` returned True; the checkpoint is kept.
     """
     data = Processed.load(processed)
     arrays = data.train
@@ -113,8 +113,8 @@ def train(
         )
     except Stopped as stopped:
         raise TransientError(
-            "another try owns this training now, or the task that started it has ended; nothing "
-            "more was written, and the newest checkpoint stays"
+            "another try has taken over this training, or the task that started it has ended; "
+            "nothing more was written, and the newest checkpoint was kept"
         ) from stopped
     except (ValueError, FloatingPointError) as error:
         raise BadInputError(f"cannot train on {processed}: {error}") from error
@@ -168,18 +168,18 @@ def _write_rows(file: Path, rows: list[dict[str, float]]) -> None:
 
 
 def with_tunables() -> None:
-    """Start this very command again with `TUNABLES`; what the environment sets already wins."""
+    """Restart this command with `TUNABLES`, unless they are set; existing values are kept."""
     if not TUNABLES.keys() <= os.environ.keys():
         os.execve(sys.executable, sys.orig_argv, TUNABLES | os.environ)  # noqa: S606
 
 
 def require_extractor(params: Path) -> None:
-    """Refuse to train what could not be evaluated: its extractor must be there, and the right one.
+    """Check the extractor before training, since evaluation would fail without it.
 
-    It reads one key of another section and changes nothing that training writes.
+    It reads one key of the `evaluate` section, which does not affect the training.
 
     Raises:
-        BadInputError: `evaluate.extractor` is wrong, or its weights are missing or altered.
+        BadInputError: `evaluate.extractor` is invalid, or its weights are missing or altered.
     """
     evaluate = read_yaml(params).get("evaluate")
     given = evaluate.get("extractor", {}) if isinstance(evaluate, dict) else {}
@@ -187,7 +187,7 @@ def require_extractor(params: Path) -> None:
     try:
         check_extractor(config)
     except (ValueError, FileNotFoundError) as error:
-        raise BadInputError(f"nothing is trained: {error}") from error
+        raise BadInputError(f"training was not started: {error}") from error
 
 
 def _report(progress: Progress) -> None:
@@ -202,11 +202,11 @@ def _report(progress: Progress) -> None:
 
 
 def main() -> None:
-    """`python -m pipeline.stages.train`, in a workspace."""
+    """Run the stage in the current workspace with its params.yaml."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.stages.train",
-        description="Train on data/processed by params.yaml; write models/. Under torchrun, every "
-        "process takes its share of each batch.",
+        description="Train on data/processed with params.yaml and write models/. Under torchrun, "
+        "each process takes its share of every batch.",
     )
     parser.parse_args()
     with_tunables()

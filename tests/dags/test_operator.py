@@ -53,12 +53,12 @@ DONE = {"task": "plan", "outcome": "done", "key": "k"}
 EXPECTED = {
     (0, json.dumps(DONE)): ("", DONE),
     (65, json.dumps(FAILED)): (
-        "AirflowFailException: another try would not help: no disk", FAILED
+        "AirflowFailException: a retry would not help: no disk", FAILED
     ),
     (75, json.dumps(FAILED)): ("AirflowException: exit code 75: no disk", FAILED),
     (99, json.dumps(NOTHING)): ("AirflowSkipException: no image", NOTHING),
     (1, json.dumps(FAILED)): (
-        "AirflowFailException: another try would not help: no disk", FAILED
+        "AirflowFailException: a retry would not help: no disk", FAILED
     ),
     (-9, "half a li"): (
         "AirflowException: exit code -9: half a li",

@@ -52,5 +52,5 @@ def test_it_says_which_version_was_drawn_and_where_the_files_are(
 
 def test_the_landing_zone_takes_no_synthetic_images(medloom: Medloom, tiny: Tiny) -> None:
     out = str(tiny.settings.landing / "stone")
-    with pytest.raises(BadInputError, match="synthetic images never train"):
+    with pytest.raises(BadInputError, match="never be trained on"):
         medloom("generate", "--label", "stone", "-o", out)

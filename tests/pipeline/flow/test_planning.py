@@ -25,7 +25,7 @@ def test_enough_images_that_settled_go() -> None:
 @pytest.mark.parametrize(
     ("waiting", "why"),
     [
-        (PendingFiles(0, None, None), "nothing waits"),
+        (PendingFiles(0, None, None), "no new files"),
         (pending(9, oldest=60, newest=30), "9 of 10"),
         (pending(10, oldest=60, newest=4), "still arrive"),
     ],
@@ -41,9 +41,9 @@ def test_nothing_waits_longer_than_the_limit() -> None:
 
 def test_a_project_without_images_plans_nothing(settings: Settings) -> None:
     ledger = Ledger(settings)
-    with pytest.raises(NothingNewError, match="no image was ever ingested"):
+    with pytest.raises(NothingNewError, match="no images were ingested yet"):
         make_plan(ledger, CONFIG, asked_by_person=False)
     # The schedule may come while the first ingest has begun a data revision, still empty.
     begin_data(ledger, phantom=True)
-    with pytest.raises(NothingNewError, match="no image was ever ingested"):
+    with pytest.raises(NothingNewError, match="no images were ingested yet"):
         make_plan(ledger, CONFIG, asked_by_person=True)

@@ -24,7 +24,7 @@ def try_number(monkeypatch: pytest.MonkeyPatch, number: int, **others: str) -> N
 
 
 def refused(folder: Path, name: str, match: str = "is held by") -> None:
-    """Ask for a lease that somebody holds, without patience."""
+    """Ask for a held lease without waiting."""
     with pytest.raises(TransientError, match=match), hold_lease(folder, name, "x", patience=0):
         pass
 
@@ -85,7 +85,9 @@ def test_a_persons_command_is_waited_for(tmp_path: Path, second: dict[str, str])
 def test_patience_ends_with_what_to_do(tmp_path: Path) -> None:
     with holding(tmp_path) as person, holding(tmp_path, "ingest", MEDLOOM_TRY="1", **TRY) as task:
         person.has_it()
-        refused(tmp_path, "run-k", "not let go .*; let it finish, or end it where it runs, then")
+        refused(
+            tmp_path, "run-k", "did not release .*; let it finish, or end it where it runs, then"
+        )
         task.has_it()
         refused(tmp_path, "ingest", "end all tasks with `medloom down`, then repeat the command")
         task.pretend({"place": {"host": "elsewhere"}})

@@ -46,7 +46,7 @@ def test_a_projects_file_changes_what_it_names_and_nothing_else(settings: Settin
         ("train: {kmig: 3.0}\n", r"train\.kmig"),
         ("trian: {kimg: 3.0}\n", "trian"),
         ("train: {kimg: -1.0}\n", r"train\.kimg"),
-        ("train: [\n", "no YAML"),
+        ("train: [\n", "not valid YAML"),
     ],
 )
 def test_what_is_wrong_with_it_names_file_and_key(settings: Settings, text: str, said: str) -> None:

@@ -76,12 +76,12 @@ def test_an_unknown_version_names_those_there_are(
     tiny: Tiny, elsewhere: Settings, asked: str
 ) -> None:
     known = replace(elsewhere, mlflow_uri=tiny.settings.mlflow_uri)
-    with pytest.raises(BadInputError, match=rf"'{asked}'; there are 1, 2, champion \(2\), prev"):
+    with pytest.raises(BadInputError, match=rf"'{asked}'; it has 1, 2, champion \(2\), prev"):
         Generators(known).find(asked)
 
 
 def test_a_project_that_learned_nothing_says_so(settings: Settings) -> None:
-    with pytest.raises(BadInputError, match="no version 'champion'; there is none yet"):
+    with pytest.raises(BadInputError, match="no version 'champion'; it has none yet"):
         Generators(settings).find("champion")
 
 
@@ -132,7 +132,9 @@ def test_an_object_that_the_remote_lost(
         file.chmod(0o644)
         file.write_bytes(b"something else")
     lost = replace(elsewhere, remote=str(remote))
-    with pytest.raises(BadInputError, match=r"cannot be drawn: object \w+ is missing.*no copy"):
+    with pytest.raises(
+        BadInputError, match=r"cannot draw from version .*: object \w+ is missing.*no copy"
+    ):
         Generators(lost).draw("champion", ["stone"], 0)
     with_copy = replace(lost, mlflow_uri=tiny.settings.mlflow_uri)
     assert Generators(with_copy).draw("champion", ["stone"], 9).max() == 9

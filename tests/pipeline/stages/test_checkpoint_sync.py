@@ -1,4 +1,4 @@
-"""Checkpoints that go from host to host."""
+"""Checkpoints are copied to the remote and from there to other hosts."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def other(settings: Settings, tmp_path: Path) -> Settings:
     return replace(settings, state=tmp_path / "other")
 
 
-def test_what_a_failed_try_left_is_fetched_on_another_host(
+def test_checkpoints_of_a_failed_try_are_downloaded_on_another_host(
     settings: Settings, other: Settings
 ) -> None:
     with suppress(TransientError), synced_checkpoints(settings, KEY):
@@ -58,7 +58,7 @@ def test_what_a_failed_try_left_is_fetched_on_another_host(
         assert here(settings)[-1] == later.name
 
 
-def test_an_older_one_is_not_fetched(settings: Settings, other: Settings) -> None:
+def test_an_older_one_is_not_downloaded(settings: Settings, other: Settings) -> None:
     with synced_checkpoints(settings, KEY):
         save(settings, 8)
     ahead = save(other, 16)
@@ -66,7 +66,7 @@ def test_an_older_one_is_not_fetched(settings: Settings, other: Settings) -> Non
         assert here(other) == [ahead.name]
 
 
-def test_the_newest_is_carried_off_while_the_stage_runs(
+def test_the_newest_is_uploaded_while_the_stage_runs(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint_sync, "SECONDS", 0.02)
@@ -100,7 +100,7 @@ with synced_checkpoints(settings, "k"):
 """
 
 
-def test_a_task_that_is_told_to_end_carries_it_off_first(settings: Settings) -> None:
+def test_a_terminated_task_uploads_the_newest_first(settings: Settings) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", TOLD_TO_END],
         env=os.environ | settings.environment(),

@@ -32,7 +32,7 @@ def other(ready: Settings, tmp_path: Path) -> Settings:
 def test_another_host_sees_no_news_and_reads_nothing_again(
     ready: Settings, other: Settings
 ) -> None:
-    with pytest.raises(NothingNewError, match="nothing waits"):
+    with pytest.raises(NothingNewError, match="no new files"):
         steps.watch(other)
     assert not other.index_file.exists()
     report = steps.ingest(other)
@@ -40,7 +40,7 @@ def test_another_host_sees_no_news_and_reads_nothing_again(
     put(ready.landing / "stone" / "new.png", encode(picture(77)))
     assert "1 files" in steps.watch(other)
     assert steps.ingest(other).new == 1
-    with pytest.raises(NothingNewError, match="nothing waits"):
+    with pytest.raises(NothingNewError, match="no new files"):
         steps.watch(ready)
     assert steps.ingest(ready).read == 0
 
@@ -54,7 +54,7 @@ def test_a_lost_index_is_built_again_with_the_same_entries(
     assert "files, quiet" in steps.watch(other), "without any index, all may be new"
     assert steps.ingest(other).new == 0
     assert LocalIndex.of(other).entries() == before
-    with pytest.raises(NothingNewError, match="nothing waits"):
+    with pytest.raises(NothingNewError, match="no new files"):
         steps.watch(other)
 
 
