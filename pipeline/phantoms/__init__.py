@@ -1,4 +1,4 @@
-"""The kidney phantom, whose truth is known, and recovering that truth from images.
+"""The kidney phantom, whose truth is known, and the recovery of that truth from images.
 
-It imports `base` and `model.section`. Start with `phantom.write_phantom` and `recovery`.
+Start with `phantom.write_phantom` and `recovery.recover`.
 """

@@ -1,4 +1,4 @@
-"""How built-in data sets are written: patients into class folders, the truth beside each image.
+"""Write built-in data sets: patients in class folders, with the truth beside each image.
 
 Every built-in data set is a test object, and every file says so.
 """
@@ -19,7 +19,7 @@ PNG_KEY = "Phantom"
 TRUTH_SUFFIX = ".truth.json"
 
 Truth = dict[str, Any]
-# One image, uint8 [size, size], and what is known of it.
+# One image, uint8 [size, size], and its truth.
 Slice = tuple[NDArray[np.uint8], Truth]
 
 
@@ -36,26 +36,26 @@ def write_patients(
 ) -> int:
     """Write `folder/<class>/phantom-<number>-<word>-<k>.png`, and its truth as .truth.json.
 
-    Patient numbers are unique across classes and do not depend on how many are made: the nth
-    patient (`first_patient` + 0, 1, …) of the cth class is number (classes) n + c. So a later call
-    with `first_patient` where the last one ended adds new patients to a folder, and a repeated
-    call changes nothing: a file that already holds the same bytes is left alone.
+    Patient numbers are unique across classes and do not depend on the number of patients: the nth
+    patient (`first_patient` + 0, 1, …) of the cth class has the number (classes) n + c. So a later
+    call with `first_patient` where the last one ended adds new patients to a folder. A repeated
+    call changes nothing: a file with the same bytes is not written again.
 
     Args:
-        folder: made when missing.
+        folder: created if missing.
         classes: names of the class folders.
-        patients_per_class: how many patients each class gets, 1 or more.
-        make: the images of (class, patient number) with their truths.
-        word: what an image of a patient is called in file names.
-        text: what the PNG says that it is.
-        first_patient: how many patients of each class to leave out at the start.
-        on_progress: told (images done, images in all) after each patient.
+        patients_per_class: number of patients of each class, 1 or more.
+        make: makes the images and truths of (class, patient number).
+        word: the word for one image in file names, such as slice.
+        text: stored in the PNG to say what it is.
+        first_patient: number of patients of each class to skip at the start.
+        on_progress: called with (images done, images in all) after each patient.
 
     Returns:
-        How many images were written, new or changed.
+        The number of images written, new or changed.
 
     Raises:
-        BadInputError: when there is nothing to make, or on a negative first patient.
+        BadInputError: `patients_per_class` is below 1, or `first_patient` is negative.
     """
     if patients_per_class < 1 or first_patient < 0:
         raise BadInputError(
@@ -78,7 +78,7 @@ def write_patients(
 
 
 def encode(image: NDArray[np.uint8], text: str) -> bytes:
-    """PNG bytes that say what they are, so that a phantom never passes for a patient."""
+    """PNG bytes marked with `text`, so that a phantom is never mistaken for a patient."""
     info = PngImagePlugin.PngInfo()
     info.add_text(PNG_KEY, text)
     buffer = BytesIO()
@@ -87,11 +87,11 @@ def encode(image: NDArray[np.uint8], text: str) -> bytes:
 
 
 def _write(file: Path, content: bytes) -> bool:
-    """Write a file whole or not at all; False where it already holds this content."""
+    """Write a file atomically; returns False if it already has this content."""
     if file.is_file() and file.read_bytes() == content:
         return False
     file.parent.mkdir(parents=True, exist_ok=True)
-    # The dot keeps a half-written file out of every listing.
+    # Listings ignore names with a dot, so they never see a half-written file.
     partial = file.with_name(f".{file.name}.partial")
     partial.write_bytes(content)
     partial.replace(file)

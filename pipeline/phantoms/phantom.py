@@ -1,10 +1,10 @@
-"""The kidney phantom: a stochastic model of abdominal CT in which the truth is known.
+"""The kidney phantom: a stochastic model of abdominal CT with known truth.
 
-Axial slices through the kidneys of patients who do not exist, in the classes of the kidney CT
-data: normal, cyst, stone, tumor. It needs no download and no consent, so it is what the
-demonstration learns from; and since every lesion is known to the pixel, it can tell whether a
-generator gets counts and places right where image scores cannot (stochastic image models: Kelkar
-et al., Medical Physics 2023). It is a test object, not anatomy: every file says so.
+Axial slices through the kidneys of computed patients, in the classes of the kidney CT data:
+normal, cyst, stone, tumor. It needs no download and no consent, so the demo trains on it. Every
+lesion is known to the pixel, so the phantom shows whether a generator gets counts and places
+right, which image scores cannot (stochastic image models: Kelkar et al., Medical Physics 2023).
+It is a test object, not anatomy: every file says so.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,18 @@ def write_phantom(
     """Write a phantom data set: `folder/<class>/phantom-<number>-slice-<k>.png` and its truth.
 
     Args:
-        folder: made when missing.
-        patients_per_class: how many patients each class gets, 1 or more.
+        folder: created if missing.
+        patients_per_class: number of patients of each class, 1 or more.
         seed: of the whole phantom.
-        first_patient: how many patients of each class to leave out at the start.
-        config: how the studies are taken.
-        on_progress: told (images done, images in all) after each patient.
+        first_patient: number of patients of each class to skip at the start.
+        config: how the studies are acquired.
+        on_progress: called with (images done, images in all) after each patient.
 
     Returns:
-        How many images were written, new or changed; see `write_patients`.
+        The number of images written, new or changed; see `write_patients`.
 
     Raises:
-        BadInputError: when there is nothing to make, or on a negative seed or first patient.
+        BadInputError: `patients_per_class` is below 1, or the seed or first patient is negative.
     """
     return write_patients(
         folder,

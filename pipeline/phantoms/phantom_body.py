@@ -1,7 +1,8 @@
 """The phantom patient without its kidneys: trunk, bones, muscles, vessels and abdominal organs.
 
-Each function draws one region from the patient's generator and returns its parts in painting
-order. Sizes are those of adults; the picture's left is the patient's right, where the liver is.
+Each function draws one region from the patient's random generator and returns its parts in
+painting order. Sizes are those of adults. The left of the image is the patient's right, where the
+liver is.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _RIGHT, _LEFT = -1, 1
 
 @dataclass(frozen=True)
 class Habitus:
-    """What the regions of one body share.
+    """Values shared by the regions of one body.
 
     Attributes:
         width, depth: half axes of the muscular trunk, mm.
@@ -148,7 +149,7 @@ def spine(rng: np.random.Generator, body: Habitus) -> list[Part]:
 
 
 def ribs(rng: np.random.Generator, body: Habitus) -> list[Part]:
-    """Sections of ribs in the wall, more of them in higher levels; they move with the level."""
+    """Sections of ribs in the wall, more at higher levels; they move with the level."""
     parts = []
     count = int(rng.integers(1, 3)) + int(4 * body.rise)
     middle = 1 - 0.45 * body.wall / body.width

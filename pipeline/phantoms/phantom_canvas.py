@@ -1,10 +1,10 @@
-"""What the kidney phantom is drawn with: one shape, and a canvas of Hounsfield units.
+"""The drawing primitives of the kidney phantom: one shape, and a canvas of Hounsfield units.
 
 Every organ, bone, vessel and lesion is a `Solid`: a wobbly superellipse in the axial plane that
 shrinks, grows and drifts along z. One primitive keeps the phantom vectorised (each shape touches
-only its bounding box) and its truth exact (the mask that was painted is the mask that is told).
-Lengths are millimetres, x to the image's right (the patient's left), y downwards (posterior),
-z along the table.
+only its bounding box) and its truth exact (the painted mask is the mask in the truth). Lengths are
+in millimetres: x to the image's right (the patient's left), y downwards (posterior), z along the
+table.
 """
 
 from cmath import exp
@@ -19,12 +19,12 @@ from scipy.ndimage import gaussian_filter
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice, slice]
-# What a part covers: a box of (levels, rows, columns), and the share (0 to 1) of each pixel in it.
+# The area of a part: a box of (levels, rows, columns), and the share (0 to 1) of each pixel in it.
 Stamp = tuple[Window, Array]
 
 AIR = -1000.0
 _FINE_MM, _COARSE_MM = 2.5, 7.0
-# The textures turn into independent ones over about this distance along z.
+# Distance along z after which the texture is about independent.
 _TEXTURE_DEPTH_MM = 18.0
 
 
@@ -49,14 +49,14 @@ class Outline:
 
     @property
     def reach(self) -> float:
-        """No point of the curve is further from the centre than this, mm."""
+        """The largest distance of the curve from the centre, mm (an upper bound)."""
         corner = 2 ** (0.5 - 1 / self.power)
         return max(self.a, self.b) * corner * (1 + sum(abs(size) for size, _ in self.wobble))
 
     def depth(self, dx: Array, dy: Array, scale: Array) -> Array:
         """Distance inside the curve along the ray to the centre, mm; negative outside.
 
-        `dx`, `dy` are offsets from the centre, mm; both half axes are taken times `scale`.
+        `dx`, `dy` are offsets from the centre, mm; both half axes are multiplied by `scale`.
         """
         p: Array = (dx * cos(self.angle) + dy * sin(self.angle)) / (scale * self.a)
         q: Array = (dy * cos(self.angle) - dx * sin(self.angle)) / (scale * self.b)
@@ -72,7 +72,7 @@ class Outline:
     def _bound(self, p: Array, q: Array, radius: Array) -> Array:
         """1 + sum of size cos(order theta + phase) in the direction theta of (p, q)."""
         unit = (p + 1j * q) * (1 / np.maximum(radius, 1e-3))
-        # Horner in exp(i theta): an arctangent and a cosine a harmonic cost three times as much.
+        # Horner in exp(i theta) is three times as fast as an arctangent and a cosine per harmonic.
         total: NDArray[np.complex64] = np.zeros_like(unit)
         for size, phase in reversed(self.wobble):
             total = (total + np.complex64(size * exp(1j * phase))) * unit
@@ -84,9 +84,9 @@ class Outline:
 class Solid:
     """An outline with an extent along z.
 
-    At z its half axes are those of `outline` times (1 - |(z - middle) / half|^flat)^(1/flat); it
-    is absent where that factor falls below `least`, so that no sliver is drawn or told of. Its
-    centre drifts by `drift` mm a mm of z.
+    At z its half axes are those of `outline` times (1 - |(z - middle) / half|^flat)^(1/flat). It
+    is absent where that factor is below `least`, so that no sliver is drawn or counted. Its centre
+    drifts by `drift` mm per mm of z.
     """
 
     outline: Outline
@@ -97,7 +97,7 @@ class Solid:
     least: float = 0.12
 
     def at(self, z: Array) -> tuple[Array, Array, Array]:
-        """Centre x and y (mm) and scale at each level of z (mm); scale 0 where it is absent."""
+        """Centre x and y (mm) and scale at each level of z (mm); the scale is 0 if absent."""
         off = z - np.float32(self.middle)
         rest = np.maximum(0, 1 - np.abs(off / self.half) ** self.flat)
         scale = rest ** (1 / self.flat)
@@ -125,8 +125,8 @@ class Part:
         solid: where it is.
         hu: mean density, Hounsfield units.
         fine, coarse: standard deviation of its two textures, HU.
-        confined: painted only inside the part that set the cavity.
-        cavity: this part is the cavity.
+        confined: painted only inside the cavity.
+        cavity: whether this part defines the cavity.
     """
 
     solid: Solid
@@ -171,16 +171,20 @@ def correlated(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -
 
 
 class Canvas:
-    """A patient's slices in Hounsfield units, float32 [levels, size, size], air to begin with.
+    """A patient's slices in Hounsfield units, float32 [levels, size, size], initially air.
 
-    All levels are painted at once: most parts are small, and numpy's cost of a call would
-    otherwise be most of the cost.
+    All levels are painted at once: most parts are small, so the overhead of numpy calls would
+    otherwise dominate.
     """
 
     def __init__(self, size: int, mm: float, middle: tuple[float, float], z: Array) -> None:
-        """`mm` is a pixel's side; `middle` the body's origin from the image's centre; `z` levels.
+        """Make an empty canvas.
 
-        All in mm; `z` is float32 [levels].
+        Args:
+            size: side of the image, pixels.
+            mm: side of a pixel, mm.
+            middle: the body's origin relative to the image's centre, mm.
+            z: the levels, float32 [levels], mm.
         """
         self.mm, self.z = mm, z
         axis = ((np.arange(size) - (size - 1) / 2) * mm).astype(np.float32)
@@ -193,7 +197,7 @@ class Canvas:
         return (x - float(self.x[0])) / self.mm, (y - float(self.y[0])) / self.mm
 
     def paint(self, part: Part, fine: Array, coarse: Array) -> Stamp | None:
-        """Paint a part at every level; what it covers, or None where no level meets it."""
+        """Paint a part at every level; returns its area, or None if it is on no level."""
         x, y, scale = part.solid.at(self.z)
         if not scale.any():
             return None
@@ -202,7 +206,7 @@ class Canvas:
         dy = self.y[None, window[1], None] - y[:, None, None]
         present = scale[:, None, None] > 0
         depth = part.solid.outline.depth(dx, dy, np.where(present, scale[:, None, None], 1))
-        # Half a pixel on either side of the edge is shared: partial volume.
+        # Partial volume: half a pixel on either side of the edge is shared.
         share = np.minimum(np.maximum(0.5 + depth / self.mm, 0), present)
         if part.cavity:
             self._cavity = np.zeros_like(self.hu)
@@ -224,7 +228,7 @@ class Canvas:
         return mask
 
     def stroke(self, height: float, bend: float, thickness: float, hu: float) -> None:
-        """A thin arc y = height - bend x^2 across the whole picture: the table's shell."""
+        """Paint a thin arc y = height - bend x^2 across the whole image: the table's shell."""
         away = np.abs(self.y[:, None] - (height - bend * self.x[None, :] ** 2))
         share = np.clip(0.5 + (thickness / 2 - away) / self.mm, 0, 1)
         self.hu += share * (hu - self.hu)
@@ -234,7 +238,7 @@ class Canvas:
 
         def span(start: float, end: float) -> slice:
             first, last = int(start - reach / self.mm - 1), int(end + reach / self.mm + 3)
-            # Outside the picture it is empty: a negative index would count from the end.
+            # Clip at 0: a negative index would count from the end.
             return slice(max(first, 0), max(last, 0))
 
         left, top = self.pixel(float(x.min()), float(y.min()))

@@ -1,4 +1,4 @@
-"""The phantom's kidneys, and the lesions whose number and place are known."""
+"""The phantom's kidneys, and lesions of known number and place."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ class Kidney:
     """One kidney; `outline.angle` points from its centre to its hilum.
 
     Attributes:
-        side: the patient's side: the right kidney is on the picture's left.
-        solid: the parenchyma, before the hilum is carved out of it.
+        side: the patient's side; the right kidney is on the left of the image.
+        solid: the parenchyma, before the hilum is carved out.
     """
 
     side: Side
@@ -38,7 +38,7 @@ class Kidney:
 
 @dataclass(frozen=True)
 class Lesion:
-    """One finding: the part whose mask is its truth, and what is painted over it."""
+    """One finding: the part whose mask is its truth, and the parts painted over it."""
 
     kind: Kind
     side: Side
@@ -52,7 +52,7 @@ class Lesion:
 
 
 def draw_kidneys(rng: np.random.Generator, body: Habitus) -> tuple[Kidney, Kidney]:
-    """Both kidneys: the right one lies a little lower, no two are alike."""
+    """Both kidneys, drawn independently; the right one is a little lower."""
     return _kidney(rng, body, "right"), _kidney(rng, body, "left")
 
 
@@ -70,7 +70,7 @@ def _kidney(rng: np.random.Generator, body: Habitus, side: Side) -> Kidney:
 
 
 def perirenal_fat(kidney: Kidney) -> Part:
-    """The fat that keeps other organs off the kidney; painted before the muscles."""
+    """The fat between the kidney and other organs; painted before the muscles."""
     return Part(kidney.solid.resized(1.22), FAT, 6, confined=True)
 
 
@@ -116,8 +116,7 @@ def draw_lesions(
 ) -> list[Lesion]:
     """1 to `most` lesions of a kind; `span` (mm) is the distance from first to last level.
 
-    The first reaches through most levels, so that a study shows its finding in most slices; the
-    others end where they end.
+    The first lesion extends through most levels, so that most slices of a study show its finding.
     """
     if kind == "tumor":
         return [_tumor(rng, body, kidneys[int(rng.integers(2))], span)]
@@ -145,7 +144,7 @@ def _stones(
         x, y = kidney.inside(rng.uniform(0.25, 1.75) * pi, rng.uniform(0.2, 0.52))
         r = rng.uniform(4.2, 6.2)
         shape = Outline(x, y, r, r * rng.uniform(0.8, 1.0), rng.uniform(0, pi), 2, wobble(rng, 0.1))
-        # A stone's ends are left out early: a slice of under two pixels could not be counted.
+        # `least` cuts a stone's ends: sections under two pixels could not be counted.
         solid = replace(_extent(rng, shape, rng.uniform(4, 9), span, nth == 0), least=0.75)
         yield Lesion("stone", kidney.side, Part(solid, rng.uniform(700, 1300), 20))
 
@@ -182,7 +181,7 @@ def _tumor(rng: np.random.Generator, body: Habitus, kidney: Kidney, span: float)
 def _extent(
     rng: np.random.Generator, shape: Outline, half: float, span: float, through: bool
 ) -> Solid:
-    """The lesion's solid; one that goes `through` is seen in at least four of five levels."""
+    """The lesion's solid; with `through` it is visible in at least four of five levels."""
     if through:
         return Solid(shape, rng.uniform(-0.15, 0.15) * span, max(half, 0.72 * span), 2.5, least=0.6)
     return Solid(shape, rng.uniform(-0.5, 0.5) * span, max(half, 4.0), 2.5, least=0.6)

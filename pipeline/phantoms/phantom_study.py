@@ -1,4 +1,4 @@
-"""One study of the phantom: draw the patient, paint the slices, take pictures, say what is in."""
+"""One study of the phantom: draw the patient, paint and acquire the slices, state the truth."""
 
 from dataclasses import dataclass, replace
 from math import pi
@@ -25,7 +25,7 @@ Slice = tuple[NDArray[np.uint8], Truth]
 
 
 class PhantomConfig(Section):
-    """How the phantom's studies are taken."""
+    """How the phantom's studies are acquired."""
 
     size: int = Field(default=128, ge=64, le=512, description="height and width of a slice, pixels")
     slices: int = Field(default=5, ge=1, le=32, description="neighbouring levels a patient")
@@ -44,7 +44,7 @@ DEFAULT = PhantomConfig()
 
 @dataclass(frozen=True)
 class _Scan:
-    """How this patient lies in the scanner and how the picture is windowed."""
+    """The patient's position in the scanner, and the image's window, blur and noise."""
 
     mm: float
     middle: tuple[float, float]
@@ -56,7 +56,7 @@ class _Scan:
 
 @dataclass(frozen=True)
 class _Patient:
-    """Everything that a slice of this patient shows, in painting order."""
+    """Everything to paint for one patient, in painting order."""
 
     parts: list[Part]
     kidneys: list[Kidney]
@@ -70,20 +70,20 @@ def make_patient(
 ) -> list[Slice]:
     """The slices of one phantom patient, from the first level to the last.
 
-    Patient (seed, label, number) is the same whatever else is made.
+    A patient depends only on seed, label, number and config.
 
     Args:
         label: the class of the study, one of CLASSES.
         number: the patient, 0 or more.
         seed: of the whole phantom, 0 or more.
-        config: how the study is taken.
+        config: how the study is acquired.
 
     Returns:
-        Per slice the image, uint8 [size, size], 0 black to 255 white, and its truth: what is
-        visible in this very slice, in pixels from the top left pixel's centre.
+        For each slice, the image, uint8 [size, size], 0 black to 255 white, and its truth: what
+        this slice shows, in pixels from the centre of the top left pixel.
 
     Raises:
-        BadInputError: on an unknown class or a negative number or seed.
+        BadInputError: unknown class, or negative number or seed.
     """
     if label not in CLASSES:
         raise BadInputError(f"no phantom of class {label!r}: choose one of {', '.join(CLASSES)}")
@@ -151,7 +151,7 @@ def _draw_scan(rng: np.random.Generator, body: Habitus, config: PhantomConfig) -
 def _render(
     rng: np.random.Generator, patient: _Patient, z: Array, config: PhantomConfig
 ) -> tuple[NDArray[np.uint8], list[Truth]]:
-    """Paint the slices at levels z, take the pictures of them, and say what each shows."""
+    """Paint and acquire the slices at levels z; returns the images and what each shows."""
     scan = patient.scan
     canvas = Canvas(config.size, scan.mm, scan.middle, z)
     fine, coarse = patient.texture.at(z)
@@ -179,7 +179,7 @@ def _render(
 
 
 def _acquire(rng: np.random.Generator, hu: Array, scan: _Scan) -> NDArray[np.uint8]:
-    """The scanner's point spread, its noise, correlated by reconstruction, and the window."""
+    """Apply the point spread, noise correlated by reconstruction, and the window."""
     noise = 0.8 * correlated(rng, hu.shape, 0.6) + 0.6 * correlated(rng, hu.shape, 1.3)
     seen = gaussian_filter(hu, scan.blur, axes=(-2, -1)) + scan.noise * noise
     low, high = scan.window
@@ -203,7 +203,7 @@ def _lesion_truth(lesion: Lesion, mask: Mask, image: NDArray[np.uint8]) -> Truth
 
 
 def _kidney_truth(kidney: Kidney, canvas: Canvas) -> list[Truth]:
-    """Where the kidney's outline lies at each level, before the hilum is carved out of it."""
+    """The kidney's outline at each level, before the hilum is carved out."""
     outline = kidney.solid.outline
     radius = float(np.sqrt(outline.a * outline.b)) / canvas.mm
     places = []

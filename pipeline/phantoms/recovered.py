@@ -1,9 +1,9 @@
-"""Stones and cysts that were counted in generated images, against those in real phantoms.
+"""Compare the stones and cysts counted in generated images with those in real phantoms.
 
-Did a generator learn what single images hold? Image scores compare populations; here the answers of
-recovery.py, image by image, are compared. The recovery errs, and by how much is known: on real
-phantoms the truth is known, so every figure stands beside what the recovery says of perfect images
-(its floor).
+Image scores compare populations. This compares what recovery.py finds image by image, to show
+whether a generator learned the content of single images. The recovery makes errors. On real
+phantoms the truth is known, so each figure comes with the recovery's figure on real images (its
+floor).
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,9 @@ from pipeline.phantoms.recovery import KINDS, Found, Images, Kind, recover
 class Prevalence(Section):
     """Share of images that show at least one, with its 95 % Clopper-Pearson interval.
 
-    The interval takes images for independent. Generated ones are; slices of one phantom patient
-    are not, so that of real ones is too narrow unless each patient gives one slice.
+    The interval assumes independent images. Generated images are independent; slices of one
+    phantom patient are not, so the interval of real images is too narrow unless each patient has
+    one slice.
     """
 
     share: float
@@ -37,15 +38,15 @@ class Recovered(Section):
     Attributes:
         label: class index.
         kind: stone or cyst.
-        truth: share of real images that hold at least one.
-        real: what the recovery says of the same images: the floor of `fake`.
-        fake: what it says of the generated ones.
-        count_distance: total variation distance between the counts an image, fakes against real
-            ones, both as recovered; 0 equal, 1 disjoint.
-        count_floor: the same of the recovered real ones against the truth.
-        size_distance: Wasserstein distance between radii of equal area, pixels, both as
-            recovered; None where either side shows none.
-        size_floor: the same of the recovered real ones against the truth.
+        truth: share of real images with at least one, by the truth.
+        real: the same by recovery: the floor of `fake`.
+        fake: share of generated images, by recovery.
+        count_distance: total variation distance between the recovered counts per image of fakes
+            and of real images; 0 equal, 1 disjoint.
+        count_floor: the same between the recovered real counts and the truth.
+        size_distance: Wasserstein distance between the recovered radii of equal area, pixels;
+            None if either side shows none.
+        size_floor: the same between the recovered real radii and the truth.
     """
 
     label: int
@@ -66,7 +67,7 @@ def compare_recovered(
     fake_images: Images,
     fake_labels: NDArray[np.int64],
 ) -> list[Recovered]:
-    """Findings in generated images against held-out real phantoms, by class and kind.
+    """Compare findings in generated images and held-out real phantoms, by class and kind.
 
     Args:
         real_images: uint8 [N, S, S], phantoms that the generator was not trained on.
@@ -76,10 +77,10 @@ def compare_recovered(
         fake_labels: class index [M].
 
     Returns:
-        A record a class and kind, in order.
+        One record per class and kind, in order.
 
     Raises:
-        BadInputError: on lengths that differ, or a class without real or generated images.
+        BadInputError: lengths differ, or a class has no real or no generated images.
     """
     if not len(real_images) == len(real_labels) == len(real_truth):
         raise BadInputError("real images, labels and truths differ in number")
@@ -125,7 +126,7 @@ def count_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]])
 
 
 def size_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float | None:
-    """Wasserstein distance between the radii of circles of these areas; None where none is."""
+    """Wasserstein distance between the radii of circles of these areas; None if a side is empty."""
     radii = [[sqrt(area / pi) for areas in side for area in areas] for side in (one, other)]
     return float(stats.wasserstein_distance(*radii)) if all(radii) else None
 

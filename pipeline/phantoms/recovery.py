@@ -1,15 +1,13 @@
-"""Counting stones and cysts in images of the kidney phantom, generated ones among them.
+"""Count stones and cysts in real and generated images of the kidney phantom.
 
-Each image is asked how many stones and cysts it shows, from the pixels alone.
+Only the pixels are used. The rules follow from the phantom's geometry and densities:
 
-The rules are the phantom's own geometry and densities:
-
-- The trunk, without the fat under the skin, gives a frame: its centre, its half width w and its
-  tilt. In it both kidneys lie within about 0.1 w of (±0.488, 0.138), whatever the body's size.
+- The trunk, without the fat under the skin, defines a frame by its centre, half width w and tilt.
+  In this frame both kidneys are within about 0.1 w of (±0.488, 0.138), whatever the body's size.
 - A stone is a peak that rises from the kidney's tissue most of the way to white: 700 HU and more
-  saturate where they fill a pixel, and at 64 px they fill most of one.
+  saturate if they fill a pixel, and at 64 px they fill most of one.
 - Fat (-105 HU) and the back muscle (55 HU) are in every slice, so they give the grey level of water
-  in spite of the window. A cyst is a round region near that level and clearly below the kidney's.
+  for any window. A cyst is a round region near that level and clearly below the kidney's.
 
 Tumours are not counted: their density overlaps the kidney's.
 """
@@ -32,7 +30,7 @@ Images = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
 LEAST_SIDE = 64
-"""Pixels a side below which nothing is recovered."""
+"""Least height and width of an image, pixels."""
 Mask = NDArray[np.bool_]
 Kind = Literal["stone", "cyst"]
 KINDS: tuple[Kind, ...] = ("stone", "cyst")
@@ -45,26 +43,26 @@ _V, _U = (
     for grid, n in zip(np.mgrid[:_ROWS, :_COLUMNS], (_ROWS, _COLUMNS), strict=True)
 )
 
-# Of the trunk's half width, measured on 600 slices: the kidneys' usual centre and radius, how far
-# from that centre a cyst's own may be, and the erector spinae.
+# In units of the trunk's half width, measured on 600 slices: the kidneys' usual centre and radius,
+# the largest distance of a cyst's centre from it, and the erector spinae.
 _KIDNEY, _RADIUS, _CYST_REACH = (0.488, 0.138), 0.19, 0.24
 _MUSCLE, _MUSCLE_RADIUS = (0.25, 0.43), 0.06
 
 _SOFT = 75  # grey level between fat and muscle at every window of the phantom
-_BRIGHTEST = 240  # no kidney is brighter at any window: nothing could be told from it
-_WATER = 0.67  # where water lies between fat (0) and muscle (1)
-# How far from water a cyst may be, in the same unit: noise, and the edge's partial volume.
+_BRIGHTEST = 240  # tissue above this is too near white to detect a stone; no kidney is brighter
+_WATER = 0.67  # grey level of water between fat (0) and muscle (1)
+# Tolerance of a cyst's level around water, in the same unit, for noise and partial volume.
 _BELOW, _ABOVE = 0.2, 0.2
-_OPENING = 3.5  # radius of the smallest cyst told from a rim, in the frame's pixels: 7 mm
-# Share of the way from tissue to white. Where a pixel is as wide as a stone, the stone fills less.
+_OPENING = 3.5  # radius of the smallest cyst distinguished from a rim, in frame pixels: 7 mm
+# Share of the way from tissue to white; lower for coarse images, whose pixels a stone fills less.
 _STONE_RISE, _STONE_RISE_COARSE, _COARSE = 0.9, 0.65, 96
 
 
 class Found(Section):
-    """What one image shows.
+    """The findings in one image.
 
     Attributes:
-        stone, cyst: area of each, in pixels of the image; their number is the count.
+        stone, cyst: area of each, in pixels of the image; the length is the count.
     """
 
     stone: tuple[float, ...] = ()
@@ -76,7 +74,7 @@ class Found(Section):
 
 
 def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
-    """What a phantom's truth says, for an image `scale` times as large as the one it is of."""
+    """The findings by a phantom's truth, for its image resized by `scale`."""
     areas: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for lesion in truth["lesions"]:
         if lesion["kind"] in areas:
@@ -91,10 +89,10 @@ def recover(images: Images) -> list[Found]:
         images: uint8 [N, S, S], S of 64 or more, 0 black to 255 white.
 
     Returns:
-        [N]; an image without a body shows nothing.
+        One record per image [N]; an image without a body has no findings.
 
     Raises:
-        BadInputError: on images of another shape or type.
+        BadInputError: images of another shape or type.
     """
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise BadInputError(f"images {images.dtype} {images.shape}: give uint8 [N, S, S]")
@@ -107,7 +105,7 @@ def recover(images: Images) -> list[Found]:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where the trunk lies, in pixels; `tilt` in radians from x towards y."""
+    """The trunk's position, in pixels; `tilt` in radians from x towards y."""
 
     x: float
     y: float
@@ -146,12 +144,12 @@ def _recover(image: Images) -> Found:
 
 
 def _trunk(image: Images) -> _Frame | None:
-    """The hull of muscle, bone and organs, by its moments; None where there is no body."""
+    """The hull of muscle, bone and organs, by its moments; None without a body."""
     step = len(image) // 64
     # Air is 0 and fat is not; the opening drops the table, which is thinner.
     body = ndimage.binary_opening(ndimage.binary_closing(image > 0), np.ones((4 * step + 1,) * 2))
     body = ndimage.binary_fill_holes(_largest(body))
-    # This one drops the skin.
+    # This opening drops the skin.
     soft = ndimage.binary_opening((image > _SOFT) & body, np.ones((step + 1, step + 1)))
     if soft.sum() < image.size / 100:
         return None
@@ -173,7 +171,7 @@ def _largest(mask: Mask) -> Mask:
 
 
 def _away(side: int, centre: tuple[float, float]) -> Array:
-    """Distance of each pixel of the frame to a point, `side` -1 the picture's left, 1 its right."""
+    """Distance of each frame pixel to a point; `side`: -1 left of the image, 1 right."""
     distance: Array = np.hypot(_U - side * centre[0], _V - centre[1])
     return distance
 
@@ -184,7 +182,7 @@ def _tissue(straight: Array, side: int, percentile: float) -> float:
 
 def _stones(straight: Array, side: int, rise: float) -> list[float]:
     """Areas of the stones of one kidney, in pixels of the frame."""
-    # Above three quarters, since the lower half of a kidney's disc holds sinus and outer fat.
+    # A high percentile, because the lower half of a kidney's disc is sinus and outer fat.
     tissue = _tissue(straight, side, 85)
     if tissue > _BRIGHTEST:
         return []
@@ -192,7 +190,7 @@ def _stones(straight: Array, side: int, rise: float) -> list[float]:
     smooth = ndimage.gaussian_filter(straight, 0.6)  # one peak on a saturated plateau, not many
     peaks = smooth == ndimage.maximum_filter(smooth, 5)
     peaks &= (risen > rise) & (_away(side, _KIDNEY) < _RADIUS)
-    # A stone ends where it has fallen by a quarter; each pixel goes to its nearest peak.
+    # A stone ends where its rise falls by a quarter; each pixel belongs to its nearest peak.
     where = np.argwhere(peaks)
     return _shares(where, (risen > 0.75 * rise) & (_away(side, _KIDNEY) < 1.5 * _RADIUS))
 
@@ -208,7 +206,7 @@ def _cysts(straight: Array, side: int) -> list[float]:
     smooth = ndimage.gaussian_filter(straight, 0.7)
     near = _away(side, _KIDNEY)
     fluid = (smooth > water - _BELOW * unit) & (smooth < highest) & (near < _CYST_REACH + 0.06)
-    # Where fat meets tissue the grey passes through water's: a rim, which the opening removes.
+    # The edge between fat and tissue has water's grey level; the opening removes this rim.
     fluid = ndimage.binary_opening(fluid, disk(_OPENING))
     depth = ndimage.distance_transform_edt(fluid)
     centres = peak_local_max(
@@ -218,7 +216,7 @@ def _cysts(straight: Array, side: int) -> list[float]:
 
 
 def _shares(centres: NDArray[np.intp], mask: Mask) -> list[float]:
-    """How many pixels of a mask are connected to and nearest to each centre [N, (row, column)]."""
+    """Number of mask pixels connected and nearest to each centre [N, (row, column)], if any."""
     parts, _ = ndimage.label(mask)
     areas = [0.0] * len(centres)
     for part in set(parts[tuple(centres.T)].tolist()) - {0}:
