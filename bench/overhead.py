@@ -22,7 +22,7 @@ from pipeline.base.settings import Settings
 from pipeline.cli.follow import TASKS
 from pipeline.data.reading.readers import READERS
 from pipeline.ledger.ledger import STAGES
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 """Seconds that are promised."""

@@ -13,12 +13,12 @@ from pydantic import Field
 
 from model.config import TrainConfig
 from model.families.base import Generator
-from model.judge import Judgement, make_judge
 from model.parallel import this_shard
 from model.progress import Progress
 from model.runtime import processor_name
 from model.section import Section
 from model.training import fit
+from model.validation import Judgement, make_judge
 from model.weights import save_generator
 from pipeline.base.errors import MedloomError
 from pipeline.base.files import write_atomically

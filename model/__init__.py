@@ -10,7 +10,7 @@ from typing import Any
 _HOME = {
     "Checkpoints": "checkpoint",
     "Generator": "families.base",
-    "Judgement": "judge",
+    "Judgement": "validation",
     "NetworkConfig": "network",
     "Progress": "progress",
     "Recipe": "families.recipe",
@@ -22,7 +22,7 @@ _HOME = {
     "fit": "training",
     "interpolate": "sampling",
     "load_generator": "sampling",
-    "make_judge": "judge",
+    "make_judge": "validation",
     "read_safetensors": "weights",
     "sample": "sampling",
     "save_generator": "weights",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .config import TrainConfig
 from .families.base import Generator, Row
-from .judge import Judge
+from .validation import Judge
 
 PROGRESS_SECONDS = 1.0
 

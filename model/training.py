@@ -22,12 +22,12 @@ from .config import TrainConfig
 from .data import Draw, balanced_draw, check
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
-from .judge import Judge
 from .network import NetworkConfig
 from .parallel import Shard, this_shard
 from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample, to_float
+from .validation import Judge
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100

@@ -20,7 +20,7 @@ from pipeline.data.landing.zone import scan
 from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.isolation import WorkerFailure, run_isolated
-from pipeline.data.reading.looks import Share, merge_shares
+from pipeline.data.reading.results import Share, merge_shares
 from pipeline.data.refusal import Refused
 
 _A_ROUND = 64

@@ -16,8 +16,8 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Image
 from pipeline.data.reading.readers import BUNDLE, examine_all
+from pipeline.data.reading.results import Image
 
 PROCESSES = 2
 KINDS: Mapping[str, tuple[str, str, dict[str, Any]]] = {

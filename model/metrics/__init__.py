@@ -4,6 +4,7 @@ None of them knows a file, a network or a configuration. What a number may be co
 its protocol, which the caller records beside it.
 """
 
+from .authenticity import Beside, CopyingReport, copying_report
 from .canonical import (
     CanonicalComparison,
     CanonicalStatistics,
@@ -12,7 +13,6 @@ from .canonical import (
     compare_statistics,
 )
 from .copies import best_correlation
-from .copying import Beside, CopyingReport, copying_report
 from .frechet import FrechetInfinity, frechet_distance, frechet_distance_infinity
 from .kernel import (
     Interval,

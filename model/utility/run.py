@@ -18,8 +18,8 @@ from ..data import check
 from .classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from .config import BATCH, Arm, Fit, UtilityConfig, arms, contrasts, plan
 from .control import plain_answers
+from .intervals import Resampling, balanced_accuracy, macro_auc, resampling, spread
 from .record import ArmScore, Claim, Contrast, Control, UtilityReport
-from .statistics import Resampling, balanced_accuracy, macro_auc, resampling, spread
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]

@@ -9,13 +9,13 @@ from pathlib import Path
 import jinja2
 
 from pipeline.audit.answers import SPLITS
-from pipeline.audit.facts import Trace
 from pipeline.audit.statement import statement
 from pipeline.audit.trace import trace
+from pipeline.audit.trace_facts import Trace
 from pipeline.audit.verify import Findings
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
-from pipeline.base.params import flat
+from pipeline.base.params_file import flat
 from pipeline.base.settings import Settings
 from pipeline.ledger.journal import Journal, champions
 from pipeline.ledger.ledger import Ledger

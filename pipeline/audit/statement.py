@@ -6,7 +6,7 @@ https://slsa.dev/spec/v1.0/provenance. The statement is not signed; the journal'
 
 from typing import Any
 
-from pipeline.audit.facts import Trace
+from pipeline.audit.trace_facts import Trace
 from pipeline.base.errors import BadInputError
 
 STATEMENT = "https://in-toto.io/Statement/v1"

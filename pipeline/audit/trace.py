@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.audit.facts import CodeLineage, Counts, DataLineage, Output, Trace
 from pipeline.audit.history import RUN, History, RunHistory
+from pipeline.audit.trace_facts import CodeLineage, Counts, DataLineage, Output, Trace
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.manifest import RAW_FOLDER

@@ -14,7 +14,7 @@ from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
     from pipeline.data.revise.diff import Changes
-    from pipeline.reports.data.facts import DataFacts
+    from pipeline.reports.data.data_facts import DataFacts
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _REVISION = (

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipeline.cli.project import existing_project
 from pipeline.data.branch import pull_thumbnails
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 if TYPE_CHECKING:
     from pipeline.data.ingest.leak import Leak

@@ -111,8 +111,8 @@ def _existing(path: Path) -> Path:
 
 
 def _params(settings: Settings) -> Check:
-    from pipeline.flow.params import require_valid
-    from pipeline.ledger.params import ProjectParams
+    from pipeline.flow.all_params import require_valid
+    from pipeline.ledger.project_params import ProjectParams
 
     def look() -> str:
         params = ProjectParams.of(settings)

@@ -35,7 +35,7 @@ def generate(
     Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
     and seed it came from. medloom refuses such files as training input.
     """
-    from pipeline.registry.drawing import generate_images
+    from pipeline.registry.image_files import generate_images
 
     settings = existing_project()
     with console.status("loading the generator"):
@@ -84,7 +84,7 @@ def evaluate(
     """
     from pipeline.cli.tables import bars_of_steps, evaluation_table
     from pipeline.evaluation.record import EvaluateConfig
-    from pipeline.ledger.params import ProjectParams
+    from pipeline.ledger.project_params import ProjectParams
     from pipeline.promotion.by_hand import evaluate_folder, evaluate_version
 
     if (version is None) == (weights is None):

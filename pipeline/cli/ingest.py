@@ -18,7 +18,7 @@ from pipeline.data.branch import declare_data
 if TYPE_CHECKING:
     from pipeline.base.settings import Settings
     from pipeline.data.arrive.feed import FeedReport
-    from pipeline.data.arrive.plan import FeedPlan
+    from pipeline.data.arrive.feed_plan import FeedPlan
     from pipeline.data.arrive.rehearsal import Rehearsal
 
 
@@ -78,9 +78,9 @@ def ingest(
     **--dry-run** leaves nothing behind; files of a store are fetched into a temporary folder
     (TMPDIR).
     """
+    from pipeline.data.arrive.feed_plan import open_source, plan_feed
     from pipeline.data.arrive.fetched import FetchLog
-    from pipeline.data.arrive.patients import PatientsFrom
-    from pipeline.data.arrive.plan import open_source, plan_feed
+    from pipeline.data.arrive.patient_from import PatientsFrom
     from pipeline.data.arrive.rehearsal import load_pseudonyms
 
     settings = chosen_settings()
@@ -118,9 +118,9 @@ def _rehearse(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, 
 def _ingest(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
     from pipeline.cli.tables import bars, ingest_table
     from pipeline.data.arrive.feed import apply_plan
+    from pipeline.data.arrive.feed_plan import present_patients
     from pipeline.data.arrive.fetched import FetchLog
-    from pipeline.data.arrive.patients import check_known
-    from pipeline.data.arrive.plan import present_patients
+    from pipeline.data.arrive.patient_from import check_known
     from pipeline.data.landing.index import LocalIndex
     from pipeline.data.revise.revision import Revisions
     from pipeline.flow import steps

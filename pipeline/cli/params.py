@@ -62,9 +62,9 @@ def show(
 ) -> None:
     """List every parameter with its value, its meaning, and where the value comes from."""
     from pipeline.base.errors import BadInputError
-    from pipeline.base.params import flat
-    from pipeline.flow.params import require_valid
-    from pipeline.ledger.params import ProjectParams
+    from pipeline.base.params_file import flat
+    from pipeline.flow.all_params import require_valid
+    from pipeline.ledger.project_params import ProjectParams
 
     params = ProjectParams.of(chosen_settings())
     typed = require_valid(params)
@@ -105,7 +105,7 @@ def diff(
 ) -> None:
     """List the parameters that differ from the defaults, or from those of a run."""
     from pipeline.ledger.ledger import Ledger
-    from pipeline.ledger.params import ProjectParams, params_of_run
+    from pipeline.ledger.project_params import ProjectParams, params_of_run
 
     settings = chosen_settings()
     params = ProjectParams.of(settings)

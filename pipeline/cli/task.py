@@ -277,7 +277,7 @@ def task_report(
     ] = "{}",
 ) -> None:
     """Write the run's report, whatever happened to the run."""
-    from pipeline.reports.run.told import read_told
+    from pipeline.reports.run.task_results import read_told
     from pipeline.reports.run.write import write_report
 
     def work(settings: Settings, folder: Any, facts: Told) -> Told:

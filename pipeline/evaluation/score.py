@@ -13,6 +13,7 @@ from model.features import extract, extractor_protocol
 from model.metrics.ms_ssim import betas_for
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.canonical_statistics import Canonical, canonical
 from pipeline.evaluation.copying import copies, nearness
 from pipeline.evaluation.coverage import coverage
 from pipeline.evaluation.distances import distances
@@ -20,7 +21,6 @@ from pipeline.evaluation.diversity import diversity, repeats
 from pipeline.evaluation.image_set import LEAST_IMAGES, ImageSet, matched
 from pipeline.evaluation.privacy import feature_nearness
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, Protocol
-from pipeline.evaluation.statistics import Canonical, canonical
 
 Images = NDArray[np.uint8]
 Sampler = Callable[[Sequence[str], int], Images]

@@ -12,7 +12,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.formats import decode
 from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole, scan
 from pipeline.data.refusal import Refused
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 _LOOKED_AT = 48
 _SIZES = (64, 128)

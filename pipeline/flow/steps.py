@@ -16,11 +16,11 @@ from pipeline.data.ingest.quarantine import QUARANTINE_FILE
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
-from pipeline.data.landing.shared import fetch_index, newest_index, share_index
+from pipeline.data.landing.shared_index import fetch_index, newest_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
-from pipeline.flow.params import require_valid
+from pipeline.flow.all_params import require_valid
 from pipeline.flow.planning import (
     Plan,
     RetrainConfig,
@@ -30,7 +30,7 @@ from pipeline.flow.planning import (
 )
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 OnProgress = Callable[[int, int], None]
 

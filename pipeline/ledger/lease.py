@@ -6,9 +6,9 @@
     show-<id>   and the like: the workspace of one process (`hold_own_lease`)
 
 The lock is an flock, which a kill releases. Its holder writes its identity into the file
-(`pipeline.ledger.holder`) and removes it on release. The first line is a new random token: a stage
-that outlived its task finds the lock free or another token, and stops
-(`pipeline.base.harness.lease_is_ours`).
+(`lease_holder`) and removes it on release. The first line is a new random token: a stage that
+outlived its task finds the lock free or another token, and stops
+(`pipeline.base.stage_environment.lease_is_ours`).
 
 A process that needs a lease waits for it. It ends the holder in one case only: the holder is an
 earlier try of the same task, which the scheduler has given up, on this host and in this pid
@@ -36,8 +36,8 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.base.errors import TransientError
-from pipeline.base.harness import LEASE_FILE, LEASE_TOKEN
-from pipeline.ledger.holder import Holder
+from pipeline.base.stage_environment import LEASE_FILE, LEASE_TOKEN
+from pipeline.ledger.lease_holder import Holder
 
 _PATIENCE = 600.0
 """Seconds that a user's command or a server waits; a task waits without limit."""

@@ -20,8 +20,8 @@ from pipeline.base.children import child_environment
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import Settings
-from pipeline.ledger.holder import Place, end_process_tree
 from pipeline.ledger.lease import end_holder
+from pipeline.ledger.lease_holder import Place, end_process_tree
 from pipeline.local.airflow_api import AirflowApi
 from pipeline.local.processes import START_SECONDS, answers, free_port, spawn
 

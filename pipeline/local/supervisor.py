@@ -25,7 +25,7 @@ from pipeline.base.children import child_environment
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.settings import PROJECT_ROOT, Settings
-from pipeline.ledger.holder import Place
+from pipeline.ledger.lease_holder import Place
 from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
 from pipeline.local.services import Services, mlflow_command
 

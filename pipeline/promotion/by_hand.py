@@ -14,7 +14,7 @@ from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.gate import Compared, GateConfig, compare
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators, Version

@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field
 
 from model.section import Section
-from pipeline.base.params import flat
+from pipeline.base.params_file import flat
 from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.run import Run

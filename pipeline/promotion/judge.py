@@ -8,15 +8,15 @@ from functools import partial
 
 import yaml
 
-from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError
-from pipeline.base.params import flat, load_section
+from pipeline.base.machine import describe_environment
+from pipeline.base.params_file import flat, load_section
 from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import STAGES, Ledger, Workspace
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.ledger.run import opening
 from pipeline.local import services
 from pipeline.promotion.approval import approve, waiting_verdict

@@ -1,10 +1,9 @@
 """Drawing images from a project's versions in this process, without a service.
 
 The journal maps a version or alias to its weights, which are in the DVC remote with their code on
-the run's branch; this machine keeps them in `pipeline.registry.store`. MLflow is used only for
-versions that were never judged and aliases that a person has set.
+the run's branch; this machine keeps them in `generator_store`. MLflow is used only for versions that were never judged and aliases that a person has set.
 
-The gate draws as a consumer does, with `pipeline.registry.consumer`.
+The gate draws as a consumer does, with `pipeline.registry.isolated_consumer`.
 """
 
 import json
@@ -24,7 +23,7 @@ from pipeline.ledger.objects import read_object
 from pipeline.ledger.run import Run
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
 from pipeline.registry.bundle import CONFIG, WEIGHTS, LoadedBundle, OutputSpec, make_bundle
-from pipeline.registry.store import GeneratorStore
+from pipeline.registry.generator_store import GeneratorStore
 
 
 class Version(NamedTuple):
@@ -89,7 +88,7 @@ class Generators:
         Args:
             version: number or alias.
             labels: class names or mixtures, one per image.
-            seed, start, truncation, frames: as in `pipeline.registry.serving`.
+            seed, start, truncation, frames: as in `pipeline.registry.mlflow_model`.
 
         Returns:
             uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.

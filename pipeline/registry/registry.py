@@ -28,12 +28,12 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
-from pipeline.base.environment import describe_environment
 from pipeline.base.errors import BadInputError, TransientError
+from pipeline.base.machine import describe_environment
 from pipeline.base.settings import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
 from pipeline.registry.bundle import Candidate, OutputSpec, make_bundle
-from pipeline.registry.consumer import ask
+from pipeline.registry.isolated_consumer import ask
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
@@ -105,7 +105,7 @@ class Registry:
             bundle = make_bundle(candidate.workspace, Path(folder) / "bundle", sha256)
             logged = mlflow.pyfunc.log_model(
                 name="generator",
-                python_model=str(PROJECT_ROOT / "pipeline" / "registry" / "serving.py"),
+                python_model=str(PROJECT_ROOT / "pipeline" / "registry" / "mlflow_model.py"),
                 artifacts={"bundle": str(bundle)},
                 signature=signature(candidate.image_size),
                 input_example=(list(candidate.classes), {"seed": 0, "start": 0}),
@@ -292,7 +292,7 @@ class Registry:
     # -- images ----------------------------------------------------------------------------------
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
-        """Draw images as a consumer does; see `pipeline.registry.consumer.ask`.
+        """Draw images as a consumer does; see `pipeline.registry.isolated_consumer.ask`.
 
         The gate needs this. `Generators` is faster.
         """

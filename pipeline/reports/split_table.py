@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.data.processed import SPLITS
-from pipeline.reports.facts import SplitCount
+from pipeline.reports.run_facts import SplitCount
 
 
 def split_table(splits: tuple[SplitCount, ...]) -> list[dict[str, Any]]:

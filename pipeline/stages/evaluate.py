@@ -18,8 +18,8 @@ from model.sampling import load_generator, sample
 from model.weights import WEIGHTS_FILE
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
-from pipeline.base.harness import checkpoint_folder, feature_cache, report_progress
-from pipeline.base.params import load_section
+from pipeline.base.params_file import load_section
+from pipeline.base.stage_environment import checkpoint_folder, feature_cache, report_progress
 from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.processed import Processed
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics

@@ -19,8 +19,8 @@ from PIL import Image
 
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
-from pipeline.base.harness import report_progress
-from pipeline.base.params import load_section
+from pipeline.base.params_file import load_section
+from pipeline.base.stage_environment import report_progress
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.square import PreprocessConfig, to_square

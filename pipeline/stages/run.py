@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from pipeline.base import harness
+from pipeline.base import stage_environment
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
@@ -40,9 +40,9 @@ def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> No
         with ledger.workspace(f"run/{key}", folder) as work:
             env = {
                 **lease,
-                harness.PROGRESS_FILE: str(run.progress_file(stage)),
-                harness.CHECKPOINT_FOLDER: str(settings.checkpoints / key),
-                harness.FEATURE_CACHE: str(settings.cache / "features"),
+                stage_environment.PROGRESS_FILE: str(run.progress_file(stage)),
+                stage_environment.CHECKPOINT_FOLDER: str(settings.checkpoints / key),
+                stage_environment.FEATURE_CACHE: str(settings.cache / "features"),
                 "PYTHONDONTWRITEBYTECODE": "1",
             }
             if stage == STAGES[0]:

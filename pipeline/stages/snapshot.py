@@ -7,7 +7,7 @@ from pipeline.base.code import FOLDER, describe_code, folder_reader
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.data.branch import is_phantom
 from pipeline.ledger.ledger import STAGES, Ledger
-from pipeline.ledger.params import CHANGES_FILE, ProjectParams
+from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams
 
 _FAMILY_MODULES = ("recipe", "networks", "learner")
 

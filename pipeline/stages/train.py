@@ -16,15 +16,15 @@ from model.checkpoint import Checkpoints, fingerprint
 from model.config import TrainConfig
 from model.extracting.weights import check_extractor
 from model.extractors import ExtractorConfig
-from model.judge import make_judge
 from model.parallel import joined, this_shard
 from model.progress import Progress, Stopped
 from model.training import TrainResult, fit
+from model.validation import make_judge
 from model.weights import save_generator
-from pipeline.base import harness
+from pipeline.base import stage_environment
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, TransientError, run_as_command
-from pipeline.base.params import load_section, read_yaml, validate
+from pipeline.base.params_file import load_section, read_yaml, validate
 from pipeline.data.processed import Processed
 
 PROCESSED = Path("data/processed")
@@ -193,7 +193,7 @@ def require_extractor(params: Path) -> None:
 def _report(progress: Progress) -> None:
     facts = dataclasses.asdict(progress)
     facts |= facts.pop("loss")
-    harness.report_progress(
+    stage_environment.report_progress(
         **{
             key: round(value, 3) if isinstance(value, float) else value
             for key, value in facts.items()
@@ -217,9 +217,9 @@ def main() -> None:
             PROCESSED,
             MODELS,
             load_section(Path("params.yaml"), "train", TrainConfig),
-            checkpoints=harness.checkpoint_folder(DEFAULT_CHECKPOINTS),
+            checkpoints=stage_environment.checkpoint_folder(DEFAULT_CHECKPOINTS),
             on_progress=_report,
-            should_stop=lambda: not harness.lease_is_ours(),
+            should_stop=lambda: not stage_environment.lease_is_ours(),
         )
 
 

@@ -18,7 +18,7 @@ from pipeline.registry.lineage import data_listing
 HERE = Path(__file__).parent
 VERSIONS = sorted(file.parent.name for file in HERE.glob("*/bundle.tar.xz"))
 
-# As pipeline/registry/serving.py loads a version; nothing of this checkout can be imported.
+# As pipeline/registry/mlflow_model.py loads a version; nothing of this checkout can be imported.
 _LOAD = """
 import importlib, importlib.util, sys
 from pathlib import Path

@@ -16,9 +16,9 @@ from model.checkpoint import Checkpoints
 from model.config import TrainConfig
 from model.families.base import Generator
 from model.families.rpgan.recipe import Recipe
-from model.judge import Judge, Judgement
 from model.progress import Progress, Stopped
 from model.training import TrainResult, fit
+from model.validation import Judge, Judgement
 
 CLASSES = ("disc", "ring")
 TINY = TrainConfig(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from model.utility.classifier import real_and_synthetic
 from model.utility.config import Arm, UtilityConfig, arms, contrasts, plan
 from model.utility.control import plain_answers, plain_features
+from model.utility.intervals import balanced_accuracy, macro_auc, resampling, spread
 from model.utility.record import Contrast, UtilityReport
 from model.utility.run import Labelled, real_rows, run_utility
-from model.utility.statistics import balanced_accuracy, macro_auc, resampling, spread
 
 CLASSES = ("disc", "bars")
 Images = NDArray[np.uint8]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.ledger.holder import Holder
+from pipeline.ledger.lease_holder import Holder
 
 TRY = {"MEDLOOM_DAG_ID": "d", "MEDLOOM_RUN_ID": "r", "MEDLOOM_TASK_ID": "train"}
 """What the scheduler tells a task, without the number of the try."""

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline.data.arrive.feed_plan import FeedPlan, PlannedFile, open_source, plan_feed
 from pipeline.data.arrive.fetched import FetchLog, marked
-from pipeline.data.arrive.plan import FeedPlan, PlannedFile, open_source, plan_feed
 from pipeline.data.arrive.source import UnsteadyError
 from pipeline.data.arrive.writing import (
     explain_disk_errors,

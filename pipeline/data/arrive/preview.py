@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.data.arrive.feed import all_lines
+from pipeline.data.arrive.feed_plan import FeedPlan, PlannedFile
 from pipeline.data.arrive.fetched import marked
-from pipeline.data.arrive.plan import FeedPlan, PlannedFile
 from pipeline.data.arrive.source import UnsteadyError
 from pipeline.data.arrive.writing import fingerprint, write_lists
 from pipeline.data.landing.lists import parents

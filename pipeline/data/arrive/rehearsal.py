@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.base.settings import Settings
-from pipeline.data.arrive.patients import check_known
-from pipeline.data.arrive.plan import FeedPlan, present_patients
+from pipeline.data.arrive.feed_plan import FeedPlan, present_patients
+from pipeline.data.arrive.patient_from import check_known
 from pipeline.data.arrive.preview import LandingPreview
 from pipeline.data.branch import declare_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
@@ -26,7 +26,7 @@ from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
 from pipeline.data.reading import readers
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 OnFile = Callable[[int, int], None]
 

@@ -12,7 +12,7 @@ from pipeline.data.landing.index import Entry
 from pipeline.data.landing.zone import LandedFile
 from pipeline.data.manifest import Row
 from pipeline.data.names import Pseudonyms
-from pipeline.data.reading.looks import Image, Look
+from pipeline.data.reading.results import Image, Look
 from pipeline.data.refusal import CLASS_CHECKS, RELATIVE, Refused
 
 _NONE_WITHDRAWN, _NONE_CORRECTED, _NONE_REJECTED = Withdrawn(), Corrections({}), Rejected()

@@ -23,7 +23,7 @@ from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_lists
-from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.manifest import (
     PHANTOM_FILE,

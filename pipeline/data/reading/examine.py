@@ -12,11 +12,11 @@ from pipeline.data.formats import SNIFF_BYTES, Decoded, decode, sniff
 from pipeline.data.formats.archives import ArchiveMember, members
 from pipeline.data.formats.canonical import brightness, encode_png, image_id, shrink, thumbnail
 from pipeline.data.formats.sniff import ARCHIVES
-from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole
 from pipeline.data.names import Pseudonyms
-from pipeline.data.reading.looks import Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.quality import check_quality
+from pipeline.data.reading.results import Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.views import guess_view
 from pipeline.data.refusal import Refused
 

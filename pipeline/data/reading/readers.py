@@ -8,7 +8,7 @@ from pipeline.data.formats.sniff import ARCHIVES, SNIFF_BYTES, sniff
 from pipeline.data.landing.zone import LandedFile, open_stable
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.isolation import WorkerFailure, run_isolated
-from pipeline.data.reading.looks import Look, Share, ShareResult, merge_shares
+from pipeline.data.reading.results import Look, Share, ShareResult, merge_shares
 from pipeline.data.refusal import Refused
 
 Progress = Callable[[int, int], None]

@@ -18,7 +18,7 @@ import yaml
 from pipeline.base.settings import Settings
 from pipeline.data.formats.canonical import THUMBNAILS_FILE
 from pipeline.data.landing.index import LocalIndex
-from pipeline.data.landing.shared import fetch_index, share_index
+from pipeline.data.landing.shared_index import fetch_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import affected_runs

@@ -21,7 +21,7 @@ from pipeline.data.revise.withdrawal import check_reason
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 RELABELLED = "relabelled"
 

@@ -17,7 +17,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
 from pipeline.data.landing.index import LocalIndex
-from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import scan
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER, Row, read_manifest, write_batch
 from pipeline.data.names import Pseudonyms
@@ -33,7 +33,7 @@ from pipeline.data.revise.revision import (
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 Policy = Literal["mark", "demote"]
 WITHDRAWN = "withdrawn"

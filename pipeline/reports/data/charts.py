@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.reports.data.facts import Groups, Levels, Tally
+from pipeline.reports.data.data_facts import Groups, Levels, Tally
 
 _INK = "#1c2733"
 _COLOURS = ("#0b6e63", "#b3541e", "#3c5a99", "#8a3b6e", "#5b6b2f", "#7b8794")

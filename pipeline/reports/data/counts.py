@@ -9,8 +9,15 @@ from pipeline.data.ingest.leak import Leak, Pair, leaks
 from pipeline.data.manifest import Row, parse_warnings
 from pipeline.data.names import PATIENT_PREFIX
 from pipeline.data.processed import SPLITS
-from pipeline.reports.data.facts import ClassLeak, Groups, LargeGroup, LeakPair, OddImage, Tally
-from pipeline.reports.facts import SplitCount
+from pipeline.reports.data.data_facts import (
+    ClassLeak,
+    Groups,
+    LargeGroup,
+    LeakPair,
+    OddImage,
+    Tally,
+)
+from pipeline.reports.run_facts import SplitCount
 
 LARGEST = 5
 """Largest groups that the page shows images of."""

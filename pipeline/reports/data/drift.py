@@ -21,7 +21,7 @@ from pipeline.evaluation.drift import (
     too_few_permutations,
 )
 from pipeline.evaluation.image_set import LEAST_IMAGES
-from pipeline.reports.data.facts import Drift, DriftProtocol, Measured
+from pipeline.reports.data.data_facts import Drift, DriftProtocol, Measured
 from pipeline.reports.data.sample import spread
 
 MOST_COMPARED = 300

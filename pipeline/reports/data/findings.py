@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.reports.data.facts import DataFacts
+from pipeline.reports.data.data_facts import DataFacts
 
 _ORDER = ("no", "maybe", "yes")
 Finding = tuple[str, str]

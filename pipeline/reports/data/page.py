@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.base.files import write_atomically
 from pipeline.data.processed import SPLITS
 from pipeline.reports.data.charts import draw_groups, draw_levels, draw_sizes
-from pipeline.reports.data.facts import DataFacts, LeakPair, Tally
+from pipeline.reports.data.data_facts import DataFacts, LeakPair, Tally
 from pipeline.reports.data.findings import findings
 from pipeline.reports.data.pictures import Picture
 from pipeline.reports.page import environment, inline_png

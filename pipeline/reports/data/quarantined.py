@@ -13,14 +13,14 @@ from pipeline.data.formats import Pixels
 from pipeline.data.ingest.quarantine import QuarantineRecord, record_of
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_lists
-from pipeline.data.landing.patients import patient_in_name
+from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import scan
 from pipeline.data.reading.burnt_in import glyphs_in_a_row
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Image as Good
 from pipeline.data.reading.readers import examine_all
+from pipeline.data.reading.results import Image as Good
 from pipeline.data.refusal import RELEASABLE, TRANSIENT
-from pipeline.reports.data.facts import Duplicate
+from pipeline.reports.data.data_facts import Duplicate
 
 MOST_LOOKED_AT = 60
 """Most quarantined images that are drawn."""

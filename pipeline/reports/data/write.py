@@ -23,11 +23,11 @@ from pipeline.data.revise.diff import changes, find_revision, previous, revision
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, quarantined
+from pipeline.reports.data.data_facts import DataFacts
 from pipeline.reports.data.drift import drift_facts
-from pipeline.reports.data.facts import DataFacts
 from pipeline.reports.data.gallery import (
     OnProgress,
     QuarantineList,
@@ -36,7 +36,7 @@ from pipeline.reports.data.gallery import (
     draw_pictures,
     refused_pictures,
 )
-from pipeline.reports.data.levels import chosen, level_facts, measure
+from pipeline.reports.data.grey_levels import chosen, level_facts, measure
 from pipeline.reports.data.page import render_data_report
 
 

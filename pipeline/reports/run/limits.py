@@ -1,7 +1,7 @@
 """Intended use, misuse, and limits of the figures, for the page."""
 
 from pipeline.evaluation.record import Evaluation
-from pipeline.reports.facts import ReportFacts
+from pipeline.reports.run_facts import ReportFacts
 
 USES = (
     "For: research and development of methods, additional training images where there are few, "

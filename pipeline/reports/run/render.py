@@ -8,10 +8,10 @@ from typing import Any
 from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.promotion.gate import Verdict
-from pipeline.reports.facts import ReportFacts
 from pipeline.reports.page import environment, inline_file, number, share
+from pipeline.reports.run.figure_texts import CHAPTERS, SHARES, FigureText
 from pipeline.reports.run.limits import MISUSES, USES, limits
-from pipeline.reports.run.words import CHAPTERS, SHARES, FigureText
+from pipeline.reports.run_facts import ReportFacts
 from pipeline.reports.split_table import split_table
 
 _FEW_QUARANTINED = 60  # rows shown; the rest is counted

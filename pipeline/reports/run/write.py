@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.environment import describe_environment
+from pipeline.base.machine import describe_environment
 from pipeline.base.settings import Settings
 from pipeline.data.branch import is_phantom
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
@@ -21,7 +21,9 @@ from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
-from pipeline.reports.facts import (
+from pipeline.reports.run.render import ReportImages, render_report, write_facts
+from pipeline.reports.run.task_results import TASKS, Told
+from pipeline.reports.run_facts import (
     Failure,
     IngestFacts,
     ModelFacts,
@@ -31,8 +33,6 @@ from pipeline.reports.facts import (
     SplitCount,
     TaskFacts,
 )
-from pipeline.reports.run.render import ReportImages, render_report, write_facts
-from pipeline.reports.run.told import TASKS, Told
 
 PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 

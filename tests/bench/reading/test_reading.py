@@ -15,7 +15,7 @@ from bench.reading.speed import KINDS, measure_speed
 from pipeline.data.config import IngestConfig
 from pipeline.data.landing.zone import scan
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Share, merge_shares
+from pipeline.data.reading.results import Share, merge_shares
 from pipeline.data.refusal import Refused
 from tests.support.pictures import NAMES
 

@@ -11,9 +11,9 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.cli.main import app
 from pipeline.data.config import IngestConfig
+from pipeline.flow.all_params import require_valid
 from pipeline.flow.begin import begin_project, survey
-from pipeline.flow.params import require_valid
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pipeline.base.errors import TransientError
-from pipeline.base.harness import lease_is_ours
+from pipeline.base.stage_environment import lease_is_ours
 from pipeline.ledger import lease as leases
-from pipeline.ledger.holder import Holder, Place
 from pipeline.ledger.lease import end_holder, hold_if_idle, hold_lease, hold_own_lease, lease_of
+from pipeline.ledger.lease_holder import Holder, Place
 from tests.support.leases import TRY, holding
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.settings import Settings
-from pipeline.ledger.holder import Holder, Place
 from pipeline.ledger.lease import hold_lease
+from pipeline.ledger.lease_holder import Holder, Place
 from pipeline.local.cleaning import Leftover, find_leftovers, remove
 from tests.support.leases import holding
 

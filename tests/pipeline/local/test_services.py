@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
-from pipeline.ledger.holder import Place
+from pipeline.ledger.lease_holder import Place
 from pipeline.local import services
 from pipeline.local.services import Services
 from tests.support.leases import TRY, holding

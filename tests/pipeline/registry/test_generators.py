@@ -19,8 +19,8 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.ledger.run import Run
 from pipeline.local import services
-from pipeline.registry.consumer import ask
 from pipeline.registry.generators import Generators
+from pipeline.registry.isolated_consumer import ask
 from tests.support.generators import register_generator
 from tests.support.tiny import Tiny
 

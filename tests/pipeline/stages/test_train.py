@@ -14,7 +14,7 @@ from model.config import TrainConfig
 from model.families.rpgan.recipe import Recipe
 from model.sampling import load_generator, sample
 from model.weights import sha256_of
-from pipeline.base import harness
+from pipeline.base import stage_environment
 from pipeline.base.errors import BadInputError, ExitCode, TransientError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.stages.train import TUNABLES, require_extractor, train
@@ -104,8 +104,8 @@ def test_the_command_reads_params_and_reports_its_progress(processed: Path, tmp_
     quiet = {name: value for name, value in os.environ.items() if name not in TUNABLES}
     environment = quiet | {
         "PYTHONPATH": str(Path(__file__).parents[3]),
-        harness.PROGRESS_FILE: str(told),
-        harness.CHECKPOINT_FOLDER: str(tmp_path / "checkpoints"),
+        stage_environment.PROGRESS_FILE: str(told),
+        stage_environment.CHECKPOINT_FOLDER: str(tmp_path / "checkpoints"),
     }
     subprocess.run(
         [sys.executable, "-m", "pipeline.stages.train"],

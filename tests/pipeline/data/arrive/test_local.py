@@ -14,8 +14,8 @@ import pytest
 from pipeline.base.errors import BadInputError, ExitCode
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.data.arrive.feed import FeedReport, apply_plan
+from pipeline.data.arrive.feed_plan import FeedPlan, open_source, plan_feed
 from pipeline.data.arrive.local import LocalSource
-from pipeline.data.arrive.plan import FeedPlan, open_source, plan_feed
 from pipeline.data.arrive.source import Item, OnBytes
 from pipeline.data.branch import declare_data
 from pipeline.data.landing.index import LocalIndex

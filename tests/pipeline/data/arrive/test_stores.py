@@ -23,8 +23,8 @@ from moto.server import ThreadedMotoServer
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.settings import Settings
 from pipeline.data.arrive.feed import FeedReport, apply_plan
+from pipeline.data.arrive.feed_plan import open_source, plan_feed
 from pipeline.data.arrive.fetched import FetchLog
-from pipeline.data.arrive.plan import open_source, plan_feed
 from pipeline.data.arrive.source import Item, OnBytes
 from pipeline.data.arrive.stores import StoreSource, shown_url
 from pipeline.data.landing.zone import scan
@@ -161,7 +161,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pipeline.data.arrive.feed import apply_plan
-from pipeline.data.arrive.plan import plan_feed
+from pipeline.data.arrive.feed_plan import plan_feed
 from pipeline.data.arrive.stores import StoreSource
 
 def tell(files, all_files, done, total):
@@ -217,7 +217,7 @@ def test_hostile_keys_cannot_leave_the_landing_zone(s3: Any, tmp_path: Path) -> 
 
 
 def test_names_that_are_not_valid_in_a_folder_are_counted() -> None:
-    from pipeline.data.arrive.plan import _safe
+    from pipeline.data.arrive.feed_plan import _safe
 
     paths = ["a/b.png", "/abs.png", "a//b.png", "", "..", "a/\0.png", "a/" + "\u00fc" * 130, "a/.x"]
     good, unsafe = _safe([Item(path, 1) for path in paths], Path("/landing"))

@@ -19,8 +19,8 @@ from pipeline.data.formats.sniff import SNIFF_BYTES, sniff
 from pipeline.data.landing.zone import scan
 from pipeline.data.manifest import read_manifest
 from pipeline.data.reading.examine import Examiner
-from pipeline.data.reading.looks import Known, Look
 from pipeline.data.reading.readers import examine_all
+from pipeline.data.reading.results import Known, Look
 from pipeline.data.refusal import Refused
 from tests.pipeline.data.formats.test_volumes import SHAPE, nifti
 from tests.support.dicoms import ct_values, slice_of, to_bytes

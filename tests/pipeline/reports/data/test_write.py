@@ -25,7 +25,7 @@ from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import withdraw
 from pipeline.flow import steps
 from pipeline.ledger.ledger import Ledger
-from pipeline.reports.data.facts import DataFacts
+from pipeline.reports.data.data_facts import DataFacts
 from pipeline.reports.data.findings import findings
 from pipeline.reports.data.sample import spread
 from pipeline.reports.data.write import report_on_data

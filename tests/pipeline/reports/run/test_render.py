@@ -15,7 +15,10 @@ from pipeline.evaluation import record
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest
 from pipeline.evaluation.record import Evaluation, Figure, Protocol, Statistic
 from pipeline.promotion.gate import GateConfig, decide
-from pipeline.reports.facts import (
+from pipeline.reports.page import duration, number, size
+from pipeline.reports.run.figure_texts import CHAPTERS
+from pipeline.reports.run.render import ReportImages, render_report, write_facts
+from pipeline.reports.run_facts import (
     Failure,
     IngestFacts,
     ModelFacts,
@@ -25,9 +28,6 @@ from pipeline.reports.facts import (
     SplitCount,
     TaskFacts,
 )
-from pipeline.reports.page import duration, number, size
-from pipeline.reports.run.render import ReportImages, render_report, write_facts
-from pipeline.reports.run.words import CHAPTERS
 
 CLASSES = ("cyst", "normal", "stone", "tumor")
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.base.settings import Settings
 from pipeline.flow import steps
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.reports.run.told import read_told
+from pipeline.reports.run.task_results import read_told
 from pipeline.reports.run.write import write_report
 from tests.support.pictures import fill, put
 

@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel
 
 from model.section import Section
-from pipeline.flow.params import Params, load_params
+from pipeline.flow.all_params import Params, load_params
 
 FILE = Path(__file__).resolve().parents[3] / "params.yaml"
 

@@ -5,7 +5,7 @@ from pydantic import Field
 from model.section import Section
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.revise.diff import Changes
-from pipeline.reports.facts import SplitCount
+from pipeline.reports.run_facts import SplitCount
 
 
 class Tally(Section):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pipeline.base.errors import BadInputError
 from pipeline.data.arrive.fetched import FetchLog, marked
 from pipeline.data.arrive.local import LocalSource
-from pipeline.data.arrive.patients import PatientsFrom, can_be_listed
+from pipeline.data.arrive.patient_from import PatientsFrom, can_be_listed
 from pipeline.data.arrive.source import Item, Source
 from pipeline.data.arrive.stores import StoreSource
 from pipeline.data.arrive.writing import fingerprint

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.reports.run.told import TASKS, read_told
+from pipeline.reports.run.task_results import TASKS, read_told
 
 
 def test_a_task_that_told_nothing_is_known_by_its_state() -> None:

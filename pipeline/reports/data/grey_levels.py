@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.formats import Pixels
 from pipeline.data.manifest import Row
-from pipeline.reports.data.facts import Levels
+from pipeline.reports.data.data_facts import Levels
 from pipeline.reports.data.sample import spread
 
 MOST_MEASURED = 2000

@@ -7,9 +7,9 @@ import pytest
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import DEFAULT_PARAMS, Settings
 from pipeline.data.branch import begin_data
-from pipeline.flow.params import require_valid
+from pipeline.flow.all_params import require_valid
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.ledger.params import CHANGES_FILE, ProjectParams, params_of_run
+from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams, params_of_run
 from pipeline.stages.snapshot import take_snapshot
 
 

@@ -10,8 +10,8 @@ import pytest
 from pipeline.base.errors import BadInputError
 from pipeline.base.settings import Settings
 from pipeline.data.arrive.feed import apply_plan
-from pipeline.data.arrive.patients import PatientsFrom
-from pipeline.data.arrive.plan import open_source, plan_feed
+from pipeline.data.arrive.feed_plan import open_source, plan_feed
+from pipeline.data.arrive.patient_from import PatientsFrom
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.lists import read_list
 from pipeline.data.revise.revision import Revisions

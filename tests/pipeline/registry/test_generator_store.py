@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.registry import store as module
-from pipeline.registry.store import GeneratorStore
+from pipeline.registry import generator_store as module
+from pipeline.registry.generator_store import GeneratorStore
 
 SHA256 = hashlib.sha256(b"weights").hexdigest()
 

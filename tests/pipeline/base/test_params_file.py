@@ -7,7 +7,7 @@ from pydantic import Field
 
 from model.section import Section
 from pipeline.base.errors import BadInputError
-from pipeline.base.params import load_section
+from pipeline.base.params_file import load_section
 
 
 class Recipe(Section):

@@ -11,7 +11,7 @@ from typing import Self
 
 import yaml
 
-from pipeline.base.params import S, flat, merged, parse_yaml, read_yaml, section_of
+from pipeline.base.params_file import S, flat, merged, parse_yaml, read_yaml, section_of
 from pipeline.base.settings import DEFAULT_PARAMS, Settings
 from pipeline.ledger.ledger import CODE, Ledger
 from pipeline.ledger.run import Run

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from model.config import TrainConfig
 from model.section import Section
-from pipeline.base.params import read_yaml, validate
+from pipeline.base.params_file import read_yaml, validate
 from pipeline.data.config import IngestConfig
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
 from pipeline.flow.planning import RetrainConfig
-from pipeline.ledger.params import ProjectParams
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.change_control import ChangeControlConfig
 from pipeline.promotion.gate import GateConfig
 

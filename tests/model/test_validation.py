@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from model.families.base import Generator
-from model.judge import Judgement, make_judge
 from model.network import NetworkConfig
+from model.validation import Judgement, make_judge
 
 NETWORK = NetworkConfig(
     family="rpgan", image_size=32, classes=("a", "b"), latent=4, widths=(8, 8, 8)
