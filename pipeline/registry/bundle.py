@@ -72,7 +72,7 @@ def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
 class LoadedBundle:
     """A generator loaded with the code of its bundle.
 
-    It draws the same images, bit for bit, as `mlflow_model.py` in a consumer's process. MLflow stores
+    It draws the same images, bit for bit, as `mlflow_model` in a consumer's process. MLflow stores
     that file alone, so neither can import the other.
     """
 
@@ -83,7 +83,7 @@ class LoadedBundle:
     def load(cls, folder: Path) -> Self:
         """Load a bundle.
 
-        Its code is imported under a name specific to the folder: under the name that `mlflow_model.py`
+        Its code is imported under a name specific to the folder: under the name that `mlflow_model`
         uses, MLflow may have imported it from a temporary folder that no longer exists.
 
         Raises:
@@ -108,7 +108,7 @@ class LoadedBundle:
         truncation: float = 1.0,
         frames: int = 0,
     ) -> NDArray[np.uint8]:
-        """Draw one image per label, or a walk; the arguments are those of `mlflow_model.py`'s predict.
+        """Draw one image per label, or a walk; the arguments are those of `mlflow_model`'s predict.
 
         Raises:
             BadInputError: an unknown class, a number out of range, or an option that the code of

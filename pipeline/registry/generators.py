@@ -1,7 +1,8 @@
 """Drawing images from a project's versions in this process, without a service.
 
 The journal maps a version or alias to its weights, which are in the DVC remote with their code on
-the run's branch; this machine keeps them in `generator_store`. MLflow is used only for versions that were never judged and aliases that a person has set.
+the run's branch; this machine keeps them in `generator_store`. MLflow is used only for versions
+that were never judged and aliases that a person has set.
 
 The gate draws as a consumer does, with `pipeline.registry.isolated_consumer`.
 """
