@@ -105,7 +105,7 @@ def test_windows_must_be_of_modalities_and_others_keep_defaults() -> None:
     assert config.windows["CT"] == (40.0, 400.0)
     assert IngestConfig(modalities=("CT", "PT"), windows={"PT": (5.0, 10.0)}).windows["PT"]
     cases: list[tuple[dict[str, Shown], str]] = [
-        ({"ct": (40.0, 400.0)}, "ct is no modality"),
+        ({"ct": (40.0, 400.0)}, "ct is not an ingested modality"),
         ({"CT": (40.0, 0.0)}, "width above 0"),
         ({"CT": (float("nan"), 400.0)}, "is not a window"),
         ({"CT": (40.0, float("inf"))}, "is not a window"),

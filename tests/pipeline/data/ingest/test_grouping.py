@@ -116,7 +116,7 @@ def test_an_image_between_groups_of_one_split_joins_the_first_and_says_so() -> N
     found, middle = bridge_of({"pixels-a": "train", "pixels-b": "train"})
     assert found.groups == {middle.id: "pixels-a"}
     assert found.bridges == {}
-    assert "pixels-b go on as pixels-a" in found.notes[0]
+    assert "pixels-b joined to pixels-a" in found.notes[0]
 
 
 def test_the_images_around_a_bridge_stay() -> None:

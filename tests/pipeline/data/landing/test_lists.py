@@ -53,7 +53,7 @@ def test_a_changed_class_in_the_list_is_examined_again(project: Project) -> None
     [
         ("name,class\n", "file is required"),
         ("file,klass\na,b\n", "allowed are file, class, patient, view"),
-        ("file,class\n../a.png,stone\n", "line 2 .* no file below"),
+        ("file,class\n../a.png,stone\n", "line 2 .* must be a path below"),
         ("file,class\na.png,Jane Doe!\n", "line 2 .*kidney-stone"),
         ("file,view\na.png,top\n", "line 2 .*axial"),
         ("", "columns"),

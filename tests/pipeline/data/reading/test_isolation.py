@@ -99,7 +99,7 @@ def test_exceptions_of_the_function_are_raised() -> None:
 def test_workers_exit_when_the_parent_is_killed() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1].split(':')\n"
-        "from tests.pipeline.data.reading.test_apart import act, patience\n"
+        "from tests.pipeline.data.reading.test_isolation import act, patience\n"
         "from pipeline.data.reading.isolation import run_isolated\n"
         "import multiprocessing\n"
         "if __name__ == '__main__':\n"
