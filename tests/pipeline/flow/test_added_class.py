@@ -31,7 +31,7 @@ DATA = Processed(CLASSES, {name: split() for name in ("train", "val", "test")})
 
 def registry(**classes: tuple[str, ...]) -> Any:
     """A registry whose versions v1, v2 draw so."""
-    return SimpleNamespace(draws=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
+    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
 
 
 def test_data_of_some_classes_alone() -> None:

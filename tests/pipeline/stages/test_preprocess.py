@@ -72,7 +72,7 @@ def test_views_are_chosen_and_a_class_without_one_is_told(tmp_path: Path, rows: 
         [replace(row, view="axial" if row.label == "cyst" else "coronal") for row in rows],
     )
     with pytest.raises(
-        BadInputError, match="class stone has no image in test; there are coronal 2"
+        BadInputError, match="class stone has no such image in test; it has coronal 2"
     ):
         preprocess(tmp_path, tmp_path / "out", PreprocessConfig(size=32, views=("axial",)))
 
