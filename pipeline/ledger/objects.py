@@ -38,6 +38,10 @@ class Objects:
             return {entry["relpath"]: entry["md5"] for entry in entries}
         return None
 
+    def present(self, md5: str) -> bool:
+        """Whether the remote or the cache has an object."""
+        return any(store.exists(md5) for store in self._stores)
+
     def delete(self, md5: str) -> None:
         """Remove an object from the remote and the host's cache; it need not exist.
 

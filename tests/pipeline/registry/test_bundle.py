@@ -1,4 +1,4 @@
-"""What the code of an early version is asked for: only what it can do."""
+"""An early version is only asked for options that its code supports."""
 
 from types import ModuleType
 
