@@ -55,25 +55,25 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),
             },
         )
-        told = self._told(result.exit_code, result.output)
+        facts = self._facts(result.exit_code, result.output)
         if not result.exit_code:
-            return told
-        run.xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=told)
+            return facts
+        run.xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=facts)
         if result.exit_code in (BUG, BAD_INPUT):
-            raise AirflowFailException(f"a retry would not help: {told['why']}")
+            raise AirflowFailException(f"a retry would not help: {facts['why']}")
         if result.exit_code == NOTHING_NEW:
-            raise AirflowSkipException(told["why"])
-        raise AirflowException(f"exit code {result.exit_code}: {told['why']}")
+            raise AirflowSkipException(facts["why"])
+        raise AirflowException(f"exit code {result.exit_code}: {facts['why']}")
 
-    def _told(self, exit_code: int, line: str) -> dict[str, Any]:
+    def _facts(self, exit_code: int, line: str) -> dict[str, Any]:
         """The command's last line as an XCom; after a kill it may be any line."""
         try:
-            told = json.loads(line)
+            facts = json.loads(line)
         except json.JSONDecodeError:
-            told = None
+            facts = None
         outcome = {0: "done", NOTHING_NEW: "skipped"}.get(exit_code, "failed")
         usual = {"task": self.task_id, "outcome": outcome, "why": line}
-        return told if isinstance(told, dict) else usual
+        return facts if isinstance(facts, dict) else usual
 
     def on_kill(self) -> None:
         """End the command and its children; they are in one session."""

@@ -1,10 +1,8 @@
 """All sections of params.yaml as one typed object."""
 
-from pathlib import Path
-
 from model.config import TrainConfig
 from model.section import Section
-from pipeline.base.params_file import read_yaml, validate
+from pipeline.base.params_file import validate
 from pipeline.data.config import IngestConfig
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
@@ -24,15 +22,6 @@ class Params(Section):
     gate: GateConfig
     retrain: RetrainConfig
     change_control: ChangeControlConfig
-
-
-def load_params(file: Path) -> Params:
-    """Read and validate all of params.yaml.
-
-    Raises:
-        BadInputError: it is invalid; the message lists every error.
-    """
-    return validate(file, Params, read_yaml(file))
 
 
 def require_valid(params: ProjectParams) -> Params:

@@ -22,7 +22,6 @@ _IDENTITY = {
     "GIT_TERMINAL_PROMPT": "0",
 }
 
-
 _RACE_SECONDS = 5.0
 """Time to wait for a branch to move after another push locked it and ours was refused."""
 
@@ -69,16 +68,8 @@ class Git:
         Raises:
             GitError: the commit or the folder does not exist.
         """
-        done = subprocess.run(
-            ["git", "archive", "--format=tar", f"{commit}:{folder}"],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            raise GitError(f"git archive in {self.folder} failed: {done.stderr.decode().strip()}")
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        tar_file = self._run_bytes("archive", "--format=tar", f"{commit}:{folder}")
+        with tarfile.open(fileobj=io.BytesIO(tar_file)) as tar:
             members = [member for member in tar if member.isfile()]
             return {m.name: stream.read() for m in members if (stream := tar.extractfile(m))}
 
@@ -115,28 +106,23 @@ class Git:
         Raises:
             GitError: git refused the stream.
         """
-        done = subprocess.run(
-            ["git", "fast-import", "--quiet"],
-            cwd=self.folder,
-            env=self._environment(),
-            input=b"".join(stream),
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode:
-            raise GitError(f"git fast-import failed: {done.stderr.decode().strip()[:2000]}")
+        self._run_bytes("fast-import", "--quiet", stdin=b"".join(stream))
 
     def _batch(self, how: str, names: Iterable[str]) -> bytes:
+        return self._run_bytes("cat-file", how, stdin="".join(f"{n}\n" for n in names).encode())
+
+    def _run_bytes(self, *arguments: str, stdin: bytes = b"") -> bytes:
         done = subprocess.run(
-            ["git", "cat-file", how],
+            ["git", *arguments],
             cwd=self.folder,
             env=self._environment(),
-            input="".join(f"{name}\n" for name in names).encode(),
+            input=stdin,
             capture_output=True,
             check=False,
         )
         if done.returncode:
-            raise GitError(f"git cat-file in {self.folder} failed: {done.stderr.decode().strip()}")
+            said = done.stderr.decode().strip()[:2000]
+            raise GitError(f"git {arguments[0]} in {self.folder} failed: {said}")
         return done.stdout
 
     def damage(self) -> list[str]:

@@ -69,7 +69,7 @@ class Registry:
         Tags are set in the call that creates the version, so a kill leaves no version without them.
         """
         weights = candidate.workspace / "models" / "generator.safetensors"
-        sha256 = _sha256(weights)
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
         if (version := self.find_by_weights(sha256)) is not None:
             return version
         tags = {
@@ -109,21 +109,10 @@ class Registry:
                 artifacts={"bundle": str(bundle)},
                 signature=signature(candidate.image_size),
                 input_example=(list(candidate.classes), {"seed": 0, "start": 0}),
-                pip_requirements=_requirements(),
+                pip_requirements=[f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS],
                 metadata={"synthetic": "YES", "weights_sha256": sha256},
             )
         return str(logged.model_uri)
-
-    def resolve(self, version: str) -> int:
-        """The number of a version, given its number or an alias.
-
-        Raises:
-            BadInputError: it does not exist.
-        """
-        with _as_transient(self.uri):
-            if version.isdigit():
-                return int(self._client.get_model_version(self.model, version).version)
-            return int(self._client.get_model_version_by_alias(self.model, version).version)
 
     # -- aliases and verdicts --------------------------------------------------------------------
 
@@ -192,9 +181,7 @@ class Registry:
 
     def versions(self) -> list[int]:
         """All version numbers, ascending."""
-        with _as_transient(self.uri):
-            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
-        return sorted(int(version.version) for version in found)
+        return sorted(self.run_keys())
 
     def run_artifacts(self, version: int, path: str, to: Path) -> Path | None:
         """Download a file or folder of the version's MLflow run; None: it does not exist."""
@@ -313,14 +300,6 @@ def signature(image_size: int) -> ModelSignature:
             ]
         ),
     )
-
-
-def _requirements() -> list[str]:
-    return [f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS]
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Airflow finds medloom by a setting, or beside itself."""
+"""Airflow finds medloom by MEDLOOM_COMMAND, or in its own environment."""
 
 import importlib.util
 import sys

@@ -127,7 +127,7 @@ def test_a_rejection_is_declined_and_nothing_is_announced(facts: dict[str, Any])
     assert dag["rules"]["announce"] == "all_success"
 
 
-def test_every_failed_run_is_told(facts: dict[str, Any]) -> None:
+def test_every_failed_run_is_notified(facts: dict[str, Any]) -> None:
     told = {dag["tells"] for name, dag in facts.items() if name != "errors"}
     assert told == {"RunFailedNotifier"}
 

@@ -1,4 +1,4 @@
-"""A task turns its command's exit code and last line into Airflow's terms."""
+"""A task maps its command's exit code and last line to a state and an XCom."""
 
 import json
 import subprocess
@@ -71,7 +71,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def test_exit_codes_and_what_other_tasks_are_told(tmp_path: Path) -> None:
+def test_exit_codes_and_xcoms(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE, json.dumps(list(EXPECTED))],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What the DAGs' templates hand to the commands, rendered as Airflow does."""
+"""The DAGs' templates, rendered as Airflow does, are the commands' arguments."""
 
 import json
 import subprocess
@@ -140,7 +140,7 @@ print(json.dumps([silent, by_reason, told(late, **by_run), told(gone, **by_run)]
 """
 
 
-def test_a_failed_run_is_told_by_a_command_if_there_is_an_address(tmp_path: Path) -> None:
+def test_a_failed_run_is_notified_by_a_command_if_there_is_a_webhook(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NOTIFY],
         capture_output=True, text=True, check=False, env=environment(tmp_path),

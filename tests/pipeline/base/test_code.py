@@ -109,7 +109,7 @@ def test_a_stage_whose_code_was_changed_by_hand_does_not_run(tmp_path: Path) -> 
     for path, text in TREE.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
-    require_described_code("train", tmp_path)  # nobody's run: anything goes
+    require_described_code("train", tmp_path)  # not a run's workspace: not checked
     (tmp_path / FOLDER).mkdir()
     described = describe_code(["pipeline.stage"], folder_reader(tmp_path))
     (tmp_path / FOLDER / "train.json").write_text(described)

@@ -37,7 +37,7 @@ def test_a_named_project_wins(tmp_path: Path) -> None:
     assert Settings.load(environ, project="mine").state == tmp_path / "state" / "mine"
 
 
-def test_the_landing_zone_lies_outside_the_state(tmp_path: Path) -> None:
+def test_the_landing_zone_is_outside_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state" / "a"
     with pytest.raises(BadInputError, match="MEDLOOM_LANDING"):
         Settings.load({"MEDLOOM_STATE": str(state), "MEDLOOM_LANDING": str(state / "in")})
@@ -50,7 +50,7 @@ def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Kidney CT", "-x", "ä"])
-def test_a_name_must_do_for_a_folder_and_a_model(tmp_path: Path, name: str) -> None:
+def test_a_project_name_is_a_valid_folder_and_model_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInputError, match="lower-case letters"):
         Settings.load({"MEDLOOM_STATE": str(tmp_path / name)})
 

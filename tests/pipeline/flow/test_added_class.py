@@ -1,4 +1,4 @@
-"""A class that comes later is compared only by what both generators draw."""
+"""After a class was added, versions are compared on the classes of both."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +30,8 @@ DATA = Processed(CLASSES, {name: split() for name in ("train", "val", "test")})
 
 
 def registry(**classes: tuple[str, ...]) -> Any:
-    """A registry whose versions v1, v2 draw so."""
-    return SimpleNamespace(draws=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
+    """A registry with versions v1 and v2 of these classes."""
+    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
 
 
 def test_data_of_some_classes_alone() -> None:

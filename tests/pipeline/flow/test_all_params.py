@@ -1,4 +1,4 @@
-"""params.yaml lists every number of the science."""
+"""params.yaml lists every parameter with its default."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import yaml
 from pydantic import BaseModel
 
 from model.section import Section
-from pipeline.flow.all_params import Params, load_params
+from pipeline.base.params_file import read_yaml, validate
+from pipeline.flow.all_params import Params
 
 FILE = Path(__file__).resolve().parents[3] / "params.yaml"
 
@@ -25,11 +26,11 @@ def missing(section: BaseModel, given: dict[str, object], prefix: str = "") -> l
 
 
 def test_every_field_is_listed() -> None:
-    assert missing(load_params(FILE), yaml.safe_load(FILE.read_text())) == []
+    assert missing(validate(FILE, Params, read_yaml(FILE)), yaml.safe_load(FILE.read_text())) == []
 
 
 def test_the_file_is_valid_and_says_what_the_code_would_do_without_it() -> None:
-    params = load_params(FILE)
+    params = validate(FILE, Params, read_yaml(FILE))
     for name, field in Params.model_fields.items():
         assert field.annotation is not None
         assert getattr(params, name) == field.annotation(), name

@@ -27,7 +27,7 @@ def test_enough_images_that_settled_go() -> None:
     [
         (PendingFiles(0, None, None), "no new files"),
         (pending(9, oldest=60, newest=30), "9 of 10"),
-        (pending(10, oldest=60, newest=4), "still arrive"),
+        (pending(10, oldest=60, newest=4), "still arriving"),
     ],
 )
 def test_otherwise_it_waits_and_says_what_for(waiting: PendingFiles, why: str) -> None:

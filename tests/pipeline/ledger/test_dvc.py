@@ -1,4 +1,4 @@
-"""The runner of DVC: what it says when DVC fails."""
+"""Running DVC: its error messages."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline.base.errors import TransientError
 from pipeline.ledger.dvc import Dvc
 
 
-def test_why_a_push_failed_is_told(tmp_path: Path) -> None:
+def test_the_reason_of_a_failed_push_is_reported(tmp_path: Path) -> None:
     work, remote = tmp_path / "work", tmp_path / "remote"
     work.mkdir()
     remote.write_text("a file, where the remote should be")

@@ -1,4 +1,4 @@
-"""The journal: serial, chained, and the one place that says who is champion."""
+"""The journal: appended in order, chained, and the authority on the champion."""
 
 import hashlib
 import json
@@ -128,7 +128,7 @@ def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Pa
         Journal(Ledger(replace(settings, journal_key=tmp_path / "nowhere")))
 
 
-def test_a_version_of_withdrawn_data_is_nobody_to_return_to(settings: Settings) -> None:
+def test_a_version_trained_on_withdrawn_images_is_no_previous_champion(settings: Settings) -> None:
     ledger = Ledger(settings)
     for version, before in ((1, None), (2, 1), (3, 2)):
         assert Journal(ledger).append(**facts("promoted", version, predecessor=before))

@@ -1,4 +1,4 @@
-"""Leases: held while a process lives, waited for, and taken from nobody but an earlier try."""
+"""Leases: held while a process lives, waited for, and taken only from an earlier try."""
 
 import fcntl
 import json
@@ -18,7 +18,7 @@ from tests.support.leases import TRY, holding
 
 
 def try_number(monkeypatch: pytest.MonkeyPatch, number: int, **others: str) -> None:
-    """Make this process a try of the task that `TRY` is."""
+    """Make this process a try of the task `TRY`."""
     for name, value in {**TRY, "MEDLOOM_TRY": str(number), **others}.items():
         monkeypatch.setenv(name, value)
 
@@ -153,7 +153,7 @@ def test_a_later_try_ends_the_one_before(tmp_path: Path, monkeypatch: pytest.Mon
     ],
     ids=str,
 )
-def test_a_later_try_ends_nobody_else(
+def test_a_later_try_ends_no_other_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
 ) -> None:
     with holding(tmp_path, MEDLOOM_TRY="1", **TRY) as it:
@@ -193,7 +193,7 @@ def test_down_ends_no_person_no_server_and_nothing_elsewhere(
         it.let_go()
 
 
-def test_a_free_lease_ends_nobody(tmp_path: Path) -> None:
+def test_ending_the_holder_of_a_free_lease_ends_no_process(tmp_path: Path) -> None:
     with holding(tmp_path, "another", MEDLOOM_TRY="1", **TRY) as bystander:
         bystander.has_it()
         file = tmp_path / "run-k.lease"
@@ -244,7 +244,7 @@ def test_every_workspace_has_its_lease() -> None:
 # -- what is idle ----------------------------------------------------------------------------------
 
 
-def test_idle_is_what_nobody_holds_or_was_killed_here(tmp_path: Path) -> None:
+def test_a_lease_is_idle_if_free_or_its_holder_was_killed_here(tmp_path: Path) -> None:
     with hold_if_idle(tmp_path, "run-k", "clean") as why:
         assert why == ""
     with hold_lease(tmp_path, "run-k", "train"), hold_if_idle(tmp_path, "run-k", "clean") as why:
@@ -255,7 +255,7 @@ def test_idle_is_what_nobody_holds_or_was_killed_here(tmp_path: Path) -> None:
         assert why == ""
 
 
-def test_where_locks_may_not_reach_nobody_can_tell(tmp_path: Path) -> None:
+def test_a_holder_elsewhere_may_still_use_the_lease(tmp_path: Path) -> None:
     file, me = tmp_path / "run-k.lease", Holder.me("train")
 
     def why(place: Place) -> str:

@@ -1,4 +1,4 @@
-"""A server that stumbles is asked again; what it refuses, it refuses."""
+"""Server errors are retried; refusals are not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ Serve = Callable[..., list[str]]
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Answers of these codes, one a request; returns the list that requests are noted in."""
+    """Answer requests with these codes, in order; returns the list of requests."""
 
     def start(*codes: int) -> list[str]:
         asked: list[str] = []

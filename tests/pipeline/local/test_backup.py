@@ -1,4 +1,4 @@
-"""A project in one file and back: the same findings, and no project overwritten."""
+"""Backup and restore: equal findings of the audit, and nothing is overwritten."""
 
 import shutil
 from dataclasses import replace
@@ -18,8 +18,8 @@ from pipeline.registry.registry import Registry
 from tests.support.tiny import Tiny
 
 
-def nobody(*_: object) -> None:
-    """Who is told of progress."""
+def no_progress(*_: object) -> None:
+    """Ignore progress."""
 
 
 @pytest.fixture
@@ -30,20 +30,20 @@ def elsewhere(tmp_path: Path) -> Settings:
 @pytest.fixture
 def made(tiny: Tiny, tmp_path: Path) -> tuple[Path, Backup]:
     file = tmp_path / "backups" / "tiny.tar"
-    return file, backup(replace(tiny.settings, mlflow_uri=""), file, nobody)
+    return file, backup(replace(tiny.settings, mlflow_uri=""), file, no_progress)
 
 
 def test_a_restored_project_verifies_like_the_first(
     tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings
 ) -> None:
     file, held = made
-    restore(file, elsewhere, nobody)
+    restore(file, elsewhere, no_progress)
     assert not (elsewhere.state / "cache").exists()
     keys = [Verifier.load(Path(f"{tiny.settings.journal_key}.pub"))]
-    before = verify(tiny.ledger, tiny.registry, None, keys, nobody)
+    before = verify(tiny.ledger, tiny.registry, None, keys, no_progress)
     with services.mlflow(elsewhere) as uri:
         registry = Registry(uri, elsewhere.model)
-        after = verify(Ledger(elsewhere), registry, None, keys, nobody)
+        after = verify(Ledger(elsewhere), registry, None, keys, no_progress)
     assert after == before
     assert before.whole
     assert after.whole
@@ -58,7 +58,7 @@ def test_the_key_is_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
     assert any("MEDLOOM_JOURNAL_KEY" in what for what in made[1].left)
 
 
-def test_what_hosts_hand_each_other_is_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
+def test_files_for_other_hosts_are_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
     assert (Path(tiny.settings.remote) / FOLDER / "index").exists()
     stored = {name.split("/")[1] for name in made[1].files if name.startswith("remote/")}
     assert stored == {"files"}
@@ -66,11 +66,11 @@ def test_what_hosts_hand_each_other_is_not_in_it(tiny: Tiny, made: tuple[Path, B
 
 def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings) -> None:
     with pytest.raises(BadInputError, match="is not overwritten"):
-        backup(tiny.settings, made[0], nobody)
+        backup(tiny.settings, made[0], no_progress)
     with pytest.raises(BadInputError, match="is not overwritten"):
-        restore(made[0], tiny.settings, nobody)
+        restore(made[0], tiny.settings, no_progress)
     with pytest.raises(BadInputError, match="MEDLOOM_REMOTE"):
-        restore(made[0], replace(elsewhere, remote="/somewhere"), nobody)
+        restore(made[0], replace(elsewhere, remote="/somewhere"), no_progress)
     assert not elsewhere.state.exists()
 
 
@@ -82,16 +82,16 @@ def test_a_damaged_backup_makes_no_project(
     content[int(len(content) * at)] ^= 0xFF
     made[0].write_bytes(content)
     with pytest.raises(BadInputError, match="not a complete backup"):
-        restore(made[0], elsewhere, nobody)
+        restore(made[0], elsewhere, no_progress)
     made[0].write_bytes(content[: len(content) // 2])
     with pytest.raises(BadInputError, match="not a complete backup"):
-        restore(made[0], elsewhere, nobody)
+        restore(made[0], elsewhere, no_progress)
     assert list(elsewhere.state.parent.iterdir()) == []
 
 
 def test_a_remote_elsewhere_is_named_without_its_password(tiny: Tiny, tmp_path: Path) -> None:
     settings = replace(tiny.settings, remote="https://me:hidden@host/store")
-    held = backup(settings, tmp_path / "b.tar", nobody)
+    held = backup(settings, tmp_path / "b.tar", no_progress)
     assert not [name for name in held.files if name.startswith("remote/")]
     assert any("MEDLOOM_REMOTE=https://host/store" in what for what in held.left)
     assert b"hidden" not in (tmp_path / "b.tar").read_bytes()

@@ -1,4 +1,4 @@
-"""Cleaning asks the leases, not the clock, whether a workspace is in use."""
+"""Whether a workspace is in use is decided by its lease, not by its age."""
 
 import os
 from pathlib import Path

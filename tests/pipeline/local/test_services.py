@@ -1,4 +1,4 @@
-"""What `down` ends, and which supervisor is taken for ours."""
+"""Stopping the services, and recognising the supervisor."""
 
 import subprocess
 import sys

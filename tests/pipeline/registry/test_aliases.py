@@ -1,4 +1,4 @@
-"""The registry follows the journal, and remembers when the journal was cut."""
+"""The registry follows the journal, and detects that the journal was truncated."""
 
 from collections.abc import Callable
 
@@ -43,7 +43,7 @@ def fail(journal: Journal) -> dict[str, object]:
 
 
 def cut(story: Story, settings: Settings) -> None:
-    """Take the last record off, as somebody with access to the ledger can."""
+    """Remove the last record, as an attacker with access to the ledger can."""
     git = Git(story.ledger.mirror.folder)
     head = git.run("rev-parse", f"{story.journal.commit}~1")
     git.run("push", "--quiet", "--force", settings.ledger, f"{head}:refs/heads/{BRANCH}")

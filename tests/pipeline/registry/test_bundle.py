@@ -1,4 +1,4 @@
-"""What the code of an early version is asked for: only what it can do."""
+"""An early version is only asked for options that its code supports."""
 
 from types import ModuleType
 
@@ -27,5 +27,5 @@ def test_an_early_version_still_draws(early: LoadedBundle) -> None:
 
 @pytest.mark.parametrize("more", [{"truncation": 0.5}, {"frames": 2}])
 def test_an_early_version_says_what_it_cannot(early: LoadedBundle, more: dict[str, float]) -> None:
-    with pytest.raises(BadInputError, match="neither walks nor with truncation"):
+    with pytest.raises(BadInputError, match="supports neither walks nor truncation"):
         early.draw(["stone"], 3, **more)  # type: ignore[arg-type]

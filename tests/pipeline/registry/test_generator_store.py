@@ -1,4 +1,4 @@
-"""Generators that are kept by content: hashed once, noticed when they change."""
+"""Stored generators: hashed once, and again if their files change."""
 
 import hashlib
 import os
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> GeneratorStore:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that were read to be hashed."""
+    """Names of the files that were hashed."""
     names: list[str] = []
     real: Callable[[Path], str] = module._sha256
 

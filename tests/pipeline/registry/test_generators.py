@@ -36,7 +36,7 @@ def elsewhere(tiny: Tiny, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The programs that are started; MLflow is not to be asked for."""
+    """The started programs, among which MLflow must not be."""
     started: list[str] = []
 
     class Recorded(subprocess.Popen[Any]):
@@ -109,7 +109,7 @@ def test_a_second_process_fetches_nothing(
     assert np.array_equal(Generators(elsewhere).draw("champion", ["stone"], 3), before)
 
 
-def test_weights_that_somebody_changed_are_fetched_anew(elsewhere: Settings) -> None:
+def test_altered_weights_are_fetched_again(elsewhere: Settings) -> None:
     generators = Generators(elsewhere)
     generators.draw("champion", ["stone"], 3)
     bundle = elsewhere.cache / "generators" / generators.find("champion").weights_sha256
@@ -141,7 +141,7 @@ def test_an_object_that_the_remote_lost(
 
 
 def object_of(tiny: Tiny, remote: Path, version: str) -> Path:
-    """Where a version's weights lie in a copy of the remote."""
+    """The path of a version's weights in a copy of the remote."""
     weights = Generators(tiny.settings).find(version).weights_sha256
     files = (file for file in remote.rglob("*") if file.is_file())
     return next(f for f in files if hashlib.sha256(f.read_bytes()).hexdigest() == weights)

@@ -1,4 +1,4 @@
-"""Aliases and the journal's mirror in MLflow itself, without a server."""
+"""Aliases and the journal's position in MLflow itself, without a server."""
 
 from pathlib import Path
 

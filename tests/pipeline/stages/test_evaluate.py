@@ -84,7 +84,7 @@ def processed() -> Processed:
 
 
 class Drawer:
-    """A generator that draws from a split, and does something to what it drew."""
+    """A generator that draws images of a split and may alter them."""
 
     def __init__(self, processed: Processed, source: str, blur: float = 0.0) -> None:
         self.arrays, self.blur = processed.splits[source], blur
@@ -100,7 +100,7 @@ class Drawer:
 
 
 class Bench:
-    """Scores what a drawer draws; features of the real images are computed once."""
+    """Score the images of a drawer; features of the real images are computed once."""
 
     def __init__(self, processed: Processed, cache: Path) -> None:
         self.processed, self.cache = processed, cache
@@ -335,7 +335,7 @@ def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> N
     assert [str(part) for part in told[2]] == ["sampling", "60", "60"]
 
 
-def test_a_baseline_stands_beside_the_generator(workspace: Path, tmp_path: Path) -> None:
+def test_a_baseline_is_scored_with_the_generator(workspace: Path, tmp_path: Path) -> None:
     length = TrainConfig(kimg=0.06, validation_images=0, snapshots=1, threads=1)
     out = tmp_path / "reports"
     beside = train_baseline(workspace / "processed", out / "baseline", length, "vae", None)

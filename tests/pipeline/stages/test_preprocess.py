@@ -22,7 +22,7 @@ Grey = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def store(workspace: Path, pixels: Grey, label: str, split: str, **changes: Any) -> Row:
-    """Write one image as ingest does; its row, which the test writes to the manifest."""
+    """Write one image as ingest does; returns its row of the manifest."""
     data = encode_png(pixels)
     id_ = image_id(pixels)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -59,7 +59,9 @@ def rows(tmp_path: Path) -> list[Row]:
     return rows
 
 
-def test_views_are_chosen_and_a_class_without_one_is_told(tmp_path: Path, rows: list[Row]) -> None:
+def test_views_are_chosen_and_a_class_without_one_is_an_error(
+    tmp_path: Path, rows: list[Row]
+) -> None:
     chosen = [
         replace(row, view="axial" if number % 2 else "coronal") for number, row in enumerate(rows)
     ]
@@ -72,7 +74,7 @@ def test_views_are_chosen_and_a_class_without_one_is_told(tmp_path: Path, rows: 
         [replace(row, view="axial" if row.label == "cyst" else "coronal") for row in rows],
     )
     with pytest.raises(
-        BadInputError, match="class stone has no image in test; there are coronal 2"
+        BadInputError, match="class stone has no such image in test; it has coronal 2"
     ):
         preprocess(tmp_path, tmp_path / "out", PreprocessConfig(size=32, views=("axial",)))
 

@@ -1,4 +1,4 @@
-"""Two who work with the outputs of one run: the second waits, and the first is not ended."""
+"""Two processes that use the outputs of one run: the second waits for the first."""
 
 import os
 import subprocess

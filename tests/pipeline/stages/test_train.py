@@ -142,7 +142,7 @@ def test_nothing_is_trained_that_could_not_be_evaluated(
 
 
 def test_the_command_checks_the_extractor_before_it_reads_the_images(tmp_path: Path) -> None:
-    """No data set is here at all, and the extractor is what is told, as an error for good."""
+    """The extractor is checked before the data set, which does not exist here."""
     sections = {"train": {}, "evaluate": {"extractor": {"path": "none.pth"}}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(sections))
     done = subprocess.run(
