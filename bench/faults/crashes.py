@@ -76,7 +76,7 @@ def crash_everywhere(
     """Kill a command before each of its external calls, and in the middle of the long ones.
 
     Args:
-        project: in the state before the command. Afterwards it is in the state of the last run.
+        project: in the state before the command; afterwards the command has run once.
         action: arguments of `bench.faults.victim`.
         look: makes the fingerprint to compare.
         within: external calls that are also killed halfway.
