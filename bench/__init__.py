@@ -1,1 +1,1 @@
-"""medloom measured by itself: recipes, the gate, speed, faults. Not installed with the product."""
+"""Benchmarks of medloom: recipes, the gate, speed, faults. Not installed with the product."""

@@ -1,8 +1,8 @@
-"""An ablation: one training a row, one factor changed, ranked by the validation split.
+"""An ablation: one training per row with one factor changed, ranked by the validation split.
 
-Rows have the same minutes, so that a change pays for what it costs. But they are not trained by
-the clock: a machine's slow minute would decide the ranking. Every row's speed is measured first,
-briefly and one after the other, and says how many images its minutes are worth.
+All rows have the same minutes, so that slower changes train on fewer images. The clock is not used
+directly, because a slow minute of the machine would affect the ranking. Instead, the speed of each
+row is measured first, briefly and one after the other, and converts its minutes to images.
 """
 
 import json
@@ -56,16 +56,16 @@ ROWS = (
 """The default recipe, the prototype, and one factor at a time from the default."""
 
 PACE_MINUTES = 0.2
-"""Of training, to know a row's speed."""
+"""Minutes of training to measure a row's speed."""
 
 OnProgress = Callable[[str, Progress], None]
 
 
 def configure(row: str, seed: int, **given: object) -> TrainConfig:
-    """The training that a row such as `gamma=1,batch=16` asks for; `default` changes nothing.
+    """The training of a row such as `gamma=1,batch=16`; `default` changes nothing.
 
     Keys are those of `train.recipe`, or of `train` itself (family, precision, ...); `given` are
-    keys of `train` that hold unless the row says otherwise.
+    default values for keys of `train`.
 
     Raises:
         BadInputError: a key is unknown or a value is not allowed.
@@ -116,18 +116,18 @@ def ablate(
     jobs: int = 1,
     on_progress: OnProgress | None = None,
 ) -> list[Outcome]:
-    """Train each row with each seed, append what came of it to a file, and rank all of them.
+    """Train each row with each seed, append the outcomes to a file, and rank them.
 
-    Rows that the file has of these data are not trained again: a run that was ended goes on.
+    Rows that are already in the file for these data are not trained again.
 
     Args:
         processed: folder that preprocess wrote.
         rows: as `configure` takes them.
-        minutes: of training each, at the speed that the row showed when it was measured.
+        minutes: of each training, at the row's measured speed.
         seeds: of training.
-        file: JSON lines, one an outcome; made when missing. The speeds are kept beside it.
-        jobs: trainings side by side, each with its share of the cores.
-        on_progress: told about once a second, with the row's name.
+        file: JSON lines, one per outcome; created if missing. The speeds are stored next to it.
+        jobs: parallel trainings, each with its share of the cores.
+        on_progress: called about once a second, with the row's name.
 
     Returns:
         Every outcome asked for, best (lowest kernel distance to the validation split) first.
@@ -165,7 +165,7 @@ def ablate(
 
 
 def _paces(processed: Path, rows: Sequence[str], file: Path, threads: int) -> Mapping[str, float]:
-    """Images a minute of each row, measured where `file` does not say, and kept there."""
+    """Images per minute of each row; measured and stored if `file` does not have it."""
     known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
     names = {row: f"{row}, {threads} threads, {processed.absolute()}" for row in rows}
     for row, name in names.items():
@@ -184,7 +184,7 @@ def _paces(processed: Path, rows: Sequence[str], file: Path, threads: int) -> Ma
 
 
 def _speed_at_the_end(told: Sequence[Progress]) -> float:
-    """Images a second over the second half: the first steps are slow, and a minute is long."""
+    """Images per second over the second half, because the first steps are slow."""
     half, last = told[len(told) // 2 - 1], told[-1]
     seconds = [one.images_seen / one.images_per_second for one in (half, last)]
     return (last.images_seen - half.images_seen) / (seconds[1] - seconds[0])
@@ -193,7 +193,7 @@ def _speed_at_the_end(told: Sequence[Progress]) -> float:
 def _read(file: Path) -> list[Outcome]:
     if not file.exists():
         return []
-    # A line that a kill cut short is not JSON, and its row is trained again.
+    # A line truncated by a kill is not JSON; its row is trained again.
     lines = [line for line in file.read_text().splitlines() if _is_whole(line)]
     return [Outcome.model_validate_json(line) for line in lines]
 

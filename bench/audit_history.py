@@ -1,7 +1,7 @@
-"""A synthetic ledger of many versions, to try an audit on; there are no images behind it.
+"""A synthetic ledger of many versions without images, to test audits.
 
-Branches, listings, dvc.lock files and the journal's chained records are of the real form. All of it
-goes to git by two fast-imports: the second one needs the trees that the first one made.
+Branches, manifests, dvc.lock files and the journal's chained records have the real format. Two
+fast-imports write it to git: the second one needs the trees made by the first.
 """
 
 import csv
@@ -32,12 +32,12 @@ _STAGES = {"preprocess": "data/processed", "train": "models", "evaluate": "repor
 
 @dataclass(frozen=True)
 class SyntheticHistory:
-    """What the history is known to hold.
+    """The known contents of the history.
 
     Attributes:
-        patients: names, as a file name would tell them.
+        patients: names, as in file names.
         images: ids of images of the first batch that were not withdrawn.
-        withdrawn: ids that the newest revision lacks and an older one holds.
+        withdrawn: ids that are in an older revision but not in the newest.
     """
 
     patients: tuple[str, ...]
@@ -50,9 +50,9 @@ def make_history(
 ) -> SyntheticHistory:
     """Fill the empty ledger of `settings`.
 
-    Every version is of the newest revision that there was; the last revisions grow to `images`.
-    Some images are withdrawn and some relabelled on the way, some runs have no verdict, and some
-    versions wait for a person, who approves every other one.
+    Each version uses the newest revision of its time; the revisions grow to `images` images. Some
+    images are withdrawn and some relabelled, one run has no verdict, and some versions wait for a
+    person, who approves every other one.
     """
     Ledger(settings)
     git = Git(Path(settings.ledger))
@@ -80,7 +80,7 @@ def _data(text: str) -> bytes:
 def _commit(
     branch: str, hour: int, why: str, parents: str, files: dict[str, str]
 ) -> Iterator[bytes]:
-    """One commit; `parents` are lines of from and merge, needed where a branch begins only."""
+    """One commit; `parents` are from and merge lines, needed only for a branch's first commit."""
     yield f"commit refs/heads/{branch}\n".encode()
     yield f"committer medloom <medloom@localhost> {_BEGIN + _HOUR * hour} +0000\n".encode()
     yield _data(why)
@@ -94,7 +94,7 @@ def _commit(
 
 
 class _Manifests:
-    """The manifests of one revision after the other."""
+    """Makes the manifests of one revision after the other."""
 
     def __init__(self, revisions: int, images: int, names: Pseudonyms) -> None:
         self._names = names
@@ -104,13 +104,13 @@ class _Manifests:
         self._withdrawn: list[str] = []
 
     def known(self) -> SyntheticHistory:
-        """What may be asked for, when all revisions are made."""
+        """The known contents, once all revisions are made."""
         first = next(iter(self._batches.values()))
         patients = tuple(f"patient-no-{n}" for n in range(self._each // _IMAGES_A_PATIENT or 1))
         return SyntheticHistory(patients, tuple(row.id for row in first), tuple(self._withdrawn))
 
     def revisions(self) -> Iterator[dict[str, str]]:
-        """The files that each revision changes."""
+        """The changed files of each revision, path -> text."""
         for number in range(self._revisions):
             name = f"{number:04d}-batch"
             self._batches[name] = [
@@ -176,7 +176,7 @@ def _code_and_data(listings: _Manifests) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class _SyntheticRun:
-    """A run to be made; `version` is None for one that was opened and not judged."""
+    """A run to write; `version` is None for a run without a verdict."""
 
     key: str
     version: int | None
@@ -211,7 +211,7 @@ def _run_branches(runs: list[_SyntheticRun]) -> Iterator[bytes]:
 
 
 def _lock(run: _SyntheticRun, stages: list[str]) -> str:
-    """As DVC writes it, with as many dependencies as the stages have."""
+    """A dvc.lock in DVC's format, with as many dependencies as the real stages."""
     lines = ["schema: '2.0'", "stages:"]
     for stage in stages:
         raw = f"{run.tree[:32]}.dir"
@@ -246,7 +246,7 @@ def _journal(runs: list[_SyntheticRun]) -> Iterator[bytes]:
 
 
 def _decisions(run: _SyntheticRun, champion: int | None) -> Iterator[dict[str, Any]]:
-    """What the gate says of a run, and a person of every second one that waits."""
+    """The gate's record on a run, and a person's approval of every second one that waits."""
     if run.version is None:
         return
     cycle = ("promoted", "rejected", "inconclusive", "awaiting", "rejected", "awaiting", "rejected")
@@ -263,7 +263,7 @@ def _decisions(run: _SyntheticRun, champion: int | None) -> Iterator[dict[str, A
 
 
 def _verdict(outcome: str) -> dict[str, Any]:
-    """As long as a real one."""
+    """A verdict as long as a real one."""
     rules = [
         {"name": f"guard:rule-{n}", "passed": outcome != "rejected", "value": 0.125, "limit": 0.5,
          "says": "the value 0.125 with its interval 0.1 to 0.15 is below the limit 0.5"}

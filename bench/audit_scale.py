@@ -1,4 +1,4 @@
-"""How fast an audit answers on a ledger of many versions."""
+"""Time audits on a ledger of many versions."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _ROUNDS = 5
 
 
 class Timing(Section):
-    """One question, in seconds: the median of five in this process, and of five commands."""
+    """Seconds for one question: the median of five calls in this process, and of five commands."""
 
     question: str
     inside: float
@@ -38,7 +38,7 @@ class AuditScale(Section):
 
     Attributes:
         versions, revisions, images: of the history; images in the newest revision.
-        made: seconds that the synthetic history took to make.
+        made: seconds to make the synthetic history.
         timings: by question.
     """
 
@@ -50,10 +50,10 @@ class AuditScale(Section):
 
 
 def audit_scale(versions: int, revisions: int, images: int, say: Say) -> AuditScale:
-    """Make a synthetic history and ask it.
+    """Make a synthetic history and time audits of it.
 
     Raises:
-        BadInputError: fewer images than a patient of each split in every batch needs.
+        BadInputError: fewer images than revisions, or no version.
     """
     if images // revisions < 1 or versions < 1:
         raise BadInputError(f"{images} images are not one for each of {revisions} revisions")
@@ -101,7 +101,7 @@ def _trace(settings: Settings, asked: str) -> str:
 
 
 def _run(settings: Settings, command: str, asked: str) -> None:
-    """Ask as a person does, and hold that the answer is one."""
+    """Run the command, and check that it prints JSON."""
     line = [sys.executable, "-m", "pipeline", "audit", command, asked, "--json"]
     environment = {**os.environ, **settings.environment()}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)

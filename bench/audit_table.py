@@ -8,7 +8,7 @@ from pipeline.cli.tables import facts_table
 
 
 def audit_table(found: AuditScale) -> Group:
-    """What was made, and the time of each question."""
+    """The history's size, and the time of each question."""
     facts = {
         "history": f"{found.versions} versions, {found.revisions} data revisions, "
         f"{found.images} images in the newest",

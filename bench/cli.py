@@ -1,4 +1,4 @@
-"""`medloom bench …`."""
+"""The commands of `medloom bench`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -46,9 +46,9 @@ def train(
 ) -> None:
     """Train the default recipe and its rivals for the same minutes and compare them.
 
-    Prints images a second, the kernel distance to held-out test patients with its interval, what
-    is left of it over its floor, and the ratios. Each seed trains all of them in turn. A run that
-    was ended goes on with --resume, as long as neither code nor machine has changed since.
+    Prints images per second, the kernel distance to held-out test patients with its interval, its
+    excess over the floor, and the ratios. Each seed trains all of them in turn. --resume continues
+    an interrupted benchmark if neither code nor machine has changed.
     """
     from bench.contest import RIVALS, contest
     from bench.tables import contest_table, training_bars
@@ -101,10 +101,10 @@ def ablate_recipe(
 ) -> None:
     """Train each row for the same minutes and rank them by the validation split.
 
-    A row is the default recipe with the keys of params.yaml's `train` and `train.recipe` that it
-    names. Its speed is measured first, which takes seconds and wants an idle machine; then it is
-    shown as many images as its minutes are worth at that speed, so what else runs does not count.
-    Outcomes are appended to a file, so a run that was ended goes on where it was.
+    A row is the default recipe with changed keys of params.yaml's `train` and `train.recipe`. Its
+    speed is measured first, which takes seconds and needs an idle machine. Then it trains on the
+    number of images for its minutes at that speed, so that other load does not matter. Outcomes
+    are appended to a file, so an interrupted run can be continued.
     """
     from bench.ablation import ROWS, ablate
     from bench.tables import ablation_table, training_bars
@@ -130,10 +130,10 @@ def judge_the_gate(
     size: Size = 64,
     as_json: Json = False,
 ) -> None:
-    """Try on simulated generators whether the gate keeps its promises.
+    """Check the gate's promises on simulated generators.
 
-    How often it promotes at a true difference equal to the margin, finds a planted improvement,
-    and refuses copies and collapse. Exit code 1 when a promise is broken.
+    Measures how often it promotes at a true difference equal to the margin, finds a planted
+    improvement, and rejects copies and collapse. Exit code 1 when a promise is broken.
     """
     from bench.gate import judge_gate, phantom_data
     from bench.gate_tables import gate_bars, gate_tables
@@ -162,8 +162,8 @@ def time_the_evaluation(
 ) -> None:
     """Time feature extraction against the plain loop, and an evaluation with every metric.
 
-    The plain loop is the published network in float32, 32 images a batch. Both run in turn in one
-    process and the best of three rounds counts. Noised real images stand in for generated ones.
+    The plain loop is the published network in float32, 32 images per batch. Both run in turn in
+    one process, and the best of three rounds counts. Noised real images replace generated ones.
     """
     from bench.evaluate_speed import evaluate_speed
     from bench.gate import phantom_data
@@ -198,7 +198,7 @@ def time_an_audit(
 ) -> None:
     """Time `medloom audit` on a synthetic history, in this process and as a command.
 
-    Branches, listings and the journal are of the real form; there are no images behind them.
+    Branches, manifests and the journal have the real format, but there are no images.
     """
     from bench.audit_scale import audit_scale
     from bench.audit_table import audit_table
@@ -218,10 +218,10 @@ def time_the_pipeline(
     kimg: Annotated[float, typer.Option(min=0.1, help="Length of the training.")] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Time what scheduler, versioning and registry add to the bare stages, and a backup.
+    """Time the overhead of scheduler, versioning and registry over the bare stages, and a backup.
 
-    A demo runs in a throw-away project through the real scheduler; then its stages by hand. Exit
-    code 1 when a promise is broken.
+    A demo runs in a temporary project with the real scheduler, then its stages without. Exit code
+    1 when a promise is broken.
     """
     import tempfile
 

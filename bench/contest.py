@@ -1,4 +1,4 @@
-"""The default recipe against its rivals: the same data, the same minutes, one after the other."""
+"""Compare the default recipe with its rivals on the same data, with the same minutes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,18 +18,18 @@ from pipeline.evaluation.record import DIVERSITY, KERNEL
 MEDLOOM = "medloom"
 SNAPSHOTS = 10
 PLAIN_MINUTES = 2.0
-"""Enough for a speed, which is all that is asked of `plain`."""
+"""Enough to measure the speed of `plain`."""
 
 RIVALS = ("dcgan", "vae", "prototype", "plain")
 
 
 def configure(name: str, minutes: float, seed: int) -> Trial:
-    """What a rival trains by.
+    """The training of a rival.
 
     - dcgan, vae: those families' own recipes.
-    - prototype: the recipe that this project started from.
-    - plain: the default network as one would write it first: float32, contiguous, malloc as it
-      is, the exact penalty in every step. For its speed.
+    - prototype: the first recipe of this project.
+    - plain: the default network without optimisations: float32, contiguous, default malloc, the
+      exact penalty in every step. Only its speed is measured.
 
     Raises:
         BadInputError: there is no such rival.
@@ -60,20 +60,20 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
 
 
 class Standing(Section):
-    """How one contestant did, means over the seeds.
+    """The result of one contestant, as means over the seeds.
 
     Attributes:
         kernel_distance, floor: on the test split.
-        over_floor: kernel distance minus its floor, but never less than half the interval's
-            width, below which two distances cannot be told apart.
+        over_floor: kernel distance minus its floor, but at least half the interval's width, below
+            which two distances cannot be distinguished.
         low, high: the interval of the kernel distance (the widest over the seeds).
-        ms_ssim, ms_ssim_real: within class, of the test split's protocol.
-        speed: images a second.
+        ms_ssim, ms_ssim_real: within class, by the test split's protocol.
+        speed: images per second.
         minutes: of training, without validations.
-        distance_ratio: over_floor of medloom divided by this one's.
+        distance_ratio: medloom's over_floor divided by this one's.
         speed_ratio: medloom's speed divided by this one's.
-        overtaken_minutes: when medloom's validation distance first was at or under this rival's
-            last one; None when never.
+        overtaken_minutes: when medloom's validation distance first reached this rival's last one;
+            None if never.
     """
 
     name: str
@@ -111,8 +111,8 @@ def contest(
         minutes: of wall-clock time each, validations included; `plain` takes at most two.
         seeds: of training.
         out: folder for weights, grids and logs, one folder a trial.
-        on_progress: told about once a second, with the trial's name.
-        resume: keep the trials that `out` holds whole, of these data on this machine.
+        on_progress: called about once a second, with the trial's name.
+        resume: keep complete trials in `out` with these data on this machine.
 
     Raises:
         BadInputError: a rival is unknown.
@@ -183,7 +183,7 @@ def _against(
 
 
 def _overtaken(mine: Sequence[Outcome], theirs: Sequence[Outcome]) -> float | None:
-    """The mean over seeds of the first validation at or under the rival's last; None if never."""
+    """Mean minutes until the first validation at or below the rival's last one; None if never."""
     times = []
     for our, rival in zip(mine, theirs, strict=True):
         mark = rival.moments[-1].kernel_distance

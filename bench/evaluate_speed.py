@@ -1,4 +1,4 @@
-"""How fast an evaluation is: features against the plain loop, and all of it by the clock."""
+"""Time an evaluation: feature extraction against the plain loop, and the whole evaluation."""
 
 import tempfile
 import time
@@ -23,17 +23,17 @@ Images = NDArray[np.uint8]
 Features = NDArray[np.float32]
 
 PLAIN_BATCH = 32
-NOISE = 12.0  # grey levels that make a real image a stand-in for a generated one
+NOISE = 12.0  # grey levels; noised real images replace generated ones
 
 
 class Extraction(Section):
-    """Features by the plain loop and by ours, each timed in turn, the best of several rounds.
+    """Extraction by the plain loop and by ours, timed in turn, the best of several rounds.
 
     Attributes:
-        images: in a round, half of them real and half noised.
-        plain, ours: images a second.
-        ratio: ours over plain.
-        way: which computation ours was, see `Extractor`.
+        images: per round, half of them real and half noised.
+        plain, ours: images per second.
+        ratio: ours divided by plain.
+        way: the computation that ours used, see `Extractor`.
         greatest_difference: of any feature.
         distance_plain, distance_ours: kernel distance of the real half to the noised half.
     """
@@ -49,11 +49,11 @@ class Extraction(Section):
 
 
 class Whole(Section):
-    """An evaluation with every metric, in seconds, without and with features of real images kept.
+    """An evaluation with every metric, without and with cached features of real images.
 
     Attributes:
-        fakes, real: images of which features were taken when nothing was kept.
-        cold, cached: seconds.
+        fakes, real: images whose features were extracted without a cache.
+        cold, cached: seconds without and with the cache.
     """
 
     fakes: int
@@ -63,7 +63,7 @@ class Whole(Section):
 
 
 class EvaluateSpeed(Section):
-    """What `medloom bench evaluate` found, and on what."""
+    """The result of `medloom bench evaluate`, and the machine."""
 
     processor: str
     cores: int
@@ -74,13 +74,13 @@ class EvaluateSpeed(Section):
 def evaluate_speed(
     processed: Processed, images: int, fakes: int, tell: OnProgress | None = None
 ) -> EvaluateSpeed:
-    """Both measurements, one after the other, on a machine that should have nothing else to do.
+    """Both measurements, one after the other; the machine should be idle.
 
     Args:
-        processed: whose real images are used.
-        images: that both loops take in every round.
-        fakes: that the whole evaluation judges.
-        tell: told what is being done, how much of it is, and how much there is.
+        processed: the real images.
+        images: number per round of extraction.
+        fakes: number in the whole evaluation.
+        tell: called with (what, done, total).
     """
     return EvaluateSpeed(
         processor=processor_name("cpu"),
@@ -95,8 +95,8 @@ def time_extraction(images: Images, rounds: int = 3, tell: OnProgress | None = N
 
     Args:
         images: uint8 [N, H, W], the first half real and the second noised; N >= 4.
-        rounds: of each; the best counts, since whatever disturbs only slows down.
-        tell: told which round.
+        rounds: of each; the best counts, since other load can only slow it down.
+        tell: called with (what, done, total).
     """
     config = ExtractorConfig()
     published = efflite0.load_published(_weights(config))
@@ -146,7 +146,7 @@ def time_evaluation(processed: Processed, fakes: int, tell: OnProgress | None = 
 
 
 def _mixed(processed: Processed, count: int) -> Images:
-    """Training images, and as many others of them with noise."""
+    """Training images, the first half clean and the second half with noise."""
     half = count // 2
     rows = np.arange(count) % len(processed.train.images)
     chosen = np.asarray(processed.train.images[rows])
@@ -154,7 +154,7 @@ def _mixed(processed: Processed, count: int) -> Images:
 
 
 def _noised(processed: Processed, labels: Sequence[str], seed: int) -> Images:
-    """A sampler: for each label a training image of that class, with noise of its own."""
+    """A sampler: for each label a training image of that class with independent noise."""
     rng = np.random.default_rng([seed, 1])
     train = processed.train
     members = {name: np.flatnonzero(train.labels == i) for i, name in enumerate(processed.classes)}

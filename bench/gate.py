@@ -1,8 +1,8 @@
-"""`medloom bench gate`: the gate judged by simulation, with the code that decides in earnest.
+"""`medloom bench gate`: check the gate's promises by simulation, with the production code.
 
-Whatever the gate promises is tried on comparisons whose truth is known. Records are simulated
-from features and pixels of real images; the verdicts are `pipeline.promotion.gate.decide`'s, and
-the copy and diversity figures are those of `pipeline.evaluation`.
+The gate's promises are checked on comparisons with known truth. Evaluations are simulated from
+features and pixels of real images. The verdicts are from `pipeline.promotion.gate.decide`, and the
+copy and diversity figures from `pipeline.evaluation`.
 """
 
 from collections.abc import Callable
@@ -33,12 +33,12 @@ MARGINS = (0.0, 0.01)
 PHANTOM_PATIENTS = 80
 
 _SOURCES = 400  # images that a simulated generator draws from
-_NOISE, _BLUR = 10.0, 0.7  # deviations, in grey levels and in pixels: damage that a reader sees
+_NOISE, _BLUR = 10.0, 0.7  # standard deviations, grey levels and pixels: visible damage
 _TRIALS_PER_COLLAPSE = 20  # MS-SSIM takes half a second
 
 
 class GateBench(Section):
-    """What the simulation was made of, and its rows."""
+    """The size of the data, and the rates found."""
 
     groups: int
     images: int
@@ -46,7 +46,7 @@ class GateBench(Section):
 
     @property
     def broken(self) -> tuple[DecisionRate, ...]:
-        """Rows whose promise is not kept."""
+        """Rates whose promise is broken."""
         return tuple(row for row in self.rows if row.kept is False)
 
 
@@ -66,7 +66,7 @@ def judge_gate(
         data: folder of class folders of images, or what preprocess wrote.
         size: of the arrays, in pixels.
         trials: of each comparison; collapses take a twentieth of them.
-        on_progress: told what is being done, how much of it is, and how much there is.
+        on_progress: called with (what, done, total).
         cache: where arrays and features are kept.
 
     Raises:
@@ -93,7 +93,7 @@ def judge_gate(
 
 
 def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[DecisionRate]:
-    """Promotions at every margin, then those of planted improvements."""
+    """Promotion rates at every margin, then those of planted improvements."""
     rng = np.random.default_rng(1)
     rows = []
     for margin in MARGINS:
@@ -107,7 +107,7 @@ def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[
 def make_sources(
     everyone: ImageSet, classes: int, cache: Path | None, on_progress: OnProgress
 ) -> Sources:
-    """Some of the images, clean, noised and blurred, as what simulated generators draw from."""
+    """The source images of simulated generators: some images, clean, noised and blurred."""
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.permutation(len(everyone))[:_SOURCES])
     clean = everyone.of(chosen)
@@ -130,12 +130,12 @@ def make_sources(
 
 
 def noised(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """With white noise on every pixel."""
+    """Add white noise to every pixel."""
     return (images + rng.normal(0, _NOISE, images.shape)).round().clip(0, 255).astype(np.uint8)
 
 
 def blurred(images: NDArray[np.uint8], _rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Through a Gaussian filter."""
+    """Apply a Gaussian filter."""
     soft: NDArray[np.float64] = gaussian_filter(images.astype(np.float64), (0, _BLUR, _BLUR))
     return soft.round().astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""How often the comparison with the champion promotes, at true differences that are known."""
+"""How often the comparison with the champion promotes, at known true differences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,23 +27,23 @@ Tell = Callable[[int, int], None]
 GROUPS = (8, 15, 30)
 FINDING_GROUPS = 15
 FINDING = 0.95
-"""The promised share of planted improvements that are found, at 15 groups by the default rules."""
+"""The promised share of planted improvements found, at 15 groups with the default rules."""
 
 LOOSE = GateConfig(looks=2, false_promotion=0.1)
-"""Level 0.05: rates near the default's 0.005 are too small to be told well."""
+"""Level 0.05: rates near the default's 0.005 are too small to measure well."""
 
 STEPS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
-"""Of the power curve, as shares of the difference between the source and its damaged self."""
+"""Steps of the power curve, as shares of the difference between clean and noised images."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Images to draw from: one generator's, and the same after two kinds of damage.
+    """Images to draw from: clean ones, and the same with two kinds of damage.
 
     Attributes:
-        pool: all of them, with the groups that judge.
+        pool: all of them, and the test groups.
         kind: 0 clean, 1 noise, 2 blur; [M].
-        half: one of two halves of the patients, by whose images it was; [M].
+        half: which half of the patients each image is from; [M].
     """
 
     pool: Pool
@@ -51,7 +51,7 @@ class Sources:
     half: NDArray[np.bool_]
 
     def of(self, kind: int, half: bool | None = None) -> Array:
-        """The generator that draws these images, all equally often within a class."""
+        """The generator that draws the images of a kind, equally often within a class."""
         chosen = self.kind == kind
         if half is not None:
             chosen &= self.half == half
@@ -60,7 +60,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class ModelPair:
-    """A candidate and a champion; at the margin, or ahead of it."""
+    """A candidate and a champion, with a true difference at the margin or above it."""
 
     case: str
     candidate: Array
@@ -69,14 +69,14 @@ class ModelPair:
 
 
 def pairs_at_margin(sources: Sources, margin: float) -> list[ModelPair]:
-    """Pairs whose true difference equals the margin, ever less alike.
+    """Pairs whose true difference equals the margin, in order of decreasing similarity.
 
     Raises:
         BadInputError: the damage is too small for the margin.
     """
     pool, clean, noise, blur = (sources.pool, *(sources.of(kind) for kind in range(3)))
     behind = partial(champion_behind, pool, worse=noise, margin=margin)
-    # The candidate of each pair is the worse one, so that a share of noise can make them equal.
+    # The candidate is the worse generator, so a share of noise in the champion can equal it.
     worse, better = sorted(
         (sources.of(0, half) for half in (False, True)), key=lambda one: -true_score(pool, one)
     )
@@ -89,7 +89,7 @@ def pairs_at_margin(sources: Sources, margin: float) -> list[ModelPair]:
 
 
 def _bearable(pool: Pool, clean: Array, blur: Array, noise: Array, margin: float) -> float:
-    """A share of blur at which noise alone is still worse by more than the margin."""
+    """A share of blur for which noise alone is still worse by more than the margin."""
     room = improvement(pool, clean, noise) - margin
     cost = improvement(pool, clean, blur)
     return 0.5 * room / cost if cost > 0 else 1.0
@@ -103,9 +103,9 @@ def promotion_rates(
     groups: Sequence[int] = GROUPS,
     tell: Tell | None = None,
 ) -> list[DecisionRate]:
-    """Promotions of one pair whose truth is the margin, by number of test groups and by level.
+    """Promotion rates of one pair at the margin, by number of test groups and by level.
 
-    One draw of fakes serves every number of groups and both levels.
+    Every number of groups and both levels use the same draws of fakes.
     """
     base = {"kernel_distance_margin": pair.margin, "min_groups": min(groups)}
     kinds = [kind.model_copy(update=base) for kind in (GateConfig(), LOOSE)]
@@ -132,9 +132,9 @@ def promotion_rates(
 def findings(
     sources: Sources, trials: int, rng: np.random.Generator, tell: Tell | None = None
 ) -> list[DecisionRate]:
-    """Promotions of a generator over its damaged self, and over mixtures of the two.
+    """Promotion rates of a generator over its damaged version, and over mixtures of the two.
 
-    Only the full damage carries a promise; the mixtures are the power curve.
+    Only the full damage has a promise; the mixtures give the power curve.
     """
     pool, clean = sources.pool, sources.of(0)
     whole = improvement(pool, clean, sources.of(1))

@@ -1,4 +1,4 @@
-"""How often the guards refuse a generator that copies, or that repeats itself, or an honest one."""
+"""How often the guards reject a generator that copies, one that collapsed, or an honest one."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -35,29 +35,29 @@ COPIED = 0.05
 """Share of the fakes that are copies of training images."""
 
 FALSE_REFUSALS = 0.05
-"""Most honest generators that a guard may refuse."""
+"""Largest share of honest generators that a guard may reject."""
 
 FOUND = 0.95
-"""Least share of copying generators that must be refused."""
+"""Least share of copying generators that must be rejected."""
 
 SMALL_SHARES = (0.002, 0.005, 0.01, 0.02)
-"""Of exact copies, to see from where they are refused; nothing is promised."""
+"""Shares of exact copies, to find where rejection begins; no promise."""
 
 PLANTED = 200  # training images that are copied
 
 DISTINCT = 10
 REPEATING = (20, 40, 80)
-"""Distinct images of generators that repeat themselves less; nothing is promised."""
+"""Distinct images of generators that repeat themselves less; no promise."""
 
 PATIENTS = 3
-"""Of a class, whose images are all that a generator draws; nothing is promised."""
+"""Patients per class of a generator that draws only their images; no promise."""
 
 
 # -- copies ----------------------------------------------------------------------------------------
 
 
 def shifted(images: Images, down: int, right: int) -> Images:
-    """Moved by so many pixels; what comes in repeats the edge."""
+    """Shift by pixels; the edge is repeated."""
     most = max(abs(down), abs(right))
     wide = np.pad(images, ((0, 0), (most, most), (most, most)), mode="edge")
     high, side = images.shape[1:]
@@ -65,12 +65,12 @@ def shifted(images: Images, down: int, right: int) -> Images:
 
 
 def brightened(images: Images, gain: float = 1.05) -> Images:
-    """Every grey level times `gain`, cut at white."""
+    """Multiply every grey level by `gain`, clipped at white."""
     return (images * gain).round().clip(0, 255).astype(np.uint8)
 
 
 def through_jpeg(images: Images, quality: int = 75) -> Images:
-    """Written as JPEG and read again."""
+    """Encode as JPEG and decode again."""
     found = []
     for image in images:
         file = io.BytesIO()
@@ -97,10 +97,10 @@ def copying(
     rng: np.random.Generator,
     tell: Tell | None = None,
 ) -> list[DecisionRate]:
-    """Refusals of generators of which a share is planted copies, and of honest ones.
+    """Rejection rates of generators with a share of planted copies, and of honest ones.
 
-    In each trial the held-out groups are halved at random: the images of one half stand for what
-    an honest generator draws, those of the other are the control.
+    In each trial the held-out groups are halved at random: the images of one half simulate an
+    honest generator, those of the other are the control.
     """
     honest = resemblance(held_out.images, train.images)
     victims = train.images[np.sort(rng.permutation(len(train))[:PLANTED])]
@@ -161,10 +161,10 @@ def collapsing(
     rng: np.random.Generator,
     tell: Tell | None = None,
 ) -> list[DecisionRate]:
-    """Refusals of generators that repeat a few training images or lack a class, and of honest ones.
+    """Rejection rates of generators that repeat few images or lack a class, and of honest ones.
 
-    The copy guard is left out: it would refuse them all, and a generator can collapse without
-    copying. Those that nothing is promised of take a fifth of the trials.
+    The copy guard is left out: it would reject them all, and a generator can collapse without
+    copying. Cases without a promise take a fifth of the trials.
     """
     labels = len(classes)
     few = max(trials // 5, 1)
@@ -200,7 +200,7 @@ def collapsing(
 
 
 def _distance(side: ImageSet, held_out: ImageSet) -> float:
-    """Kernel distance to the held-out images, up to a constant that is the same for all."""
+    """Kernel distance to the held-out images, up to a constant."""
     one_group = np.zeros(len(held_out), np.int64)
     (score,) = kernel_distance_by_group(held_out.features, one_group, side.features).values()
     return score
@@ -209,7 +209,7 @@ def _distance(side: ImageSet, held_out: ImageSet) -> float:
 def _drawn(
     train: ImageSet, sources: dict[int, Rows], n_fake: int, rng: np.random.Generator
 ) -> ImageSet:
-    """Fakes of each class, in the training split's mix, out of the sources of that class."""
+    """Fakes drawn from the source rows of each class, in the training split's class mix."""
     wanted = np.bincount(train.labels, minlength=max(sources) + 1) / len(train) * n_fake
     rows = {
         label: rng.choice(found, max(round(wanted[label]), 2)) for label, found in sources.items()
@@ -226,7 +226,7 @@ def _everything(train: ImageSet, labels: int) -> dict[int, Rows]:
 def _distinct(
     train: ImageSet, labels: int, rng: np.random.Generator, number: int
 ) -> dict[int, Rows]:
-    """So many images in all, shared out among the classes as evenly as can be."""
+    """`number` images in all, divided among the classes as evenly as possible."""
     sizes = np.full(labels, number // labels)
     sizes[rng.permutation(labels)[: number % labels]] += 1
     return {
@@ -258,7 +258,7 @@ def _without_one(train: ImageSet, labels: int, rng: np.random.Generator) -> dict
 
 
 def _confused(train: ImageSet, labels: int, rng: np.random.Generator) -> dict[int, Rows]:
-    """Every image, but one class is answered with the images of another."""
+    """Every image, but one class gets the images of another."""
     asked, answered = rng.permutation(labels)[:2].tolist()
     sources = _everything(train, labels)
     return sources | {asked: sources[answered]}
@@ -272,7 +272,7 @@ def _refused(
     classes: tuple[str, ...] = ("any",),
     drawn: tuple[str, ...] = ("any",),
 ) -> bool:
-    """Whether the gate rejects a first model of these figures."""
+    """Whether the gate rejects a first model with these figures."""
     candidate = Evaluation(
         model="candidate",
         protocol=simulated_protocol(classes, np.ones(len(classes), np.int64)),

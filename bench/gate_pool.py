@@ -1,10 +1,10 @@
-"""Simulated generators whose true kernel distance is known, and evaluations of what they draw.
+"""Simulated generators with known true kernel distance, and evaluations of their images.
 
-A simulated generator draws, class by class, from a fixed list of images with fixed chances. Then
-its expected score is a quadratic form of those chances, exact, and a difference between two of
-them can be made equal to any margin. Test groups are drawn with replacement from a pool of real
-groups, so the truth about a group is the pool's mean. All kernels are computed once; a trial is a
-few products of counts with them.
+A simulated generator draws, class by class, from a fixed list of images with fixed probabilities.
+Its expected score is exactly a quadratic form of these, so the difference of two generators can be
+made equal to any margin. Test groups are drawn with replacement from a pool of real groups, so a
+group's expected score is the pool's mean. All kernels are computed once; a trial multiplies counts
+with them.
 """
 
 from collections.abc import Iterator
@@ -29,12 +29,12 @@ from pipeline.evaluation.record import (
 Array = NDArray[np.float64]
 
 SEEDS = 3
-_BATCH = 64  # draws whose products with the kernel are taken at once
+_BATCH = 64  # draws multiplied with the kernel at once
 
 
 @dataclass(frozen=True)
 class Pool:
-    """What generators can draw from, and what they are judged by.
+    """The source images of generators, and the test groups.
 
     Attributes:
         between: k of each pair of source images, [M, M].
@@ -65,7 +65,7 @@ def make_pool(
 
     Args:
         real, groups: features [N, d] and group [N] of the real images.
-        source, labels: features [M, d] and class [M] of what generators draw from.
+        source, labels: features [M, d] and class [M] of the source images.
         per_seed: fakes of each class that a sampling seed draws.
     """
     names, member = np.unique(groups, return_inverse=True)
@@ -76,7 +76,7 @@ def make_pool(
 
 
 def generator(pool: Pool, weights: Array) -> Array:
-    """Chances [M] of the source images, in proportion to `weights`; each class sums to 1.
+    """Probabilities [M] of the source images, proportional to `weights`; each class sums to 1.
 
     Raises:
         BadInputError: a class has no weight.
@@ -89,7 +89,7 @@ def generator(pool: Pool, weights: Array) -> Array:
 
 
 def true_score(pool: Pool, chances: Array) -> float:
-    """Expectation of a group's score over groups of the pool and over what is drawn.
+    """Expectation of a group's score over groups of the pool and over draws.
 
     With n_c fakes of class c and n in all, the mean over pairs of different fakes has expectation
     (n^2 u'Ku - sum over c of n_c p_c'K p_c) / (n (n - 1)), where u is the mixture of the p_c.
@@ -105,17 +105,17 @@ def true_score(pool: Pool, chances: Array) -> float:
 
 
 def improvement(pool: Pool, candidate: Array, champion: Array) -> float:
-    """By how much the candidate's kernel distance truly is the lower one."""
+    """The true improvement in kernel distance of the candidate over the champion."""
     return true_score(pool, champion) - true_score(pool, candidate)
 
 
 def champion_behind(
     pool: Pool, candidate: Array, better: Array, worse: Array, margin: float
 ) -> Array:
-    """A mixture of two generators that is truly worse than the candidate by exactly `margin`.
+    """A mixture of two generators whose true score is exactly `margin` worse than the candidate's.
 
     Raises:
-        BadInputError: no mixture of the two is.
+        BadInputError: there is no such mixture.
     """
 
     def excess(share: float) -> float:
@@ -130,14 +130,14 @@ def champion_behind(
 
 
 def mixed(first: Array, second: Array, share: float) -> Array:
-    """A generator that draws from the second one with chance `share`."""
+    """A generator that draws from the second one with probability `share`."""
     mixture: Array = (1 - share) * first + share * second
     return mixture
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one generator drew in one trial, as counts.
+    """The draws of one generator in one trial, as counts.
 
     Attributes:
         counts: of each source image, by seed, [SEEDS, M].
@@ -151,7 +151,7 @@ class Draw:
 
 
 def draws(pool: Pool, chances: Array, number: int, rng: np.random.Generator) -> Iterator[Draw]:
-    """Draw from a generator `number` times, each time a protocol's fakes."""
+    """Draw a protocol's fakes from a generator, `number` times."""
     total = pool.per_seed.sum()
     for start in range(0, number, _BATCH):
         size = min(_BATCH, number - start)
@@ -170,16 +170,15 @@ def draws(pool: Pool, chances: Array, number: int, rng: np.random.Generator) -> 
 def evaluation(
     pool: Pool, draw: Draw, groups: NDArray[np.int64], protocol: Protocol, model: str
 ) -> Evaluation:
-    """The record of what was drawn, judged by some of the pool's groups.
+    """The evaluation of a draw on some of the pool's groups.
 
-    Its guards' figures are those of real images: what is asked here is what the comparison alone
-    promotes.
+    The guards' figures are those of real images, so that only the comparison decides.
 
     Args:
         pool, draw: from `make_pool` and `draws`.
-        groups: columns of `Pool.to_groups`; one that comes twice is two test groups.
-        protocol: as `simulated_protocol` makes it.
-        model: a name for the record.
+        groups: columns of `Pool.to_groups`; a repeated column counts as two test groups.
+        protocol: from `simulated_protocol`.
+        model: name of the model in the evaluation.
     """
     scores: Array = _self_mean(pool, draw)[:, None] - 2 * draw.to_groups[:, groups]
     return Evaluation(
@@ -195,7 +194,7 @@ def evaluation(
 
 
 def simulated_protocol(classes: tuple[str, ...], per_seed: NDArray[np.int64]) -> Protocol:
-    """A protocol that all records of one simulation share."""
+    """The protocol of all evaluations of one simulation."""
     names = zip(classes, per_seed.tolist(), strict=True)
     return Protocol(
         extractor="simulated", weights_sha256="", resize="", fast_path="",
@@ -207,7 +206,7 @@ def simulated_protocol(classes: tuple[str, ...], per_seed: NDArray[np.int64]) ->
 
 
 def passing_figure(metric: str, label: str | None = None) -> Figure:
-    """A figure that is at its floor, so that its guard holds."""
+    """A figure at its floor, so that its guard passes."""
     return Figure(
         metric=metric, label=label, protocol="simulated", value=0.0, floor=0.0, n_real=0, n_fake=0
     )

@@ -1,4 +1,4 @@
-"""What the gate's benchmark finds: shares of decisions, each with its interval and its promise."""
+"""A result of the gate's benchmark: a share of decisions, with its interval and promise."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from scipy import stats
 from model.section import Section
 
 CONFIDENCE = 0.99
-"""Of the Clopper-Pearson interval; a promise is broken when all of it is on the wrong side."""
+"""Of the Clopper-Pearson interval; a promise is broken if the whole interval violates it."""
 
 
 class DecisionRate(Section):
@@ -17,11 +17,11 @@ class DecisionRate(Section):
         part: comparison, improvement, copies or collapse.
         case: what was planted.
         counted: the outcome that is counted.
-        count, trials: how often, out of how many.
-        bound: what is promised of the share, with `stated`; None: reported, nothing promised.
+        count, trials: number of such outcomes, and of all.
+        bound, stated: the promise about the share; None: there is no promise.
         groups, level: of the comparison.
         difference: the true improvement in kernel distance.
-        margin: that the gate asks for.
+        margin: the improvement that the gate requires.
     """
 
     part: Literal["comparison", "improvement", "copies", "collapse"]
@@ -38,7 +38,7 @@ class DecisionRate(Section):
 
     @property
     def share(self) -> float:
-        """Of the trials."""
+        """The share of the trials with this outcome."""
         return self.count / self.trials
 
     @property
@@ -49,7 +49,7 @@ class DecisionRate(Section):
 
     @property
     def kept(self) -> bool | None:
-        """Whether the promise is, within Monte-Carlo error; None where nothing is promised."""
+        """Whether the promise is kept, within Monte Carlo error; None without a promise."""
         if self.bound is None:
             return None
         low, high = self.interval

@@ -16,7 +16,7 @@ _VERDICT = {True: "[green]kept[/]", False: "[red]broken[/]", None: "–"}
 
 @contextmanager
 def gate_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each thing that is being done."""
+    """A progress bar for each activity."""
     name = TextColumn("{task.description:<32}")
     columns = (name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
@@ -31,7 +31,7 @@ def gate_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def gate_tables(bench: GateBench) -> RenderableType:
-    """Promotions at the margin, promotions of improvements, refusals."""
+    """Tables of promotions at the margin, promotions of improvements, and rejections."""
     margin = _table("promoted at a true difference equal to the margin", "pair", "margin", "groups")
     gain = _table("promoted when better, 15 test groups, default rules", "champion", "true gain")
     refused = _table("refused as a first model", "generator", "trials")

@@ -1,8 +1,7 @@
-"""What scheduler, versioning and registry cost on top of the stages themselves.
+"""Measure the overhead of scheduler, versioning and registry over the bare stages.
 
-A demo in a throw-away project, through the real scheduler; then its three stages once more, by
-hand in a clone, without any of that; then a run with nothing new; then a backup, and the same
-project out of it.
+A demo runs in a temporary project with the real scheduler, then a run with nothing new, then the
+bare stages in a clone, then a backup and a restore.
 """
 
 import json
@@ -25,7 +24,7 @@ from pipeline.ledger.ledger import STAGES
 from pipeline.ledger.project_params import ProjectParams
 
 MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
-"""Seconds that are promised."""
+"""Promised limits, seconds."""
 
 Say = Callable[[str], None]
 
@@ -37,14 +36,14 @@ class Overhead(Section):
         images: real images of the project.
         kimg: length of the training.
         services_up, services_down: Airflow and MLflow; not part of a run.
-        run: from asking for a retraining to its end.
-        tasks: of it, each task by its own record.
-        bare: ingest and the stages by hand, without scheduler, DVC, ledger and registry.
+        run: from the request of a retraining to its end.
+        tasks: seconds of each task of it, by its own record.
+        bare: ingest and the stages without scheduler, DVC, ledger and registry.
         nothing_new: a run that finds nothing to do.
-        backup, restore: of the project, each by its command.
-        megabytes: of the backup.
-        same: whether `audit verify --all` says the same of the project and of the restored one,
-            and that both are whole.
+        backup, restore: of the project, by their commands.
+        megabytes: size of the backup.
+        same: whether `audit verify --all` passes with the same output on the project and the
+            restored one.
     """
 
     images: int
@@ -62,12 +61,12 @@ class Overhead(Section):
 
     @property
     def overhead(self) -> float:
-        """Of a run, on top of its bare stages."""
+        """Seconds of a run in addition to its bare stages."""
         return self.run - sum(self.bare.values())
 
     @property
     def fine(self) -> bool:
-        """Whether all that is promised was kept."""
+        """Whether all promises were kept."""
         return self.overhead <= MOST_OVERHEAD and self.nothing_new <= MOST_IDLE and self.same
 
 
@@ -88,13 +87,13 @@ class _Timed:
 
 
 def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhead:
-    """Time all of it in a folder that is empty or missing.
+    """Run all measurements in a folder that is empty or missing.
 
     Args:
         folder: for the project and its clone.
         images: phantom images, classes in equal shares.
         kimg: length of the training; it does not change the overhead.
-        say: told what comes next.
+        say: called with the next activity.
 
     Raises:
         MedloomError: a command failed.
@@ -173,7 +172,7 @@ def _seconds_of(project: TinyProject, clone: Path, command: list[str]) -> float:
 
 
 def read_images(landing: str, workspace: str) -> None:
-    """Ingest as it would be without ledger and DVC: into a folder."""
+    """Ingest into a folder, without ledger and DVC."""
     from pipeline.data.config import IngestConfig
     from pipeline.data.ingest.run import ingest
     from pipeline.data.landing.index import LocalIndex
@@ -188,6 +187,6 @@ def read_images(landing: str, workspace: str) -> None:
 
 
 def _verified(timed: _Timed, **more: str) -> Any:
-    """What `audit verify --all` says; it fails where something is broken."""
+    """The output of `audit verify --all`, which fails if a chain is broken."""
     _, told = timed.medloom("audit", "verify", "--all", "--json", **more)
     return json.loads(told)

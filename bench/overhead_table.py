@@ -8,7 +8,7 @@ from pipeline.cli.tables import facts_table
 
 
 def overhead_table(found: Overhead) -> Group:
-    """A run beside its bare stages, and what else was timed."""
+    """A run and its bare stages, and the other timings."""
     table = Table("task", title="a retraining, seconds", title_justify="left")
     table.add_column("through the scheduler", justify="right")
     table.add_column("bare", justify="right")

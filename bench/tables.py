@@ -14,7 +14,7 @@ from model.progress import Progress as Training
 
 @contextmanager
 def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]:
-    """A bar a training, by name; it moves as the training tells."""
+    """One progress bar per training, by name."""
     columns = (
         TextColumn("{task.description:<32}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""One training of a benchmark, in a process of its own: its environment is part of what counts."""
+"""One training of a benchmark, in its own process, because its environment affects the speed."""
 
 import json
 import os
@@ -29,13 +29,13 @@ from pipeline.stages.train import TUNABLES
 
 OUTCOME_FILE = "outcome.json"
 FINAL_JUDGEMENT = 800
-"""Generated images that the last validation is made with: it ranks."""
+"""Generated images in the last validation, which decides the ranking."""
 
 OnLine = Callable[[Progress], None]
 
 
 class Trial(Section):
-    """What to train, and what to measure of it.
+    """A training, and how it is scored.
 
     Attributes:
         name: for tables.
@@ -51,7 +51,7 @@ class Trial(Section):
 
 
 class Moment(Section):
-    """A validation on the way: training seconds without validations, images, kernel distance."""
+    """A validation during training; `seconds` exclude validations."""
 
     seconds: float
     images_seen: int
@@ -61,7 +61,7 @@ class Moment(Section):
 
 
 class Outcome(Section):
-    """What became of a trial.
+    """The outcome of a trial.
 
     Attributes:
         data: folder of the arrays that it was trained on.

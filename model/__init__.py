@@ -1,7 +1,7 @@
-"""The generator: train it, keep it, draw from it. torch only; no service, no file format library.
+"""The generator: train it, save it, draw from it. No service and no file format library.
 
-Names are imported on first use (PEP 562), so that whoever draws images from a shipped generator
-loads torch, numpy and pydantic and nothing else.
+Names are imported on first use (PEP 562), so drawing images from a shipped generator imports only
+torch, numpy and pydantic.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""The whole state of a training on disk, so that a killed one goes on as if nothing happened.
+"""Checkpoints: the whole state of a training on disk, to resume it after a kill.
 
-A file is a sha256 of what follows and then `torch.save` of plain tensors and numbers: read back
-without running code from it, and refused when a byte is missing or changed.
+A file is a sha256, followed by the hashed bytes: `torch.save` of plain tensors and numbers. It is
+read without running code from it, and rejected if a byte is missing or changed.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def fingerprint(
     classes: Sequence[str],
     config: TrainConfig,
 ) -> str:
-    """What decides a training's result, as a hex digest: data, recipe, torch and this code."""
+    """Hex digest of all that a training's result depends on: data, config, torch and this code."""
     digest = hashlib.sha256()
     for part in (images, labels):
         digest.update(f"{part.dtype} {part.shape}".encode())
@@ -47,12 +47,12 @@ class Checkpoints:
     """The checkpoints of one training, in one folder."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Use `folder`, made when missing, for the training whose `fingerprint` is `key`."""
+        """Use `folder`, created if missing, for the training whose `fingerprint` is `key`."""
         self.folder, self.key = folder, key
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, images_seen: int, state: dict[str, Any]) -> Path:
-        """Write the state whole or not at all, then forget all but the newest two."""
+        """Write the state atomically, then delete all but the newest two checkpoints."""
         stream = io.BytesIO()
         torch.save({"key": self.key, "state": state}, stream)
         data = stream.getvalue()
@@ -63,17 +63,17 @@ class Checkpoints:
         return file
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state that is whole, or None; a damaged file is passed over with a warning.
+        """The newest intact state, or None; a damaged file is skipped with a warning.
 
         Raises:
-            ValueError: a whole checkpoint belongs to another training.
+            ValueError: an intact checkpoint belongs to another training.
         """
         for file in reversed(self.files()):
             data = file.read_bytes()
             if hashlib.sha256(data[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
                 warnings.warn(f"{file} is truncated or damaged: passed over", stacklevel=2)
                 continue
-            # To the CPU, as the machine that goes on may have no GPU; a learner places its own.
+            # To the CPU: this machine may have no GPU, and the learner moves its own tensors.
             stream = io.BytesIO(data[_DIGEST_BYTES:])
             held = torch.load(stream, weights_only=True, map_location="cpu")
             if held["key"] != self.key:
@@ -91,7 +91,7 @@ class Checkpoints:
         return sorted(self.folder.glob("checkpoint-*.pt"))
 
     def clear(self) -> None:
-        """Remove every checkpoint: the training is done and its result is kept elsewhere."""
+        """Remove every checkpoint, once the training's result is stored elsewhere."""
         for file in (*self.files(), *self.folder.glob(".checkpoint-*")):
             file.unlink()
 
@@ -109,6 +109,6 @@ def _write(file: Path, data: bytes) -> None:
         raise
     folder = os.open(file.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name itself, not only the bytes
+        os.fsync(folder)  # makes the rename durable, not only the bytes
     finally:
         os.close(folder)

@@ -1,4 +1,4 @@
-"""How a generator is trained. No torch: the CLI reads it in milliseconds."""
+"""The settings of a training. Does not import torch, so the CLI loads it in milliseconds."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from .section import Section
 
 
 class TrainConfig(Section):
-    """The `train` section of params.yaml: what holds for any family of generators."""
+    """The `train` section of params.yaml: settings of any family of generators."""
 
     family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
@@ -48,7 +48,7 @@ class TrainConfig(Section):
     @field_validator("recipe", mode="plain")
     @classmethod
     def _recipe_of_the_family(cls, given: object, info: ValidationInfo) -> Recipe:
-        if "family" not in info.data:  # it was wrong itself, and is told already
+        if "family" not in info.data:  # invalid, and reported already
             return Recipe()
         kind = recipe_class(info.data["family"])
         if isinstance(given, Recipe) and not isinstance(given, kind):
@@ -69,7 +69,7 @@ class TrainConfig(Section):
         return -(-round(self.kimg * 1000) // batch) * batch
 
     def network(self, image_size: int, classes: tuple[str, ...]) -> NetworkConfig:
-        """The networks for this data: `widths` cut or continued to the size of the images."""
+        """The networks for this data, with `widths` cut or extended to the image size."""
         widths = list(self.recipe.widths)
         while len(widths) < stages(image_size):
             widths.append(max(widths[-1] // 2, 4))

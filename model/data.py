@@ -1,4 +1,4 @@
-"""Training images as one uint8 tensor in memory: nothing to decode, no workers."""
+"""Training images as one uint8 tensor in memory, without decoding or workers."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ Draw = Callable[[torch.Generator], Batch]
 
 
 def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequence[str]) -> None:
-    """Hold that images, labels and classes fit each other.
+    """Check that images, labels and classes fit each other.
 
     Raises:
         ValueError: they do not, or a class has no image.
@@ -37,10 +37,9 @@ def balanced_draw(
 ) -> Draw:
     """A function that draws a batch with replacement, classes in equal shares.
 
-    Whatever their number of images: the generator is asked for each class by name and judged on
-    each, and with natural shares the rarest one would get a tenth of the steps. The price is that
-    a rare class is repeated more often, which is what the augmentation is for. Neighbours, 0 and 1,
-    2 and 3 and so on, share their class.
+    The generator is judged on each class, and with natural shares the rarest class would get a
+    tenth of the steps. In return, images of rare classes are repeated more often, which the
+    augmentation makes up for. Neighbours (0 and 1, 2 and 3, …) have the same class.
 
     Returns:
         rng -> (uint8 [batch, H, W], int64 [batch]).
@@ -51,7 +50,7 @@ def balanced_draw(
     first = counts.cumsum(0) - counts
 
     def draw(rng: torch.Generator) -> Batch:
-        # Every class in turn, from a random one on: no batch lacks a class by chance.
+        # Every class in turn, from a random start, so that no batch lacks a class by chance.
         turn = torch.randint(classes, (1,), generator=rng)
         chosen = ((torch.arange(batch // 2) + turn) % classes).repeat_interleave(2)
         within = (torch.rand(batch, generator=rng) * counts[chosen]).long()

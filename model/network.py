@@ -1,4 +1,4 @@
-"""What shapes a generator. No torch: the CLI reads it in milliseconds."""
+"""The shape of a generator. Does not import torch, so the CLI loads it in milliseconds."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,15 +7,15 @@ from pydantic import Field, model_validator
 from .section import Section
 
 BASE_SIZE = 4
-"""Height and width, in pixels, of the coarsest stage of both networks."""
+"""Height and width, in pixels, of the coarsest stage."""
 
 Width = Annotated[int, Field(ge=4, le=1024)]
-# YAML has lists only; a strict tuple would refuse them. The numbers inside stay strict.
+# YAML has only lists, which a strict tuple rejects. The numbers inside stay strict.
 Widths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
 
 
 class NetworkConfig(Section):
-    """What the weights need to become a network again; it travels beside them."""
+    """The config of a network; it is saved with the weights."""
 
     family: str = Field(description="the kind of generator, a folder of families/")
     image_size: int = Field(ge=32, le=1024, description="height and width of an image, in pixels")
@@ -41,5 +41,5 @@ class NetworkConfig(Section):
 
 
 def stages(image_size: int) -> int:
-    """How many stages lie between 4 px and half of `image_size`, both included."""
+    """The number of stages from 4 px to half of `image_size`, both included."""
     return (image_size // 2 // BASE_SIZE).bit_length()

@@ -1,8 +1,8 @@
-"""Several processes that train one model: each takes its share of every batch (data parallel).
+"""Data parallel training: each process takes its share of every batch.
 
-Every process makes the same draws from the same seed and keeps its own slice, so nothing but
-gradients travels, and two processes compute what one does with the same batch, up to rounding.
-Started by `torchrun`; alone, everything here does nothing.
+Every process makes the same draws from the same seed and keeps its own slice, so only gradients
+are exchanged, and two processes compute what one does with the same batch, up to rounding. The
+processes are started by `torchrun`; in a single process, this module does nothing.
 """
 
 import os
@@ -20,18 +20,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shard:
-    """Which of how many processes this is."""
+    """The rank of this process and the number of processes."""
 
     rank: int = 0
     world: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and tells of progress."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def take(self, everything: Tensor) -> Tensor:
-        """This process's slice of what all processes drew alike: [N, ...] -> [N / world, ...]."""
+        """This process's slice of a shared tensor: [N, ...] -> [N / world, ...]."""
         return everything if self.world == 1 else everything.chunk(self.world)[self.rank]
 
     def average_gradients(self, weights: Iterable[Tensor]) -> None:
@@ -47,7 +47,7 @@ class Shard:
             gradient.copy_(part.view_as(gradient))
 
     def same(self, value: T) -> T:
-        """The leader's value, in every process: for what hangs on clocks or on files."""
+        """The leader's value, in every process; for values that depend on clocks or files."""
         if self.world == 1:
             return value
         held = [value]
@@ -55,7 +55,7 @@ class Shard:
         return held[0]
 
     def check_batch(self, batch: int) -> None:
-        """Hold that a batch can be shared out in pairs.
+        """Check that a batch can be divided among the processes in pairs.
 
         Raises:
             ValueError: it cannot.
@@ -69,9 +69,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class Draws:
-    """Random numbers that do not depend on how many processes share a batch.
+    """Random numbers that do not depend on the number of processes.
 
-    All draw the numbers of the whole batch on the CPU, and each keeps its own share, on its device.
+    Every process draws the numbers of the whole batch on the CPU, and keeps its share on its
+    device.
     """
 
     rng: torch.Generator
@@ -95,7 +96,7 @@ class Draws:
 
 
 def this_shard() -> Shard:
-    """What `joined` set up, or one process alone."""
+    """The shard that `joined` set up, or that of a single process."""
     if dist.is_available() and dist.is_initialized():
         return Shard(dist.get_rank(), dist.get_world_size())
     return Shard()

@@ -1,4 +1,4 @@
-"""How far a training is: what has happened so far, and the clock that says when to tell it."""
+"""The progress of a training: its record so far, and when to report it."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ PROGRESS_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is; the speed is of this process, since it started or resumed."""
+    """The progress of a training; the speed is that of this process, since its start."""
 
     images_seen: int
     images_total: int
@@ -29,12 +29,12 @@ class Progress:
 
 
 class Stopped(Exception):  # noqa: N818 - an order that was followed, not an error
-    """`should_stop` said so; nothing was written after it did."""
+    """`should_stop` returned true; nothing was written after that."""
 
 
 @dataclass
 class Record:
-    """What has happened so far; a part of the checkpoint."""
+    """The training so far; part of the checkpoint."""
 
     steps: int = 0
     images_seen: int = 0
@@ -49,14 +49,14 @@ class Record:
     resumed: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, report: Row, batch: int) -> None:
-        """Count a step; a key that a step did not report keeps the value of the last that did."""
+        """Count a step; a key missing from its report keeps its last value."""
         last = self.window[-1] if self.window else {}
         self.steps += 1
         self.images_seen += batch
         self.window.append(last | report)
 
     def close_window(self) -> None:
-        """Turn the steps since the last row into a row; the last step opens the next window."""
+        """Average the steps since the last row into a row; the last step opens the next window."""
         row = {"images_seen": float(self.images_seen)}
         for key in self.window[-1]:
             values = [step[key] for step in self.window if key in step]
@@ -65,9 +65,9 @@ class Record:
         self.window = self.window[-1:]
 
     def validate(self, average: Generator, judge: Judge) -> None:
-        """Judge the average, and keep its weights if it is the best so far.
+        """Judge the averaged generator, and keep its weights if they are the best so far.
 
-        A generator that has not collapsed is better than one that has, whatever its distance.
+        Any generator that has not collapsed is better than one that has.
         """
         judgement = judge(average)
         row = {"images_seen": float(self.images_seen)} | dataclasses.asdict(judgement)
@@ -82,7 +82,7 @@ class Record:
 
 
 class Watch:
-    """The clock: how far the run is; whom to tell and to ask, about once a second."""
+    """Measures the time, and calls `on_progress` and `should_stop` about once a second."""
 
     def __init__(
         self,
@@ -97,17 +97,17 @@ class Watch:
         self.started = self.told = time.monotonic()
 
     def seconds(self) -> float:
-        """Of training, those before a resume included."""
+        """Seconds of training, including those before a resume."""
         return self.seconds_before + time.monotonic() - self.started
 
     def share_done(self) -> float:
-        """0 to 1: in images, or in minutes where the config gives a budget."""
+        """Share of the run, 0 to 1: of its images, or of `budget_minutes` if set."""
         if self.config.budget_minutes:
             return min(self.seconds() / (60 * self.config.budget_minutes), 1.0)
         return self.record.images_seen / self.config.images_total
 
     def look(self) -> None:
-        """Tell and ask, if a second has gone by or the run is over."""
+        """Call both callbacks if a second has passed or the run is over."""
         now, record = time.monotonic(), self.record
         if now - self.told < PROGRESS_SECONDS and record.done < 1:
             return
@@ -128,17 +128,17 @@ class Watch:
             )
 
     def stop_if_told(self) -> None:
-        """Ask.
+        """Call `should_stop`.
 
         Raises:
-            Stopped: the answer was yes.
+            Stopped: it returned true.
         """
         if self.should_stop and self.should_stop():
             raise Stopped("training was told to stop")
 
 
 def copy_of(generator: Generator) -> dict[str, Tensor]:
-    """The weights as they are now, on the CPU, by name."""
+    """A copy of the weights on the CPU, by name."""
     return {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in generator.state_dict().items()

@@ -1,9 +1,9 @@
-"""How this machine computes a step fastest, measured once at the start of a training.
+"""Choose the fastest precision and memory format, measured once at the start of a training.
 
-bfloat16 on a CPU is twice as fast as float32 or sixteen times slower, by chip and by version
-(pytorch#183815), and some convolutions were wrong (pytorch#169688): so it is measured, checked
-against float32, and recorded. A training resumed on the same kind of machine keeps what the first
-start chose; on another it is measured anew, and that is recorded too.
+On a CPU, bfloat16 is twice as fast as float32 or sixteen times slower, depending on chip and
+version (pytorch#183815), and some convolutions were wrong (pytorch#169688). So it is measured,
+checked against float32, and recorded. A training resumed on the same kind of machine keeps the
+choice; on another machine it is measured again, and recorded too.
 """
 
 import os
@@ -18,16 +18,15 @@ import torch
 from torch import Tensor, nn
 
 AGREEMENT = 0.98
-"""Least cosine between a candidate's gradient and that of float32 (bfloat16 gives 0.999)."""
+"""Least cosine similarity of a candidate's gradient with float32's (bfloat16 gives 0.999)."""
 WORTH_IT = 1.15
-"""How many times as fast as float32 a candidate must be: less is noise, and float32 is safer."""
+"""Least speed-up over float32 to choose a candidate: less is noise, and float32 is safer."""
 ROUNDS = 5
-"""How often each candidate is timed, all in turn, and its best counts: other work on the machine,
-which comes and goes, meets all of them and decides nothing."""
+"""Timings of each candidate, in turn; the best counts, which reduces the effect of other work."""
 
 
 class Measurable(Protocol):
-    """What can be timed: a learner of any family."""
+    """The part of a learner that is timed."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Every network that computes."""
@@ -40,7 +39,7 @@ class Measurable(Protocol):
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a training runs with: part of its checkpoint and of its record.
+    """How a training computes; part of its checkpoint and its record.
 
     Attributes:
         device: cpu or cuda:N.
@@ -67,20 +66,20 @@ class Runtime:
         return torch.autocast(kind, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def place(self, network: nn.Module) -> None:
-        """Move a network to the device, its weights laid out in the memory format, in place."""
+        """Move a network to the device and the memory format, in place."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         network.to(self.device).to(memory_format=layout)
 
     def activate(self) -> None:
-        """Set torch's threads (results are bit-identical for the same number only), and TF32."""
+        """Set torch's threads (results are bit-identical only for the same number), and TF32."""
         torch.set_num_threads(self.threads)
         torch.set_float32_matmul_precision("high")  # GPUs only; CPUs ignore it
 
     def differs(self, threads: int) -> str:
-        """Why this machine cannot go on bit for bit with a training that ran so; "" if it can.
+        """Why this machine cannot resume such a training bit for bit; "" if it can.
 
         Args:
-            threads: torch's, as the config asks for; 0: every core allowed.
+            threads: the config's number of torch threads; 0: every core allowed.
         """
         device = default_device()
         now = {
@@ -111,16 +110,16 @@ def choose_runtime(
 ) -> Runtime:
     """Take the fastest precision and memory format that agree with float32 on this learner.
 
-    With `precision: auto` the choice hangs on clocks: two machines, or one machine near the
-    margin, may choose differently. Naming the precision makes a run repeatable without reserve.
+    With `precision: auto` the choice depends on timings, so two machines, or one near the margin,
+    may choose differently. A named precision makes a run repeatable.
 
     Args:
-        learner: its networks are moved to the device; their weights are left alone.
-        images: float32 [N, 1, H, W], a batch as training uses it.
+        learner: its networks are moved to the device; their weights do not change.
+        images: float32 [N, 1, H, W], a training batch.
         labels: int64 [N].
-        precision: other than auto, it is taken as given, and `memory_format` with it.
-        memory_format: auto or channels_last, or contiguous.
-        threads: torch's; 0: every core allowed.
+        precision: auto, or one to use with `memory_format` without measuring.
+        memory_format: auto, channels_last or contiguous.
+        threads: of torch; 0: every core allowed.
     """
     device, threads = default_device(), threads or cores()
     torch.set_num_threads(threads)
@@ -173,7 +172,7 @@ def _measure(
     for network in networks:
         candidate.place(network)
     images, labels = images.to(candidate.device), labels.to(candidate.device)
-    for _ in range(2):  # the first pass also chooses and packs kernels
+    for _ in range(2):  # the first pass also selects and packs kernels
         for weight in weights:
             weight.grad = None
         started = time.perf_counter()
@@ -190,7 +189,7 @@ def _measure(
 
 
 def default_device() -> str:
-    """The GPU that torchrun gave this process, the first one, or the CPU."""
+    """The GPU that torchrun assigned to this process, else the first GPU, else the CPU."""
     if torch.cuda.is_available():
         return f"cuda:{int(os.environ.get('LOCAL_RANK', '0'))}"
     return "cpu"
@@ -204,7 +203,7 @@ def cores() -> int:
 
 
 def processor_name(device: str) -> str:
-    """The name of the GPU, or of the CPU as the kernel or the platform tells it."""
+    """The name of the GPU, or of the CPU by the kernel or the platform."""
     if device != "cpu":
         return str(torch.cuda.get_device_name(device))
     described = Path("/proc/cpuinfo")

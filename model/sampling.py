@@ -1,6 +1,6 @@
-"""Draw images from a trained generator: image i of a seed never depends on what is asked with it.
+"""Draw images from a trained generator; image i of a seed does not depend on the other images.
 
-Needs torch, numpy and pydantic alone.
+Needs only torch, numpy and pydantic.
 """
 
 from collections.abc import Container, Sequence
@@ -22,11 +22,11 @@ def load_generator(folder: Path | str, sha256: str | None = None) -> Generator:
 
     Args:
         folder: holds generator.safetensors and config.json.
-        sha256: the identity the weights must have; config.json's own is always held as well.
+        sha256: the expected hash of the weights; the one in config.json is always checked.
 
     Raises:
         FileNotFoundError: one of the files is missing.
-        ValueError: the weights are not those, are damaged, or do not fit the config.
+        ValueError: the weights have another hash, are damaged, or do not fit the config.
     """
     folder = Path(folder)
     network, recorded = read_config(folder)
@@ -63,11 +63,11 @@ def sample(
     start: int = 0,
     truncation: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """Draw one image a label.
+    """Draw one image per label.
 
-    Image i is a function of the seed, of `start + i`, of its label and of the truncation alone:
-    bit for bit the same alone as in any batch, on one machine. So each goes through the network
-    by itself, in float32.
+    Image i depends only on the seed, `start + i`, its label and the truncation. On one machine it
+    is bit for bit the same in any batch, because each image goes through the network alone, in
+    float32.
 
     Args:
         generator: from `load_generator`.
@@ -99,17 +99,17 @@ def interpolate(
     start: int = 0,
     truncation: float = 1.0,
 ) -> NDArray[np.uint8]:
-    """Walk from each image of `sample` to the next: z along a great circle, classes in a line.
+    """Interpolate between the images of `sample`: z along a great circle, classes linearly.
 
     Args:
         generator, labels, seed, start, truncation: as in `sample`; at least two labels.
-        frames: images from one stop to the next, the first stop included.
+        frames: images from one label to the next, the first label's included.
 
     Returns:
-        uint8 [(len(labels) - 1) * frames + 1, H, W]; every `frames`-th one is `sample`'s own.
+        uint8 [(len(labels) - 1) * frames + 1, H, W]; every `frames`-th image is one of `sample`.
 
     Raises:
-        ValueError: as `sample`, or there is nowhere to go.
+        ValueError: as `sample`, or fewer than two labels or one frame.
     """
     if len(labels) < 2 or frames < 1:
         raise ValueError(f"{len(labels)} labels and {frames} frames: needs two labels, one frame")
@@ -142,7 +142,7 @@ def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
 
 
 def _parse(label: str, known: Container[str]) -> dict[str, float]:
-    """`3*cyst+stone` -> {"cyst": 3, "stone": 1}; a class of just that name comes first."""
+    """`3*cyst+stone` -> {"cyst": 3, "stone": 1}; a class of exactly that name takes precedence."""
     if label in known:
         return {label: 1.0}
     terms: dict[str, float] = {}
@@ -173,7 +173,7 @@ def _draw(generator: Generator, z: Sequence[Tensor], classes: Tensor) -> NDArray
 
 
 def _slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Between two latents along the great circle, lengths in a line (Shoemake 1985)."""
+    """Interpolate latents along the great circle, their lengths linearly (Shoemake 1985)."""
     cosine = torch.dot(start, end) / (start.norm() * end.norm())
     angle = torch.arccos(cosine.clamp(-1, 1))
     if angle < 1e-4:

@@ -1,7 +1,7 @@
 """Train a generator on the images of a few classes: `fit`, from arrays to weights.
 
-What happens in a step is the family's (families/); here is what is the same for all: batches,
-checkpoints, history, sample grids, validation, the end.
+A family (families/) defines one step. This module has what all families share: batches,
+checkpoints, history, sample grids, validation and the end of the run.
 """
 
 import dataclasses
@@ -32,34 +32,34 @@ from .validation import Judge
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
 WATCH_EVERY = 8
-"""Steps from one look at held-out images to the next."""
+"""Steps between two calls of `Learner.watch`."""
 MEMBERS, MEMBERS_AT_ONCE = 1000, 50
-"""Images a side of the membership scores, at most."""
+"""Most images per side in the membership scores, and how many are scored at once."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training leaves behind; no clock is in it.
+    """The result of a training; it contains no times.
 
     Attributes:
-        weights: of the averaged generator, float32 by name: those that were best on the held-out
-            images, or the last ones when there was no judge.
-        network: what the weights need to become a network again.
-        history: a row each hundredth of the run: `images_seen`, and means since the row before.
-        validations: a row each snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
+        weights: of the averaged generator, float32 by name: the best on the held-out images, or
+            the last ones without a judge.
+        network: the config that the weights belong to.
+        history: one row per hundredth of the run: `images_seen`, and means since the row before.
+        validations: one row per snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
-        grids: images seen -> uint8 [classes * H, 8 * W], one row a class, always the same latents.
+        grids: images seen -> uint8 [classes * H, 8 * W], one row per class, always with the same
+            latents.
         runtime: device, precision, memory format, threads, processor.
-        resumed: where the run went on with another runtime, and so not bit for bit: `images_seen`,
-            `why`, and the runtimes `before` and `after` as dicts; empty when it never did.
-        images_seen: real images shown, to the end of the run.
-        best_images_seen: and until the weights that were kept.
-        ended: finished, or patience: the run ended early.
-        repeatable: a function of its arguments on this machine: not by the clock, not resumed
-            elsewhere.
-        membership: what the training's networks say of up to `MEMBERS` images learned from and
-            as many held-out ones (`Learner.familiarity`), float64 [N] by `train` and `held_out`;
-            empty without held-out images.
+        resumed: one entry per resume with another runtime, which is not bit for bit:
+            `images_seen`, `why`, and the runtimes `before` and `after` as dicts.
+        images_seen: real images shown in the whole run.
+        best_images_seen: real images shown until the weights that were kept.
+        ended: finished, or patience if the run ended early.
+        repeatable: whether the result depends only on the arguments on this machine: no
+            `budget_minutes`, and not resumed with another runtime.
+        membership: `Learner.familiarity` of up to `MEMBERS` training images and as many held-out
+            ones, float64 [N] by `train` and `held_out`; empty without held-out images.
     """
 
     weights: dict[str, Tensor]
@@ -88,34 +88,34 @@ def fit(
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
-    """Train a generator, or go on with a training that was killed.
+    """Train a generator, or resume a training that was killed.
 
-    A checkpoint of another processor or thread count cannot go on bit for bit: the run goes on by
-    what this machine can do, warns, and says so in its result.
+    A checkpoint from another processor or thread count cannot be resumed bit for bit: the run
+    continues with this machine's runtime, warns, and records it in the result.
 
-    Classes are drawn in equal shares (`balanced_draw` says why). Under torchrun every process
-    calls this alike, takes its share of each batch, and returns the same weights.
+    Classes are drawn in equal shares (see `balanced_draw`). Under torchrun every process makes the
+    same call, takes its share of each batch, and returns the same weights.
 
     Args:
         images: uint8 [N, H, W], square, a power of two from 32 px; 0 black to 255 white.
         labels: int64 [N], an index into `classes`.
         classes: names, in label order.
-        config: the family, its recipe, and how long.
-        judge: asked at each snapshot (`make_judge`); chooses the weights that are kept.
-        held_out: images and labels that are not learned from, with every class: a learner may
-            look at them to see overfitting.
-        checkpoint_folder: where the state is kept; None trains without a net.
-        on_progress: told about once a second.
-        should_stop: asked about once a second, before each checkpoint and at the end.
+        config: the `train` section.
+        judge: called at each snapshot (see `make_judge`); chooses the weights to keep.
+        held_out: images and labels that are not trained on, with every class, for a learner to
+            detect overfitting.
+        checkpoint_folder: for checkpoints; None: no checkpoints.
+        on_progress: called about once a second.
+        should_stop: called about once a second, before each checkpoint and at the end.
 
     Returns:
-        A function of the arguments alone on one machine, interrupted or not, as long as the
-        precision chosen is the same (see `choose_runtime`) and `budget_minutes` is 0.
+        The result. On one machine it depends only on the arguments, interrupted or not, if the
+        same precision is chosen (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is another training's.
+        ValueError: the arrays do not fit each other, or the checkpoint is of another training.
         FloatingPointError: a loss became NaN or infinite.
-        Stopped: `should_stop` said so.
+        Stopped: `should_stop` returned true.
     """
     check(images, labels, classes)
     run = _start(images, labels, classes, config, checkpoint_folder)
@@ -134,7 +134,7 @@ def fit(
 
 @dataclass
 class _Run:
-    """A training under way."""
+    """The state of a running training."""
 
     config: TrainConfig
     draw: Draw
@@ -148,7 +148,7 @@ class _Run:
     watch: Watch = field(init=False)
 
     def over(self) -> bool:
-        """Whether the run has its length, or went without a better validation for too long."""
+        """Whether the run is complete, or its patience is exhausted."""
         return self.record.done >= 1 or self._out_of_patience()
 
     def _out_of_patience(self) -> bool:
@@ -156,7 +156,7 @@ class _Run:
         return 0 < self.config.patience <= since_best
 
     def step(self) -> None:
-        """Learn from one batch, then do what falls due at round shares of the run."""
+        """Train on one batch, then write history, snapshots and checkpoints when due."""
         record, shard = self.record, self.shard
         batch = self._batch(self.draw)
         before = Step(record.steps, record.images_seen, record.done)
@@ -241,7 +241,7 @@ def _start(
     config: TrainConfig,
     checkpoint_folder: Path | None,
 ) -> _Run:
-    """Make a learner and choose how this machine computes, or take both from a checkpoint."""
+    """Make a learner and choose the runtime, or take both from a checkpoint."""
     shard = this_shard()
     shard.check_batch(config.recipe.batch)
     draw = balanced_draw(images, labels, len(classes), config.recipe.batch)
@@ -278,7 +278,7 @@ def _start(
 
 
 def _note_resumption(record: Record, why: str, before: dict[str, Any], after: Runtime) -> None:
-    """Keep in the record that what follows is not what an undisturbed run would have given."""
+    """Warn and record that the rest of the run is not bit for bit that of an undisturbed run."""
     warnings.warn(
         f"going on after {record.images_seen} images, not bit for bit: {why}", stacklevel=2
     )
@@ -287,7 +287,7 @@ def _note_resumption(record: Record, why: str, before: dict[str, Any], after: Ru
 
 
 def _passed(before: float, after: float, times: float) -> bool:
-    """Whether a share of the run reached or passed a multiple of 1 / times (but for rounding)."""
+    """Whether a share of the run reached or passed a multiple of 1 / times (up to rounding)."""
     return math.floor(after * times + 1e-9) > math.floor(before * times + 1e-9)
 
 

@@ -1,6 +1,6 @@
-"""Judging a training while it runs, on held-out images: which moment was best, and collapse.
+"""Judge a generator during training, on held-out images: the best moment, and collapse.
 
-The validation split is for this alone; figures that are reported, and the gate, use the test split.
+The validation split serves only this; reported figures and the gate use the test split.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,18 @@ from .sampling import sample
 PAIRS = 50
 """Pairs a class for MS-SSIM."""
 COLLAPSE_MARGIN = 0.25
-"""MS-SSIM within a class above the real images' that raises the alarm."""
+"""Most MS-SSIM within a class above that of real images; more is a collapse."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a generator is worth at some moment of its training.
+    """The figures of a generator at one moment of its training.
 
     Attributes:
-        kernel_distance: to the held-out images, classes in equal shares; not above its floor.
-        ms_ssim: mean over pairs within a class, of the worst class against real ones.
-        ms_ssim_real: the same of the held-out images of that class.
+        kernel_distance: to the held-out images, classes in equal shares; the floor is not
+            subtracted.
+        ms_ssim: mean over pairs within a class, for the class that exceeds real images most.
+        ms_ssim_real: the same for the held-out images of that class.
     """
 
     kernel_distance: float
@@ -36,7 +37,7 @@ class Judgement:
 
     @property
     def collapsed(self) -> bool:
-        """Whether some class repeats itself far more than real images do."""
+        """Whether a class is far less varied than real images."""
         return self.ms_ssim > self.ms_ssim_real + COLLAPSE_MARGIN
 
 
@@ -46,15 +47,15 @@ Judge = Callable[[Generator], Judgement]
 def make_judge(
     images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, count: int = 256
 ) -> Judge:
-    """A judge by held-out images; their features are taken now, once.
+    """A judge with held-out images; their features are extracted once, in this call.
 
-    Every judgement draws the same latents, so that two moments differ by their weights alone.
+    Every judgement draws the same latents, so two moments differ only by the weights.
 
     Args:
         images: uint8 [N, H, W], real and not trained on.
         labels: int64 [N].
         seed: of the choice of real images, of pairs and of latents.
-        count: generated images a judgement, in equal shares a class, and at most so many real.
+        count: generated images per judgement, in equal shares per class; also the most real ones.
     """
     rng = np.random.default_rng(seed)
     present = np.unique(labels)

@@ -1,8 +1,8 @@
-"""A generator on disk: `generator.safetensors` and the `config.json` that shapes it.
+"""A generator on disk: `generator.safetensors` and its `config.json`.
 
-Reading needs torch and the standard library alone, since the reader is shipped to machines that
-have no safetensors library. The format (huggingface/safetensors): eight bytes, little-endian, the
-length of a JSON header; the header, name -> dtype, shape, data_offsets; the raw bytes.
+Reading needs only torch and the standard library, because the reader is shipped to machines
+without the safetensors library. The format (huggingface/safetensors): eight bytes, little-endian,
+the length of a JSON header; the header, name -> dtype, shape, data_offsets; the raw bytes.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def read_safetensors(file: Path) -> dict[str, Tensor]:
     """Every tensor of a safetensors file, by name.
 
     Raises:
-        ValueError: the file is truncated, is something else, or holds a dtype not known here.
+        ValueError: the file is truncated, has another format, or has an unknown dtype.
     """
     data = file.read_bytes()
     header, body = _split(file, data)
@@ -87,7 +87,7 @@ def save_generator(folder: Path | str, weights: dict[str, Tensor], network: Netw
     """Write weights and config; the same weights give the same bytes.
 
     Returns:
-        The sha256 of `generator.safetensors`, which config.json carries as well.
+        The sha256 of `generator.safetensors`, which is also in config.json.
     """
     from safetensors.torch import save_file
 

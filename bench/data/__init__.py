@@ -1,1 +1,1 @@
-"""Stochastic image models with known truth, which figures and recipes are tried on."""
+"""Stochastic image models with known truth, to test metrics and recipes."""

@@ -1,4 +1,4 @@
-"""`medloom bench data`: data sets that need no download and whose truth is known."""
+"""`medloom bench data`: data sets with known truth that need no download."""
 
 from pathlib import Path
 from typing import Annotated

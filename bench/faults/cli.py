@@ -1,4 +1,4 @@
-"""`medloom bench faults`: everything that must not break is broken on purpose, and looked at."""
+"""`medloom bench faults`: inject faults and check medloom's promises."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,22 +20,22 @@ def faults(
         list[str] | None, typer.Argument(help=f"Out of {', '.join(PARTS)}. Default: all of them.")
     ] = None,
     only: Annotated[
-        str, typer.Option(help="Of crashes, outages and tamper: those whose words hold this.")
+        str, typer.Option(help="Only crashes, outages and tampering whose name contains this.")
     ] = "",
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the race.")] = 20,
     processes: Annotated[int, typer.Option(min=2, help="Promoters that race.")] = 8,
     events: Annotated[int, typer.Option(min=1, help="Events of the storm.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
-    """Break things on purpose, in throw-away projects, and see whether medloom keeps its promises.
+    """Inject faults into temporary projects and check that medloom keeps its promises.
 
-    race: promoters decide at once; the history must stay serial.
-    crashes: SIGKILL at every step of every command, then the next run; nothing may differ.
+    race: many processes promote at once; the history must stay serial.
+    crashes: SIGKILL before every external call of every command; the next run must repair it.
     outages: a store is down, full or read-only; exit code 75, and nothing half done.
-    tamper: every store is changed behind medloom's back; `audit verify` must name it.
-    storm: images arrive during a run of the real scheduler; all must be learned in few runs.
+    tamper: every store is changed without medloom; `audit verify` must find it.
+    storm: images arrive during a run of the real scheduler; few runs must train on all of them.
 
-    Crashes and storm take long. A table a part; exit code 1 when a promise is broken.
+    Crashes and storm take long. Prints one table per part; exit code 1 when a promise is broken.
     """
     chosen = parts or list(PARTS)
     if unknown := sorted(set(chosen) - set(PARTS)):
@@ -81,7 +81,7 @@ def _rows(
 
 
 def _told(part: str, rows: Iterator[Any]) -> list[Any]:
-    """All rows; each is told as it comes, since the next may take minutes."""
+    """All rows; each is printed at once, since the next may take minutes."""
     found = []
     for row in rows:
         found.append(row)

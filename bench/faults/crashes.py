@@ -1,7 +1,7 @@
-"""SIGKILL at every step of ingest, of a stage, of registering and of promoting, then once more.
+"""Kill ingest, plan, the stages, register and promote by SIGKILL at every external call.
 
-After a kill the same command runs again, as the scheduler would have it. What it leaves must be
-what an undisturbed run leaves, and stay so once whatever outlived the kill has ended.
+After a kill the same command runs again, as under the scheduler. The stores must then equal those
+after an undisturbed run, also once processes that outlived the kill have ended.
 """
 
 import json
@@ -20,14 +20,14 @@ from bench.faults.victim import AT, LOG
 from pipeline.base.errors import MedloomError
 
 ORPHAN_PATIENCE = 120.0
-"""Seconds that a process which outlived its task may take to notice and end."""
+"""Seconds that a process may outlive its task."""
 
 Look = Callable[[], Fingerprint]
 
 
 @dataclass(frozen=True)
 class ExternalCall:
-    """One thing that a command does outside its process, and how long it took undisturbed."""
+    """One effect of a command outside its process, and its time in an undisturbed run."""
 
     number: int
     name: str
@@ -36,15 +36,15 @@ class ExternalCall:
 
 @dataclass(frozen=True)
 class Crash:
-    """One kill and what came of it.
+    """One kill and its consequences.
 
     Attributes:
         action: the command, such as `preprocess`.
         point: where it was killed, in words.
-        killed: whether it got there.
-        differences: of the state after the next run from an undisturbed one; empty is right.
+        killed: whether the command got there.
+        differences: between the states after the next run and after an undisturbed run.
         orphans: processes that outlived the kill, by name; all have ended since.
-        late: what changed between the end of the next run and the end of the orphans.
+        late: changes between the end of the next run and the end of the orphans.
     """
 
     action: str
@@ -56,12 +56,12 @@ class Crash:
 
     @property
     def fine(self) -> bool:
-        """Killed as planned, and nothing to see of it afterwards."""
+        """Whether the kill happened and left no trace."""
         return self.killed and not self.differences and not self.late
 
     @property
     def words(self) -> str:
-        """Which one this is."""
+        """The name of this row."""
         return f"{self.action}, {self.point}"
 
 
@@ -73,15 +73,14 @@ def crash_everywhere(
     within: Sequence[str] = ("dvc repro", "dvc push", "git push"),
     only: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Crash]:
-    """Kill a command before each of its steps, and in the midst of the long ones.
+    """Kill a command before each of its external calls, and in the middle of the long ones.
 
     Args:
-        project: in the state that the command starts from; it is there again afterwards, changed
-            by an undisturbed run.
+        project: in the state before the command; afterwards the command has run once.
         action: arguments of `bench.faults.victim`.
-        look: the fingerprint to compare.
-        within: steps that are also killed half-way.
-        only: which points to try, by their words.
+        look: makes the fingerprint to compare.
+        within: external calls that are also killed halfway.
+        only: selects points by name.
 
     Raises:
         MedloomError: the undisturbed run fails.
@@ -106,7 +105,7 @@ def crash_everywhere(
 def _points(
     steps: Sequence[ExternalCall], within: Sequence[str]
 ) -> Iterator[tuple[list[str], str]]:
-    """Each point in words, and moments to try: a step may be over sooner than it was before."""
+    """Each point in words, with several moments to try, because a call may end sooner this time."""
     for step in steps:
         yield [str(step.number)], f"before {step.name} ({step.number})"
         if step.name in within:
@@ -152,7 +151,7 @@ def _crash(
 
 
 def name_of(action: Sequence[str]) -> str:
-    """What the arguments of a victim are about: `ingest`, `preprocess`, ..., `promote`."""
+    """The name of a victim's action: `ingest`, `preprocess`, ..., `promote`."""
     return action[1] if action[0] == "stage" else action[0]
 
 
@@ -166,7 +165,7 @@ def _victim(project: TinyProject, action: Sequence[str], log: Path, at: str) -> 
 
 
 def _orphans(project: TinyProject) -> Iterator[str]:
-    """Processes of the project that nobody waits for: program and first word, or module."""
+    """Running processes of the project: program and first argument that is not an option."""
     for process in psutil.process_iter():
         try:
             if process.environ().get("MEDLOOM_STATE") == str(project.settings.state):
@@ -186,7 +185,7 @@ def _wait_for_orphans(project: TinyProject) -> None:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Make a folder what another one is; missing if that is."""
+    """Make `target` a copy of `source`, or remove it if `source` is missing."""
     if target.exists():
         shutil.rmtree(target)
     if source.exists():

@@ -1,4 +1,4 @@
-"""What a project's stores hold, without what may differ between two runs that did the same."""
+"""A comparable summary of a project's stores, without values that differ between equal runs."""
 
 import json
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ _OF_THE_MOMENT = {"time", "previous", "signature", "data"}
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a run leaves behind.
+    """The state of all stores after a run.
 
     Attributes:
-        branches: git tree of each branch of the ledger, and how many commits it has.
-        objects: names of the DVC remote's objects, which are the hashes of what they hold.
-        index: what became of each file of the landing zone.
+        branches: git tree and number of commits of each branch of the ledger.
+        objects: names of the DVC remote's objects, which are content hashes.
+        index: the outcome of each file of the landing zone.
         decisions: the journal without times.
-        registry: versions and aliases; empty when nobody asked the registry.
-        leftovers: workspaces, and files half written.
+        registry: versions and aliases; empty if the registry was not read.
+        leftovers: workspaces that were not removed.
     """
 
     branches: dict[str, tuple[str, int]]
@@ -35,7 +35,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, settings: Settings, registry: tuple[str, ...] = ()) -> "Fingerprint":
-        """Look at the stores of a project whose remote is a folder."""
+        """The fingerprint of a project whose remote is a folder."""
         ledger = Ledger(settings)
         entries = LocalIndex.of(settings).entries()
         return cls(
@@ -48,7 +48,7 @@ class Fingerprint:
         )
 
     def differences(self, other: "Fingerprint") -> list[str]:
-        """In words, what another state has that this one has not, and the reverse."""
+        """The fields that differ from another fingerprint, in words."""
         found = []
         for name, mine in vars(self).items():
             theirs = getattr(other, name)
@@ -64,7 +64,7 @@ def _branches(ledger: Ledger) -> list[tuple[str, tuple[str, int]]]:
     for name in sorted(names):
         head = ledger.head(name)
         assert head is not None  # noqa: S101 - it was listed
-        # The journal's tree holds times; its decisions are compared one by one.
+        # The journal's tree contains times; `decisions` compares its records instead.
         tree = "" if name == "journal" else ledger.tree(head)
         count = int(ledger.mirror.run("rev-list", "--count", "--first-parent", head))
         found.append((name, (tree, count)))

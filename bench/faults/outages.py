@@ -1,8 +1,8 @@
-"""A service or a disk that is not there while a step runs: a clear error, 75, nothing half done.
+"""Run steps while a service or disk is unavailable: a clear error, exit code 75, nothing half done.
 
-Disks are made full or read-only by mounts in a namespace of their own, which the step alone sees
-and which ask for no rights (`unshare --map-root-user --mount`); where the system forbids that,
-those rows say so.
+Disks are made full or read-only by mounts in a separate namespace, which only the step sees and
+which needs no privileges (`unshare --map-root-user --mount`). If the system forbids that, these
+rows are skipped.
 """
 
 import shlex
@@ -21,10 +21,10 @@ from pipeline.base.errors import ExitCode
 
 _NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 _NOWHERE = "http://127.0.0.1:9"
-"""The discard port: nobody listens."""
+"""The discard port, on which nothing listens."""
 
 Fault = Callable[[TinyProject], tuple[list[str], dict[str, str]]]
-"""A command's prefix, and variables, that bring a fault about."""
+"""Returns the command prefix and the variables that cause a fault."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Outage:
         action: the step.
         fault: in words.
         exit_code: of the step; 75 is right.
-        said: its last line.
-        half_done: what the stores hold that they did not before; objects apart, which are hashes
-            of what they hold and wait for the next try.
-        after: what differs from an undisturbed run once the fault has gone and the step has run
+        said: its error message.
+        half_done: changes of the stores, except objects, which are stored by hash and reused by
+            the next try.
+        after: differences from an undisturbed run, once the fault has ended and the step has run
             again.
-        skipped: why it was not tried; "" when it was.
+        skipped: why it was not tried; "" if it was.
     """
 
     action: str
@@ -53,13 +53,13 @@ class Outage:
 
     @property
     def fine(self) -> bool:
-        """Told as worth another try, nothing half done, and made good by that."""
+        """Whether the step reported a transient error, left nothing half done, and recovered."""
         told = self.exit_code == ExitCode.TRANSIENT and bool(self.said)
         return bool(self.skipped) or (told and not self.half_done and not self.after)
 
     @property
     def words(self) -> str:
-        """Which one this is."""
+        """The name of this row."""
         return f"{self.action}, {self.fault}" + (f": {self.skipped}" if self.skipped else "")
 
 
@@ -82,7 +82,7 @@ def _mounted(options: str, place: Callable[[TinyProject], str]) -> Fault:
     return fault
 
 
-# As large as what lies there, so that reading goes on, and then filled to the last page.
+# A copy of the folder on a tmpfs, so that reading works, then filled to the last page.
 _FULL = (
     "size=$(($(du -sk {0} | cut -f1) + 256)) && keep=/tmp/.keep-$$ && mkdir $keep "
     "&& mount --bind {0} $keep && mount -t tmpfs -o size=${{size}}k x {0} && cp -r $keep/. {0}/; "
@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {
         ("ingest", "plan", "stage", "register", "promote"),
     ),
 }
-"""Each fault, and the steps that touch what it takes away."""
+"""Each fault, and the steps that need the store."""
 
 
 def outages(
@@ -113,13 +113,13 @@ def outages(
     look: Callable[[], Fingerprint],
     only: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Outage]:
-    """Run a step under every fault that can hit it, and then without.
+    """Run a step under every fault that affects it, and then without the fault.
 
     Args:
-        project: in the state that the step starts from; afterwards the step has run once.
+        project: in the state before the step; afterwards the step has run once.
         action: arguments of `bench.faults.victim`.
-        look: the fingerprint to compare.
-        only: which faults to try, by name.
+        look: makes the fingerprint to compare.
+        only: selects faults by name.
     """
     state = project.settings.state
     before = state.with_name(f"{state.name}.before")

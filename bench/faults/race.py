@@ -1,7 +1,7 @@
-"""Many promoters at once: whether the history stays serial and the aliases end where it does.
+"""Many concurrent promotions: check that the history stays serial and the aliases match it.
 
-Ledger, journal and projection are the real ones; the registry is a file of SQLite in the place of
-MLflow, without locks between calls as MLflow has none, and the judge is a comparison of numbers.
+Ledger, journal and projection are the real ones. An SQLite file replaces MLflow's registry, without
+locks between calls, like MLflow. The judge compares numbers.
 """
 
 import json
@@ -24,19 +24,19 @@ from pipeline.promotion.champion import Facts, champion_number, decide_once
 from pipeline.registry.aliases import JournalPosition, Projection
 
 _PATIENCE = 300.0
-"""Seconds that the promoters wait for one another."""
+"""Seconds that the promoters wait for each other."""
 
 
 @dataclass(frozen=True)
 class RaceTable:
-    """What a race came to.
+    """The result of a race.
 
     Attributes:
         rounds: how often all promoters started at once.
-        processes: promoters a round, each with a candidate of its own.
+        processes: promoters per round, each with its own candidate.
         promotions: records that made a champion.
-        retries: decisions that were taken again, since another one came in between.
-        violations: of the promises, in words; none is expected.
+        retries: decisions that were repeated because another one came first.
+        violations: broken promises, in words; none are expected.
     """
 
     rounds: int
@@ -48,22 +48,22 @@ class RaceTable:
 
     @property
     def fine(self) -> bool:
-        """Whether every promise was kept, and there was a race at all."""
+        """Whether every promise was kept, and decisions did collide."""
         return not self.violations and self.retries > 0
 
     @property
     def words(self) -> str:
-        """How many raced how often."""
+        """The name of this row."""
         return f"{self.processes} promoters, {self.rounds} rounds"
 
 
 def race(rounds: int, processes: int, folder: Path | None = None) -> RaceTable:
-    """Let processes promote different candidates at once, again and again.
+    """Let processes promote different candidates at once, in several rounds.
 
     Args:
-        rounds: how often.
-        processes: how many at once.
-        folder: for ledger and registry, which must not exist; by default a temporary one.
+        rounds: number of rounds.
+        processes: number of promoters.
+        folder: for ledger and registry; must not exist. Default: a temporary one.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -102,7 +102,7 @@ def _run(promoters: list[SpawnProcess]) -> None:
 
 
 def _promote(folder: Path, number: int, rounds: int, processes: int, barrier: Barrier) -> None:
-    """Promote one candidate a round, starting with all others, and note what was decided."""
+    """Promote one candidate per round, in step with all others, and write down the decisions."""
     settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "race")})
     ledger, registry = Ledger(settings), SqliteRegistry(folder / "registry.sqlite")
     with _notes(folder, number).open("w") as notes:
@@ -123,7 +123,7 @@ def _promote(folder: Path, number: int, rounds: int, processes: int, barrier: Ba
 
 
 def _verdict(version: int, journal: Journal) -> Facts:
-    """Promote what is better than the champion."""
+    """Promote a version that is better than the champion."""
     champion = champion_number(journal)
     better = champion is None or quality(version) > quality(champion)
     return {
@@ -140,7 +140,7 @@ def _verdict(version: int, journal: Journal) -> Facts:
 
 
 def quality(version: int) -> int:
-    """Of a candidate: all differ, later ones tend to be better, neighbours are in disorder."""
+    """The quality of a candidate: distinct, and better for later versions up to some disorder."""
     return version * 1000 + (version * 7919) % 30011
 
 
@@ -153,7 +153,7 @@ def _notes(folder: Path, number: int) -> Path:
 
 
 def _told(folder: Path, number: int) -> list[dict[str, Any]]:
-    """What a promoter wrote down; nothing of one that did not even start."""
+    """The decisions that a promoter wrote down; none if it did not start."""
     file = _notes(folder, number)
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
@@ -169,8 +169,8 @@ def violations(
     Args:
         ledger: after the race.
         registry: after the race.
-        told: what the promoters were told of their decisions.
-        expected: how many decisions there must be.
+        told: the decisions that the promoters wrote down.
+        expected: number of decisions.
     """
     journal = Journal(ledger)
     files = ledger.read_folder(journal.commit, FOLDER) if journal.commit else {}
@@ -192,7 +192,7 @@ def violations(
 
 
 def _not_serial(records: list[Record]) -> Iterator[str]:
-    """Each verdict was given against the champion that the records before it made."""
+    """Violations of: each verdict is against the champion at that point of the journal."""
     champion: int | None = None
     for record in records:
         if record.predecessor != champion or record.verdict.get("against") != champion:
@@ -207,7 +207,7 @@ def _not_serial(records: list[Record]) -> Iterator[str]:
 
 
 class SqliteRegistry:
-    """Aliases and tags in a file: every call is atomic, no two calls are, as with MLflow."""
+    """Aliases and tags in a file; like MLflow, single calls are atomic and sequences are not."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -223,7 +223,7 @@ class SqliteRegistry:
         return JournalPosition(tags["head"], int(tags["records"])) if "records" in tags else None
 
     def project(self, projection: Projection) -> None:
-        """Make aliases and tags say this, one call each."""
+        """Set aliases and tags to the projection, by one call each."""
         now = self.aliases()
         wanted = projection._asdict()
         for name in ("champion", "previous", "challenger"):

@@ -1,7 +1,7 @@
-"""A tiny project led along the road by commands that each run in a process of their own.
+"""Run a tiny project from ingest to promotion, each command in its own process.
 
-The commands are those of `bench.faults.victim`. Whoever takes one from `actions` must have
-run it before taking the next.
+The commands are those of `bench.faults.victim`. A caller of `actions` must run each command before
+taking the next.
 """
 
 import sqlite3
@@ -25,16 +25,16 @@ from pipeline.phantoms.phantom import write_phantom
 
 Action = tuple[str, ...]
 PATIENTS = 4
-"""A class: enough for every class in every split."""
+"""Patients per class: enough for every class in every split."""
 _REGISTRY = {
     "model_versions": "version, current_stage",
     "registered_model_aliases": "alias, version",
 }
-"""Tables of MLflow's database and what is compared of each."""
+"""Tables of MLflow's database, and the columns to compare."""
 
 
 def make_road(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyProject:
-    """A tiny project with phantoms in its landing zone, and nothing done yet."""
+    """A new tiny project with phantoms in its landing zone."""
     project = TinyProject.make(folder / "medloom", numbers)
     write_phantom(project.settings.landing, PATIENTS, 0)
     return project
@@ -53,7 +53,7 @@ def actions(project: TinyProject) -> Iterator[Action]:
 
 
 def walk(project: TinyProject) -> None:
-    """Do all of it.
+    """Run all of them.
 
     Raises:
         MedloomError: a command fails.
@@ -66,16 +66,16 @@ def walk(project: TinyProject) -> None:
 
 
 def crash_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Crash]:
-    """Kill every command at every step; `only` chooses by words such as `promote, before index`."""
+    """Kill every command at every external call; `only` selects names: `promote, before index`."""
     for action in actions(project):
         chosen = partial(_chosen, only, name_of(action))
         yield from crash_everywhere(project, action, partial(look, project.settings), only=chosen)
 
 
 def outage_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Outage]:
-    """Run every command while a store that it needs is away; `only` as in `crash_matrix`.
+    """Run every command while a store that it needs is unavailable; `only` as in `crash_matrix`.
 
-    The project has begun: the first, empty data revision is made before any store is written to.
+    The first, empty data revision is made before.
     """
     declare_data(project.settings, phantom=True)
     for action in actions(project):
@@ -84,7 +84,7 @@ def outage_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator
 
 
 def tamper_all(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Harmed]:
-    """Make two versions, then do and undo every harm; `only` chooses by the harm's words."""
+    """Make two versions, then apply and undo every change; `only` selects by name."""
     from pipeline.registry.registry import Registry
 
     walk(project)
@@ -97,7 +97,7 @@ def tamper_all(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Ha
 
 
 def look(settings: Settings) -> Fingerprint:
-    """What the stores of a project hold, MLflow's database too."""
+    """The fingerprint of a project's stores, including MLflow's database."""
     return Fingerprint.of(settings, tuple(_registry_facts(settings)))
 
 
@@ -114,7 +114,7 @@ def _runs(project: TinyProject) -> set[str]:
 
 
 def _registry_facts(settings: Settings) -> Iterator[str]:
-    """Versions and aliases, by the database itself: no server need run."""
+    """Versions and aliases, read from the database without a server."""
     database = settings.state / "mlflow" / "mlflow.db"
     if not database.exists():
         return

@@ -1,8 +1,8 @@
-"""A storm of images: many arrive, each with its event, while a retraining is under way.
+"""A storm of images: many arrive, each with an event, during a retraining.
 
-Airflow folds the events of a run's time into one next run, which knows the payload of one of them.
-So nothing may hang on payloads: every image must end in a data revision that a verdict names, in
-few runs.
+Airflow combines the events during a run into one next run, which gets the payload of only one of
+them. So nothing may depend on payloads: every image must be in a data revision with a verdict,
+after few runs.
 """
 
 import time
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 DAG, LANDING = "retrain_generator", "medloom-landing"
 MOST_RUNS = 3
-"""After the one that was under way."""
+"""Runs after the one that was running."""
 _FIRST = 6
-"""Patients a class that the first run finds: enough for every class in every split."""
+"""Patients per class in the first run: enough for every class in every split."""
 _SPREAD = 30.0
-"""Seconds over which the events come: most of a tiny run, so that they meet all its tasks."""
+"""Seconds over which the events come: most of a tiny run, so that they overlap all its tasks."""
 _PATIENCE = 1800.0
 _ONE_SLICE = PhantomConfig(slices=1)
 
 
 @dataclass(frozen=True)
 class StormTable:
-    """What a storm came to.
+    """The result of a storm.
 
     Attributes:
-        events: how many were emitted, each after new images.
-        during: those of them that a run was under way at, or waiting to begin.
-        images: that arrived with the events.
-        runs: that followed the one that was under way.
-        lost: images, by file, in no data revision that a verdict names; none is expected.
+        events: number emitted, each after new images.
+        during: events while a run was running or queued.
+        images: number that arrived with the events.
+        runs: number of runs after the one that was running.
+        lost: images, by file, in no data revision with a verdict; none are expected.
     """
 
     events: int
@@ -56,21 +56,21 @@ class StormTable:
 
     @property
     def fine(self) -> bool:
-        """Every image was learned, in at most `MOST_RUNS` runs, and there was a run to meet."""
+        """Whether at most `MOST_RUNS` runs trained on all images, and events came during a run."""
         return not self.lost and 0 < self.runs <= MOST_RUNS and self.during > 0
 
     @property
     def words(self) -> str:
-        """How much came."""
+        """The name of this row."""
         return f"{self.events} events, {self.images} images"
 
 
 def storm(project: TinyProject, events: int = 50) -> StormTable:
-    """Let images arrive while a run is under way, an event each time, and wait until it is quiet.
+    """Let images arrive during a run, with an event each time, and wait until no run is active.
 
     Args:
         project: with or without images; its services are started for the storm if they are down.
-        events: how many.
+        events: number of events.
 
     Raises:
         TransientError: the services do not come up, or are still busy after half an hour.
@@ -120,7 +120,7 @@ def _storm(settings: Settings, events: int) -> StormTable:
 def _deliver(landing: Path, patients: int) -> list[str]:
     """Put new patients of every class into the landing zone; returns their files."""
     before = _files(landing)
-    # Each patient has an image at least, so that their count is a number that none of them has.
+    # Each patient has at least one image, so the number of files is an unused patient number.
     write_phantom(landing, patients, 0, first_patient=len(before), config=_ONE_SLICE)
     return sorted(_files(landing) - before)
 
@@ -138,7 +138,7 @@ def _wait_until_quiet(api: "AirflowApi") -> None:
 
 
 def _unjudged(settings: Settings, files: list[str]) -> Iterator[str]:
-    """Files whose image no verdict's data revision holds."""
+    """Files whose image is in no data revision with a verdict."""
     ledger = Ledger(settings)
     revisions, index = Revisions(ledger), LocalIndex.of(settings)
     images = {entry.file: entry.image_id for entry in index.entries()}

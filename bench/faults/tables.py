@@ -1,4 +1,4 @@
-"""The tables of `medloom bench faults`, one a part."""
+"""The tables of `medloom bench faults`, one per part."""
 
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
@@ -13,7 +13,7 @@ from bench.faults.race import RaceTable
 from bench.faults.storm import StormTable
 from bench.faults.tamper import Harmed
 
-_MOST = 100  # characters of what a command said; --json has all of them
+_MOST = 100  # characters of a command's message; --json has all of them
 _FINE = {True: "[green]kept[/]", False: "[red]BROKEN[/]"}
 
 
@@ -35,7 +35,7 @@ def race_table(rows: Sequence[RaceTable]) -> Table:
 
 
 def crash_table(rows: Sequence[Crash]) -> Table:
-    """Each kill and what the next run made of it."""
+    """Each kill and the state after the next run."""
     table = _table("crashes: SIGKILL, then the next run", "command", "killed", "outlived", "state")
     for row in rows:
         what = "; ".join((*row.differences, *(f"late: {late}" for late in row.late)))
@@ -46,7 +46,7 @@ def crash_table(rows: Sequence[Crash]) -> Table:
 
 
 def outage_table(rows: Sequence[Outage]) -> Table:
-    """Each fault, what the command said, and what was left half done."""
+    """Each fault, the command's message, and what was left half done."""
     table = _table("outages", "command", "fault", "exit code", "it said", "state")
     for row in rows:
         what = "; ".join((*row.half_done, *row.after)) or row.skipped or _FINE[row.fine]
@@ -56,7 +56,7 @@ def outage_table(rows: Sequence[Outage]) -> Table:
 
 
 def tamper_table(rows: Sequence[Harmed]) -> Table:
-    """Each harm and the first broken links that `audit verify` named."""
+    """Each change and the first broken links found by `audit verify`."""
     table = _table("tamper: `audit verify --all`", "harm", "", "first broken links")
     for row in rows:
         first = shorten("; ".join(row.broken), _MOST)

@@ -1,7 +1,7 @@
-"""Tampering: every store of a project is changed behind medloom's back, and `verify` must say so.
+"""Tampering: change every store of a project without medloom, and check that `verify` finds it.
 
-Each harm is done to a throw-away project and undone again. The harms go round all of medloom's
-code, as somebody with access to the disk would: files, git references, the registry's database.
+Each change is made to a temporary project and undone. The changes do not use medloom's code, like
+an attacker with access to the disk: files, git references, the registry's database.
 """
 
 import json
@@ -40,12 +40,12 @@ class Victim:
 
     @property
     def ledger(self) -> Ledger:
-        """The project's."""
+        """The ledger of the project."""
         return Ledger(self.settings)
 
     @property
     def champion(self) -> Record:
-        """The record that made the champion, which is what is harmed."""
+        """The record that made the champion, which is tampered with."""
         record = Journal(self.ledger).champion
         if record is None:
             raise ValueError("the project has no champion to harm")
@@ -58,12 +58,12 @@ class Victim:
 
     @property
     def objects(self) -> CheckedObjects:
-        """Of the remote."""
+        """The objects of the remote."""
         return CheckedObjects(self.settings.remote)
 
     @property
     def database(self) -> Path:
-        """MLflow's."""
+        """MLflow's database."""
         return self.settings.state / "mlflow" / "mlflow.db"
 
     def object(self, name: str) -> Path:
@@ -71,8 +71,8 @@ class Victim:
         return Path(self.settings.remote) / "files" / "md5" / name[:2] / name[2:]
 
     def artifact(self, column: str, path: str) -> Path:
-        """A file of the champion's: run_id for its run's artifacts, storage_location for those of
-        the model.
+        """A file of the champion: `column` is run_id for artifacts of its run, storage_location
+        for those of the model.
         """
         query = f"SELECT {column} FROM model_versions WHERE version = ?"  # noqa: S608 - our names
         with closing(sqlite3.connect(self.database)) as connection:
@@ -115,7 +115,7 @@ FILES: dict[str, tuple[Callable[[Victim], Path], str]] = {
 
 @contextmanager
 def changed_file(find: Callable[[Victim], Path], change: Change, victim: Victim) -> Iterator[None]:
-    """A file with other bytes; one that becomes empty is removed."""
+    """Change a file's bytes; if nothing is left, remove it."""
     file = find(victim)
     before, mode = file.read_bytes(), file.stat().st_mode
     file.unlink()
@@ -133,7 +133,7 @@ def changed_file(find: Callable[[Victim], Path], change: Change, victim: Victim)
 def rewritten(
     branch: Callable[[Victim], str], write: Callable[[Victim, str], None], victim: Victim
 ) -> Iterator[None]:
-    """A branch of the ledger moved by force."""
+    """Move a branch of the ledger by force."""
     git, name = Git(Path(victim.settings.ledger)), f"refs/heads/{branch(victim)}"
     head = git.run("rev-parse", name)
     write(victim, head)
@@ -147,7 +147,7 @@ def rewritten(
 def updated(
     statement: str, undo: str, values: Callable[[Victim], tuple[Any, Any]], victim: Victim
 ) -> Iterator[None]:
-    """A row of the registry's database changed: `statement` takes new value and version."""
+    """Change a row of the registry's database; `statement` takes the new value and the version."""
     after, before = values(victim)
     version = victim.champion.version
 
@@ -218,7 +218,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
 
 
 def tamper(victim: Victim, registry: "Registry", harm: str) -> list[str]:
-    """Do one harm, ask `verify` for everything, undo it; returns the broken links by name."""
+    """Make one change, verify everything, undo it; returns the broken links by name."""
     do, _ = HARMS[harm]
     with do(victim):
         found = verify(victim.ledger, registry, None, (), lambda *_: None)
@@ -231,11 +231,11 @@ def tamper(victim: Victim, registry: "Registry", harm: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Harmed:
-    """One harm and what `verify` said of it.
+    """One change and what `verify` found.
 
     Attributes:
-        harm: in words.
-        fine: whether a broken link names what was harmed.
+        harm: the change, in words.
+        fine: whether a broken link names what was changed.
         broken: first broken links, by name.
     """
 
@@ -245,14 +245,14 @@ class Harmed:
 
     @property
     def words(self) -> str:
-        """Which one this is."""
+        """The name of this row."""
         return self.harm
 
 
 def tamper_everywhere(
     settings: Settings, registry: "Registry", only: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Harmed]:
-    """Do and undo every harm; `settings` are of a throw-away project with two versions."""
+    """Make and undo every change; `settings` are of a temporary project with two versions."""
     for harm, (_, says) in HARMS.items():
         if only(harm):
             broken = tamper(Victim(settings), registry, harm)

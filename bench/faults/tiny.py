@@ -1,4 +1,4 @@
-"""The project with tiny numbers, in a folder of its own: what faults are tried on."""
+"""A copy of the project with tiny parameters, to inject faults into."""
 
 import os
 import re
@@ -19,18 +19,18 @@ TINY: Mapping[str, object] = {
     "snapshots": 2, "validation_images": 16, "precision": "float32",
     "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
 }  # fmt: skip
-"""Keys of params.yaml here: a generator in seconds, and a gate that lets it by."""
+"""Values for params.yaml: a training of seconds, and a gate that promotes its result."""
 
 
 @dataclass(frozen=True)
 class TinyProject:
-    """A copy of the project's files; nothing of the checkout or of other runs reaches it."""
+    """A copy of the project's files, isolated from the checkout and other runs."""
 
     folder: Path
 
     @classmethod
     def make(cls, folder: Path, numbers: Mapping[str, object] = TINY) -> Self:
-        """Copy what a run needs, and replace the numbers."""
+        """Copy the files that a run needs, and set the parameters."""
         for name in SNAPSHOT:
             source, target = PROJECT_ROOT / name, folder / name
             if source.is_dir():
@@ -43,7 +43,7 @@ class TinyProject:
         return made
 
     def set(self, numbers: Mapping[str, object]) -> None:
-        """Replace numbers of params.yaml, each by the first key of its name.
+        """Set values in params.yaml, each at the first key of that name.
 
         Raises:
             KeyError: params.yaml has no such key.
@@ -58,18 +58,18 @@ class TinyProject:
 
     @property
     def settings(self) -> Settings:
-        """Of the project's state, beside its files."""
+        """The settings of the copy, with its state in its folder."""
         return Settings.load({"MEDLOOM_STATE": str(self.folder / "state" / "phantom")})
 
     @property
     def environment(self) -> dict[str, str]:
-        """For processes that shall run this copy."""
+        """Environment variables for processes that run this copy."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MEDLOOM_", "AIRFLOW"))}
         mine = self.settings.environment()
         return {**clean, **mine, "PYTHONPATH": str(self.folder), "COLUMNS": "200"}
 
     def python(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run `python <arguments>` in the copy; `more` are further variables."""
+        """Run `python <arguments>` in the copy, with additional variables `more`."""
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,

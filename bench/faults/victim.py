@@ -1,11 +1,11 @@
-"""One step of a retraining in a process that counts what it does, and ends where it is told.
+"""Run one step of a retraining, count its external calls, and kill it at a given one.
 
 `python -m bench.faults.victim ingest | plan | stage NAME KEY | register KEY | promote KEY`
 
-Whatever leaves a trace outside the process is a step: a git command that writes, a DVC command, a
-write to the local index, a call of the registry. Each is written to the file MEDLOOM_FAULT_LOG;
-MEDLOOM_FAULT_AT names the one to end at by SIGKILL, which nothing can catch: `3` before the third,
-`3+0.4` 0.4 s after it began.
+External calls have effects outside the process: git commands that write, DVC commands, writes to
+the local index, and calls of the registry. Each is logged to the file MEDLOOM_FAULT_LOG.
+MEDLOOM_FAULT_AT selects the one to SIGKILL at: `3` is before the third, `3+0.4` is 0.4 s after it
+began.
 """
 
 import functools
@@ -34,7 +34,7 @@ _REGISTRY_WRITES = ("register", "attach_verdict", "project")
 
 
 class Steps:
-    """Counts steps, and ends the process at the one that was chosen."""
+    """Counts external calls, and kills the process at the selected one."""
 
     def __init__(self, log: Path, at: str) -> None:
         self.log, self.count = log, 0
@@ -42,7 +42,7 @@ class Steps:
         self.at, self.seconds = int(number or 0), float(seconds) if seconds else None
 
     def watch(self, kind: type, method: str, name: Callable[..., str | None]) -> None:
-        """Make every call of a method a step, where `name` names it."""
+        """Count every call of a method for which `name` returns a name."""
         inner = getattr(kind, method)
 
         @functools.wraps(inner)
@@ -61,7 +61,7 @@ class Steps:
         setattr(kind, method, watched)
 
     def begin(self) -> None:
-        """Count a step, and end before or within it if it is the one."""
+        """Count a call; if it is the selected one, kill the process now or after the delay."""
         self.count += 1
         if self.count == self.at and self.seconds is None:
             _end()
@@ -80,7 +80,7 @@ def _git_step(*arguments: str) -> str | None:
 
 
 def watch_everything(steps: Steps) -> None:
-    """Every door to the outside that tasks have."""
+    """Watch all external calls of tasks."""
     steps.watch(Git, "run", _git_step)
     steps.watch(Dvc, "run", lambda *arguments: f"dvc {arguments[0]}")
     steps.watch(LocalIndex, "record", lambda *_: "index")
@@ -94,7 +94,7 @@ def _watch_registry(steps: Steps) -> None:
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the step given by the arguments."""
     steps = Steps(Path(os.environ[LOG]), os.environ.get(AT, ""))
     watch_everything(steps)
     settings, (action, *more) = Settings.load(), sys.argv[1:]

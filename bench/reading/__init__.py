@@ -1,1 +1,1 @@
-"""How fast files are read, and what damaged ones do to the readers."""
+"""Benchmarks of the readers: speed, and damaged files."""

@@ -1,4 +1,4 @@
-"""What a few new images cost on top of many, and how much memory many images take."""
+"""Measure the time to ingest a few images after many, and the memory."""
 
 import json
 import subprocess
@@ -22,21 +22,21 @@ from pipeline.base.errors import MedloomError
 
 CLASSES = ("cyst", "normal", "stone", "tumor")
 MOST_SECONDS, MOST_MEBIBYTES = 20.0, 1024.0
-"""Promised: on top of decoding the new images, and for the whole process tree."""
-_SIDE = 64  # of the many
-_EVERY = 0.25  # seconds between two looks at the memory
+"""Promised: seconds in addition to decoding the new images, and memory of all processes."""
+_SIDE = 64  # pixels, of the many images
+_EVERY = 0.25  # seconds between two measurements of memory
 
 
 @dataclass(frozen=True)
 class Adding:
-    """Two ingests of one project, each by its command.
+    """Two ingests of one project, by the command.
 
     Attributes:
-        many, few: images that came first, 64 px, and then, 512 px.
-        first_seconds, first_mebibytes: of the first ingest, and the most memory that it and its
-            processes took together (PSS: a shared page counts once).
-        seconds, mebibytes: of the second.
-        decoding: seconds that the few take to be decoded alone, in two processes.
+        many, few: images of the first ingest, 64 px, and of the second, 512 px.
+        first_seconds, first_mebibytes: time and peak memory of the first ingest with all its
+            processes (PSS: a shared page counts once).
+        seconds, mebibytes: the same for the second.
+        decoding: seconds to decode only the few images, in two processes.
     """
 
     many: int
@@ -55,15 +55,15 @@ class Adding:
 
 
 def measure_adding(many: int, few: int, folder: Path, say: Callable[[str], None]) -> Adding:
-    """Ingest many images into a throw-away project, then a few more.
+    """Ingest many images into a temporary project, then a few more.
 
-    No image tells its patient, so that each is compared with all others of its class.
+    No image has a patient name, so each is compared with all others of its class.
 
     Args:
-        many: images that lie there first.
-        few: images that come then.
+        many: images of the first ingest.
+        few: images of the second.
         folder: for the project; empty.
-        say: told what comes next.
+        say: called with the next activity.
 
     Raises:
         MedloomError: an ingest failed, or took in another number of images.
@@ -87,7 +87,7 @@ def measure_adding(many: int, few: int, folder: Path, say: Callable[[str], None]
 
 
 def _make_many(landing: Path, count: int) -> None:
-    """Patterns that no two images share, so that each is a group of its own."""
+    """Make images with distinct patterns, so that each is its own group."""
     rng = np.random.default_rng(0)
     for number in range(count):
         folder = landing / CLASSES[number % len(CLASSES)] / f"{number // 1000:03d}"
@@ -98,7 +98,7 @@ def _make_many(landing: Path, count: int) -> None:
 
 
 def _ingest(project: TinyProject, expected: int) -> tuple[float, float]:
-    """Seconds and mebibytes of `medloom ingest`, which must take in so many new images."""
+    """Seconds and mebibytes of `medloom ingest`, which must add `expected` images."""
     started = time.perf_counter()
     command = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "ingest", "--json"],
@@ -119,7 +119,7 @@ def _ingest(project: TinyProject, expected: int) -> tuple[float, float]:
 
 @contextmanager
 def _most_memory(pid: int) -> Iterator[list[float]]:
-    """Watch a process and all below it; the list's one number is the most mebibytes so far."""
+    """Watch a process and its descendants; the list's only item is their peak memory, MiB."""
     most, ended = [0.0], threading.Event()
 
     def watch() -> None:
@@ -141,6 +141,6 @@ def _mebibytes(pid: int) -> float:
         top = psutil.Process(pid)
         for process in [top, *top.children(recursive=True)]:
             total += process.memory_full_info().pss
-    except psutil.Error:  # one ended meanwhile: the next look counts
+    except psutil.Error:  # a process ended meanwhile; use the next measurement
         return 0.0
     return total / 2**20

@@ -24,10 +24,10 @@ def register(app: typer.Typer) -> None:
         few: Annotated[int, typer.Option(min=1, help="Images that are added to it.")] = 100,
         as_json: Json = False,
     ) -> None:
-        """Time how fast files are read, beside decoding alone by Pillow, both in two processes.
+        """Time the reading of files against decoding by Pillow alone, both in two processes.
 
-        Then ingest many images into a throw-away project, and a few more: what these cost, and
-        the most memory that it took. All of it takes about five minutes on two cores.
+        Then ingest many images into a temporary project, and a few more, and measure time and peak
+        memory. Takes about five minutes on two cores.
         """
         from bench.reading.adding import measure_adding
         from bench.reading.speed import measure_speed
@@ -56,11 +56,11 @@ def register(app: typer.Typer) -> None:
         ] = Path("state/bench/fuzz"),
         as_json: Json = False,
     ) -> None:
-        """Feed damaged files of every format to the readers; exit code 1 when one goes wrong.
+        """Feed damaged files of every format to the readers; exit code 1 on an error.
 
-        Each may be taken or refused. Any exception that is no refusal, and a file outside the
-        store, are wrong. A decoder that crashes or hangs does so in a process of its own, and its
-        file is refused as `reader-died`.
+        Each file may be taken or refused. Errors are any other exception, and a file outside the
+        store. A decoder that crashes or hangs does so in its own process, and its file is refused
+        as `reader-died`.
         """
         from bench.reading.fuzz import fuzz
         from pipeline.cli.tables import bars, facts_table

@@ -1,9 +1,8 @@
-"""Damaged files of every format through the readers, as ingest calls them.
+"""Fuzz the readers with damaged files of every format, called as in ingest.
 
-A file may be taken or refused with a reason. What must not happen: an exception that is no refusal,
-or a file anywhere but in the store. Native decoders do crash now and then, in a process of their
-own, which makes one refused file of it: such files are counted, and kept for whoever maintains the
-decoder.
+A file may be taken or refused with a reason. Errors are any other exception, or a file outside the
+store. Native decoders sometimes crash, in their own process, and the file is refused. Such files
+are counted and kept, to report them to the decoder's maintainers.
 """
 
 import time
@@ -30,7 +29,7 @@ _NAMES = Pseudonyms(b"fuzzing is about nobody in particular")
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one file: taken, a reason, or what must not happen."""
+    """The outcome of one file: taken or a reason, by image, or an error."""
 
     outcomes: tuple[str, ...]
     wrong: str = ""
@@ -38,12 +37,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Guarded:
-    """The examiner, but an exception of its own is told and not raised."""
+    """The examiner, but its exceptions are returned, not raised."""
 
     examiner: Examiner
 
     def __call__(self, share: Share) -> Tried:
-        """Look at a file."""
+        """Examine a file."""
         try:
             looks = merge_shares(share.found, [self.examiner(share)])
         except Exception as error:
@@ -54,14 +53,14 @@ class Guarded:
 
 @dataclass
 class Fuzzed:
-    """What a time of fuzzing found.
+    """The result of fuzzing.
 
     Attributes:
-        files: tried.
-        seconds: it took.
-        outcomes: how many images were taken, and refused by reason.
-        died: files over which a reader crashed or hung.
-        wrong: what must not happen -> the kept file that brings it about.
+        files: number of files.
+        seconds: duration.
+        outcomes: number of images taken, and refused by reason.
+        died: files on which a reader crashed or hung.
+        wrong: error -> the kept file that causes it.
     """
 
     files: int = 0
@@ -72,20 +71,20 @@ class Fuzzed:
 
     @property
     def fine(self) -> bool:
-        """Nothing that must not happen did."""
+        """Whether there were no errors."""
         return not self.wrong
 
 
 def fuzz(
     minutes: float, seed: int, folder: Path, on_progress: Callable[[int, int], None] | None = None
 ) -> Fuzzed:
-    """Read damaged files for a time.
+    """Read damaged files for some minutes.
 
     Args:
-        minutes: to go on.
+        minutes: duration.
         seed: of the damage.
-        folder: for the files; those over which something went wrong stay in `folder`/wrong.
-        on_progress: called as (seconds gone, seconds).
+        folder: for the files; those that caused errors or crashes stay in `folder`/wrong.
+        on_progress: called with (seconds passed, seconds in all).
     """
     good = samples(seed=seed)
     rng = np.random.default_rng(seed)
@@ -125,11 +124,11 @@ def fuzz(
 
 
 def damage(content: bytes, rng: np.random.Generator) -> bytes:
-    """The same file with one to five wrongs: bits, numbers, pieces lost, moved or doubled."""
+    """The file with one to five damages: changed bits or numbers, lost or repeated pieces."""
     data = bytearray(content)
     for _ in range(int(rng.integers(1, 6))):
         at = int(rng.integers(len(data) or 1))
-        # Headers are short and decide most, so half of the damage goes there.
+        # Headers are short and important, so half of the damage goes there.
         at = at % 400 if rng.random() < 0.5 and len(data) > 400 else at
         length = int(2 ** rng.integers(0, 9))
         kind = int(rng.integers(7))

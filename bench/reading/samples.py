@@ -1,4 +1,4 @@
-"""One good file of every format that ingest reads, made here."""
+"""Generated valid files of every format that ingest reads."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ from PIL import Image
 
 
 def samples(side: int = 64, seed: int = 0) -> dict[str, bytes]:
-    """Name -> content of small files, the same for a seed."""
+    """Name -> content of small files; depends only on side and seed."""
     rng = np.random.default_rng(seed)
     made = dict(_rasters(_soft(rng, side))) | dict(_dicoms(rng, side)) | dict(_volumes(rng, side))
     inner = {name: made[name] for name in ("grey.png", "explicit.dcm", "volume.nii")}

@@ -1,4 +1,4 @@
-"""How many files a second ingest looks at, beside decoding alone."""
+"""Measure how many files per second ingest reads, compared with decoding alone."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,21 +25,21 @@ KINDS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "PNG, colour": ("RGB", ".png", {}),
     "JPEG, colour": ("RGB", ".jpg", {"quality": 90}),
 }
-"""How exports come: Pillow's mode, the suffix, and how the file is written."""
+"""Typical exports: Pillow's mode, the suffix, and options for saving."""
 _NAMES = Pseudonyms(b"files of a benchmark, which are nobody's")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Files a second over two processes, each the best of its rounds, taken in turn.
+    """Files per second with two processes; each is the best of its rounds, taken in turn.
 
     Attributes:
         kind: of file, a key of `KINDS`.
-        files, side: how many, and their height and width.
-        bare: opened and decoded by Pillow, nothing else.
-        ingest: read, hashed, decoded, judged, and written in the canonical form.
-        start: seconds until the reading processes answer, once an ingest; not part of `ingest`, as
-            the processes of `bare` run already.
+        files, side: their number, and their height and width.
+        bare: only opened and decoded by Pillow.
+        ingest: read, hashed, decoded, checked, and written in the canonical form.
+        start: seconds to start the reading processes, once per ingest; not included in `ingest`,
+            because the processes of `bare` run already.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Speed:
 
     @property
     def ratio(self) -> float:
-        """Of ingest to bare decoding."""
+        """Speed of ingest divided by that of decoding alone."""
         return self.ingest / self.bare
 
 
@@ -61,10 +61,10 @@ def measure_speed(
     """Make files of each kind and time both ways of reading them.
 
     Args:
-        files: of each kind, textured like a CT slice so that they compress like one.
+        files: of each kind, with the texture of a CT slice so that they compress like one.
         side: height and width, pixels.
         folder: for the files; empty.
-        say: told what comes next.
+        say: called with the next activity.
         rounds: of each way, in turn.
     """
     for number, kind in enumerate(KINDS):
@@ -98,7 +98,7 @@ def _measure(
 
 
 def _ingest(examiner: Examiner, files: Sequence[LandedFile]) -> tuple[float, float]:
-    """Seconds until the first answer, and files a second from there."""
+    """Seconds until the first answer, and files per second after it."""
     told: list[float] = []
     started = time.perf_counter()
     looks = examine_all(
@@ -111,7 +111,7 @@ def _ingest(examiner: Examiner, files: Sequence[LandedFile]) -> tuple[float, flo
 
 
 def make_files(folder: Path, count: int, side: int, kind: str = "PNG, grey") -> None:
-    """Soft shapes on black with noise in the body, as CT slices are."""
+    """Write images like CT slices: soft shapes with noise on black."""
     mode, suffix, options = KINDS[kind]
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)

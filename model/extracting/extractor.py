@@ -1,4 +1,4 @@
-"""What every extractor is: a function from images to feature vectors, and how it computes."""
+"""The interface of an extractor, and the resize rule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Extractor:
     Attributes:
         features: length d of a feature vector.
         forward: uint8 [N, H, W] to float32 [N, d]; several threads may call it at once.
-        way: "fast" when a faster computation than the published one runs, which agreed with it.
+        way: "fast" if a faster computation runs that agrees with the published one.
     """
 
     features: int
@@ -27,7 +27,7 @@ class Extractor:
 
 
 def resized(images: NDArray[np.uint8], side: int) -> Tensor:
-    """Grey images at a network's size by the one resize rule, still one channel.
+    """Resize grey images to a network's input size; they keep one channel.
 
     clean-fid's rule (Parmar et al., CVPR 2022): one antialiased bicubic resize of the float image,
     then back to whole grey levels.

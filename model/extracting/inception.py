@@ -1,7 +1,6 @@
-"""Inception-v3 as FID has always used it, by torch-fidelity: an optional package, weights by path.
+"""The Inception-v3 of FID, from torch-fidelity, an optional package; weights are given by path.
 
-The images arrive at the network's own 299 px, so that the resize inside it changes nothing and the
-one resize rule holds.
+Images are resized to the network's 299 px before, so the resize inside it has no effect.
 """
 
 from importlib import import_module
@@ -21,8 +20,8 @@ def load(weights: Path) -> Extractor:
     """The published network, in float32.
 
     Args:
-        weights: a state dict of it. The package unpickles without restraint: the sha256 must
-            have been checked.
+        weights: a state dict of it, whose sha256 must have been checked, because the package
+            unpickles it without restrictions.
     """
     package = import_module("torch_fidelity.feature_extractor_inceptionv3")
     network = package.FeatureExtractorInceptionV3(

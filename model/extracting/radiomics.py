@@ -1,9 +1,9 @@
 """First-order and co-occurrence features of the grey levels: no network, no weights.
 
-Haralick's features (Haralick et al., IEEE Trans. SMC 1973) by scikit-image. Each feature is brought
-to [-1, 1] by the bounds of its own definition, never by statistics of the data: two sets of
-features stay comparable whatever they were computed beside. `RADIOMICS_RULE` says every number;
-changing any changes the rule's hash, and with it the protocol.
+Haralick's features (Haralick et al., IEEE Trans. SMC 1973) by scikit-image. Each feature is scaled
+to [-1, 1] by the bounds of its definition, never by statistics of the data, so that all feature
+sets are comparable. `RADIOMICS_RULE` states every number; a change to any of them changes the
+rule's hash, and with it the protocol.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def forward(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def first_order(image: NDArray[np.uint8]) -> Vector:
-    """Of the histogram alone: uint8 [H, W] to [10]."""
+    """Features of the histogram: uint8 [H, W] to [10]."""
     x = image.astype(np.float64).ravel() / 255
     spread = x.std()
     z = (x - x.mean()) / spread if spread > 0 else np.zeros_like(x)
@@ -46,7 +46,7 @@ def first_order(image: NDArray[np.uint8]) -> Vector:
 
 
 def co_occurrence(image: NDArray[np.uint8]) -> Vector:
-    """Of pairs of pixels at each distance, angles averaged: uint8 [H, W] to [18]."""
+    """Features of pixel pairs at each distance, averaged over angles: uint8 [H, W] to [18]."""
     pairs = graycomatrix(
         _levels(image), DISTANCES, ANGLES, levels=LEVELS, symmetric=True, normed=True
     )

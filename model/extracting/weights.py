@@ -1,4 +1,4 @@
-"""The weights' file of an extractor: there, and the right one, before anything is computed."""
+"""Find and check the weights' file of an extractor before anything is computed."""
 
 import hashlib
 from importlib.util import find_spec
@@ -15,17 +15,17 @@ INCEPTION_URL = (
 
 
 def check_extractor(config: ExtractorConfig) -> Path | None:
-    """Make sure that this extractor can be used, in a fraction of a second.
+    """Check that this extractor can be used, in a fraction of a second.
 
-    Cheap enough for the start of a training, whose evaluation would otherwise fail hours later.
-    A file that is missing is fetched only where `allow_download` says so.
+    Cheap enough for the start of a training, whose evaluation would otherwise fail hours later. A
+    missing file is downloaded only with `allow_download`.
 
     Returns:
         The weights' file; None for an extractor without weights.
 
     Raises:
-        FileNotFoundError: the weights' file is not there.
-        ValueError: its sha256 is another one, or an optional package is missing.
+        FileNotFoundError: the weights' file is missing.
+        ValueError: it has another sha256, or an optional package is missing.
         ConnectionError: the download failed.
     """
     if config.name == "radiomics":
@@ -68,7 +68,7 @@ def _remedy(config: ExtractorConfig) -> str:
 
 
 def _download(path: Path, sha256: str) -> None:
-    """Fetch inception's weights; torch writes beside the file, checks the hash and moves it."""
+    """Download inception's weights; torch writes a temporary file, checks its hash and moves it."""
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)

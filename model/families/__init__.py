@@ -1,10 +1,10 @@
-"""The kinds of generators, one folder each; a new one is found by being there.
+"""The families of generators, one folder each; new folders are found automatically.
 
 A family is a package here with three modules:
 
-    recipe.py    `Recipe`, its settings. No torch: the CLI reads it in milliseconds.
-    networks.py  `Generator(NetworkConfig)`: (z, labels) -> images, what is kept and sampled from.
-    learner.py   `Learner(NetworkConfig, Recipe, seed)`: what happens in a step (base.py).
+    recipe.py    `Recipe`, its settings. Without torch: the CLI loads it in milliseconds.
+    networks.py  `Generator(NetworkConfig)`: (z, labels) -> images.
+    learner.py   `Learner(NetworkConfig, Recipe, seed)`: the training step (base.py).
 """
 
 import pkgutil
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def names() -> tuple[str, ...]:
-    """The families there are, in alphabetical order."""
+    """The names of all families, in alphabetical order."""
     return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__) if found.ispkg))
 
 
@@ -30,7 +30,7 @@ def recipe_class(family: str) -> type[Recipe]:
 
 
 def make_generator(network: NetworkConfig) -> "Generator":
-    """A generator at weights drawn from torch's own random state.
+    """A generator with weights drawn from torch's global random state.
 
     Raises:
         ValueError: the family is not one of `names()`.
@@ -42,7 +42,7 @@ def make_generator(network: NetworkConfig) -> "Generator":
 
 
 def make_learner(network: NetworkConfig, recipe: Recipe, seed: int) -> "Learner":
-    """The start of a training, a function of the seed alone; torch's own random state is kept."""
+    """A learner initialised by the seed alone; torch's global random state does not change."""
     import torch
 
     kind = import_module(f"{__name__}.{network.family}.learner").Learner

@@ -1,4 +1,4 @@
-"""What a family of generators must offer, and what they share."""
+"""The interface of a family of generators, and helpers that families share."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Generator(nn.Module, ABC):
-    """What turns z and a class into an image."""
+    """A network from z and a class to an image."""
 
     config: NetworkConfig
 
@@ -27,7 +27,7 @@ class Generator(nn.Module, ABC):
 
 
 class ClassEmbedding(nn.Embedding):
-    """A vector a class, or a weighted mean of several classes' vectors."""
+    """One vector per class, or a weighted mean of several classes' vectors."""
 
     def forward(self, classes: Tensor) -> Tensor:
         """int64 [N], class indices, or float [N, classes], weights -> float [N, length]."""
@@ -35,13 +35,13 @@ class ClassEmbedding(nn.Embedding):
 
 
 class Learner(ABC):
-    """One training: networks, optimisers, random state, and what happens in a step.
+    """One training: networks, optimisers, random state and the training step.
 
     Attributes:
-        average: the moving average of the generator's weights; what is kept and sampled from.
-        rng: where every draw of the training comes from, the batches included.
-        numbers: what else a step changes, by name.
-        watches: whether `watch` is to be called.
+        average: the moving average of the generator's weights, which is saved and sampled from.
+        rng: the source of every random draw of the training, including the batches.
+        numbers: other state that a step changes, by name.
+        watches: whether `watch` must be called.
     """
 
     average: Generator
@@ -51,50 +51,50 @@ class Learner(ABC):
 
     @abstractmethod
     def step(self, batch: Batch, progress: "Step", runtime: Runtime, shard: Shard) -> Row:
-        """Learn from a batch.
+        """Train on a batch.
 
         Args:
             batch: this process's share: images float32 [N, 1, H, W] in [-1, 1], labels int64 [N].
-            progress: how far the training is, before this step.
+            progress: of the training, before this step.
             runtime: device and precision.
-            shard: which share this is.
+            shard: this process's rank.
 
         Returns:
-            Losses and what else is worth a curve, the same keys or fewer in each step.
+            Losses and other values to plot; some steps may omit keys.
         """
 
     def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:
-        """Compare training with held-out images, now and then, and draw conclusions.
+        """Compare training images with held-out ones and adapt; called every few steps.
 
         Args:
-            seen, held_out: as `step`'s batch; the first from the images that are learned from.
+            seen, held_out: batches of training and held-out images, as in `step`.
             runtime, shard: as in `step`.
 
         Returns:
-            What is worth a curve.
+            Values to plot.
         """
         raise NotImplementedError
 
     @abstractmethod
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
-        """A loss whose cost and gradient are typical of a step; nothing is changed.
+        """A loss with the typical cost and gradient of a step; it changes no state.
 
-        `choose_runtime` times it and compares its gradient. Same arguments as `step`'s batch.
+        `choose_runtime` times it and compares its gradient. The arguments are those of a batch.
         """
 
     @abstractmethod
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
-        """How much images look like those learned from, by this training's own networks.
+        """How much images look like training images to this training's networks.
 
-        What an attacker who holds the checkpoint would tell members of the training set by
-        (`model.metrics.membership_inference`); nothing is changed.
+        An attacker with the checkpoint could use it to identify training images
+        (`model.metrics.membership_inference`). It changes no state.
 
         Args:
             images: float32 [N, 1, H, W] in [-1, 1].
             labels: int64 [N].
 
         Returns:
-            float32 [N], higher for what looks learned from.
+            float32 [N], higher for images that look like training images.
         """
 
     @abstractmethod
@@ -106,7 +106,7 @@ class Learner(ABC):
         """Every optimiser, by name."""
 
     def state(self) -> dict[str, Any]:
-        """All that a step changes, as tensors, numbers, strings, lists and dicts."""
+        """All state that a step changes, as tensors, numbers, strings, lists and dicts."""
         parts = self.networks() | self.optimizers()
         return {name: part.state_dict() for name, part in parts.items()} | {
             "rng": self.rng.get_state(),
@@ -114,7 +114,7 @@ class Learner(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to what `state` returned."""
+        """Restore what `state` returned."""
         for name, part in (self.networks() | self.optimizers()).items():
             part.load_state_dict(state[name])
         self.rng.set_state(state["rng"])
@@ -127,12 +127,12 @@ class Learner(ABC):
 
 
 class Step:
-    """How far a training is, before a step.
+    """The progress of a training before a step.
 
     Attributes:
-        index: steps taken.
+        index: number of steps taken.
         images_seen: real images shown, over all processes.
-        done: share of the run, in kimg or in minutes, 0 to 1.
+        done: share of the run, by kimg or by minutes, 0 to 1.
     """
 
     __slots__ = ("done", "images_seen", "index")
@@ -142,7 +142,7 @@ class Step:
 
 
 def adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam as the recipe says, fused: it works on CPU and is a fifth of the calls."""
+    """Adam with the recipe's settings; fused, which works on CPU and needs a fifth of the calls."""
     betas = (recipe.beta1, recipe.beta2)
     return torch.optim.Adam(module.parameters(), recipe.learning_rate, betas, fused=True)
 
@@ -158,11 +158,11 @@ def descend(
 
     Args:
         loss: float32 [].
-        optimizer: as `adam` makes it.
+        optimizer: from `adam`.
         rate: learning rate of this step.
-        shard: this process's place among all.
-        most_update: of Adam's update of a tensor before the rate, its root mean square at most;
-            0: no limit.
+        shard: this process's rank.
+        most_update: limit on the root mean square of Adam's update of a tensor, before the
+            learning rate; 0: no limit.
     """
     optimizer.zero_grad()
     torch.autograd.backward(loss)
@@ -178,12 +178,12 @@ def descend(
 def _clip_updates(optimizer: torch.optim.Optimizer, most: float) -> None:
     """Shrink the gradient of each tensor whose update by Adam would exceed `most`, in place.
 
-    Adam divides by what gradients were lately, so one that suddenly is ten times as large moves
-    the weights ten times as far: with beta1 = 0 nothing dampens it, and a single such step of D
-    can end a training (docs/lab-notes.md). As in StableAdamW (Wortsman et al. 2023, arXiv
+    Adam divides by the size of recent gradients, so a gradient that is suddenly ten times as large
+    moves the weights ten times as far. With beta1 = 0 nothing dampens it, and a single such step
+    of D can end a training (docs/lab-notes.md). As in StableAdamW (Wortsman et al. 2023, arXiv
     2304.13013, algorithm 2) the step is divided by max(1, RMS_t / most), RMS_t = sqrt(E[g^2 /
-    v_t]); but by way of the gradient, so that a spike does not stay in v either. What is left of
-    one is at most twice what is usual.
+    v_t]). Here the gradient is scaled, so that a spike does not remain in v. The scaled gradient
+    is at most twice its usual size.
     """
     group = optimizer.param_groups[0]
     params = [p for p in group["params"] if p.grad is not None and p in optimizer.state]
@@ -193,7 +193,7 @@ def _clip_updates(optimizer: torch.optim.Optimizer, most: float) -> None:
     gradients = [p.grad for p in params]
     lately = torch._foreach_add([state["exp_avg_sq"] for state in states], 1e-30)
     ratios = torch._foreach_div(torch._foreach_mul(gradients, gradients), lately)
-    # v starts from zero: Adam's correction of it.
+    # Adam's bias correction, since v starts at zero.
     correction = 1 - beta2 ** states[0]["step"]
     usual = torch.stack([ratio.mean() for ratio in ratios]) * correction / most**2
     allowed = (beta2 + (1 - beta2) * usual).clamp(max=4.0)

@@ -1,14 +1,14 @@
-"""The moving average of the generator's weights: what is kept and sampled from."""
+"""The moving average of the generator's weights, which is saved and sampled from."""
 
 import torch
 from torch import nn
 
 
 def ema_decay(batch: int, images_seen: int, fraction: float) -> float:
-    """How much of the average stays after a step of `batch` images: 0.5^(batch / half-life).
+    """The weight of the old average after a step of `batch` images: 0.5^(batch / half-life).
 
-    The half-life is `fraction` of the images seen so far: it rises from nothing, so that the
-    first weights are soon forgotten, to `fraction` of the run.
+    The half-life is `fraction` of the images seen so far. It rises from zero, so that the first
+    weights are soon forgotten, to `fraction` of the run.
     """
     return float(0.5 ** (batch / (fraction * max(images_seen, batch))))
 

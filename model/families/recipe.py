@@ -1,4 +1,4 @@
-"""What the settings of every family hold. No torch, as network.py."""
+"""The settings that all families share. Does not import torch."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from ..section import Section
 
 
 class Recipe(Section):
-    """What every family's settings hold; a family gives its own defaults and adds its own keys."""
+    """The settings that all families share; a family sets its own defaults and adds keys."""
 
     batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")

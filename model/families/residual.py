@@ -1,10 +1,10 @@
-"""Dense residual stages, resampled two-fold between them: a generator, and a trunk that reads.
+"""Dense residual stages with two-fold resampling between them: a generator and an encoder trunk.
 
-From R3GAN (Huang et al. 2024, arXiv 2501.05441) come the absence of normalisation, of noise and
-of style, the initialisation, and the bilinear resampling; its grouped convolutions are twice as
-slow on a CPU as dense ones and are not used. The finest stage works at half the image's size: D
-folds 2 x 2 pixels into channels, and G has no more than a narrow head at full size, since stages
-there would take most of the time.
+As in R3GAN (Huang et al. 2024, arXiv 2501.05441) there is no normalisation, noise or style, and
+the initialisation and bilinear resampling are the same. Its grouped convolutions are not used,
+because on a CPU they are twice as slow as dense ones. The finest stage works at half the image's
+size: D folds 2 x 2 pixels into channels, and G has only a narrow head at full size, where stages
+would take most of the time.
 """
 
 import math
@@ -35,7 +35,7 @@ def _conv(inputs: int, outputs: int, kernel: int, gain: float) -> nn.Conv2d:
 
 
 def linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
-    """A layer whose outputs have `gain` times the deviation of its inputs, biases zero."""
+    """A layer whose outputs have `gain` times the standard deviation of its inputs; zero biases."""
     linear = nn.Linear(inputs, outputs)
     nn.init.normal_(linear.weight, std=gain / math.sqrt(inputs))
     nn.init.zeros_(linear.bias)
@@ -43,10 +43,10 @@ def linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(conv(act(x)))), close to an identity at the start.
+    """x + conv(act(conv(act(x)))), initially close to the identity.
 
-    The branch starts at a tenth rather than at zero (Fixup, arXiv 1901.09321): a few thousand
-    steps are all there is, and at zero both networks spend the first of them being linear.
+    The branch starts at a tenth rather than at zero (Fixup, arXiv 1901.09321): trainings have only
+    a few thousand steps, and at zero both networks would be linear for the first of them.
     """
 
     def __init__(self, width: int) -> None:
@@ -61,16 +61,16 @@ class ResidualBlock(nn.Module):
 
 
 class SmoothHead(nn.Module):
-    """Features at half the image's size -> the image: enlarge, and only then make detail.
+    """Features at half the image's size -> the image: upsample first, then add detail.
 
-    What a sub-pixel convolution puts into an image's four phases D has to teach it one by one; what
-    is left of them is a lattice of two pixels. Bilinear enlargement has no phases, and the
-    nonlinearity after it makes the fine detail that interpolation cannot (Karras et al. 2021,
-    "Alias-free generative adversarial networks", section 2, on how nonlinearities and resampling
-    go together). At full size there are half as many channels, since that is where the time goes.
+    A sub-pixel convolution must learn an image's four phases one by one, and what it does not learn
+    remains as a lattice of two pixels. Bilinear upsampling has no phases, and the nonlinearity
+    after it makes the fine detail that interpolation cannot (Karras et al. 2021, "Alias-free
+    generative adversarial networks", section 2, on nonlinearities and resampling). At full size
+    there are half as many channels, since most of the time is spent there.
 
-    A last tanh, unlike StyleGAN2's and R3GAN's photographs: most of a CT slice is black to the last
-    bit, which a saturated output holds for nothing, and a linear one never quite.
+    It ends in tanh, unlike StyleGAN2 and R3GAN for photographs: most of a CT slice is exactly
+    black, which a saturated output gives easily and a linear one never quite.
     """
 
     def __init__(self, width: int) -> None:
@@ -87,7 +87,7 @@ class SmoothHead(nn.Module):
 
 
 class ShuffleHead(nn.Module):
-    """A sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158): cheap, and leaves a lattice."""
+    """A sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158): cheap, but leaves a lattice."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class ResidualGenerator(Generator):
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
         for index, block in enumerate(self.blocks):
             if index:
-                # A 1 x 1 convolution commutes with the resampling: it is cheaper before.
+                # A 1 x 1 convolution commutes with resampling, and is cheaper before it.
                 x = self.transitions[index - 1](x)
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(x)

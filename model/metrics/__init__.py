@@ -1,7 +1,7 @@
 """Metrics as pure functions of arrays, in float64: features or images in, numbers out.
 
-None of them knows a file, a network or a configuration. What a number may be compared with is
-its protocol, which the caller records beside it.
+They use no files, networks or configuration. The caller records the protocol of a figure, which
+defines the figures that it may be compared with.
 """
 
 from .authenticity import Beside, CopyingReport, copying_report

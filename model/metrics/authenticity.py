@@ -1,9 +1,9 @@
-"""Copying seen in features: are fakes nearer to the training images than held-out real ones are?
+"""Detect copying in features: are fakes nearer to the training images than held-out real ones?
 
-Every figure stands beside the same of held-out real images, for alone it says nothing: on slices
-of one patient a real image is near its neighbours too. What these diagnostics miss: a copy whose
-features moved (some near-duplicates, arXiv 2510.01793), and a few copies among many fakes, which
-leave a median where it is. `best_correlation` looks at pixels, pair by pair.
+Every figure comes with the same figure of held-out real images, because alone it means little:
+slices of one patient are near each other too. These diagnostics miss a copy with different
+features (some near-duplicates, arXiv 2510.01793), and a few copies among many fakes, which do not
+change a median. `best_correlation` compares pixels, pair by pair.
 """
 
 from typing import NamedTuple
@@ -19,24 +19,24 @@ _LEAST_IN_CELL = 20  # fakes, and held-out images, for which U is near normal
 
 
 class Beside(NamedTuple):
-    """A figure of the fakes and the same of the held-out real images."""
+    """A figure of the fakes and the same figure of the held-out real images."""
 
     fake: float
     holdout: float
 
 
 class CopyingReport(NamedTuple):
-    """How near fakes come to the training images; a copier is below its holdout everywhere.
+    """How near fakes are to the training images; copying puts every figure below its holdout.
 
     Attributes:
         distance: median Euclidean distance to the nearest training image.
         nndr: median ratio of that distance to the one to the second nearest, 0 to 1: near 0 a
-            single training image is copied. Training images that are each other's copies hide
-            this: both are equally near, and the ratio is 1 (0/0 counts as 1).
+            single training image is copied. Duplicate training images hide this: both are equally
+            near, so the ratio is 1 (0/0 counts as 1).
         authentic: share (0 to 1) that is farther from its nearest training image than that
             image is from the nearest other one.
-        c_t: z score of fakes' distances against held-out ones; its control is inside, 0 is what
-            held-out images reach. Below about -2: copying; above 2: farther than real images are.
+        c_t: z score of the fakes' distances against those of held-out images, which it includes as
+            the control (0). Below about -2: copying; above 2: farther than real images.
         n_fake, n_train, n_holdout: rows of each.
     """
 
@@ -61,11 +61,12 @@ def copying_report(
     cell against its own training images, and averaged by the cells' shares of the holdout. Cells
     with fewer than 20 fakes or held-out images are left out, as is an empty one (k-means warns).
 
-    The z score takes images as independent; slices of one patient are not, so it is too sure. With
-    one cell nothing is drawn and the order of rows does not matter; k-means depends on both.
+    The z score assumes independent images; slices of one patient are not, so it is too extreme.
+    With one cell, nothing is random and the order of rows does not matter; k-means depends on seed
+    and order.
 
-    With 10,000 rows a side and d = 1,280 the peak is 0.3 GiB beside the features in float64
-    (measured).
+    With 10,000 rows per side and d = 1,280, the peak memory is 0.3 GiB in addition to the features
+    in float64 (measured).
 
     Args:
         fake, train, holdout: features, [M, d], [N, d] with N >= 2, [H, d]; holdout and train
@@ -118,7 +119,7 @@ def _mann_whitney_z(fake: Features, holdout: Features) -> float:
 def _c_t_in_cells(
     fake: Features, train: Features, holdout: Features, cells: int, seed: int
 ) -> float:
-    """Mean of Z over the cells that count, weighted by the share of the holdout in each."""
+    """Mean of Z over the cells with enough rows, weighted by their shares of the holdout."""
     rng = np.random.default_rng(seed)
     centres, _ = kmeans2(train, cells, minit="++", rng=rng)
     of_fake, of_train, of_holdout = (vq(rows, centres)[0] for rows in (fake, train, holdout))

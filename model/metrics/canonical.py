@@ -1,8 +1,7 @@
-"""Statistics that a radiologist's eye and a physicist's textbook know: of the ensemble, and of
-each image.
+"""Canonical image statistics, of the ensemble and of single images.
 
-Kelkar et al. 2023 (arXiv 2204.12007) found that generative networks reproduce the ensemble's
-statistics and fail at those of single images, so both are here, and they are kept apart.
+Kelkar et al. 2023 (arXiv 2204.12007) found that generative networks reproduce the statistics of
+the ensemble but not those of single images, so the two are separate here.
 """
 
 from collections.abc import Iterator
@@ -19,16 +18,16 @@ Images = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
 _LEVELS = np.arange(256)
-_ROWS = 256  # images worked on at once
-_EIGEN_SIDE = 32  # px at most, or the covariance of the pixels takes minutes
+_ROWS = 256  # images processed at once
+_EIGEN_SIDE = 32  # px at most: the covariance of more pixels takes minutes
 _GLCM_STEP = 8  # 256 grey levels to 32
-_SPECK = 1 / 1024  # of the image: what is smaller is no object
-_NO_POWER = 1e-6  # far below what rounding to uint8 leaves; keeps the logarithm finite
+_SPECK = 1 / 1024  # of the image: smaller regions are not counted as objects
+_NO_POWER = 1e-6  # far below the power of rounding to uint8; keeps the logarithm finite
 _ENVELOPE = (0.01, 0.99)
 
 
 class CanonicalStatistics(NamedTuple):
-    """What `canonical_statistics` finds in one set of images.
+    """The result of `canonical_statistics` for one set of images.
 
     Attributes:
         mean_image: float64 [H, W], 0 to 255.
@@ -103,8 +102,8 @@ def canonical_statistics(images: Images) -> CanonicalStatistics:
             of the 8-connected regions above Otsu's threshold, specks under 1/1024 of the image not
             counted; 0.
 
-    About 8 ms an image of 64 px on one core, most of it the objects. Only 256 images are held as
-    floats at a time: 2,000 images need 0.1 GiB beside themselves (measured).
+    Takes about 8 ms per image of 64 px on one core, mostly for the objects. Only 256 images are
+    held as floats at a time: 2,000 images need 0.1 GiB in addition (measured).
 
     Args:
         images: uint8 [N, H, W], N >= 2, at least 16 px a side.
@@ -139,9 +138,9 @@ def canonical_statistics(images: Images) -> CanonicalStatistics:
 def compare_statistics(real: CanonicalStatistics, fake: CanonicalStatistics) -> CanonicalComparison:
     """Two-sample tests of each statistic of single images, and distances of the ensembles.
 
-    The p-values take images as independent; slices of one patient are not, so they are too small,
-    and with many images they reject what no eye would: read `ks` and `outside_envelope` beside the
-    same of held-out real images. Finite sets differ too: eigen-spectra need equal N.
+    The p-values assume independent images. Slices of one patient are not independent, so the
+    p-values are too small, and with many images they reject invisible differences. Compare `ks` and
+    `outside_envelope` with those of held-out real images. Compare eigen-spectra only at equal N.
 
     Args:
         real, fake: from `canonical_statistics`, of images of one size.
@@ -216,7 +215,7 @@ def _objects(images: Images) -> dict[str, Array]:
 
 
 def _objects_of(image: Images) -> tuple[float, float, float]:
-    """Number, mean share of the image and mean eccentricity of what is brighter than the rest."""
+    """Number, mean share of the image and mean eccentricity of the regions above the threshold."""
     regions = regionprops(label(image > threshold_otsu(image), connectivity=2))
     large = [region for region in regions if region.area >= _SPECK * image.size]
     if not large:
@@ -229,9 +228,9 @@ def _objects_of(image: Images) -> tuple[float, float, float]:
 
 
 def _spectra(images: Images) -> tuple[Array, Array]:
-    """Frequencies [F], and each image's radially averaged power there, [N, F].
+    """Frequencies [F], and each image's radially averaged power, [N, F].
 
-    Under a Hann window, or the step between opposite borders would fill the high frequencies.
+    Uses a Hann window, because the step between opposite borders would fill the high frequencies.
     """
     height, width = images.shape[1:]
     side = min(height, width)
@@ -247,8 +246,8 @@ def _spectra(images: Images) -> tuple[Array, Array]:
 
 
 def _slope(frequency: Array, power: Array) -> Array:
-    """Least squares of log power over log frequency, [N]; the lowest bin, where the window's own
-    width lies, is left out."""
+    """Least-squares slope of log power over log frequency, [N], without the lowest bin, which
+    the window's own width affects."""
     x = np.log(frequency[1:])
     y = np.log(np.maximum(power[:, 1:], _NO_POWER))
     x = x - x.mean()
@@ -326,7 +325,7 @@ def _relative(real: Array, fake: Array) -> float:
 
 
 def _ratio(above: Array, below: Array) -> Array:
-    """0 where an image of one grey level would give 0 / 0."""
+    """above / below; 0 instead of 0 / 0, for images of one grey level."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 1e-12)
 
 

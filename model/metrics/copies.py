@@ -1,4 +1,4 @@
-"""Is a generated image a training image, give or take two pixels and the brightness?"""
+"""Find copies of training images, up to a shift of two pixels and a change of brightness."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +13,17 @@ def best_correlation(
 ) -> Nearest:
     """Highest correlation of each query with any gallery image, over small shifts.
 
-    Correlation of mean-removed pixels does not see brightness or contrast; shifting the query by
-    up to `shift` pixels both ways, over the part that stays inside, undoes a small translation.
-    It is the rule by which ingest joins images to a group, made tolerant, and every pair is
-    compared: none is missed by a choice of neighbours.
+    Correlation of mean-removed pixels ignores brightness and contrast. Shifting the query by up to
+    `shift` pixels both ways, over the overlapping part, undoes a small translation. It is a
+    tolerant version of ingest's rule for near-duplicates. Every pair is compared, so none is missed
+    by a choice of neighbours.
 
-    Means of `cell` x `cell` pixels are compared, taken after the shift: of images averaged first,
-    a shift of half a cell could not be undone, and it takes a copy from 1.00 to 0.94.
+    Means of `cell` x `cell` pixels are compared, taken after the shift: after averaging, a shift
+    of half a cell could not be undone, and would lower a copy's correlation from 1.00 to 0.94.
 
     Args:
         queries, gallery: uint8 [Q, H, W] and [K, H, W] of one size.
-        shift: in pixels; (2 shift + 1)^2 positions are tried.
+        shift: in pixels; (2 shift + 1)^2 shifts are tried.
         cell: side of the box means, in pixels.
 
     Returns:

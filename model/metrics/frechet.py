@@ -1,4 +1,4 @@
-"""Frechet distance of two feature sets, each taken as a Gaussian, and its limit of many fakes."""
+"""Frechet distance of two feature sets, modelled as Gaussians, and its limit for many fakes."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ Features = NDArray[np.float64]
 
 _POINTS = 12
 LEAST_FAKES = 5 * _POINTS
-"""Below, the smallest of the sizes that are extrapolated from would be next to nothing."""
+"""With fewer, the smallest size to extrapolate from would be too small."""
 
 
 class FrechetInfinity(NamedTuple):
@@ -37,7 +37,7 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike) -> float:
     A_1 A_2^T: no matrix square root, no complex rounding, and no trouble when N < d.
 
     Biased upwards at finite N, by an amount that depends on the model (arXiv 1911.07023): compare
-    only at equal N, and never without the floor beside it.
+    only at equal N, and together with the floor.
 
     Args:
         real: [N, d], N >= 2.
@@ -51,14 +51,14 @@ def frechet_distance_infinity(real: ArrayLike, fake: ArrayLike, seed: int) -> Fr
     """The intercept of the Frechet distance regressed on 1/N, N the number of fakes.
 
     Chong and Forsyth 2020 (arXiv 1911.07023): to first order the distance of N fakes is
-    FD_inf + c / N, with c depending on the model. Twelve sizes evenly from M/4 to M; the fakes of
-    each are the head of a permutation of their own, the last are all of them.
+    FD_inf + c / N, with c depending on the model. There are twelve sizes, evenly from M/4 to M;
+    each takes the first fakes of a new permutation, and the last takes all.
 
-    What it does not undo: the real side stays finite, and its bias stays in the intercept, so
-    compare at one set of real images, with the floor beside it. Far below the number of directions
-    that the features fill, the curve bends and the intercept falls too low (by a sixth at 150
-    fakes in 32 even dimensions, by a fiftieth at 600). The points share fakes, so the standard
-    error tells how straight the line is, and is about half the spread over new fakes.
+    The real side stays finite, and its bias remains in the intercept, so compare only with the same
+    real images, and together with the floor. With far fewer fakes than directions that the features
+    fill, the curve bends and the intercept is too low (by a sixth at 150 fakes in 32 even
+    dimensions, by a fiftieth at 600). The points share fakes, so the standard error measures how
+    straight the line is, and is about half the spread over new fakes.
 
     Args:
         real: [N, d], N >= 2; factorised once.

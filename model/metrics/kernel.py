@@ -1,9 +1,9 @@
 """Kernel distance: the unbiased squared maximum mean discrepancy of two feature sets.
 
 Binkowski et al., "Demystifying MMD GANs", ICLR 2018 (arXiv 1801.01401), with their kernel
-k(x, y) = (x.y / d + 1)^3. Unbiased at any sample size, so it may be negative, and it is the
-number to trust on small sets. All sums run over the full sample, in float64; nothing is
-subsampled. With N = 10,000 and d = 1,280 the peak is under 1 GiB.
+k(x, y) = (x.y / d + 1)^3. It is unbiased at any sample size, so it may be negative, and it is
+suitable for small sets. All sums run over the full sample, in float64; nothing is subsampled. With
+N = 10,000 and d = 1,280 the peak memory is under 1 GiB.
 """
 
 from typing import NamedTuple
@@ -49,13 +49,13 @@ def kernel_distance(real: ArrayLike, fake: ArrayLike) -> float:
 def kernel_distance_by_group(
     real: ArrayLike, groups: ArrayLike, fake: ArrayLike
 ) -> dict[str, float]:
-    """The part of the kernel distance that depends on the fakes, seen from each real group.
+    """The part of the kernel distance that depends on the fakes, for each real group.
 
     score_g = mean k(fake, fake') - 2 mean over x in g of k(x, fake)
 
-    The real-real term is left out: it is the same for two models judged on the same images, so
-    the difference of two models' scores is the difference of their kernel distances to that
-    group, and is linear in the real images. Lower is better; the level alone means nothing.
+    The real-real term is left out: it is the same for two models on the same images, so the
+    difference of two models' scores is the difference of their kernel distances to that group, and
+    is linear in the real images. Lower is better; a score alone has no meaning.
 
     Args:
         real: [N, d].
@@ -63,7 +63,7 @@ def kernel_distance_by_group(
         fake: [M, d], M >= 2.
 
     Returns:
-        One score a group, by sorted name.
+        One score per group, by sorted name.
     """
     x, y = _pair(real, fake)
     names, member = np.unique(np.asarray(groups).astype(str), return_inverse=True)
@@ -75,11 +75,11 @@ def kernel_distance_by_group(
 def fake_term_variance(
     real: ArrayLike, groups: ArrayLike, fake: ArrayLike, strata: ArrayLike
 ) -> float:
-    """Variance that a finite number of fakes gives to the mean of the groups' scores.
+    """Variance of the mean of the groups' scores due to the finite number of fakes.
 
-    Each fake moves the mean score by 2 (mean k(fake, other fakes) - mean over groups of
-    k(fake, real)) / M to first order (Hajek projection). Fakes are drawn a fixed number a class,
-    so the variance is taken within each class.
+    To first order, each fake changes the mean score by 2 (mean k(fake, other fakes) - mean over
+    groups of k(fake, real)) / M (Hajek projection). A fixed number of fakes is drawn per class, so
+    the variance is taken within each class.
 
     Args:
         real: [N, d].
@@ -145,7 +145,7 @@ def _stratified_variance(influence: Features, strata: ArrayLike) -> float:
 
 
 def _group_weights(groups: ArrayLike) -> Features:
-    """Weights of the images under which every group counts equally; they sum to 1."""
+    """Image weights that give every group equal weight; they sum to 1."""
     _, member = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     counts = np.bincount(member)
     weights: Features = 1.0 / (len(counts) * counts[member])

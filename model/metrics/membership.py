@@ -1,4 +1,4 @@
-"""Can the training images be told from held-out ones by a score that the model gives?"""
+"""Membership inference: how well a model's score separates training from held-out images."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,15 @@ from scipy import optimize, stats
 
 
 class MembershipInference(NamedTuple):
-    """How well the score tells members; 0.5 and 0.01 are what guessing reaches.
+    """How well the score identifies training images; guessing reaches 0.5 and 0.01.
 
     Attributes:
         auc: chance that a training image scores above a held-out one, ties as half.
         auc_low, auc_high: 95 % interval.
         tpr_at_1_percent_fpr: share of training images above the score that at most 1 % of the
             held-out images exceed.
-        tpr_low, tpr_high: 95 % Clopper-Pearson interval of that share, the threshold as given.
-        n_train, n_holdout: images a side.
+        tpr_low, tpr_high: 95 % Clopper-Pearson interval of that share, at a fixed threshold.
+        n_train, n_holdout: number of images.
     """
 
     auc: float
@@ -30,14 +30,14 @@ class MembershipInference(NamedTuple):
 
 
 def membership_inference(train_scores: ArrayLike, holdout_scores: ArrayLike) -> MembershipInference:
-    """The attack by threshold: Yeom et al. 2018 (arXiv 1709.01604); read at a low false positive
-    rate, as Carlini et al. 2022 (arXiv 2112.03570) ask, for an average hides the few who are
-    recognised.
+    """The threshold attack of Yeom et al. 2018 (arXiv 1709.01604), read at a low false positive
+    rate as in Carlini et al. 2022 (arXiv 2112.03570), because an average hides the few recognised
+    patients.
 
-    Both sides must be alike in all but membership: scored by one network in the same state,
-    prepared alike, of the same mix of classes. Images count as independent; slices of one patient
-    are not, so the intervals are too short. Below 100 held-out images none may be exceeded, and
-    the rate is one at 0 % false positives.
+    Both sides must differ only in membership: scored by one network in the same state, prepared
+    alike, with the same mix of classes. Images are assumed independent; slices of one patient are
+    not, so the intervals are too short. With fewer than 100 held-out images, none may exceed the
+    threshold, so the rate is that at 0 % false positives.
 
     Args:
         train_scores: [N], higher for "more like a member", such as D's output.
@@ -73,7 +73,7 @@ def membership_inference(train_scores: ArrayLike, holdout_scores: ArrayLike) -> 
 
 
 def _auc_interval(auc: float, m: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Every AUC t that the estimate does not refute: |auc - t| <= z sqrt(V(t)).
+    """The range of AUC values t consistent with the estimate: |auc - t| <= z sqrt(V(t)).
 
     V is the variance of Hanley and McNeil 1982, taken at t rather than at the estimate and with
     both sizes replaced by their mean in the numerator: method 5 of Newcombe 2006 (Statistics in

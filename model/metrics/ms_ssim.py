@@ -1,8 +1,7 @@
-"""Diversity within a class: MS-SSIM between random pairs. Higher than among real images means
-that the generator repeats itself (Odena et al. 2017, arXiv 1610.09585, section 4.2).
+"""Diversity within a class: MS-SSIM between random pairs. A higher value than among real images
+means that the generator repeats itself (Odena et al. 2017, arXiv 1610.09585, section 4.2).
 
-Between a generated and a real image that do not belong together SSIM says nothing about
-fidelity, and is not offered.
+SSIM between an unrelated generated and real image does not measure fidelity, and is not offered.
 """
 
 from typing import NamedTuple
@@ -28,9 +27,9 @@ class WithinClass(NamedTuple):
 
 
 def betas_for(side: int) -> tuple[float, ...]:
-    """The weights used at an image side: the first scales of `BETAS`, made to sum to 1.
+    """The weights for an image side: the first scales of `BETAS`, normalised to sum to 1.
 
-    A scale is used when the 11 x 11 window fits into it, so 64 px has three scales
+    A scale is used if the 11 x 11 window fits into it, so 64 px has three scales
     (0.0711, 0.4530, 0.4760), 128 px four, and 176 px or more all five.
     """
     scales = sum(side >> scale > 2 * _RADIUS for scale in range(len(BETAS)))
@@ -69,8 +68,8 @@ def ms_ssim_within_class(
     Args:
         images: uint8 [N, H, W].
         labels: [N] class indices; a class with fewer than two images is left out.
-        seed: of the draw; each class has its own stream, so classes do not disturb one another.
-        pairs: drawn a class, with replacement among the pairs.
+        seed: of the draw; each class has its own stream, so classes do not affect each other.
+        pairs: number per class, drawn with replacement.
 
     Raises:
         ValueError: no class has two images.
@@ -99,7 +98,7 @@ def _random_pairs(
 
 
 def _similarity(a: Stack, b: Stack) -> tuple[Stack, Stack]:
-    """The luminance and contrast-structure maps, where the whole window lies inside."""
+    """The luminance and contrast-structure maps, where the whole window is inside the image."""
     mu_a, mu_b = _blur(a), _blur(b)
     var_a, var_b = _blur(a * a) - mu_a**2, _blur(b * b) - mu_b**2
     covariance = _blur(a * b) - mu_a * mu_b

@@ -1,4 +1,4 @@
-"""Nearest neighbours in another set: by feature for all, and by SSIM among those."""
+"""Nearest neighbours in another set: by features, and by SSIM among these."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Nearest(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Euclidean distances (float64 [N, count], ascending) and the rows they lead to (int64)."""
+    """Euclidean distances (float64 [N, count], ascending) and the neighbours' rows (int64)."""
 
     distance: Features
     which: NDArray[np.int64]
@@ -41,7 +41,7 @@ def nearest_ssim(
     Args:
         queries, gallery: uint8 [Q, H, W] and [K, H, W].
         query_features, gallery_features: [Q, d] and [K, d], for the choice of neighbours.
-        neighbours: compared per query, or all K where there are fewer.
+        neighbours: number compared per query; all K if there are fewer.
     """
     x, y = np.asarray(query_features, np.float64), np.asarray(gallery_features, np.float64)
     candidates = nearest_rows(x, y, min(neighbours, len(y))).which
@@ -55,11 +55,11 @@ def nearest_ssim(
 
 
 def nearest_rows(x: Features, y: Features, count: int) -> Neighbours:
-    """The `count` rows of y nearest to each row of x; of equally near ones the earlier first.
+    """The `count` rows of y nearest to each row of x; ties are in row order.
 
-    Neighbours are chosen by |x|^2 + |y|^2 - 2 x.y, and their distances are then taken from the
-    differences: a copy is at distance 0, which the expansion would miss by its rounding. Beside
-    the two sets one more copy of each, and 512 rows of distances, are held.
+    Neighbours are chosen by |x|^2 + |y|^2 - 2 x.y, and their distances are then computed from the
+    differences, because the expansion's rounding would miss the distance 0 of a copy. Memory: one
+    more copy of each set, and 512 rows of distances.
 
     Args:
         x, y: [N, d] and [M, d]. When y is x, the first neighbour of a row is itself, or its copy.
@@ -70,7 +70,7 @@ def nearest_rows(x: Features, y: Features, count: int) -> Neighbours:
     """
     if len(y) < count:
         raise ValueError(f"{count} neighbours are asked for, there are {len(y)} rows")
-    centre = y.mean(0)  # the smaller the numbers, the less the expansion rounds
+    centre = y.mean(0)  # smaller numbers reduce the expansion's rounding error
     found = []
     for rows, squares in squared_distances(x - centre, y - centre):
         near = np.sort(np.argpartition(squares, count - 1, axis=1)[:, :count], axis=1)
@@ -82,9 +82,9 @@ def nearest_rows(x: Features, y: Features, count: int) -> Neighbours:
 
 
 def squared_distances(x: Features, y: Features) -> Iterator[tuple[slice, Features]]:
-    """|x_i - y_j|^2 of every pair, 512 rows of x at a time, each with the rows it is of.
+    """|x_i - y_j|^2 of every pair, 512 rows of x at a time, each block with its slice of rows.
 
-    Rounded to about 1e-13 of the squared norms; a distance of zero may come out negative.
+    The rounding error is about 1e-13 of the squared norms; a distance of zero may be negative.
     """
     square = np.einsum("ij,ij->i", y, y)
     for start in range(0, len(x), _ROWS):

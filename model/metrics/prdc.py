@@ -1,4 +1,4 @@
-"""Fidelity and diversity apart: precision, recall, density and coverage."""
+"""Separate metrics of fidelity and diversity: precision, recall, density and coverage."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,17 @@ from numpy.typing import ArrayLike
 
 from .nearest import nearest_rows, squared_distances
 
-_ROUNDING = 1e-12  # of the largest squared norm: what a squared distance may be wrong by
+_ROUNDING = 1e-12  # of the largest squared norm: rounding error of a squared distance
 
 
 class PRDC(NamedTuple):
-    """Each from 0 to 1, more is better; density alone may exceed 1.
+    """Each from 0 to 1, higher is better; only density may exceed 1.
 
     Attributes:
         precision: share of fakes inside the ball of at least one real image.
         recall: share of real images inside the ball of at least one fake. One outlying fake has
             a large ball, so recall flatters a generator of outliers; coverage does not.
-        density: real balls a fake lies in, by k, on average.
+        density: mean number of real balls around a fake, divided by k.
         coverage: share of real balls with at least one fake inside.
     """
 
@@ -37,25 +37,25 @@ def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int =
     density   = sum over pairs of [y in B(x)] / (k M)
     coverage  = share of real x with some fake y: y in B(x)
 
-    The ball of an image reaches to its k-th nearest neighbour in its own set, itself not counted,
-    and has no border: what lies exactly on the sphere is outside, as in the authors' `prdc`. Where
-    distances are equal but for rounding they are taken as equal, so ties do not depend on the
+    The radius of an image's ball is the distance to its k-th nearest neighbour in its own set,
+    without itself. The ball is open: a point exactly on the sphere is outside, as in the authors'
+    `prdc`. Distances that are equal up to rounding count as equal, so ties do not depend on the
     order of the rows.
 
     A perfect generator has density 1 and, at N = M, coverage about 1 - 2^-k; precision and recall
-    depend on the sizes and the distribution. Read all four beside the same of real images at the
-    same sizes.
+    depend on the sizes and the distribution. Compare all four with those of real images at the same
+    sizes.
 
-    With N = M = 10,000 and d = 1,280 the peak is 0.5 GiB beside the features in float64 (measured):
-    distances are never held whole.
+    With N = M = 10,000 and d = 1,280 the peak memory is 0.5 GiB in addition to the features in
+    float64 (measured), because not all distances are held at once.
 
     Args:
         real: [N, d], N > k.
         fake: [M, d], M > k.
-        k: neighbours that make a ball.
+        k: the neighbour that sets a ball's radius.
 
     Raises:
-        ValueError: a side has no k-th neighbour.
+        ValueError: a side has k rows or fewer.
     """
     x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
     if min(len(x), len(y)) <= k:

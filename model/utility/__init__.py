@@ -1,1 +1,1 @@
-"""Is synthetic data worth anything for training? The same classifier with and without it."""
+"""The utility of synthetic data for training: the same classifier with and without it."""

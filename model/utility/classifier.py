@@ -1,7 +1,7 @@
-"""The one classifier of every arm: small, from scratch, the same length for all, no choice made.
+"""The classifier of every arm: small, trained from scratch, with equal length and no selection.
 
-No moment is picked and nothing is stopped early: at a tenth of the real images a validation split
-would be larger than the training set, and picking by it would lend every arm real images.
+There is no model selection or early stopping. At a tenth of the real images, a validation split
+would be larger than the training set, and selecting by it would give every arm real images.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ _ROWS = 256  # images classified at once
 
 @dataclass(frozen=True)
 class Training:
-    """How long and how fast: the same for every fit that is compared.
+    """Training settings, the same for all fits that are compared.
 
     Attributes:
         steps: of AdamW.
-        batch: images a step.
+        batch: images per step.
         learning_rate: at the start; it falls to 0 by a cosine.
         classic: whether each image is shifted, scaled and changed in brightness and contrast, as
-            the discriminator of `rpgan` sees it. No flips: kidneys have sides.
+            for the discriminator of `rpgan`. No flips, because laterality is anatomy.
     """
 
     steps: int
@@ -50,8 +50,8 @@ class Training:
 def network(classes: int) -> nn.Sequential:
     """float32 [N, 1, H, W], -1 to 1, H and W at least 16 -> logits [N, classes].
 
-    Four convolutions of stride 2, then mean and maximum over what is left of the image, for a
-    stone is a point and its mean is lost: 0.1 million weights.
+    Four convolutions of stride 2, then mean and maximum over the remaining pixels (a mean alone
+    would lose small stones). 0.1 million weights.
     """
     layers: list[nn.Module] = []
     for before, width in zip((1, *_WIDTHS), _WIDTHS, strict=False):
@@ -79,11 +79,11 @@ def real_and_synthetic(
     """Batches of which `share` is synthetic, classes in equal shares on both sides.
 
     Args:
-        real, synthetic: uint8 [N, H, W] and class index [N], every class among them; None where
-            the share leaves nothing to draw.
+        real, synthetic: uint8 [N, H, W] and class index [N] with every class; may be None if the
+            share needs none of them.
         share: of a batch, 0 to 1; rounded to whole pairs of images.
-        classes: how many.
-        batch: even.
+        classes: number of classes.
+        batch: images per batch, an even number.
     """
     fake = 2 * round(batch * share / 2)
     draws: list[Callable[[torch.Generator], Batch]] = [
@@ -102,9 +102,9 @@ def real_and_synthetic(
 
 
 def fit_classifier(draw: Draw, classes: int, training: Training, seed: int) -> nn.Sequential:
-    """Train from scratch; bit for bit the same by seed on one machine with as many threads.
+    """Train from scratch; bit for bit repeatable by seed on one machine with as many threads.
 
-    The initial weights are a function of the seed alone, so two arms start alike.
+    The initial weights depend only on the seed, so all arms start with the same.
 
     Returns:
         The network, in evaluation mode.

@@ -1,4 +1,4 @@
-"""What is trained for the utility of synthetic data: the declared list of fits. No torch."""
+"""The settings of a utility run and its list of fits. Does not import torch."""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from ..section import Section
 
 BATCH = 40
-"""Images a step of every fit."""
+"""Images per step of every fit."""
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(ge=0.06, le=16)]  # or a batch would hold no pair of one side
@@ -17,8 +17,8 @@ Kind = Literal["real", "classic", "mixed", "synthetic"]
 class UtilityConfig(Section):
     """The `evaluate.utility` section of params.yaml.
 
-    Seeds, shares and ratios stand in order of importance: when the minutes do not suffice, what
-    is listed last is dropped first (`plan`).
+    Seeds, shares and ratios are in order of importance: if the minutes do not suffice, the last
+    ones are dropped first (`plan`).
     """
 
     minutes: float = Field(
@@ -48,12 +48,12 @@ class UtilityConfig(Section):
 
     @property
     def steps(self) -> int:
-        """Of every fit: `kimg` rounded up to whole batches."""
+        """Steps of every fit: `kimg` rounded up to whole batches."""
         return -(-round(self.kimg * 1000) // BATCH)
 
 
 class Arm(Section):
-    """What a classifier is trained on.
+    """The training data of a classifier.
 
     Attributes:
         kind: real images; these with classic augmentation; these mixed with synthetic ones; or
@@ -68,7 +68,7 @@ class Arm(Section):
 
     @property
     def name(self) -> str:
-        """As it stands in records: `real 10 % + synthetic x 4`."""
+        """The name in records, such as `real 10 % + synthetic x 4`."""
         more = {"classic": " + classic augmentation", "mixed": f" + synthetic x {self.ratio:g}"}
         if self.kind == "synthetic":
             return "synthetic"
@@ -76,24 +76,24 @@ class Arm(Section):
 
     @property
     def synthetic_share(self) -> float:
-        """Of the images shown, 0 to 1."""
+        """Share of synthetic images among those shown, 0 to 1."""
         return 1.0 if self.kind == "synthetic" else self.ratio / (1 + self.ratio)
 
 
 class Fit(NamedTuple):
-    """One training: an arm by a seed."""
+    """One training: an arm and a seed."""
 
     arm: Arm
     seed: int
 
     @property
     def name(self) -> str:
-        """As it stands in the list of what was not run."""
+        """The name in the list of fits that were not run."""
         return f"{self.arm.name}, seed {self.seed}"
 
 
 def arms(config: UtilityConfig) -> list[Arm]:
-    """Every arm, the most important first: of the first share, then synthetic alone, then on."""
+    """Every arm by importance: share by share, with synthetic alone among those of the first."""
     found: list[Arm] = []
     for share in config.shares:
         found += [Arm(kind="real", share=share), Arm(kind="classic", share=share)]
@@ -104,16 +104,16 @@ def arms(config: UtilityConfig) -> list[Arm]:
 
 
 def plan(config: UtilityConfig) -> list[Fit]:
-    """Every fit in the order in which they run: seed by seed, and within a seed arm by arm.
+    """Every fit in order of execution: seed by seed, and within a seed arm by arm.
 
-    A run that is cut short so has few seeds of every arm rather than all of a few, and the last
-    seed lacks the arms that were listed last.
+    So a run that ends early has a few seeds of every arm, not all seeds of a few arms, and only
+    its last seed lacks the last arms.
     """
     return [Fit(arm, seed) for seed in config.seeds for arm in arms(config)]
 
 
 def contrasts(config: UtilityConfig) -> list[tuple[Arm, Arm]]:
-    """The pairs that are compared, (treated, reference), declared before anything is seen.
+    """The pairs to compare, (treated, reference), declared before any result is known.
 
     Classic augmentation, and each mixture, against the same real images alone; synthetic images
     alone against the first share of real ones.

@@ -1,8 +1,8 @@
-"""What a classifier can reach without anatomy: by grey levels and the image's border alone.
+"""The accuracy of a classifier without anatomy, from grey levels and the image's border only.
 
-Where classes came from different scanners or repositories, a classifier may read the file's
-history. It cannot be told from its accuracy; it shows in what these few numbers reach. None of
-them knows where anything lies, so no organ has a shape in them.
+If classes come from different scanners or repositories, a classifier may learn the source instead.
+Its accuracy does not reveal that, but the accuracy of these few features does. They contain no
+positions, so they know no organ's shape.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
-_BORDER = 16  # side over this is the width of the border
+_BORDER = 16  # the border's width is the side divided by this
 _BINS, _BORDER_BINS = 16, 8
 _PENALTY = 1e-3  # on squared weights of standardised features
 _ITERATIONS = 200
@@ -52,15 +52,15 @@ def _histogram(pixels: Images, bins: int) -> NDArray[np.float64]:
 
 
 def plain_answers(train: tuple[Images, Labels], test: Images, classes: int) -> Labels:
-    """The class that a logistic regression on `plain_features` names for each test image.
+    """The class that a logistic regression on `plain_features` predicts for each test image.
 
-    Classes weigh alike whatever their numbers. No draw is made anywhere: the loss is convex, and
+    Classes have equal weight, whatever their sizes. Nothing is random: the loss is convex, and
     LBFGS starts from zero.
 
     Args:
-        train: uint8 [N, H, W] and class index [N], every class among them.
+        train: uint8 [N, H, W] and class index [N] with every class.
         test: uint8 [M, H, W].
-        classes: how many.
+        classes: number of classes.
 
     Returns:
         int64 [M].

@@ -1,4 +1,4 @@
-"""From right and wrong answers to intervals: the test groups by bootstrap, the seeds by spread."""
+"""Scores and intervals from a classifier's answers: bootstrap over groups, variance over seeds."""
 
 import math
 from typing import NamedTuple
@@ -16,15 +16,15 @@ CONFIDENCE = 0.95
 
 
 class Resampling(NamedTuple):
-    """How the test groups are drawn anew; made once, so that every arm meets the same draws.
+    """Bootstrap draws of the test groups; made once, so that every arm uses the same draws.
 
     Attributes:
         weights: float64 [B, G], how often each group is drawn.
         sizes: float64 [G, C], test images of a group and class.
         member: int64 [N], the group of each test image.
         labels: int64 [N].
-        freedom: degrees of freedom of the spread, groups minus classes; 0 where a class has a
-            single group.
+        freedom: degrees of freedom of the spread, groups minus classes; 0 if a class has a single
+            group.
     """
 
     weights: Array
@@ -35,14 +35,14 @@ class Resampling(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """A mean, its standard error over groups and seeds, and the degrees of freedom of that."""
+    """A mean, its standard error over groups and seeds, and the error's degrees of freedom."""
 
     value: float
     error: float
     freedom: float
 
     def estimate(self, low: float = -1.0, high: float = 1.0) -> Estimate:
-        """With the 95 % interval by Student's t, cut to what the figure can be."""
+        """The value with its 95 % interval by Student's t, clipped to [low, high]."""
         if not self.error:
             return Estimate(value=self.value)
         half = float(stats.t.isf((1 - CONFIDENCE) / 2, self.freedom)) * self.error
@@ -52,7 +52,7 @@ class Spread(NamedTuple):
 
     @property
     def p(self) -> float:
-        """Two-sided, of no difference; 1 where nothing tells how far the value may be off."""
+        """Two-sided p-value of no difference; 1 if the error cannot be estimated."""
         return (
             float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom)) if self.error else 1
         )
@@ -63,16 +63,15 @@ def resampling(
 ) -> Resampling:
     """Draw the groups of each class with replacement, one fewer than there are.
 
-    One fewer, because as many as there are would give a spread too small by (n - 1) / n: by half
-    where a class has two groups (the rescaling bootstrap, Rao and Wu 1988, with n - 1 draws; the
-    rescaling itself cancels in a share). A group of several classes counts with the one it has
-    most images of.
+    One fewer, because n draws would give a variance too small by (n - 1) / n: by half for a class
+    of two groups (the rescaling bootstrap, Rao and Wu 1988, with n - 1 draws; the rescaling itself
+    cancels in a share). A group of several classes belongs to the one with most of its images.
 
     Args:
-        labels: int64 [N], of the test images; every class among them.
-        groups: [N], patient or group of each.
-        classes: C.
-        count: B.
+        labels: int64 [N], of the test images, with every class.
+        groups: [N], the group of each image.
+        classes: number of classes C.
+        count: number of draws B.
         seed: of the draws.
     """
     names, member = np.unique(groups, return_inverse=True)
@@ -92,7 +91,7 @@ def resampling(
 
 
 def balanced_accuracy(answers: Labels, labels: Labels) -> float:
-    """Mean over the classes present of the share of a class's images that are named rightly.
+    """Mean over the classes present of the share of correctly classified images.
 
     Args:
         answers, labels: int64 [N].
@@ -101,9 +100,9 @@ def balanced_accuracy(answers: Labels, labels: Labels) -> float:
 
 
 def macro_auc(probabilities: Array, labels: Labels) -> float:
-    """Mean over classes of the chance that an image of the class is given more of it than another.
+    """Mean over classes of the area under the ROC curve, one class against all others together.
 
-    Ties count half. One class against all others together, whatever their numbers.
+    Ties count half.
 
     Args:
         probabilities: [N, C].
@@ -125,17 +124,19 @@ def spread(
     error^2 = variance over draws of the groups, of the mean over seeds
             + variance over seeds / their number,
 
-    for another patient and another training would each give another figure. The degrees of
-    freedom follow Satterthwaite. What the two share is counted twice, which errs to the wide side.
+    because other patients and other trainings would each give another figure. The degrees of
+    freedom follow Satterthwaite. Variance common to both terms is counted twice, so the interval
+    is conservative.
 
     Args:
-        answers: int64 [S, N], the class named for each test image by the classifier of each seed.
+        answers: int64 [S, N], the class predicted for each test image by the classifier of each
+            seed.
         draws: of the test groups.
-        reference: the same of what is subtracted, seed by seed.
-        seeded: False for what no seed moves; else a single seed has no error to tell.
+        reference: answers to subtract, seed by seed.
+        seeded: False if the answers do not depend on a seed; otherwise one seed gives no error.
 
     Returns:
-        Error 0 where nothing tells how far the value may be off.
+        The value and its error; the error is 0 if it cannot be estimated.
     """
     whole = _balanced(answers, draws, np.ones((1, draws.weights.shape[1])))
     drawn = _balanced(answers, draws, draws.weights)
@@ -148,7 +149,7 @@ def spread(
     of_groups = float(drawn.mean(1).var(ddof=1))
     of_seeds = float(whole[0].var(ddof=1)) / seeds if seeded else 0.0
     total = of_groups + of_seeds
-    if total < 1e-20:  # rounding: every group and every seed gives the same
+    if total < 1e-20:  # zero up to rounding: no variation over groups and seeds
         return Spread(value, 0.0, 1.0)
     parts = of_groups**2 / draws.freedom + of_seeds**2 / max(seeds - 1, 1)
     return Spread(value, math.sqrt(total), total**2 / parts)

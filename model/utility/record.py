@@ -1,4 +1,4 @@
-"""What a utility run leaves behind: plain numbers, ready for JSON. No torch."""
+"""The report of a utility run, as pydantic models. Does not import torch."""
 
 from typing import Literal
 
@@ -13,8 +13,8 @@ class Estimate(Section):
 
     Attributes:
         value: the figure.
-        low, high: None where nothing tells how far it may be off: one seed, a class with a single
-            test group, or no variation at all.
+        low, high: None if the error cannot be estimated: one seed, a class with a single test
+            group, or no variation at all.
     """
 
     value: float
@@ -23,16 +23,16 @@ class Estimate(Section):
 
 
 class ArmScore(Section):
-    """What the classifiers of one arm reach on the test split.
+    """The scores of one arm's classifiers on the test split.
 
     Attributes:
-        arm: what they were trained on.
+        arm: the training data.
         seeds: that were run; figures are their means.
-        real_images: distinct real images trained on, a seed.
-        by_seed: balanced accuracy, a seed.
-        balanced_accuracy: mean over classes of the share of a class's images named rightly.
-        macro_auc: mean over classes of the area under the curve, one class against the others;
-            given without an interval.
+        real_images: distinct real images trained on, by seed.
+        by_seed: balanced accuracy by seed.
+        balanced_accuracy: mean over classes of the share of correctly classified images.
+        macro_auc: mean over classes of the area under the ROC curve, one class against the others;
+            without an interval.
     """
 
     arm: Arm
@@ -51,7 +51,7 @@ class Contrast(Section):
         seeds: that both have run.
         difference: with its own 95 % interval.
         p: two-sided, times the number of declared contrasts (Bonferroni), at most 1.
-        claim: better or worse where p is below 0.05; else undecided, which is not "no effect".
+        claim: better or worse if p is below 0.05, else undecided, which does not mean no effect.
     """
 
     treated: Arm
@@ -63,13 +63,13 @@ class Contrast(Section):
 
 
 class Control(Section):
-    """How well classes are told without any shape: by grey levels, and by the image's border.
+    """How well classes are distinguished without shapes, by grey levels and the image's border.
 
     Attributes:
-        balanced_accuracy: of a logistic regression on these alone, on the test split.
+        balanced_accuracy: of a logistic regression on these features, on the test split.
         chance: 1 / classes.
-        fires: it lies above chance (one-sided, 5 %): part of any arm's accuracy may be of that
-            kind.
+        fires: whether it is above chance (one-sided, 5 %), so that part of any arm's accuracy may
+            need no anatomy.
     """
 
     balanced_accuracy: Estimate
@@ -78,18 +78,18 @@ class Control(Section):
 
 
 class UtilityReport(Section):
-    """Is synthetic data worth anything for training a classifier of real images?
+    """The utility of synthetic data for training a classifier of real images.
 
     Attributes:
         config: the plan.
         classes: names in label order.
         n_train, n_test: real images.
-        train_groups, test_groups: patients, or groups of images too alike to be told apart.
+        train_groups, test_groups: number of groups.
         arms: those with at least one fit, in order of the plan.
         contrasts: those with a seed that both sides have run.
         control: accuracy without anatomy.
-        not_run: fits of the plan that the minutes did not suffice for.
-        repeatable: everything was run; what a clock cut short another run may cut elsewhere.
+        not_run: fits of the plan that did not fit into the minutes.
+        repeatable: whether all fits were run; otherwise the clock decided which.
         warnings: what a reader must know before any figure.
     """
 

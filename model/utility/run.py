@@ -1,8 +1,8 @@
-"""The run itself: the declared fits one after the other, then the figures.
+"""Run the declared fits one after the other, then compute the figures.
 
-The generator has seen the whole training split, whatever share of it the classifier is given. So
-the arms at a small share ask whether synthetic images can stand in for real ones that cannot be
-passed on; not how a generator trained on that share alone would do.
+The generator was trained on the whole training split, whatever share the classifier gets. So the
+arms with a small share test whether synthetic images can replace real ones that cannot be shared,
+not how a generator trained on that share would do.
 """
 
 import math
@@ -38,7 +38,7 @@ class Labelled(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """What one fit says of the test split, and how many distinct real images it was given."""
+    """One fit's answers on the test split, and its number of distinct real training images."""
 
     answers: Labels
     auc: float
@@ -56,24 +56,24 @@ def run_utility(
 ) -> UtilityReport:
     """Train the same classifier on real, augmented, synthetic and mixed images, and compare.
 
-    Fits run in the order of `plan`; when one that is as long as the longest so far would pass
-    `config.minutes`, it and all after it are not run, and the record names them. Nothing is
-    shortened. With every fit run, the record is the same by config on one machine with as many
-    threads. The validation split is not needed: no choice is made (`classifier`).
+    Fits run in the order of `plan`. If a fit as long as the longest so far would exceed
+    `config.minutes`, it and all later fits are skipped and listed in the report. No fit is
+    shortened. If every fit runs, the report is repeatable on one machine with as many threads. No
+    validation split is needed, because nothing is selected (see `classifier`).
 
     Args:
-        train: what the generator was trained on, and nothing else.
+        train: exactly the images that the generator was trained on.
         test: of other groups, the same for every fit.
-        classes: names in label order, every one in both splits.
-        sampler: class names and a seed in, uint8 [N, H, W] out.
+        classes: names in label order, all present in both splits.
+        sampler: (class names, seed) -> uint8 [N, H, W].
         config: the `evaluate.utility` section.
-        on_progress: told how many fits are done, of how many.
-        clock: seconds; what the minutes are measured by.
+        on_progress: called with (fits done, fits in all).
+        clock: returns seconds, to measure the minutes.
 
     Raises:
         ValueError: arrays and classes do not fit each other, a group is in both splits, there is
-            but one class, the sampler's images are of another size, or `config.minutes` is 0,
-            which means that nothing is to be run.
+            only one class, the sampler's images have another size, or `config.minutes` is 0,
+            which disables the run.
     """
     _hold(train, test, classes, config)
     results = _run(train, test, classes, sampler, config, on_progress, clock)
@@ -149,7 +149,7 @@ def _run(
 def _draw_pool(
     sampler: Sampler, classes: Sequence[str], count: int, seed: int, size: tuple[int, ...]
 ) -> tuple[Images, Labels]:
-    """Generated images, classes in equal shares: new ones for each seed, the same for all arms."""
+    """Generated images, classes in equal shares; new for each seed, the same for all arms."""
     labels = np.repeat(np.arange(len(classes)), max(count // len(classes), 1)).astype(np.int64)
     images = sampler([classes[label] for label in labels.tolist()], seed)
     check(images, labels, classes)
@@ -175,10 +175,10 @@ def _fit(
 
 
 def real_rows(labels: Labels, groups: NDArray[np.str_], share: float, seed: int) -> Labels:
-    """The rows of a share of each class's groups, rounded up: whole patients, as they arrive.
+    """The rows of a share of each class's groups, rounded up to whole groups.
 
-    Smaller shares lie inside larger ones of the same seed. A share of images would keep nearly
-    every patient, and say that few images are enough.
+    Smaller shares are subsets of larger ones with the same seed. A share of images instead would
+    keep nearly every patient, and make few images look sufficient.
 
     Args:
         labels, groups: [N].
@@ -193,7 +193,7 @@ def real_rows(labels: Labels, groups: NDArray[np.str_], share: float, seed: int)
     for label in np.unique(labels):
         own = labels == label
         names = rng.permutation(np.unique(groups[own]))
-        # 0.1 * 30 is 3.0000000000000004, and three groups are meant.
+        # 0.1 * 30 is 3.0000000000000004, but means three groups.
         chosen |= own & np.isin(groups, names[: math.ceil(round(share * len(names), 9))])
     return np.flatnonzero(chosen)
 
@@ -202,7 +202,7 @@ def real_rows(labels: Labels, groups: NDArray[np.str_], share: float, seed: int)
 
 
 def _seeds(results: dict[Fit, _Result], config: UtilityConfig, *of: Arm) -> tuple[int, ...]:
-    """Those that all of these arms have run."""
+    """The seeds that all of these arms have run."""
     return tuple(seed for seed in config.seeds if all(Fit(arm, seed) in results for arm in of))
 
 
@@ -249,7 +249,7 @@ def _control(train: Labelled, test: Labelled, classes: int, draws: Resampling) -
     answers = plain_answers((train.images, train.labels), test.images, classes)
     found, chance = spread(answers[None], draws, seeded=False), 1 / classes
     above = found._replace(value=found.value - chance)
-    # One-sided, and where nothing varies the figure itself: this warns, it claims nothing.
+    # One-sided; without variation, any value above chance counts, as this is only a warning.
     fires = above.value > 0 and (not above.error or above.p / 2 < SIGNIFICANCE)
     return Control(balanced_accuracy=found.estimate(low=0.0), chance=chance, fires=fires)
 

@@ -121,8 +121,7 @@ def outside_plan(
     """
     if before is None or after is None:
         return ("there is no champion whose planned change it could be",)
-    return (*_data(before, after, config), *_code(before, after, config),
-            *_parameters(before, after, config))  # fmt: skip
+    return (*_data(before, after, config), *_code_and_parameters(before, after, config))
 
 
 def _data(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
@@ -145,12 +144,11 @@ def _data(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Ite
         )
 
 
-def _code(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
+def _code_and_parameters(
+    before: RunFacts, after: RunFacts, config: ChangeControlConfig
+) -> Iterator[str]:
     if before.code != after.code and not config.code:
         yield "the stages' code differs, and code is false"
-
-
-def _parameters(before: RunFacts, after: RunFacts, config: ChangeControlConfig) -> Iterator[str]:
     for name in sorted({*before.parameters, *after.parameters}):
         old, new = (run.parameters.get(name, _ABSENT) for run in (before, after))
         if old == new and type(old) is type(new):

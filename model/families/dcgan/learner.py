@@ -1,4 +1,4 @@
-"""One step: D on a real and on a fake batch, then G by the non-saturating loss."""
+"""The training step: D on a real and a fake batch, then G with the non-saturating loss."""
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ class Learner(BaseLearner):
     """Generator, discriminator, an optimiser for each."""
 
     def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's own random state."""
+        """Start from weights drawn from torch's global random state."""
         self.recipe = recipe
         self.average = self.generator = Generator(network)
         self.critic = Discriminator(network)
@@ -27,15 +27,15 @@ class Learner(BaseLearner):
         self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:
-        """The two players; the average is the generator itself."""
+        """Generator and discriminator; the average is the generator itself."""
         return {"generator": self.generator, "critic": self.critic}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One a player."""
+        """One per network."""
         return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
 
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
-        """D's loss on real images, which leaves no trace in its running statistics."""
+        """D's loss on real images, without updating its running statistics."""
         norms = [module for module in self.critic.modules() if isinstance(module, nn.BatchNorm2d)]
         for norm in norms:
             norm.track_running_stats = False
@@ -45,7 +45,7 @@ class Learner(BaseLearner):
         return loss
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
-        """D's logits, by its running statistics: an image's does not hang on its neighbours."""
+        """D's logits with its running statistics, so that images do not affect each other."""
         self.critic.eval()
         logits: Tensor = self.critic(images, labels)
         self.critic.train()

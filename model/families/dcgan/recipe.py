@@ -7,7 +7,7 @@ from ..recipe import Recipe as CommonRecipe
 
 
 class Recipe(CommonRecipe):
-    """Nothing is added and nothing is tuned; there is no moving average."""
+    """The paper's settings without tuning; there is no moving average."""
 
     batch: int = Field(default=128, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=100, ge=1, description="length of the latent vector z")

@@ -1,7 +1,6 @@
-"""What D sees of real and fake images alike (DiffAugment, arXiv 2006.10738).
+"""The augmentation that D sees of real and fake images (DiffAugment, arXiv 2006.10738).
 
-No flips unless asked for: kidneys have sides, and laterality is anatomy. No hue: there is one
-channel.
+No flips by default, because laterality is anatomy. No hue, because there is one channel.
 """
 
 import torch
@@ -15,16 +14,16 @@ BLACK = -1.0
 
 
 def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
-    """Flip, shift, scale, brightness, contrast and cutout, drawn anew for each image.
+    """Flip, shift, scale, contrast, brightness and cutout, drawn independently for each image.
 
     Args:
         images: float32 [N, 1, H, W], -1 black to 1 white.
-        recipe: the strengths; an operation of strength zero leaves the images untouched.
-        draws: where the random numbers come from.
-        strength: factor of all of them, 0 to 1.
+        recipe: the strength of each operation; 0 skips it.
+        draws: source of random numbers.
+        strength: factor of all strengths, 0 to 1.
 
     Returns:
-        The same shape; differentiable in `images`, once (grid_sample has no second derivative:
+        The same shape; once differentiable in `images` (grid_sample has no second derivative, so
         the gradient penalty is taken at the augmented image).
     """
     count = len(images)
@@ -45,10 +44,10 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
 
 
 def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tensor:
-    """Shift and scale about the centre; what comes in from outside is black.
+    """Shift and scale about the centre; pixels from outside are black.
 
-    Bilinear resampling blurs, so that what alternates from pixel to pixel would be hidden from D:
-    a share of the images is moved by whole pixels and not scaled, which leaves their pixels alone.
+    Bilinear resampling blurs, which would hide pixel-to-pixel patterns from D. So a share of the
+    images is shifted by whole pixels and not scaled, which does not resample them.
     """
     count, side = len(images), images.shape[-1]
     shift = draws.signed(count, 2) * 2 * strength * recipe.translate
@@ -67,7 +66,7 @@ def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tens
 
 
 def _cutout_mask(images: Tensor, cutout: float, draws: Draws) -> Tensor:
-    """0 inside one square an image (mid grey), 1 outside; the square may reach over the edge."""
+    """0 (mid grey) inside one square per image, 1 outside; the square may cross the edge."""
     count, _, height, width = images.shape
     centre = draws.uniform(count, 2, 1)
     rows = (torch.arange(height, device=images.device) + 0.5) / height

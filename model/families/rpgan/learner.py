@@ -1,4 +1,4 @@
-"""One step of training: D, then G against it, then the average."""
+"""The training step: update D, then G, then the average."""
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,16 @@ from .networks import Discriminator, Generator
 from .recipe import Recipe
 
 OVERFITTING_KEPT = 0.9
-"""Of the average of r_v, from one look to the next."""
+"""Decay of the average of r_v, per call of `watch`."""
 STRENGTH_STEP = 0.02
-"""Change of the augmentation's strength a look: at least 50 looks from none to all."""
+"""Change of the augmentation's strength per call of `watch`: 50 or more calls from 0 to 1."""
 
 
 class Learner(BaseLearner):
-    """Generator, discriminator, average, an optimiser for each player, and random state."""
+    """Generator, discriminator, average, one optimiser per network, and random state."""
 
     def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's own random state."""
+        """Start from weights drawn from torch's global random state."""
         self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
         self.generator, self.critic = Generator(network), Discriminator(network)
@@ -47,18 +47,18 @@ class Learner(BaseLearner):
         self.numbers = {"strength": 0.0 if self.recipe.adapt_to else 1.0, "overfitting": 0.0}
 
     def networks(self) -> dict[str, nn.Module]:
-        """The two players and the average."""
+        """Generator, discriminator and average."""
         return {"generator": self.generator, "critic": self.critic, "average": self.average}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One a player."""
+        """One for the generator, one for the discriminator."""
         return {"optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d}
 
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
-        """D's loss on a whole step's images, against fakes of logit 0.
+        """D's loss on as many images as a step has, against a fake logit of 0.
 
-        Not against one another: what differs little cancels, and of a difference's gradient
-        bfloat16 leaves noise.
+        Not against other images: similar logits cancel, and bfloat16 leaves only noise of the
+        gradient of their difference.
         """
         logits = self.critic(torch.cat([images, images]), torch.cat([labels, labels]))
         return discriminator_loss(logits, torch.zeros_like(logits)).mean()
@@ -69,7 +69,7 @@ class Learner(BaseLearner):
         return logits
 
     def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:
-        """Augment more while D tells training images from held-out ones, less while it does not.
+        """Augment more while D distinguishes training from held-out images, else less.
 
         r_v = (E D(train) - E D(held out)) / (E D(train) - E D(fake)), of StyleGAN2-ADA (Karras et
         al. 2020, arXiv 2006.06676, section 3): 0 without overfitting, 1 when held-out images look
@@ -96,11 +96,11 @@ class Learner(BaseLearner):
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Update D, then G against the new D, then the average.
 
-        D and G must take turns: updating both from one pass of D is a third faster and left half
-        of the diversity (docs/lab-notes.md).
+        D and G must be updated in turn: updating both from one pass of D is a third faster but
+        loses half of the diversity (docs/lab-notes.md).
 
         Returns:
-            Losses and mean logits; `penalty` (R1 + R2) only in the steps that take it.
+            Losses and mean logits; `penalty` (R1 + R2) only in steps that compute it.
         """
         real, labels = batch
         recipe, count = self.recipe, len(real)
@@ -137,8 +137,8 @@ class Learner(BaseLearner):
             report["penalty"] = penalty.item()
         descend(objective, self.optimizer_d, rate, shard, recipe.most_update)
 
-        # G, by fakes that D has not just learned from; the real images' logits are those of D
-        # before its update, a pass saved. D's weights take no gradient here.
+        # G, with new fakes. The real images' logits are from D before its update, which saves a
+        # pass. D's weights need no gradient here.
         z = draws.normal(count, recipe.latent)
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():

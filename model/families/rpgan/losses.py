@@ -12,24 +12,24 @@ Critic = Callable[[Tensor, Tensor], Tensor]
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """softplus(-(D(x) - D(G(z)))), one value a pair: logits [N], [N] -> [N] (eq. 2)."""
+    """softplus(-(D(x) - D(G(z)))), one value per pair: logits [N], [N] -> [N] (eq. 2)."""
     return F.softplus(fake - real)
 
 
 def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """softplus(-(D(G(z)) - D(x))), one value a pair: logits [N], [N] -> [N] (eq. 2)."""
+    """softplus(-(D(G(z)) - D(x))), one value per pair: logits [N], [N] -> [N] (eq. 2)."""
     return F.softplus(real - fake)
 
 
 def gradient_penalty(critic: Critic, images: Tensor, labels: Tensor) -> Tensor:
-    """|grad_x D(x)|^2, one value an image, differentiable in D's weights (eq. 3 and 4).
+    """|grad_x D(x)|^2, one value per image, differentiable in D's weights (eq. 3 and 4).
 
-    R1 when the images are real, R2 when they are fake; gamma / 2 is the caller's. The square is
-    summed, not averaged, over channels and pixels: the right gamma grows with the image.
+    R1 for real images, R2 for fake ones; the caller multiplies by gamma / 2. The square is summed,
+    not averaged, over channels and pixels, so the best gamma grows with the image size.
 
     Args:
         critic: D.
-        images: float [N, 1, H, W], as D sees them (already augmented).
+        images: float [N, 1, H, W], already augmented.
         labels: int64 [N].
 
     Returns:
@@ -47,7 +47,7 @@ def difference_penalty(
     """|D(x + e) - D(x)|^2 / sigma^2, which is about |grad_x D(x)|^2, without second derivatives.
 
     Lin et al. 2025, arXiv 2501.08316, section 3.3. For small sigma its mean over the noise is the
-    square of the gradient; one draw of noise an image is a noisy estimate of it.
+    squared gradient; one draw of noise per image is a noisy estimate of it.
 
     Args:
         critic, images, labels: as in `gradient_penalty`.
@@ -64,9 +64,9 @@ def difference_penalty(
 def mode_seeking_loss(images: Tensor, z: Tensor, labels: Tensor) -> Tensor:
     """mean over pairs of 1 / (d(G(z1), G(z2)) / d(z1, z2) + eps), with d the mean |difference|.
 
-    Large while two latents of one class give the same image, and next to nothing once they do
-    not: it keeps a class from collapsing during the first thousands of steps, when D does not yet
-    hold it open (Mao et al. 2019, arXiv 1903.05628, eq. 4, in the reciprocal form of its code).
+    Large while two latents of one class give the same image, and almost zero once they do not. It
+    keeps a class from collapsing in the first thousands of steps, when D does not yet prevent it
+    (Mao et al. 2019, arXiv 1903.05628, eq. 4, in the reciprocal form of its code).
 
     Args:
         images: G's, before augmentation, float [N, 1, H, W].
@@ -74,7 +74,7 @@ def mode_seeking_loss(images: Tensor, z: Tensor, labels: Tensor) -> Tensor:
         labels: their classes, int64 [N]. Pairs are neighbours of one class: 0 and 1, 2 and 3, ...
 
     Returns:
-        float32 []; 0 when no pair shares its class.
+        float32 []; 0 if no pair has a common class.
     """
     one, two = slice(0, None, 2), slice(1, None, 2)
     paired = labels[one] == labels[two]

@@ -1,4 +1,4 @@
-"""The two players. Nothing is normalised, and there is neither noise nor style."""
+"""Generator and discriminator, without normalisation, noise or style."""
 
 import math
 
@@ -12,7 +12,7 @@ Generator = ResidualGenerator
 
 
 class Discriminator(nn.Module):
-    """An image and its class -> a logit, high when it looks real (projection, 1802.05637)."""
+    """An image and its class -> a logit, high for real images (projection, arXiv 1802.05637)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 """A class-conditional variational autoencoder (Kingma and Welling 2013, arXiv 1312.6114).
 
-What anyone would try first: it covers the data and blurs it. It stands beside the GAN in reports
-as the rival of the same budget.
+The standard baseline: it covers the data but blurs it. Benchmarks compare it with the GAN at the
+same budget.
 """

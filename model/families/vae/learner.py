@@ -1,4 +1,4 @@
-"""One step: encode, draw, decode, and pay for the difference and for the information."""
+"""The training step: encode, sample, decode; minimise reconstruction error and KL divergence."""
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ class Learner(BaseLearner):
     """Encoder, decoder (the generator), its average, one optimiser."""
 
     def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's own random state."""
+        """Start from weights drawn from torch's global random state."""
         self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
         self.encoder, self.decoder = Encoder(network), Generator(network)
@@ -31,20 +31,20 @@ class Learner(BaseLearner):
         self.numbers = {}
 
     def networks(self) -> dict[str, nn.Module]:
-        """Both halves and the average."""
+        """Encoder, decoder and average."""
         return {"encoder": self.encoder, "decoder": self.decoder, "average": self.average}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """One for both halves."""
+        """One for encoder and decoder together."""
         return {"optimizer": self.optimizer}
 
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The difference of a reconstruction at the posterior's mean."""
+        """The error of the reconstruction from the posterior's mean."""
         mean, _ = self.encoder(images, labels)
         return charbonnier(self.decoder(mean, labels), images).mean()
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Minus the error of the reconstruction at the posterior's mean."""
+        """The negative error of the reconstruction from the posterior's mean."""
         mean, _ = self.encoder(images, labels)
         return -charbonnier(self.decoder(mean, labels), images)
 

@@ -1,4 +1,4 @@
-"""What a reconstruction costs, and what the posterior does: one value an image."""
+"""The losses of the VAE, one value per image."""
 
 import torch
 import torch.nn.functional as F
@@ -43,11 +43,11 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
         covariance = _blur(x * y, window) - mean_x * mean_y
         term = (2 * covariance + _C2) / (variance_x + variance_y + _C2)
         if scale == len(betas) - 1:
-            # Brightness from black, as the metric takes it: SSIM's luminance term is not
-            # indifferent to where zero lies.
+            # Brightness relative to black, as in the metric: SSIM's luminance term depends on
+            # the zero point.
             mean_x, mean_y = mean_x + 1, mean_y + 1
             term = term * (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-        # A root has no slope at zero.
+        # The gradient of a root is infinite at zero.
         result = result * term.mean((1, 2, 3)).clamp(min=1e-4) ** beta
         x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
     return result
@@ -60,5 +60,5 @@ def _window(images: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor, window: Tensor) -> Tensor:
-    """By a Gaussian of whole windows: the border of 5 px is left out."""
+    """Gaussian filter over whole windows only; drops a border of 5 px."""
     return F.conv2d(F.conv2d(images, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))

@@ -1,4 +1,4 @@
-"""Encoder and decoder, of the same stages as the GAN's players."""
+"""Encoder and decoder, with the same stages as the GAN's networks."""
 
 import torch
 from torch import Tensor, nn

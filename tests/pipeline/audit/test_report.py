@@ -33,7 +33,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def hold_descriptor(one: dict[str, Any]) -> None:
-    """A ResourceDescriptor of in-toto: uri, digest or content at least, digests in hex."""
+    """Check a ResourceDescriptor of in-toto: at least uri, digest or content; digests in hex."""
     assert {"uri", "digest", "content"} & one.keys()
     fields = {"name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations"}
     assert one.keys() <= fields

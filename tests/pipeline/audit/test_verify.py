@@ -25,14 +25,14 @@ from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project
 
 
-def nobody(*_: object) -> None:
-    """Who is told of progress."""
+def no_progress(*_: object) -> None:
+    """Report no progress."""
 
 
 def check(tiny: Tiny, which: str | None = None, *, registry: bool = True) -> Findings:
     assert tiny.settings.journal_key is not None
     keys = [Verifier.load(tiny.settings.journal_key)]
-    return verify(tiny.ledger, tiny.registry if registry else None, which, keys, nobody)
+    return verify(tiny.ledger, tiny.registry if registry else None, which, keys, no_progress)
 
 
 def test_an_untouched_project_holds(tiny: Tiny) -> None:
@@ -107,7 +107,7 @@ def removed(file: Path) -> Iterator[None]:
 
 @contextmanager
 def appended(tiny: Tiny, **facts: Any) -> Iterator[None]:
-    """A record more, for the block."""
+    """Append one record for the duration of the block."""
     git = Git(Path(tiny.settings.ledger))
     head = git.run("rev-parse", f"refs/heads/{BRANCH}")
     assert Journal(tiny.ledger).append(by="a person", reason="asked to", **facts)
@@ -126,7 +126,7 @@ def test_a_mirror_that_is_behind_is_a_note(tiny: Tiny) -> None:
 
 
 def written(count: int, reason: str = "why") -> list[Record]:
-    """A chain of records, as somebody who knows the format would forge it."""
+    """A forged chain of records in the valid format."""
     records: list[Record] = []
     for number in range(1, count + 1):
         previous = records[-1].sha256 if records else GENESIS

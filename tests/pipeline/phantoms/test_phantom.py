@@ -54,7 +54,7 @@ def kidney(truth: dict[str, Any], side: str) -> NDArray[np.bool_]:
 
 
 def bright_blobs(image: NDArray[np.uint8], truth: dict[str, Any]) -> int:
-    """Stones counted from the pixels alone, knowing only where the kidneys are."""
+    """Count stones from the pixels, given only the kidneys' positions."""
     region = kidney(truth, "left") | kidney(truth, "right")
     return int(connected((image >= 250) & region, np.ones((3, 3)))[1])
 

@@ -35,7 +35,7 @@ class Phantoms:
 
 @cache
 def phantoms(size: int, seed: int = 500, patients: int = 12) -> Phantoms:
-    """Held-out phantoms of 128 px, made smaller as preprocess does it."""
+    """Held-out phantoms of 128 px, downsized as in preprocess."""
     config = PreprocessConfig(size=size)
     slices = [
         (to_square(image, config), CLASSES.index(label), found_in_truth(truth, size / 128))

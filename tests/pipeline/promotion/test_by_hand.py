@@ -42,6 +42,7 @@ def test_a_version_is_scored_without_a_consumer(
     data: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = register_generator(settings, tmp_path, BUILT_IN["voronoi"].classes)
+    settings.state.mkdir(parents=True, exist_ok=True)
     settings.params_file.write_text("evaluate: {n_fake: 60, max_train: 100, pairs: 10}\n")
     monkeypatch.setattr(Registry, "draw", None)
     number, found = evaluate_version(known, "1", data, tmp_path / "out")

@@ -107,7 +107,7 @@ def measured(
 
 
 def trial(rng: np.random.Generator, groups: int, champion_at: float) -> Verdict:
-    """Patients differ; a patient's images are alike; the candidate stands at shift 0.5."""
+    """Patients differ, a patient's images are similar, and the candidate has a shift of 0.5."""
     patients = rng.normal(size=(groups, 1, 6)) * 0.8
     real = (patients + rng.normal(size=(groups, 4, 6)) * 0.6).reshape(-1, 6)
     names = np.repeat(np.arange(groups), 4)

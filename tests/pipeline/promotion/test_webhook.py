@@ -48,7 +48,7 @@ def server(codes: list[int], heard: Heard) -> Iterator[str]:
 
 @pytest.fixture
 def listen(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
-    """Start a server that answers with these codes; settings that tell it, and what it heard."""
+    """Start a server that answers with these codes; its settings, and the requests it received."""
     monkeypatch.setattr(webhook, "_PAUSES", (0.0, 0.0))
     secret, running = tmp_path / "secret", []
     secret.write_bytes(SECRET + b"\n")
