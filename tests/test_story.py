@@ -130,7 +130,7 @@ def test_registering_again_finds_the_same_version(project: Project) -> None:
     key = project.history()[0]["run_key"]
     uri = project.status()["services"]["mlflow"]
     said = project.medloom("task", "register", "--key", key, MEDLOOM_MLFLOW_URI=uri)
-    assert said.split()[-1] == "1"
+    assert json.loads(said.splitlines()[-1])["version"] == 1
 
 
 @pytest.mark.timeout(300)

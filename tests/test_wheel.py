@@ -20,6 +20,7 @@ import pytest
 
 from pipeline.base.settings import PROJECT_ROOT, Settings
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.stages.snapshot import take_snapshot
 from tests.support.pictures import fill
 
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -175,7 +176,7 @@ print(fit.__module__, taken)
 
 def test_a_machine_is_looked_at_and_state_belongs_home(installed: Installed) -> None:
     found = {row["name"]: row for row in json.loads(installed.medloom("doctor", "--json"))}
-    for name in ("Python", "torch", "apache-airflow", "mlflow", "dvc", "params.yaml"):
+    for name in ("Python", "torch", "apache-airflow", "mlflow", "dvc", "parameters"):
         assert found[name]["state"] == "ok", found[name]
     assert found["state"]["found"] == str(installed.home / "medloom" / "state" / "phantom")
 
@@ -197,11 +198,12 @@ def test_images_go_through_a_stage_by_task_and_by_hand(
     ledger = Ledger(installed.settings)
     data = ledger.head(DATA)
     assert data
-    assert ledger.run_key(ledger.snapshot_code(), data).key == made[1]
+    assert ledger.run_key(take_snapshot(installed.settings, ledger), data).key == made[1]
 
     installed.run("python", "-m", "dvc", "repro", "preprocess", cwd=folder)
     by_hand = (folder / "dvc.lock").read_text()
-    assert installed.medloom("task", "preprocess", "--key", made[1]).split()[-1] == made[1]
+    told = installed.medloom("task", "preprocess", "--key", made[1]).splitlines()[-1]
+    assert json.loads(told)["key"] == made[1]
     head = ledger.head(f"run/{made[1]}")
     assert head
     assert ledger.read(head, "dvc.lock") == by_hand.removesuffix("\n")

@@ -53,6 +53,7 @@ def generate(
             "file says that it is synthetic",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
 
 

@@ -126,6 +126,24 @@ def diff(
     console.print(f"changed by {params.origin}", highlight=False, soft_wrap=True)
 
 
+@params_app.command("publish")
+def publish(as_json: Json = False) -> None:
+    """Record the project's parameters in the ledger, for workers on other machines.
+
+    Planning a run on this machine does so, too. A machine whose state folder has no params.yaml
+    uses the ledger's newest copy.
+    """
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.stages.snapshot import take_snapshot
+
+    settings = chosen_settings()
+    commit = take_snapshot(settings, Ledger(settings))
+    if as_json:
+        typer.echo(json.dumps({"commit": commit}))
+    else:
+        console.print(f"recorded in the ledger, commit {commit[:12]}", highlight=False)
+
+
 def _meanings(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted name and description of every field."""
     for name, field in type(section).model_fields.items():

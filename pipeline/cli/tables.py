@@ -174,10 +174,13 @@ def compared_table(compared: Compared, first: str, second: str) -> Group:
 
 def history_table(records: Sequence[Record]) -> Table:
     """The journal, oldest first."""
-    table = Table("#", "time", "version", "decision", "previous champion", "run", "by", "why")
+    table = Table("#", "time", "version", box=None, pad_edge=False)
+    table.add_column("decision", no_wrap=True)
+    for name in ("before", "run", "by", "why"):
+        table.add_column(name)
     for record in records:
         table.add_row(
-            str(record.sequence), record.time, str(record.version), record.action,
+            str(record.sequence), record.time[:16], str(record.version), record.action,
             str(record.predecessor or "none"), record.run_key, record.by, record.reason,
         )  # fmt: skip
     return table

@@ -114,5 +114,5 @@ def test_a_contest_trains_scores_and_compares(
 def test_data_of_another_size_or_no_data_is_refused(processed: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="--size 32"):
         prepare(processed, 64)
-    with pytest.raises(BadInputError, match="no folder"):
+    with pytest.raises(BadInputError, match="not a folder"):
         prepare(tmp_path / "nothing", 64)

@@ -57,7 +57,7 @@ def test_the_key_is_created_once_and_private(tmp_path: Path) -> None:
 def test_the_key_may_not_be_inside_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state" / "tiny"
     environ = {"MEDLOOM_STATE": str(state), "MEDLOOM_PATIENT_KEY_FILE": str(state / "patient.key")}
-    with pytest.raises(BadInputError, match="elsewhere"):
+    with pytest.raises(BadInputError, match="file outside it"):
         Settings.load(environ)
 
 

@@ -19,13 +19,13 @@ print("judged", flush=True)
 """
 COMPARE = """
 import sys
-from types import SimpleNamespace
 from pipeline.base.settings import Settings
 from pipeline.data.processed import Processed
-from pipeline.promotion.by_hand import RUN_KEY_TAG, _judging_data
+from pipeline.promotion.by_hand import _judging_data
+from pipeline.registry.generators import Version
 Processed.load = lambda folder: sorted(path.name for path in folder.iterdir())
-registry = SimpleNamespace(tags=lambda version: {RUN_KEY_TAG: sys.argv[1]})
-with _judging_data(Settings.load(), registry, 1, None) as processed:
+version = Version(1, (), "", sys.argv[1])
+with _judging_data(Settings.load(), None, version, None) as processed:
     print(processed[-2:], flush=True)
 """
 

@@ -9,18 +9,20 @@ from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.settings import Settings
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow import steps
+from pipeline.ledger.ledger import Ledger
+from pipeline.stages.snapshot import take_snapshot
 from tests.support.pictures import encode, fill, picture, put
 
 
 @pytest.fixture
-def ready(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def ready(settings: Settings) -> Settings:
     """Images have been ingested, and a single new one is worth a run."""
-    params = tmp_path / "params.yaml"
-    params.write_text("ingest: {}\nretrain: {min_new_images: 1, quiet_minutes: 0}\n")
-    monkeypatch.setattr(steps, "PARAMS", params)
+    settings.state.mkdir(parents=True)
+    settings.params_file.write_text("retrain: {min_new_images: 1, quiet_minutes: 0.0}\n")
     fill(settings.landing, groups=3, each=1)
     put(settings.landing / "stone" / "phantom-00001-a.png", encode(picture(55)))
     steps.ingest(settings)
+    take_snapshot(settings, Ledger(settings))
     return settings
 
 

@@ -385,7 +385,7 @@ def test_first_model_rejected_has_no_champion_to_keep(images: ReportImages, tmp_
     verdict = decide(candidate, None, GateConfig(kernel_distance_threshold=0.5))
     seen = page(facts(verdict=verdict, evaluation=candidate), images, tmp_path).text
     assert "Rejected: there is no champion yet" in seen
-    assert "absolute guards alone" in seen
+    assert "absolute guards only" in seen
 
 
 def test_every_measured_figure_has_texts() -> None:
