@@ -68,5 +68,5 @@ def test_a_host_without_the_patients_key_says_so_and_makes_none(
         steps.watch(without)
     assert not without.patient_key.exists()
     without.patient_key.write_text("another key, of as many bytes as it takes")
-    with pytest.raises(BadInputError, match="let it name the right file"):
+    with pytest.raises(BadInputError, match="set it to the right file"):
         steps.watch(without)
