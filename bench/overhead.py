@@ -100,7 +100,7 @@ def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhe
     """
     project = TinyProject.make(folder / "medloom", {"kimg": kimg})
     timed, landing = _Timed(project), project.settings.landing
-    timed.medloom("data", "make", "phantom", str(landing), "--images", str(images))
+    timed.medloom("bench", "data", "phantom", str(landing), "--images", str(images))
     say("starting services")
     services_up, _ = timed.medloom("up")
     try:

@@ -165,7 +165,7 @@ def project(
         },
     )
     made.medloom("audit", "keygen", str(folder / "key"))
-    made.medloom("data", "make", "phantom", str(made.settings.landing), "--images", "80")
+    made.medloom("bench", "data", "phantom", str(made.settings.landing), "--images", "80")
     made.medloom("up")
     try:
         yield made
