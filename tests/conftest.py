@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LONGEST = (
     "tests/test_story.py",
+    "tests/test_empty_states.py",
     "tests/test_wheel.py",
     "tests/pipeline/stages/test_evaluate.py",
     "tests/pipeline/phantoms/test_recovery.py",
