@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.manifest import MANIFEST_FOLDER, Row
 from pipeline.data.names import Pseudonyms
 from pipeline.ledger.git import Git
@@ -45,18 +45,16 @@ class SyntheticHistory:
     withdrawn: tuple[str, ...]
 
 
-def make_history(
-    settings: Settings, versions: int, revisions: int, images: int
-) -> SyntheticHistory:
-    """Fill the empty ledger of `settings`.
+def make_history(project: Project, versions: int, revisions: int, images: int) -> SyntheticHistory:
+    """Fill the empty ledger of `project`.
 
     Each version uses the newest revision of its time; the revisions grow to `images` images. Some
     images are withdrawn and some relabelled, one run has no verdict, and some versions wait for a
     person, who approves every other one.
     """
-    Ledger(settings)
-    git = Git(Path(settings.ledger))
-    names = Pseudonyms.load(settings.patient_key, make=True)
+    Ledger(project)
+    git = Git(Path(project.ledger))
+    names = Pseudonyms.load(project.patient_key, make=True)
     made = _Manifests(revisions, images, names)
     git.fast_import(_code_and_data(made))
     data = git.run("rev-list", "--reverse", DATA).split()

@@ -17,7 +17,7 @@ from model.section import Section
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import find_uses
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 Say = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -58,20 +58,20 @@ def audit_scale(versions: int, revisions: int, images: int, say: Say) -> AuditSc
     if images // revisions < 1 or versions < 1:
         raise BadInputError(f"{images} images are not one for each of {revisions} revisions")
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load({"MEDLOOM_STATE": str(Path(folder) / "state" / "scale")})
+        project = Project.load({"MEDLOOM_STATE": str(Path(folder) / "state" / "scale")})
         say("making the history", 0, 1)
-        made, known = _timed(lambda: make_history(settings, versions, revisions, images))
+        made, known = _timed(lambda: make_history(project, versions, revisions, images))
         say("making the history", 1, 1)
         return AuditScale(
             versions=versions,
             revisions=revisions,
             images=images - len(known.withdrawn),
             made=made,
-            timings=tuple(_timings(settings, known, versions, say)),
+            timings=tuple(_timings(project, known, versions, say)),
         )
 
 
-def _timings(settings: Settings, known: SyntheticHistory, versions: int, say: Say) -> list[Timing]:
+def _timings(project: Project, known: SyntheticHistory, versions: int, say: Say) -> list[Timing]:
     uses = {
         "uses of an image": known.images[0],
         "uses of its first digits": known.images[0][:10],
@@ -83,27 +83,27 @@ def _timings(settings: Settings, known: SyntheticHistory, versions: int, say: Sa
     found = []
     for number, (question, asked) in enumerate({**uses, **traces}.items()):
         say("asking", number, len(uses) + len(traces))
-        ask_inside = partial(_uses if question in uses else _trace, settings, asked)
-        ask_outside = partial(_run, settings, question.split()[0], asked)
+        ask_inside = partial(_uses if question in uses else _trace, project, asked)
+        ask_outside = partial(_run, project, question.split()[0], asked)
         inside, outside = _median(ask_inside), _median(ask_outside)
         found.append(Timing(question=question, inside=inside, command=outside, answer=ask_inside()))
     return found
 
 
-def _uses(settings: Settings, asked: str) -> str:
-    answer = find_uses(settings, asked)
+def _uses(project: Project, asked: str) -> str:
+    answer = find_uses(project, asked)
     return f"{len(answer.revisions)} revisions, {len(answer.versions)} runs"
 
 
-def _trace(settings: Settings, asked: str) -> str:
-    answer = trace(settings, asked)
+def _trace(project: Project, asked: str) -> str:
+    answer = trace(project, asked)
     return f"version {answer.version}, {answer.data.images} images"
 
 
-def _run(settings: Settings, command: str, asked: str) -> None:
+def _run(project: Project, command: str, asked: str) -> None:
     """Run the command, and check that it prints JSON."""
     line = [sys.executable, "-m", "pipeline", "audit", command, asked, "--json"]
-    environment = {**os.environ, **settings.environment()}
+    environment = {**os.environ, **project.environment()}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
     json.loads(done.stdout)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 from model.section import Section
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.follow import TASKS
 from pipeline.data.reading.readers import READERS
 from pipeline.ledger.ledger import STAGES
@@ -72,12 +72,12 @@ class Overhead(Section):
 
 @dataclass(frozen=True)
 class _Timed:
-    project: TinyProject
+    tiny: TinyCheckout
 
     def medloom(self, *arguments: str, **more: str) -> tuple[float, str]:
         """Run a command; returns seconds and what it printed."""
         started = time.monotonic()
-        done = self.project.python("-m", "pipeline", *arguments, **more)
+        done = self.tiny.python("-m", "pipeline", *arguments, **more)
         if done.returncode:
             words = (done.stdout + done.stderr).strip()[-1500:]
             raise MedloomError(
@@ -98,15 +98,15 @@ def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhe
     Raises:
         MedloomError: a command failed.
     """
-    project = TinyProject.make(folder / "medloom", {"kimg": kimg})
-    timed, landing = _Timed(project), project.settings.landing
+    tiny = TinyCheckout.make(folder / "medloom", {"kimg": kimg})
+    timed, landing = _Timed(tiny), tiny.project.landing
     timed.medloom("bench", "data", "phantom", str(landing), "--images", str(images))
     say("starting services")
     services_up, _ = timed.medloom("up")
     try:
         say("a retraining")
         run, told = timed.medloom("run", "--wait", "--json")
-        records = _tasks(project, json.loads(told)["run_id"])
+        records = _tasks(tiny, json.loads(told)["run_id"])
         say("nothing new")
         nothing_new, _ = timed.medloom("run", "--wait", "--json")
     finally:
@@ -138,9 +138,9 @@ def measure_overhead(folder: Path, images: int, kimg: float, say: Say) -> Overhe
     )
 
 
-def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
+def _tasks(tiny: TinyCheckout, run_id: str) -> dict[str, float]:
     """Seconds of each task of a run, in the order of the road."""
-    folder = DagRunFolder.of(project.settings, run_id)
+    folder = DagRunFolder.of(tiny.project, run_id)
     results = {task: folder.result(task) for task in TASKS}
     return {task: float(told["seconds"]) for task, told in results.items() if "seconds" in told}
 
@@ -148,19 +148,19 @@ def _tasks(project: TinyProject, run_id: str) -> dict[str, float]:
 def _bare(timed: _Timed, clone: Path) -> dict[str, float]:
     """Seconds of reading the landing zone, and of each stage's module in a clone of the data."""
     timed.medloom("checkout", str(clone))
-    landing, empty = timed.project.settings.landing, clone.with_name("empty")
+    landing, empty = timed.tiny.project.landing, clone.with_name("empty")
     read = f"from {__name__} import read_images; read_images({str(landing)!r}, {str(empty)!r})"
     commands = {"ingest": ["-c", read]}
     commands |= {stage: ["-m", f"pipeline.stages.{stage}"] for stage in STAGES}
-    return {name: _seconds_of(timed.project, clone, command) for name, command in commands.items()}
+    return {name: _seconds_of(timed.tiny, clone, command) for name, command in commands.items()}
 
 
-def _seconds_of(project: TinyProject, clone: Path, command: list[str]) -> float:
+def _seconds_of(tiny: TinyCheckout, clone: Path, command: list[str]) -> float:
     started = time.monotonic()
     done = subprocess.run(
         [sys.executable, *command],
         cwd=clone,
-        env={**project.environment, "PYTHONPATH": str(clone)},
+        env={**tiny.environment, "PYTHONPATH": str(clone)},
         capture_output=True,
         text=True,
         check=False,
@@ -182,7 +182,7 @@ def read_images(landing: str, workspace: str) -> None:
     folder.mkdir()
     names = Pseudonyms(b"of a benchmark, which are nobody's")
     index = LocalIndex(folder / "index.sqlite", names)
-    config = ProjectParams.of(Settings.load()).section("ingest", IngestConfig)
+    config = ProjectParams.of(Project.load()).section("ingest", IngestConfig)
     ingest(Path(landing), folder, index, config, workers=READERS)
 
 

@@ -12,7 +12,7 @@ WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:  # before torch is imported: each worker has a core, and so have the processes it starts
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-from pipeline.base.settings import Settings  # noqa: E402
+from pipeline.base.project import Project  # noqa: E402
 from pipeline.data.reading import readers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings.load({"MEDLOOM_STATE": str(tmp_path / "state" / "tiny")})
+def project(tmp_path: Path) -> Project:
+    return Project.load({"MEDLOOM_STATE": str(tmp_path / "state" / "tiny")})
 
 
 @pytest.fixture(scope="session")

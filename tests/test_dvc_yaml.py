@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pipeline.base.code import behaviour_hash, describe_code, folder_reader
-from pipeline.base.settings import DEFAULT_PARAMS, PROJECT_ROOT
+from pipeline.base.project import DEFAULT_PARAMS, PROJECT_ROOT
 from pipeline.ledger.ledger import STAGES
 from pipeline.stages.snapshot import stage_roots
 

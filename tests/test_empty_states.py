@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from bench.faults.tiny import TINY, TinyProject
+from bench.faults.tiny import TINY, TinyCheckout
 from pipeline.base.errors import ExitCode
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
@@ -38,15 +38,15 @@ ONE_CORE = {min(os.sched_getaffinity(0))}
 class Hosts:
     """A new host a task, which nothing was ever done on."""
 
-    project: TinyProject
+    tiny: TinyCheckout
     shared: dict[str, str]
     folder: Path
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def settings(self) -> Settings:
+    def project(self) -> Project:
         """Of a host that only looks."""
-        return Settings.load(self.shared | {"MEDLOOM_STATE": str(self.folder / "look")})
+        return Project.load(self.shared | {"MEDLOOM_STATE": str(self.folder / "look")})
 
     def start(self, host: str, task: str, *arguments: str) -> "subprocess.Popen[str]":
         state = self.folder / host
@@ -60,7 +60,7 @@ class Hosts:
             | {
                 "MEDLOOM_STATE": str(state),
                 "MEDLOOM_RUN_ID": "manual__1",
-                "PYTHONPATH": str(self.project.folder),
+                "PYTHONPATH": str(self.tiny.folder),
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,9 +86,9 @@ class Hosts:
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     folder = tmp_path_factory.mktemp("hosts")
-    project = TinyProject.make(folder / "medloom", NUMBERS)
+    tiny = TinyCheckout.make(folder / "medloom", NUMBERS)
     write_phantom(folder / "landing", PATIENTS, 0)
-    server = Settings.load({"MEDLOOM_STATE": str(folder / "server")})
+    server = Project.load({"MEDLOOM_STATE": str(folder / "server")})
     with services.mlflow(server) as uri:
         shared = {
             "MEDLOOM_LANDING": str(folder / "landing"),
@@ -98,7 +98,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
             "MEDLOOM_MODEL": MODEL,
             "MEDLOOM_PATIENT_KEY_FILE": str(folder / "patient.key"),
         }
-        yield Hosts(project, shared, folder)
+        yield Hosts(tiny, shared, folder)
 
 
 def test_what_is_in_the_data_revision_is_no_news_to_any_host(hosts: Hosts) -> None:
@@ -116,7 +116,7 @@ def test_a_training_killed_on_one_host_goes_on_on_another(hosts: Hosts) -> None:
     (kept,) = (hosts.folder / "remote" / "medloom" / "checkpoints" / key).glob("*/*.pt")
     hosts.step("train", "--key", key, host="train-second")
     assert not kept.parent.parent.exists(), "the result is in the remote, and it is done with"
-    work = Ledger(hosts.settings).clone(f"run/{key}", hosts.folder / "clone")
+    work = Ledger(hosts.project).clone(f"run/{key}", hosts.folder / "clone")
     work.dvc.run("pull", "train")
     record = json.loads((work.folder / "models" / "training.json").read_text())
     if len(os.sched_getaffinity(0)) == 1:
@@ -155,10 +155,10 @@ def test_a_run_ends_promoted_announced_and_reported(hosts: Hosts, tmp_path: Path
     assert hosts.step("announce", "--record", "1")["version"] == 1
     results = json.dumps([None, *hosts.told.values()])
     hosts.step("report", "--results", results, "--states", '{"ingest": "success"}')
-    settings = hosts.settings
-    registry = Registry(settings.mlflow_uri, MODEL)
+    project = hosts.project
+    registry = Registry(project.mlflow_uri, MODEL)
     assert registry.aliases() == {"champion": 1}
-    assert [record.action for record in Journal(Ledger(settings)).records] == ["promoted"]
+    assert [record.action for record in Journal(Ledger(project)).records] == ["promoted"]
     page = registry.run_artifacts(1, "report.html", tmp_path)
     assert page
     assert "Promoted" in page.read_text()

@@ -15,7 +15,7 @@ from pipeline.local.airflow_api import AirflowApi
 from tests.support.consenting import content_of
 from tests.support.dicoms import SECRET, planted, to_bytes, with_preamble
 from tests.support.pictures import picture, put
-from tests.support.running import RunningProject
+from tests.support.running import RunningCheckout
 from tests.test_operations import wait_for
 
 pytestmark = [
@@ -30,18 +30,18 @@ NEEDLES = [SECRET.encode(), SECRET.lower().encode(), SECRET.encode("utf-16-le"),
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[RunningProject]:
+def tiny(tmp_path: Path) -> Iterator[RunningCheckout]:
     made = replace(
-        RunningProject.make(tmp_path / "medloom", dict(TINY)),
+        RunningCheckout.make(tmp_path / "medloom", dict(TINY)),
         variables={"MEDLOOM_PATIENT_KEY_FILE": str(tmp_path / "patient.key")},
     )
     for number in range(80):
         dataset = planted(picture(1000 + number), number)
         dataset.PatientID = f"{SECRET}-{number % 20}"
         data = to_bytes(dataset)
-        folder = made.settings.landing / CLASSES[number % 2] / SECRET
+        folder = made.project.landing / CLASSES[number % 2] / SECRET
         put(folder / f"{SECRET}-{number}.dcm", with_preamble(data))
-    put(made.settings.landing / "cyst" / f"{SECRET}-bad.dcm", b"\0" * 128 + b"DICM" + b"?" * 99)
+    put(made.project.landing / "cyst" / f"{SECRET}-bad.dcm", b"\0" * 128 + b"DICM" + b"?" * 99)
     made.medloom("up")
     try:
         yield made
@@ -49,21 +49,21 @@ def project(tmp_path: Path) -> Iterator[RunningProject]:
         made.medloom("down")
 
 
-def test_no_name_is_in_anything_that_a_retraining_writes(project: RunningProject) -> None:
-    running = services.find(project.settings)
+def test_no_name_is_in_anything_that_a_retraining_writes(tiny: RunningCheckout) -> None:
+    running = services.find(tiny.project)
     assert running is not None
     api = AirflowApi(running.airflow_uri, running.user, running.password)
     run_id = api.trigger(DAG, {})
     wait_for(lambda: api.is_finished(api.run(DAG, run_id)), "the end of the run", 600)
     states = {task: one["state"] for task, one in api.tasks(DAG, run_id).items()}
     assert (states["ingest"], states["report"]) == ("success", "success"), states
-    assert len(json.loads(project.medloom("quarantine", "--json"))) == 1
-    project.medloom("down")
+    assert len(json.loads(tiny.medloom("quarantine", "--json"))) == 1
+    tiny.medloom("down")
     # A killed or failed task leaves its clone, which holds the code, these needles in it.
-    files = [f for f in project.state.rglob("*") if f.is_file() and f.suffix != ".py"]
+    files = [f for f in tiny.state.rglob("*") if f.is_file() and f.suffix != ".py"]
     assert any("airflow" in str(file) and file.suffix == ".log" for file in files)
     assert any(file.name == "airflow.db" for file in files), "tasks' arguments and results"
     for file in files:
-        assert SECRET not in str(file.relative_to(project.state))
+        assert SECRET not in str(file.relative_to(tiny.state))
         content = content_of(file)
         assert not any(needle in content for needle in NEEDLES), file

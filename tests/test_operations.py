@@ -37,7 +37,7 @@ from pipeline.local import services
 from pipeline.local.airflow_api import AirflowApi
 from pipeline.registry.registry import Registry
 from tests.support.consenting import content_of
-from tests.support.running import RunningProject
+from tests.support.running import RunningCheckout
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -150,13 +150,11 @@ def consumer() -> Iterator[Consumer]:
 
 
 @pytest.fixture(scope="module")
-def project(
-    tmp_path_factory: pytest.TempPathFactory, consumer: Consumer
-) -> Iterator[RunningProject]:
+def tiny(tmp_path_factory: pytest.TempPathFactory, consumer: Consumer) -> Iterator[RunningCheckout]:
     folder = tmp_path_factory.mktemp("operations")
     (folder / "secret").write_bytes(SECRET)
     made = replace(
-        RunningProject.make(folder / "medloom", NUMBERS),
+        RunningCheckout.make(folder / "medloom", NUMBERS),
         variables={
             "MEDLOOM_JOURNAL_KEY": str(folder / "key"),
             "MEDLOOM_WEBHOOK_URL": f"http://127.0.0.1:{consumer.server_port}/hook",
@@ -165,7 +163,7 @@ def project(
         },
     )
     made.medloom("audit", "keygen", str(folder / "key"))
-    made.medloom("bench", "data", "phantom", str(made.settings.landing), "--images", "80")
+    made.medloom("bench", "data", "phantom", str(made.project.landing), "--images", "80")
     made.medloom("up")
     try:
         yield made
@@ -175,66 +173,66 @@ def project(
 
 
 @pytest.fixture
-def airflow(project: RunningProject) -> Airflow:
-    running = services.find(project.settings)
+def airflow(tiny: RunningCheckout) -> Airflow:
+    running = services.find(tiny.project)
     assert running is not None
     return Airflow(running.airflow_uri, running.user, running.password)
 
 
 @pytest.fixture
-def registry(project: RunningProject) -> Registry:
-    running = services.find(project.settings)
+def registry(tiny: RunningCheckout) -> Registry:
+    running = services.find(tiny.project)
     assert running is not None
-    return Registry(running.mlflow_uri, project.settings.model)
+    return Registry(running.mlflow_uri, tiny.project.model)
 
 
-def journal(project: RunningProject) -> Journal:
-    return Journal(Ledger(project.settings))
+def journal(tiny: RunningCheckout) -> Journal:
+    return Journal(Ledger(tiny.project))
 
 
-def last(project: RunningProject) -> Record:
-    return journal(project).records[-1]
+def last(tiny: RunningCheckout) -> Record:
+    return journal(tiny).records[-1]
 
 
-def result(project: RunningProject, run_id: str, task: str) -> dict[str, Any]:
-    return DagRunFolder.of(project.settings, run_id).result(task)
+def result(tiny: RunningCheckout, run_id: str, task: str) -> dict[str, Any]:
+    return DagRunFolder.of(tiny.project, run_id).result(task)
 
 
 # -- kills -----------------------------------------------------------------------------------------
 
 
 def test_whole_task_trees_are_killed_and_nothing_is_decided_twice(
-    project: RunningProject, airflow: Airflow, registry: Registry, consumer: Consumer
+    tiny: RunningCheckout, airflow: Airflow, registry: Registry, consumer: Consumer
 ) -> None:
-    hooks = Path(project.settings.ledger) / "hooks"
-    wait_for(lambda: services.find(project.settings), "the services")
+    hooks = Path(tiny.project.ledger) / "hooks"
+    wait_for(lambda: services.find(tiny.project), "the services")
     run_id = airflow.trigger(DAG, {})
-    progress = project.state / "runs" / run_id / "evaluate.progress.json"
+    progress = tiny.state / "runs" / run_id / "evaluate.progress.json"
     wait_for(progress.exists, "the evaluation")
     hooks.mkdir(exist_ok=True)
     (hooks / "post-receive").write_text(HOOK)
     (hooks / "post-receive").chmod(0o755)
-    kill_tree(project, "evaluate")
+    kill_tree(tiny, "evaluate")
     wait_for((hooks / "pushed").exists, "the promotion's push")
-    kill_tree(project, "promote")
+    kill_tree(tiny, "promote")
     (hooks / "post-receive").unlink()
-    assert [record.action for record in journal(project).records] == ["promoted"]
+    assert [record.action for record in journal(tiny).records] == ["promoted"]
     assert registry.aliases() == {}, "the journal says who is champion, the aliases not yet"
     assert airflow.finished(DAG, run_id) == "success"
     tries = {task: one["try_number"] for task, one in airflow.tasks(DAG, run_id).items()}
     assert (tries["evaluate"], tries["promote"]) == (2, 2)
-    assert [record.action for record in journal(project).records] == ["promoted"]
+    assert [record.action for record in journal(tiny).records] == ["promoted"]
     assert (registry.aliases(), registry.versions()) == ({"champion": 1}, [1])
     assert airflow.announced_by() == [(DAG, run_id)]
     (told,) = consumer.of("champion-changed")
-    assert (told["version"], told["journal_head"]) == (1, journal(project).head)
+    assert (told["version"], told["journal_head"]) == (1, journal(tiny).head)
 
 
-def kill_tree(project: RunningProject, task: str) -> None:
+def kill_tree(tiny: RunningCheckout, task: str) -> None:
     """SIGKILL a task's command and all above it up to the scheduler, and all below that."""
-    running = services.find(project.settings)
+    running = services.find(tiny.project)
     assert running is not None
-    (command,) = (p for p in project.processes() if _runs_task(p, task))
+    (command,) = (p for p in tiny.processes() if _runs_task(p, task))
     line = [command, *command.parents()]
     # supervisor of the services > scheduler > worker, which supervises the task > task > command
     worker = line[[one.pid for one in line].index(running.supervisor) - 2]
@@ -255,18 +253,18 @@ def _runs_task(process: psutil.Process, task: str) -> bool:
 
 
 def test_a_person_approves_in_airflow(
-    project: RunningProject, airflow: Airflow, registry: Registry, consumer: Consumer
+    tiny: RunningCheckout, airflow: Airflow, registry: Registry, consumer: Consumer
 ) -> None:
-    project.set({"kimg": 4.0})
+    tiny.set({"kimg": 4.0})
     run_id = airflow.trigger(DAG, {"require_approval": True})
     assert airflow.finished(DAG, run_id) == "success"
-    assert (last(project).action, last(project).version) == ("awaiting", 2), last(project).reason
+    assert (last(tiny).action, last(tiny).version) == ("awaiting", 2), last(tiny).reason
     assert registry.aliases() == {"champion": 1, "challenger": 2}
     assert airflow.tasks(DAG, run_id)["announce"]["state"] == "skipped"
     asked = airflow.trigger("promote_generator", {"reason": "look at the stones"})
     airflow.answer(asked, APPROVE, "sharp enough")
     assert airflow.finished("promote_generator", asked) == "success"
-    record = last(project)
+    record = last(tiny)
     assert (record.action, record.version, record.predecessor) == ("approved", 2, 1)
     assert (record.by, record.reason) == ("admin", "sharp enough")
     assert registry.aliases() == {"champion": 2, "previous": 1}
@@ -275,56 +273,56 @@ def test_a_person_approves_in_airflow(
     assert (told["version"], told["previous"], told["journal_head"]) == (
         2,
         1,
-        journal(project).head,
+        journal(tiny).head,
     )
 
 
 def test_a_run_that_fails_is_told_to_the_webhook(
-    project: RunningProject, airflow: Airflow, consumer: Consumer
+    tiny: RunningCheckout, airflow: Airflow, consumer: Consumer
 ) -> None:
-    before = journal(project).head
-    project.set({"min_side": "small"})
+    before = journal(tiny).head
+    tiny.set({"min_side": "small"})
     run_id = airflow.trigger(DAG, {})
     assert airflow.finished(DAG, run_id) == "failed"
-    project.set({"min_side": 32})
+    tiny.set({"min_side": 32})
     wait_for(lambda: consumer.of("run-failed"), "the notification", 120)
     (told,) = consumer.of("run-failed")
     assert (told["dag"], told["run"], told["model"]) == (DAG, run_id, "medloom-phantom")
     assert told["reason"]
     assert airflow.tasks(DAG, run_id)["report"]["state"] == "success"
-    assert journal(project).head == before
+    assert journal(tiny).head == before
 
 
 def test_a_rollback_and_a_repair_by_hand(
-    project: RunningProject, registry: Registry, consumer: Consumer
+    tiny: RunningCheckout, registry: Registry, consumer: Consumer
 ) -> None:
-    back = project.told("champion", "rollback", "--reason", "blurred cysts", "--by", "ada")
+    back = tiny.told("champion", "rollback", "--reason", "blurred cysts", "--by", "ada")
     assert (back["action"], back["version"], back["predecessor"]) == ("rolled-back", 1, 2)
     assert consumer.of("champion-changed")[-1]["version"] == 1
-    alias = {"name": project.settings.model, "alias": "champion", "version": "2"}
-    uri = f"{project.status()['services']['mlflow']}/api/2.0/mlflow/registered-models/alias"
+    alias = {"name": tiny.project.model, "alias": "champion", "version": "2"}
+    uri = f"{tiny.status()['services']['mlflow']}/api/2.0/mlflow/registered-models/alias"
     requests.post(uri, json=alias, timeout=30).raise_for_status()
     assert registry.aliases()["champion"] == 2
-    assert project.told("champion", "repair")["champion"] == 1
+    assert tiny.told("champion", "repair")["champion"] == 1
     assert registry.aliases()["champion"] == 1
 
 
 # -- a storm ---------------------------------------------------------------------------------------
 
 
-def test_every_image_of_a_storm_is_learned_in_few_runs(project: RunningProject) -> None:
-    project.set({"approval": "always"})
-    table = storm(project, events=12)
+def test_every_image_of_a_storm_is_learned_in_few_runs(tiny: RunningCheckout) -> None:
+    tiny.set({"approval": "always"})
+    table = storm(tiny, events=12)
     assert (table.events, table.during, table.images) == (12, 12, 48)
     assert table.lost == ()
     assert 1 <= table.runs <= 3
 
 
 def test_a_person_rejects_in_airflow(
-    project: RunningProject, airflow: Airflow, registry: Registry
+    tiny: RunningCheckout, airflow: Airflow, registry: Registry
 ) -> None:
-    waiting = journal(project).challenger
-    assert waiting is not None, [(r.action, r.reason) for r in journal(project).records]
+    waiting = journal(tiny).challenger
+    assert waiting is not None, [(r.action, r.reason) for r in journal(tiny).records]
     assert registry.aliases()["challenger"] == waiting.version
     asked = airflow.trigger("promote_generator", {"version": str(waiting.version)})
     airflow.answer(asked, REJECT, "no stones")
@@ -333,7 +331,7 @@ def test_a_person_rejects_in_airflow(
     assert (states["decline"], states["approve"], states["announce"]) == (
         "success", "skipped", "skipped",
     )  # fmt: skip
-    record = last(project)
+    record = last(tiny)
     assert (record.action, record.version) == ("declined", waiting.version)
     assert (record.by, record.reason) == ("admin", "no stones")
     assert registry.aliases()["champion"] == 1
@@ -342,76 +340,76 @@ def test_a_person_rejects_in_airflow(
 # -- audit and backup ------------------------------------------------------------------------------
 
 
-def verified(project: RunningProject, *where: str, **more: str) -> None:
+def verified(tiny: RunningCheckout, *where: str, **more: str) -> None:
     """Everything of a project is checked, signatures too, and whole."""
-    key = f"{project.variables['MEDLOOM_JOURNAL_KEY']}.pub"
-    found = project.told(*where, "audit", "verify", "--all", "--public-key", key, **more)
+    key = f"{tiny.variables['MEDLOOM_JOURNAL_KEY']}.pub"
+    found = tiny.told(*where, "audit", "verify", "--all", "--public-key", key, **more)
     broken = [chain for chain in found["chains"] if chain.get("broken")]
     assert (found["whole"], broken, found["not_checked"]) == (True, [], [])
     assert sum(chain["chain"].startswith("version ") for chain in found["chains"]) >= 3
 
 
-def test_the_record_is_whole_and_answers(project: RunningProject, tmp_path: Path) -> None:
-    traced = project.told("audit", "trace", "champion")
+def test_the_record_is_whole_and_answers(tiny: RunningCheckout, tmp_path: Path) -> None:
+    traced = tiny.told("audit", "trace", "champion")
     assert (traced["version"], traced["verdict"]["action"]) == (1, "promoted")
-    image = next((project.settings.landing / "stone").glob("*.png"))
-    used = project.told("audit", "uses", str(image))
+    image = next((tiny.project.landing / "stone").glob("*.png"))
+    used = tiny.told("audit", "uses", str(image))
     assert 1 in [use["version"] for use in used["versions"]]
-    project.medloom("audit", "report", "2", "-o", str(tmp_path / "audit.html"))
+    tiny.medloom("audit", "report", "2", "-o", str(tmp_path / "audit.html"))
     page = (tmp_path / "audit.html").read_text()
     assert "sharp enough" in page
     assert "blurred cysts" in page
-    verified(project)
+    verified(tiny)
 
 
-def test_a_backup_makes_the_same_project_again(project: RunningProject, tmp_path: Path) -> None:
-    project.medloom("backup", str(tmp_path / "all.tar"))
-    project.medloom("restore", str(tmp_path / "all.tar"), "--to", "again")
-    model = {"MEDLOOM_MODEL": project.settings.model}
-    again = project.told("--project", "again", "champion", "history", **model)
-    assert again == project.history()
-    verified(project, "--project", "again", **model)
+def test_a_backup_makes_the_same_project_again(tiny: RunningCheckout, tmp_path: Path) -> None:
+    tiny.medloom("backup", str(tmp_path / "all.tar"))
+    tiny.medloom("restore", str(tmp_path / "all.tar"), "--to", "again")
+    model = {"MEDLOOM_MODEL": tiny.project.model}
+    again = tiny.told("--project", "again", "champion", "history", **model)
+    assert again == tiny.history()
+    verified(tiny, "--project", "again", **model)
 
 
 # -- consent ---------------------------------------------------------------------------------------
 
 
 def test_a_withdrawn_patient_is_gone_and_stays_gone(
-    project: RunningProject, airflow: Airflow, registry: Registry
+    tiny: RunningCheckout, airflow: Airflow, registry: Registry
 ) -> None:
     before = {run["dag_run_id"] for run in airflow.runs(DAG, 100)}
-    needles = list(traces_of(project))
+    needles = list(traces_of(tiny))
     assert len(needles) >= 5
-    assert len(files_with(project.state, needles)) >= 5
-    done = project.told("audit", "withdraw", WITHDRAWN, "--purge", "--reason", "letter 17")
+    assert len(files_with(tiny.state, needles)) >= 5
+    done = tiny.told("audit", "withdraw", WITHDRAWN, "--purge", "--reason", "letter 17")
     assert len(done["images"]) == 5
     assert done["champion_affected"]
     assert registry.tags(1)["medloom.withdrawn"]
-    used = project.told("audit", "uses", WITHDRAWN)
+    used = tiny.told("audit", "uses", WITHDRAWN)
     assert 1 in [use["version"] for use in used["versions"]]
-    assert files_with(project.state, needles) == []
+    assert files_with(tiny.state, needles) == []
     wait_for(
         lambda: len(airflow.runs(DAG, 100)) > len(before), "the retraining that was asked for", 400
     )
     (run_id,) = {run["dag_run_id"] for run in airflow.runs(DAG, 100)} - before
     assert airflow.finished(DAG, run_id) == "success"
-    revisions = Revisions(Ledger(project.settings))
-    verdict = last(project)
-    assert verdict.run_key == result(project, run_id, "plan")["run"]["key"]
+    revisions = Revisions(Ledger(tiny.project))
+    verdict = last(tiny)
+    assert verdict.run_key == result(tiny, run_id, "plan")["run"]["key"]
     assert len(revisions.rows(verdict.data)) > 100
     assert revisions.held(verdict.data, done["images"]) == set()
-    listed = json.loads(project.medloom("quarantine", "--json"))
+    listed = json.loads(tiny.medloom("quarantine", "--json"))
     assert [row["reason"] for row in listed].count("withdrawn") == 5, "their files still lie there"
-    assert files_with(project.state, needles) == []
-    verified(project)
+    assert files_with(tiny.state, needles) == []
+    verified(tiny)
 
 
-def traces_of(project: RunningProject) -> Iterator[bytes]:
+def traces_of(tiny: RunningCheckout) -> Iterator[bytes]:
     """Bytes that show an image of the patient: its file, its pixels, a row of its small copy."""
     config = PreprocessConfig(size=32)
-    index = LocalIndex.of(project.settings)
-    for file in sorted(project.settings.landing.glob(f"*/{WITHDRAWN}-*.png")):
-        (known,) = index.of_path(str(file.relative_to(project.settings.landing)))
+    index = LocalIndex.of(tiny.project)
+    for file in sorted(tiny.project.landing.glob(f"*/{WITHDRAWN}-*.png")):
+        (known,) = index.of_path(str(file.relative_to(tiny.project.landing)))
         assert known.outcome == "ingested"
         pixels = np.asarray(Image.open(file).convert("L"))
         small = to_square(pixels, config)

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.support.running import RunningProject
+from tests.support.running import RunningCheckout
 
 CONSUMER = """
 import sys
@@ -42,7 +42,7 @@ print("the consumer is content")
 """
 
 
-class Project(RunningProject):
+class TinyStory(RunningCheckout):
     """The project, and what its latest run told."""
 
     def last_run(self) -> Path:
@@ -53,8 +53,8 @@ class Project(RunningProject):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = Project.make(tmp_path_factory.mktemp("story") / "medloom")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyStory]:
+    made = TinyStory.make(tmp_path_factory.mktemp("story") / "medloom")
     made.medloom("up")
     try:
         yield made
@@ -65,33 +65,33 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 @pytest.mark.timeout(900)
-def test_first_run_promotes_although_its_training_is_killed(project: Project) -> None:
-    landing = project.folder / "landing" / "phantom" / "stone"
+def test_first_run_promotes_although_its_training_is_killed(tiny: TinyStory) -> None:
+    landing = tiny.folder / "landing" / "phantom" / "stone"
     landing.mkdir(parents=True)
     (landing / "holiday.png").write_text("not an image")
     (landing / "empty.jpg").touch()
     running = subprocess.Popen(
-        project.command("demo", "--patients", "4"),
-        cwd=project.folder, env=project.environment, stdout=subprocess.PIPE, text=True,
+        tiny.command("demo", "--patients", "4"),
+        cwd=tiny.folder, env=tiny.environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    kill_training(project, images_seen=100)
+    kill_training(tiny, images_seen=100)
     said, _ = running.communicate()
     assert running.returncode == 0, said
-    assert project.result("train")["tries"] == 2
+    assert tiny.result("train")["tries"] == 2
     assert "promoted" in said
-    assert project.status()["champion"]["version"] == 1
+    assert tiny.status()["champion"]["version"] == 1
     assert (landing / "holiday.png").read_text() == "not an image"
-    assert_report_is_whole(project)
-    assert weights_without_a_kill(project) == project.history()[0]["weights_sha256"]
+    assert_report_is_whole(tiny)
+    assert weights_without_a_kill(tiny) == tiny.history()[0]["weights_sha256"]
 
 
-def kill_training(project: Project, images_seen: int) -> None:
+def kill_training(tiny: TinyStory, images_seen: int) -> None:
     """SIGKILL the training process once it has seen so many images."""
     deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
-        for file in project.state.glob("runs/*/train.progress.json"):
+        for file in tiny.state.glob("runs/*/train.progress.json"):
             if json.loads(file.read_text()).get("images_seen", 0) >= images_seen:
-                for process in project.processes():
+                for process in tiny.processes():
                     with contextlib.suppress(psutil.Error):
                         if process.cmdline()[-1:] == ["pipeline.stages.train"]:
                             process.kill()
@@ -100,10 +100,10 @@ def kill_training(project: Project, images_seen: int) -> None:
     raise AssertionError("the training never got so far")
 
 
-def weights_without_a_kill(project: Project) -> str:
+def weights_without_a_kill(tiny: TinyStory) -> str:
     """The same run by hand, without services, in a checkout: `dvc repro`."""
-    folder = project.folder.parent / "checkout"
-    project.medloom("checkout", str(folder), "--branch", f"run/{project.history()[0]['run_key']}")
+    folder = tiny.folder.parent / "checkout"
+    tiny.medloom("checkout", str(folder), "--branch", f"run/{tiny.history()[0]['run_key']}")
     (folder / "dvc.lock").unlink()
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     env["HOME"] = str(folder)  # its own checkpoints
@@ -114,31 +114,31 @@ def weights_without_a_kill(project: Project) -> str:
     return str(json.loads((folder / "models" / "training.json").read_text())["sha256"])
 
 
-def assert_report_is_whole(project: Project) -> None:
-    page = (project.last_run() / "report.html").read_text()
+def assert_report_is_whole(tiny: TinyStory) -> None:
+    page = (tiny.last_run() / "report.html").read_text()
     assert "phantom" in page
     assert "holiday" not in page, "a source name may name a patient"
     for expected in ("Promoted", "empty", "data:image/png;base64", "kd_efflite0"):
         assert expected in page
-    listed = json.loads(project.medloom("quarantine", "--json"))
+    listed = json.loads(tiny.medloom("quarantine", "--json"))
     assert {row["file"] for row in listed} == {"stone/holiday.png", "stone/empty.jpg"}
     assert all(row["record"] in page for row in listed)
 
 
 @pytest.mark.timeout(300)
-def test_registering_again_finds_the_same_version(project: Project) -> None:
-    key = project.history()[0]["run_key"]
-    uri = project.status()["services"]["mlflow"]
-    said = project.medloom("task", "register", "--key", key, MEDLOOM_MLFLOW_URI=uri)
+def test_registering_again_finds_the_same_version(tiny: TinyStory) -> None:
+    key = tiny.history()[0]["run_key"]
+    uri = tiny.status()["services"]["mlflow"]
+    said = tiny.medloom("task", "register", "--key", key, MEDLOOM_MLFLOW_URI=uri)
     assert json.loads(said.splitlines()[-1])["version"] == 1
 
 
 @pytest.mark.timeout(300)
-def test_a_consumer_needs_nothing_of_this_repository(project: Project, tmp_path: Path) -> None:
+def test_a_consumer_needs_nothing_of_this_repository(tiny: TinyStory, tmp_path: Path) -> None:
     for name in ("model.py", "pipeline.py"):
         (tmp_path / name).write_text("MINE = 1\n")
-    uri = project.status()["services"]["mlflow"]
-    code = CONSUMER.format(uri=uri, project=project.folder)
+    uri = tiny.status()["services"]["mlflow"]
+    code = CONSUMER.format(uri=uri, tiny=tiny.folder)
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -149,9 +149,9 @@ def test_a_consumer_needs_nothing_of_this_repository(project: Project, tmp_path:
 
 
 @pytest.mark.timeout(300)
-def test_generated_files_say_what_they_are_and_are_refused_as_input(project: Project) -> None:
-    out = project.folder / "made"
-    project.medloom("generate", "--label", "cyst", "-n", "2", "--seed", "3", "-o", str(out))
+def test_generated_files_say_what_they_are_and_are_refused_as_input(tiny: TinyStory) -> None:
+    out = tiny.folder / "made"
+    tiny.medloom("generate", "--label", "cyst", "-n", "2", "--seed", "3", "-o", str(out))
     images = sorted(out.glob("*.png"))
     assert len(images) == 2
     with Image.open(images[0]) as image:
@@ -159,8 +159,8 @@ def test_generated_files_say_what_they_are_and_are_refused_as_input(project: Pro
         assert json.loads(image.info["medloom"])["version"] == 1
     said = json.loads(Path(f"{images[1]}.synthetic.json").read_text())
     assert (said["label"], said["seed"], said["index"]) == ("cyst", 3, 1)
-    walk = project.folder / "walk"
-    project.medloom(
+    walk = tiny.folder / "walk"
+    tiny.medloom(
         "generate", "--label", "cyst+stone", "-n", "2", "--interpolate", "3", "-o", str(walk)
     )
     (strip,) = walk.glob("*-walk.png")
@@ -170,45 +170,45 @@ def test_generated_files_say_what_they_are_and_are_refused_as_input(project: Pro
 
 
 @pytest.mark.timeout(900)
-def test_added_images_make_a_revision_and_a_verdict(project: Project) -> None:
-    before = project.status()["data"]
-    for file in (project.folder / "made").glob("*.png"):
-        shutil.copy(file, project.folder / "landing" / "phantom" / "cyst")
-    said = project.medloom("demo", "--patients", "6")
-    after = project.status()["data"]
+def test_added_images_make_a_revision_and_a_verdict(tiny: TinyStory) -> None:
+    before = tiny.status()["data"]
+    for file in (tiny.folder / "made").glob("*.png"):
+        shutil.copy(file, tiny.folder / "landing" / "phantom" / "cyst")
+    said = tiny.medloom("demo", "--patients", "6")
+    after = tiny.status()["data"]
     assert after["revision"] != before["revision"]
     assert after["images"] > before["images"]
-    history = project.history()
+    history = tiny.history()
     assert [record["sequence"] for record in history] == [1, 2]
     assert history[1]["predecessor"] == 1
     assert history[1]["verdict"]["comparison"]["groups"] >= 3
     assert history[1]["action"] in said
-    reasons = [row["reason"] for row in json.loads(project.medloom("quarantine", "--json"))]
+    reasons = [row["reason"] for row in json.loads(tiny.medloom("quarantine", "--json"))]
     assert reasons.count("synthetic") == 2
 
 
 @pytest.mark.timeout(600)
-def test_versions_are_scored_and_compared_by_hand(project: Project) -> None:
-    before = project.history()
-    found = json.loads(project.medloom("compare", "1", "2", "--json"))
+def test_versions_are_scored_and_compared_by_hand(tiny: TinyStory) -> None:
+    before = tiny.history()
+    found = json.loads(tiny.medloom("compare", "1", "2", "--json"))
     assert found["first"]["protocol"] == found["second"]["protocol"]
     assert found["first"]["model"] != found["second"]["model"]
     by_gate = before[1]["verdict"]["comparison"]
     if before[1]["predecessor"] == 1:  # the gate saw the same two versions by the same images
         assert found["comparison"]["improvement"] == pytest.approx(by_gate["improvement"])
-    out = project.folder / "by-hand"
-    project.medloom("evaluate", "--version", "2", "-o", str(out))
+    out = tiny.folder / "by-hand"
+    tiny.medloom("evaluate", "--version", "2", "-o", str(out))
     written = json.loads((out / "evaluation.json").read_text())
     assert written == found["second"]
     assert (out / "statistics.png").exists()
-    assert project.history() == before, "nothing was decided"
+    assert tiny.history() == before, "nothing was decided"
 
 
 @pytest.mark.timeout(300)
-def test_nothing_new_ends_early_and_changes_nothing(project: Project) -> None:
-    before = (project.status()["data"], project.history())
-    said = project.medloom("demo", "--patients", "6")
+def test_nothing_new_ends_early_and_changes_nothing(tiny: TinyStory) -> None:
+    before = (tiny.status()["data"], tiny.history())
+    said = tiny.medloom("demo", "--patients", "6")
     assert "nothing to do" in said
-    assert project.result("plan")["outcome"] == "skipped"
-    assert not (project.last_run() / "train.json").exists()
-    assert (project.status()["data"], project.history()) == before
+    assert tiny.result("plan")["outcome"] == "skipped"
+    assert not (tiny.last_run() / "train.json").exists()
+    assert (tiny.status()["data"], tiny.history()) == before

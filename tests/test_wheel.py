@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.stages.snapshot import take_snapshot
 from tests.support.pictures import fill
@@ -68,9 +68,9 @@ class Installed:
         return next(self.environment.glob("lib/python*/site-packages/medloom"))
 
     @property
-    def settings(self) -> Settings:
+    def project(self) -> Project:
         """Of the default project, from outside."""
-        return Settings.load({"MEDLOOM_HOME": str(self.home / "medloom")})
+        return Project.load({"MEDLOOM_HOME": str(self.home / "medloom")})
 
     def run(
         self, command: str, *arguments: str, cwd: Path | None = None, code: int = 0
@@ -195,10 +195,10 @@ def test_images_go_through_a_stage_by_task_and_by_hand(
     made = re.search(r"run/(\w+)", installed.medloom("checkout", str(folder)))
     assert made
     # The same code has the same name, whether it was installed or cloned.
-    ledger = Ledger(installed.settings)
+    ledger = Ledger(installed.project)
     data = ledger.head(DATA)
     assert data
-    assert ledger.run_key(take_snapshot(installed.settings, ledger), data).key == made[1]
+    assert ledger.run_key(take_snapshot(installed.project, ledger), data).key == made[1]
 
     installed.run("python", "-m", "dvc", "repro", "preprocess", cwd=folder)
     by_hand = (folder / "dvc.lock").read_text()

@@ -66,7 +66,7 @@ def _rows(
     from bench.faults import road
     from bench.faults.race import race
     from bench.faults.storm import storm
-    from bench.faults.tiny import TinyProject
+    from bench.faults.tiny import TinyCheckout
 
     if part == "race":
         yield race(numbers["rounds"], numbers["processes"], folder / "race")
@@ -77,7 +77,7 @@ def _rows(
     elif part == "tamper":
         yield from road.tamper_all(road.make_road(folder), only)
     else:
-        yield storm(TinyProject.make(folder / "medloom"), numbers["events"])
+        yield storm(TinyCheckout.make(folder / "medloom"), numbers["events"])
 
 
 def _told(part: str, rows: Iterator[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from bench.faults.fingerprint import Fingerprint
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 from bench.faults.victim import AT, LOG
 from pipeline.base.errors import MedloomError
 
@@ -66,7 +66,7 @@ class Crash:
 
 
 def crash_everywhere(
-    project: TinyProject,
+    tiny: TinyCheckout,
     action: Sequence[str],
     look: Look,
     *,
@@ -85,17 +85,17 @@ def crash_everywhere(
     Raises:
         MedloomError: the undisturbed run fails.
     """
-    state = project.settings.state
+    state = tiny.project.state
     before = state.with_name(f"{state.name}.before")
     copy_folder(state, before)
-    steps = _undisturbed(project, action)
+    steps = _undisturbed(tiny, action)
     expected = look()
     for moments, point in _points(steps, within):
         if not only(point):
             continue
         for at in moments:
             copy_folder(before, state)
-            crash = _crash(project, action, at, point, look, expected)
+            crash = _crash(tiny, action, at, point, look, expected)
             if crash.killed:
                 break
         yield crash
@@ -113,10 +113,10 @@ def _points(
             yield moments, f"within {step.name} ({step.number})"
 
 
-def _undisturbed(project: TinyProject, action: Sequence[str]) -> list[ExternalCall]:
-    log = project.folder / "steps.jsonl"
+def _undisturbed(tiny: TinyCheckout, action: Sequence[str]) -> list[ExternalCall]:
+    log = tiny.folder / "steps.jsonl"
     log.unlink(missing_ok=True)
-    done = _victim(project, action, log, "")
+    done = _victim(tiny, action, log, "")
     if done:
         raise MedloomError(f"{' '.join(action)} fails without a fault: exit code {done}")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -124,22 +124,22 @@ def _undisturbed(project: TinyProject, action: Sequence[str]) -> list[ExternalCa
 
 
 def _crash(
-    project: TinyProject,
+    tiny: TinyCheckout,
     action: Sequence[str],
     at: str,
     point: str,
     look: Look,
     expected: Fingerprint,
 ) -> Crash:
-    log = project.folder / "steps.jsonl"
-    killed = _victim(project, action, log, at) == -signal.SIGKILL
-    orphans = tuple(_orphans(project))
-    again = _victim(project, action, log, "")
+    log = tiny.folder / "steps.jsonl"
+    killed = _victim(tiny, action, log, at) == -signal.SIGKILL
+    orphans = tuple(_orphans(tiny))
+    again = _victim(tiny, action, log, "")
     if again:
         failed = (f"the next run exits with {again}",)
         return Crash(name_of(action), point, killed, failed, orphans, ())
     found = look()
-    _wait_for_orphans(project)
+    _wait_for_orphans(tiny)
     return Crash(
         action=name_of(action),
         point=point,
@@ -155,20 +155,20 @@ def name_of(action: Sequence[str]) -> str:
     return action[1] if action[0] == "stage" else action[0]
 
 
-def _victim(project: TinyProject, action: Sequence[str], log: Path, at: str) -> int:
-    done = project.python(
+def _victim(tiny: TinyCheckout, action: Sequence[str], log: Path, at: str) -> int:
+    done = tiny.python(
         "-m", "bench.faults.victim", *action, **{LOG: str(log), AT: at}
     )  # fmt: skip
     if done.returncode not in (0, -signal.SIGKILL):
-        (project.folder / "failed.txt").write_text(done.stdout + done.stderr)
+        (tiny.folder / "failed.txt").write_text(done.stdout + done.stderr)
     return done.returncode
 
 
-def _orphans(project: TinyProject) -> Iterator[str]:
+def _orphans(tiny: TinyCheckout) -> Iterator[str]:
     """Running processes of the project: program and first argument that is not an option."""
     for process in psutil.process_iter():
         try:
-            if process.environ().get("MEDLOOM_STATE") == str(project.settings.state):
+            if process.environ().get("MEDLOOM_STATE") == str(tiny.project.state):
                 program, *words = process.cmdline()
                 said = [word for word in words if word[:1] not in "-/'" and "=" not in word]
                 yield " ".join([Path(program).name, *said[:1]])
@@ -176,11 +176,11 @@ def _orphans(project: TinyProject) -> Iterator[str]:
             continue
 
 
-def _wait_for_orphans(project: TinyProject) -> None:
+def _wait_for_orphans(tiny: TinyCheckout) -> None:
     deadline = time.monotonic() + ORPHAN_PATIENCE
-    while any(_orphans(project)):
+    while any(_orphans(tiny)):
         if time.monotonic() > deadline:
-            raise MedloomError(f"still running: {', '.join(_orphans(project))}")
+            raise MedloomError(f"still running: {', '.join(_orphans(tiny))}")
         time.sleep(0.2)
 
 

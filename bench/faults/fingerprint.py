@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.index import LocalIndex
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
@@ -34,17 +34,17 @@ class Fingerprint:
     leftovers: tuple[str, ...]
 
     @classmethod
-    def of(cls, settings: Settings, registry: tuple[str, ...] = ()) -> "Fingerprint":
+    def of(cls, project: Project, registry: tuple[str, ...] = ()) -> "Fingerprint":
         """The fingerprint of a project whose remote is a folder."""
-        ledger = Ledger(settings)
-        entries = LocalIndex.of(settings).entries()
+        ledger = Ledger(project)
+        entries = LocalIndex.of(project).entries()
         return cls(
             branches=dict(_branches(ledger)),
-            objects=tuple(sorted(_files(Path(settings.remote) / "files"))),
+            objects=tuple(sorted(_files(Path(project.remote) / "files"))),
             index=tuple((e.file, e.outcome, e.batch) for e in entries),
             decisions=tuple(_decision(r.model_dump()) for r in Journal(ledger).records),
             registry=registry,
-            leftovers=tuple(sorted(_leftovers(settings))),
+            leftovers=tuple(sorted(_leftovers(project))),
         )
 
     def differences(self, other: "Fingerprint") -> list[str]:
@@ -76,11 +76,11 @@ def _decision(record: dict[str, Any]) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _leftovers(settings: Settings) -> list[str]:
-    stages = [path for path in settings.workspaces.glob("*/*") if path.is_dir()]
-    ingest = [path for path in settings.workspaces.glob("ingest*") if path.is_dir()]
+def _leftovers(project: Project) -> list[str]:
+    stages = [path for path in project.workspaces.glob("*/*") if path.is_dir()]
+    ingest = [path for path in project.workspaces.glob("ingest*") if path.is_dir()]
     kept = {path.parent for path in stages if path.parent in ingest}
-    return [str(path.relative_to(settings.state)) for path in [*stages, *ingest] if not kept]
+    return [str(path.relative_to(project.state)) for path in [*stages, *ingest] if not kept]
 
 
 def _files(folder: Path) -> list[str]:

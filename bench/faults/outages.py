@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.faults.crashes import copy_folder, name_of
 from bench.faults.fingerprint import Fingerprint
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 from bench.faults.victim import LOG
 from pipeline.base.errors import ExitCode
 
@@ -23,7 +23,7 @@ _NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 _NOWHERE = "http://127.0.0.1:9"
 """The discard port, on which nothing listens."""
 
-Fault = Callable[[TinyProject], tuple[list[str], dict[str, str]]]
+Fault = Callable[[TinyCheckout], tuple[list[str], dict[str, str]]]
 """Returns the command prefix and the variables that cause a fault."""
 
 
@@ -63,17 +63,17 @@ class Outage:
         return f"{self.action}, {self.fault}" + (f": {self.skipped}" if self.skipped else "")
 
 
-def _mlflow_down(project: TinyProject) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
+def _mlflow_down(tiny: TinyCheckout) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
     return [], {"MEDLOOM_MLFLOW_URI": _NOWHERE}
 
 
-def _ledger_away(project: TinyProject) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
+def _ledger_away(tiny: TinyCheckout) -> tuple[list[str], dict[str, str]]:  # noqa: ARG001
     return [], {"MEDLOOM_LEDGER": "http://127.0.0.1:9/ledger.git"}
 
 
-def _mounted(options: str, place: Callable[[TinyProject], str]) -> Fault:
-    def fault(project: TinyProject) -> tuple[list[str], dict[str, str]]:
-        folder = Path(place(project))
+def _mounted(options: str, place: Callable[[TinyCheckout], str]) -> Fault:
+    def fault(tiny: TinyCheckout) -> tuple[list[str], dict[str, str]]:
+        folder = Path(place(tiny))
         folder.mkdir(parents=True, exist_ok=True)
         target = shlex.quote(str(folder))
         shell = f'{options.format(target)} && exec "$@"'
@@ -93,14 +93,14 @@ _READ_ONLY = "mount --bind {0} {0} && mount -o remount,bind,ro {0}"
 FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {
     "MLflow down": (_mlflow_down, ("register", "promote")),
     "ledger unreachable": (_ledger_away, ("ingest", "plan", "stage", "register", "promote")),
-    "remote full": (_mounted(_FULL, lambda p: p.settings.remote), ("ingest", "stage")),
-    "remote read-only": (_mounted(_READ_ONLY, lambda p: p.settings.remote), ("ingest", "stage")),
+    "remote full": (_mounted(_FULL, lambda p: p.project.remote), ("ingest", "stage")),
+    "remote read-only": (_mounted(_READ_ONLY, lambda p: p.project.remote), ("ingest", "stage")),
     "ledger read-only": (
-        _mounted(_READ_ONLY, lambda p: p.settings.ledger),
+        _mounted(_READ_ONLY, lambda p: p.project.ledger),
         ("ingest", "plan", "stage", "promote"),
     ),
     "state read-only": (
-        _mounted(_READ_ONLY, lambda p: str(p.settings.state)),
+        _mounted(_READ_ONLY, lambda p: str(p.project.state)),
         ("ingest", "plan", "stage", "register", "promote"),
     ),
 }
@@ -108,7 +108,7 @@ FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {
 
 
 def outages(
-    project: TinyProject,
+    tiny: TinyCheckout,
     action: Sequence[str],
     look: Callable[[], Fingerprint],
     only: Callable[[str], bool] = lambda _: True,
@@ -121,50 +121,50 @@ def outages(
         look: makes the fingerprint to compare.
         only: selects faults by name.
     """
-    state = project.settings.state
+    state = tiny.project.state
     before = state.with_name(f"{state.name}.before")
     copy_folder(state, before)
-    _run(project, action, [], {})
+    _run(tiny, action, [], {})
     expected = look()
     for name, (fault, actions) in FAULTS.items():
         if action[0] not in actions or not only(name):
             continue
         copy_folder(before, state)
-        yield _outage(project, action, name, fault, look, expected)
+        yield _outage(tiny, action, name, fault, look, expected)
     shutil.rmtree(before)
 
 
 def _outage(
-    project: TinyProject,
+    tiny: TinyCheckout,
     action: Sequence[str],
     name: str,
     fault: Fault,
     look: Callable[[], Fingerprint],
     expected: Fingerprint,
 ) -> Outage:
-    prefix, variables = fault(project)
+    prefix, variables = fault(tiny)
     if prefix and (why := _forbidden()):
         return Outage(name_of(action), name, skipped=why)
     start = look()
-    done = _run(project, action, prefix, variables)
+    done = _run(tiny, action, prefix, variables)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith("medloom:")), "")
     half = tuple(
         line for line in start.differences(look()) if not line.startswith(("objects", "leftovers"))
     )
-    _run(project, action, [], {})
+    _run(tiny, action, [], {})
     after = tuple(expected.differences(look()))
     return Outage(name_of(action), name, done.returncode, said, half, after)
 
 
 def _run(
-    project: TinyProject, action: Sequence[str], prefix: Sequence[str], variables: dict[str, str]
+    tiny: TinyCheckout, action: Sequence[str], prefix: Sequence[str], variables: dict[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    log = {LOG: str(project.folder / "steps.jsonl")}
+    log = {LOG: str(tiny.folder / "steps.jsonl")}
     return subprocess.run(
         [*prefix, sys.executable, "-m", "bench.faults.victim", *action],
-        cwd=project.folder,
-        env={**project.environment, **log, **variables},
+        cwd=tiny.folder,
+        env={**tiny.environment, **log, **variables},
         capture_output=True,
         text=True,
         check=False,

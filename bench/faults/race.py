@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import FOLDER, Journal, Record, read_chain
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number, decide_once
@@ -70,8 +70,8 @@ def race(rounds: int, processes: int, folder: Path | None = None) -> RaceTable:
             return race(rounds, processes, Path(temporary) / "race")
     started = time.monotonic()
     folder.mkdir(parents=True)
-    settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "race")})
-    ledger, registry = Ledger(settings), SqliteRegistry(folder / "registry.sqlite")
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "race")})
+    ledger, registry = Ledger(project), SqliteRegistry(folder / "registry.sqlite")
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(processes)
     promoters = [
@@ -103,8 +103,8 @@ def _run(promoters: list[SpawnProcess]) -> None:
 
 def _promote(folder: Path, number: int, rounds: int, processes: int, barrier: Barrier) -> None:
     """Promote one candidate per round, in step with all others, and write down the decisions."""
-    settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "race")})
-    ledger, registry = Ledger(settings), SqliteRegistry(folder / "registry.sqlite")
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "race")})
+    ledger, registry = Ledger(project), SqliteRegistry(folder / "registry.sqlite")
     with _notes(folder, number).open("w") as notes:
         for turn in range(rounds):
             version, judged = 1 + turn * processes + number, 0
@@ -186,9 +186,9 @@ def violations(
     for row in told:
         if known.get(row["record"]["sequence"]) != row["record"]:
             yield f"the promoter of version {row['version']} was told what the journal lacks"
-    wanted, project = Projection.of(journal), registry.projected()
-    if project != wanted:
-        yield f"the registry says {project}, the journal {wanted}"
+    wanted, shown = Projection.of(journal), registry.projected()
+    if shown != wanted:
+        yield f"the registry says {shown}, the journal {wanted}"
 
 
 def _not_serial(records: list[Record]) -> Iterator[str]:
@@ -222,7 +222,7 @@ class SqliteRegistry:
         tags = dict(self._facts("tag:"))
         return JournalPosition(tags["head"], int(tags["records"])) if "records" in tags else None
 
-    def project(self, projection: Projection) -> None:
+    def apply(self, projection: Projection) -> None:
         """Set aliases and tags to the projection, by one call each."""
         now = self.aliases()
         wanted = projection._asdict()

@@ -14,10 +14,10 @@ from bench.faults.crashes import Crash, crash_everywhere, name_of
 from bench.faults.fingerprint import Fingerprint
 from bench.faults.outages import Outage, outages
 from bench.faults.tamper import Harmed, tamper_everywhere
-from bench.faults.tiny import TINY, TinyProject
+from bench.faults.tiny import TINY, TinyCheckout
 from bench.faults.victim import LOG
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import declare_data
 from pipeline.ledger.ledger import STAGES, Ledger
 from pipeline.local import services
@@ -33,89 +33,89 @@ _REGISTRY = {
 """Tables of MLflow's database, and the columns to compare."""
 
 
-def make_road(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyProject:
+def make_road(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyCheckout:
     """A new tiny project with phantoms in its landing zone."""
-    project = TinyProject.make(folder / "medloom", numbers)
-    write_phantom(project.settings.landing, PATIENTS, 0)
-    return project
+    tiny = TinyCheckout.make(folder / "medloom", numbers)
+    write_phantom(tiny.project.landing, PATIENTS, 0)
+    return tiny
 
 
-def actions(project: TinyProject) -> Iterator[Action]:
+def actions(tiny: TinyCheckout) -> Iterator[Action]:
     """Every command from the landing zone to the verdict, in order."""
-    known = _runs(project)
+    known = _runs(tiny)
     yield ("ingest",)
     yield ("plan",)
-    (key,) = _runs(project) - known
+    (key,) = _runs(tiny) - known
     for stage in STAGES:
         yield ("stage", stage, key)
     yield ("register", key)
     yield ("promote", key)
 
 
-def walk(project: TinyProject) -> None:
+def walk(tiny: TinyCheckout) -> None:
     """Run all of them.
 
     Raises:
         MedloomError: a command fails.
     """
-    for action in actions(project):
-        log = {LOG: str(project.folder / "steps.jsonl")}
-        done = project.python("-m", "bench.faults.victim", *action, **log)
+    for action in actions(tiny):
+        log = {LOG: str(tiny.folder / "steps.jsonl")}
+        done = tiny.python("-m", "bench.faults.victim", *action, **log)
         if done.returncode:
             raise MedloomError(f"{name_of(action)} ended with {done.returncode}: {done.stderr}")
 
 
-def crash_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Crash]:
+def crash_matrix(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[Crash]:
     """Kill every command at every external call; `only` selects names: `promote, before index`."""
-    for action in actions(project):
+    for action in actions(tiny):
         chosen = partial(_chosen, only, name_of(action))
-        yield from crash_everywhere(project, action, partial(look, project.settings), only=chosen)
+        yield from crash_everywhere(tiny, action, partial(look, tiny.project), only=chosen)
 
 
-def outage_matrix(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Outage]:
+def outage_matrix(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[Outage]:
     """Run every command while a store that it needs is unavailable; `only` as in `crash_matrix`.
 
     The first, empty data revision is made before.
     """
-    declare_data(project.settings, phantom=True)
-    for action in actions(project):
+    declare_data(tiny.project, phantom=True)
+    for action in actions(tiny):
         chosen = partial(_chosen, only, name_of(action))
-        yield from outages(project, action, partial(look, project.settings), chosen)
+        yield from outages(tiny, action, partial(look, tiny.project), chosen)
 
 
-def tamper_all(project: TinyProject, only: Callable[[str], bool]) -> Iterator[Harmed]:
+def tamper_all(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[Harmed]:
     """Make two versions, then apply and undo every change; `only` selects by name."""
     from pipeline.registry.registry import Registry
 
-    walk(project)
-    project.set({"seed": 1})
-    write_phantom(project.settings.landing, PATIENTS, 0, first_patient=10 * PATIENTS)
-    walk(project)
-    with services.mlflow(project.settings) as uri:
-        registry = Registry(uri, project.settings.model)
-        yield from tamper_everywhere(project.settings, registry, only)
+    walk(tiny)
+    tiny.set({"seed": 1})
+    write_phantom(tiny.project.landing, PATIENTS, 0, first_patient=10 * PATIENTS)
+    walk(tiny)
+    with services.mlflow(tiny.project) as uri:
+        registry = Registry(uri, tiny.project.model)
+        yield from tamper_everywhere(tiny.project, registry, only)
 
 
-def look(settings: Settings) -> Fingerprint:
+def look(project: Project) -> Fingerprint:
     """The fingerprint of a project's stores, including MLflow's database."""
-    return Fingerprint.of(settings, tuple(_registry_facts(settings)))
+    return Fingerprint.of(project, tuple(_registry_facts(project)))
 
 
 def _chosen(only: Callable[[str], bool], action: str, point: str) -> bool:
     return only(f"{action}, {point}")
 
 
-def _runs(project: TinyProject) -> set[str]:
-    ledger = Ledger(project.settings)
-    if not Path(project.settings.ledger).exists():
+def _runs(tiny: TinyCheckout) -> set[str]:
+    ledger = Ledger(tiny.project)
+    if not Path(tiny.project.ledger).exists():
         return set()
     listed = ledger.mirror.run("ls-remote", "--heads", ledger.url, "refs/heads/run/*")
     return {line.split("refs/heads/run/")[1] for line in listed.splitlines()}
 
 
-def _registry_facts(settings: Settings) -> Iterator[str]:
+def _registry_facts(project: Project) -> Iterator[str]:
     """Versions and aliases, read from the database without a server."""
-    database = settings.state / "mlflow" / "mlflow.db"
+    database = project.state / "mlflow" / "mlflow.db"
     if not database.exists():
         return
     with closing(sqlite3.connect(database, timeout=30)) as connection:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 from pipeline.base.errors import TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.revise.revision import Revisions
 from pipeline.ledger.journal import VERDICTS, Journal
@@ -65,7 +65,7 @@ class StormTable:
         return f"{self.events} events, {self.images} images"
 
 
-def storm(project: TinyProject, events: int = 50) -> StormTable:
+def storm(tiny: TinyCheckout, events: int = 50) -> StormTable:
     """Let images arrive during a run, with an event each time, and wait until no run is active.
 
     Args:
@@ -75,35 +75,35 @@ def storm(project: TinyProject, events: int = 50) -> StormTable:
     Raises:
         TransientError: the services do not come up, or are still busy after half an hour.
     """
-    project.set({"min_new_images": 1})
-    were_up = services.find(project.settings) is not None
+    tiny.set({"min_new_images": 1})
+    were_up = services.find(tiny.project) is not None
     if not were_up:
-        _start(project)
+        _start(tiny)
     try:
-        return _storm(project.settings, events)
+        return _storm(tiny.project, events)
     finally:
         if not were_up:
-            project.python("-m", "pipeline", "down")
+            tiny.python("-m", "pipeline", "down")
 
 
-def _start(project: TinyProject) -> None:
-    done = project.python("-m", "pipeline", "up")
+def _start(tiny: TinyCheckout) -> None:
+    done = tiny.python("-m", "pipeline", "up")
     if done.returncode:
         raise TransientError(f"the services did not come up: {done.stderr.strip()[-500:]}")
 
 
-def _storm(settings: Settings, events: int) -> StormTable:
-    started, running = time.monotonic(), services.find(settings)
+def _storm(project: Project, events: int) -> StormTable:
+    started, running = time.monotonic(), services.find(project)
     if running is None:
-        raise TransientError(f"the services of {settings.project} ended; see {settings.logs}")
+        raise TransientError(f"the services of {project.name} ended; see {project.logs}")
     api = running.airflow()
-    _deliver(settings.landing, _FIRST)
+    _deliver(project.landing, _FIRST)
     known = {run["dag_run_id"] for run in api.runs(DAG, 100)} | {api.trigger(DAG, {})}
     arrived: list[str] = []
     during = 0
     for _ in range(events):
         time.sleep(_SPREAD / events)
-        arrived += _deliver(settings.landing, 1)
+        arrived += _deliver(project.landing, 1)
         during += api.is_busy(DAG)
         api.emit(LANDING)
     _wait_until_quiet(api)
@@ -112,7 +112,7 @@ def _storm(settings: Settings, events: int) -> StormTable:
         during=during,
         images=len(arrived),
         runs=sum(run["dag_run_id"] not in known for run in api.runs(DAG, 100)),
-        lost=tuple(_unjudged(settings, arrived)),
+        lost=tuple(_unjudged(project, arrived)),
         seconds=time.monotonic() - started,
     )
 
@@ -137,10 +137,10 @@ def _wait_until_quiet(api: "AirflowApi") -> None:
         time.sleep(1.0)
 
 
-def _unjudged(settings: Settings, files: list[str]) -> Iterator[str]:
+def _unjudged(project: Project, files: list[str]) -> Iterator[str]:
     """Files whose image is in no data revision with a verdict."""
-    ledger = Ledger(settings)
-    revisions, index = Revisions(ledger), LocalIndex.of(settings)
+    ledger = Ledger(project)
+    revisions, index = Revisions(ledger), LocalIndex.of(project)
     images = {entry.file: entry.image_id for entry in index.entries()}
     learned = {r.data for r in Journal(ledger).records if r.action in VERDICTS}
     held = {row.id for commit in learned for row in revisions.rows(commit)}

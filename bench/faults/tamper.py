@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.audit.verify import verify
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, Journal, Record, file_of
 from pipeline.ledger.ledger import Ledger
@@ -36,12 +36,12 @@ CHANGES: dict[str, Change] = {
 class Victim:
     """A project on this disk, with a champion, and its registry's database."""
 
-    settings: Settings
+    project: Project
 
     @property
     def ledger(self) -> Ledger:
         """The ledger of the project."""
-        return Ledger(self.settings)
+        return Ledger(self.project)
 
     @property
     def champion(self) -> Record:
@@ -59,16 +59,16 @@ class Victim:
     @property
     def objects(self) -> CheckedObjects:
         """The objects of the remote."""
-        return CheckedObjects(self.settings.remote)
+        return CheckedObjects(self.project.remote)
 
     @property
     def database(self) -> Path:
         """MLflow's database."""
-        return self.settings.state / "mlflow" / "mlflow.db"
+        return self.project.state / "mlflow" / "mlflow.db"
 
     def object(self, name: str) -> Path:
         """An object's file."""
-        return Path(self.settings.remote) / "files" / "md5" / name[:2] / name[2:]
+        return Path(self.project.remote) / "files" / "md5" / name[:2] / name[2:]
 
     def artifact(self, column: str, path: str) -> Path:
         """A file of the champion: `column` is run_id for artifacts of its run, storage_location
@@ -77,7 +77,7 @@ class Victim:
         query = f"SELECT {column} FROM model_versions WHERE version = ?"  # noqa: S608 - our names
         with closing(sqlite3.connect(self.database)) as connection:
             (place,) = connection.execute(query, [self.champion.version]).fetchone()
-        folder = self.settings.state / "mlflow" / "artifacts"
+        folder = self.project.state / "mlflow" / "artifacts"
         if column == "run_id":
             return next(folder.glob(f"*/{place}/artifacts")) / path
         return folder / str(place).removeprefix("mlflow-artifacts:/") / path
@@ -134,7 +134,7 @@ def rewritten(
     branch: Callable[[Victim], str], write: Callable[[Victim, str], None], victim: Victim
 ) -> Iterator[None]:
     """Move a branch of the ledger by force."""
-    git, name = Git(Path(victim.settings.ledger)), f"refs/heads/{branch(victim)}"
+    git, name = Git(Path(victim.project.ledger)), f"refs/heads/{branch(victim)}"
     head = git.run("rev-parse", name)
     write(victim, head)
     try:
@@ -175,11 +175,11 @@ def _edit_record(victim: Victim, head: str) -> None:
 
 
 def _cut_tail(victim: Victim, head: str) -> None:
-    Git(Path(victim.settings.ledger)).run("update-ref", f"refs/heads/{BRANCH}", f"{head}~1")
+    Git(Path(victim.project.ledger)).run("update-ref", f"refs/heads/{BRANCH}", f"{head}~1")
 
 
 def _git_object(victim: Victim) -> Path:
-    git = Git(Path(victim.settings.ledger))
+    git = Git(Path(victim.project.ledger))
     name = git.run("rev-parse", f"{victim.run.head}:dvc.lock")
     loose = git.folder / "objects" / name[:2] / name[2:]
     return loose if loose.exists() else next((git.folder / "objects" / "pack").glob("*.pack"))
@@ -250,10 +250,10 @@ class Harmed:
 
 
 def tamper_everywhere(
-    settings: Settings, registry: "Registry", only: Callable[[str], bool] = lambda _: True
+    project: Project, registry: "Registry", only: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Harmed]:
-    """Make and undo every change; `settings` are of a temporary project with two versions."""
+    """Make and undo every change; `project` is a temporary one with two versions."""
     for harm, (_, says) in HARMS.items():
         if only(harm):
-            broken = tamper(Victim(settings), registry, harm)
+            broken = tamper(Victim(project), registry, harm)
             yield Harmed(harm, any(says in link for link in broken), tuple(broken))

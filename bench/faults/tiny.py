@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.ledger import SNAPSHOT
 
 TINY: Mapping[str, object] = {
@@ -23,7 +23,7 @@ TINY: Mapping[str, object] = {
 
 
 @dataclass(frozen=True)
-class TinyProject:
+class TinyCheckout:
     """A copy of the project's files, isolated from the checkout and other runs."""
 
     folder: Path
@@ -57,15 +57,15 @@ class TinyProject:
         file.write_text(params)
 
     @property
-    def settings(self) -> Settings:
-        """The settings of the copy, with its state in its folder."""
-        return Settings.load({"MEDLOOM_STATE": str(self.folder / "state" / "phantom")})
+    def project(self) -> Project:
+        """The project of the copy, with its state in its folder."""
+        return Project.load({"MEDLOOM_STATE": str(self.folder / "state" / "phantom")})
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables for processes that run this copy."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MEDLOOM_", "AIRFLOW"))}
-        mine = self.settings.environment()
+        mine = self.project.environment()
         return {**clean, **mine, "PYTHONPATH": str(self.folder), "COLUMNS": "200"}
 
     def python(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":

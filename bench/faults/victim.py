@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import run_as_command
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow import steps as flow_steps
 from pipeline.ledger.dvc import Dvc
@@ -97,21 +97,21 @@ def main() -> None:
     """Run the step given by the arguments."""
     steps = Steps(Path(os.environ[LOG]), os.environ.get(AT, ""))
     watch_everything(steps)
-    settings, (action, *more) = Settings.load(), sys.argv[1:]
+    project, (action, *more) = Project.load(), sys.argv[1:]
     if action == "ingest":
-        print(flow_steps.ingest(settings).new)
+        print(flow_steps.ingest(project).new)
     elif action == "plan":
-        print(flow_steps.plan(settings, trigger="manual").run.key)
+        print(flow_steps.plan(project, trigger="manual").run.key)
     elif action == "stage":
-        run_stage(settings, more[1], more[0], DagRunFolder.of(settings, "fault"))
+        run_stage(project, more[1], more[0], DagRunFolder.of(project, "fault"))
     else:
         from pipeline.promotion.judge import promote, register
 
         _watch_registry(steps)
         if action == "register":
-            print(register(settings, more[0]))
+            print(register(project, more[0]))
         else:
-            print(promote(settings, more[0], lambda **_: None)[0].action)
+            print(promote(project, more[0], lambda **_: None)[0].action)
 
 
 if __name__ == "__main__":

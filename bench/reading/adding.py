@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 from bench.reading.speed import PROCESSES, decode, make_files
 from pipeline.base.errors import MedloomError
 
@@ -68,12 +68,12 @@ def measure_adding(many: int, few: int, folder: Path, say: Callable[[str], None]
     Raises:
         MedloomError: an ingest failed, or took in another number of images.
     """
-    project = TinyProject.make(folder / "medloom", {"min_side": 32})
-    landing = project.settings.landing
+    tiny = TinyCheckout.make(folder / "medloom", {"min_side": 32})
+    landing = tiny.project.landing
     say(f"making {many} images")
     _make_many(landing, many)
     say(f"ingest of {many} images")
-    first_seconds, first_mebibytes = _ingest(project, many)
+    first_seconds, first_mebibytes = _ingest(tiny, many)
     new = landing / CLASSES[0] / "new"
     make_files(new, few, 512)
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
@@ -82,7 +82,7 @@ def measure_adding(many: int, few: int, folder: Path, say: Callable[[str], None]
         list(pool.map(decode, [str(file) for file in new.iterdir()], chunksize=8))
         decoding = time.perf_counter() - started
     say(f"ingest of {few} more")
-    seconds, mebibytes = _ingest(project, few)
+    seconds, mebibytes = _ingest(tiny, few)
     return Adding(many, few, first_seconds, first_mebibytes, seconds, mebibytes, decoding)
 
 
@@ -97,13 +97,13 @@ def _make_many(landing: Path, count: int) -> None:
         soft.save(folder / f"{number:06d}.png", compress_level=1)
 
 
-def _ingest(project: TinyProject, expected: int) -> tuple[float, float]:
+def _ingest(tiny: TinyCheckout, expected: int) -> tuple[float, float]:
     """Seconds and mebibytes of `medloom ingest`, which must add `expected` images."""
     started = time.perf_counter()
     command = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "ingest", "--json"],
-        cwd=project.folder,
-        env=project.environment,
+        cwd=tiny.folder,
+        env=tiny.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

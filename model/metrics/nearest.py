@@ -97,5 +97,5 @@ def squared_distances(x: Features, y: Features) -> Iterator[tuple[slice, Feature
 
 
 def _ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(structural_similarity(a, b, data_range=255, **settings))
+    project = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(a, b, data_range=255, **project))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import CODE, DATA, Ledger
@@ -87,8 +87,8 @@ class History:
         TransientError: the ledger cannot be reached.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.ledger = Ledger(settings)
+    def __init__(self, project: Project) -> None:
+        self.ledger = Ledger(project)
         if "://" in self.ledger.url:
             self.git, prefix = self.ledger.mirror, _MIRRORED
             self.git.run("fetch", "--quiet", "--no-tags", "--prune", self.ledger.url,

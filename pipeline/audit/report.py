@@ -16,7 +16,7 @@ from pipeline.audit.verify import Findings
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.params_file import flat
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal, champions
 from pipeline.ledger.ledger import Ledger
 
@@ -33,7 +33,7 @@ class AuditFiles:
 
 
 def write_audit(
-    settings: Settings,
+    project: Project,
     asked: str,
     out: Path,
     check: Callable[[str], Findings],
@@ -41,7 +41,7 @@ def write_audit(
     """Write the page and, beside it, the statement.
 
     Args:
-        settings: of the project.
+        project: the project.
         asked: version number or alias.
         out: HTML file; its folder is created if missing.
         check: verifies a version, given its number.
@@ -51,10 +51,10 @@ def write_audit(
     """
     if out.is_dir():
         raise BadInputError(f"{out} is a folder; name a file in it, such as {out / 'audit.html'}")
-    found = trace(settings, asked)
-    said = statement(found, settings.ledger)
+    found = trace(project, asked)
+    said = statement(found, project.ledger)
     findings = check(str(found.version))
-    journal = Journal(Ledger(settings))
+    journal = Journal(Ledger(project))
     page = render(found, findings, champions(journal.records), journal.head, datetime.now(UTC))
     files = AuditFiles(out, out.with_suffix(STATEMENT_SUFFIX), findings.whole)
     write_atomically(files.statement, json.dumps(said, indent=2) + "\n")

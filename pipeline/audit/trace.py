@@ -15,7 +15,7 @@ import yaml
 from pipeline.audit.history import RUN, History, RunHistory
 from pipeline.audit.trace_facts import CodeLineage, Counts, DataLineage, Output, Trace
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.ledger.journal import Journal, Record, champions
 from pipeline.ledger.ledger import STAGES
@@ -26,11 +26,11 @@ _PINNED = ("torch", "numpy", "dvc", "mlflow", "apache-airflow")
 _KEY = re.compile(rf"(?:{RUN})?([0-9a-f]{{16}})")
 
 
-def trace(settings: Settings, asked: str) -> Trace:
+def trace(project: Project, asked: str) -> Trace:
     """Trace a version to what it was made of.
 
     Args:
-        settings: of the project.
+        project: the project.
         asked: a version's number, an alias (champion, previous or challenger, by the journal), or
             a run key, for a run without a verdict.
 
@@ -38,7 +38,7 @@ def trace(settings: Settings, asked: str) -> Trace:
         BadInputError: there is no such version or run, or the journal is broken.
         TransientError: the ledger cannot be reached.
     """
-    history = History(settings)
+    history = History(project)
     journal = Journal(history.ledger)
     number, key = resolve(journal, history, asked)
     verdict = journal.verdict_on(key)
@@ -51,7 +51,7 @@ def trace(settings: Settings, asked: str) -> Trace:
     about = _about(journal, number)
     params = _yaml(history.text(head, "params.yaml") or "") if head else {}
     return Trace(
-        model=settings.model,
+        model=project.model,
         version=number,
         aliases=tuple(name for name in ALIASES if number and _alias(journal, name) == number),
         blocked=_blocked(journal, number),

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.audit.history import Commit, History
 from pipeline.audit.listings import Image, Listings
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
 from pipeline.ledger.journal import BRANCH, VERDICTS, Journal, Record, champions
 from pipeline.ledger.ledger import DATA
@@ -114,11 +114,11 @@ class _RunData:
     trained: bool
 
 
-def find_uses(settings: Settings, asked: str) -> Uses:
+def find_uses(project: Project, asked: str) -> Uses:
     """Find the uses of an image, a group or a patient.
 
     Args:
-        settings: of the project.
+        project: the project.
         asked: an image's id, the sha256 of its stored or its source file (or the first 8 or more
             digits of any), a group, a patient's name, or the path of an image file.
 
@@ -127,9 +127,9 @@ def find_uses(settings: Settings, asked: str) -> Uses:
             parsed, or the journal is broken.
         TransientError: the ledger cannot be reached.
     """
-    key = settings.patient_key
+    key = project.patient_key
     names = Pseudonyms.load(key) if key.exists() else None
-    history = History(settings)
+    history = History(project)
     records = Journal(history.ledger).records
     verdicts = {record.run_key: record for record in records if record.action in VERDICTS}
     revisions, runs = history.revisions(), _runs(history, verdicts)

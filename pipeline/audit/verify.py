@@ -137,7 +137,7 @@ class _Audit:
     @cached_property
     def objects(self) -> CheckedObjects:
         """The objects of the remote."""
-        return CheckedObjects(self.ledger.settings.remote, named_in(self.records, "objects"))
+        return CheckedObjects(self.ledger.project.remote, named_in(self.records, "objects"))
 
     def _journal(self) -> Chain:
         keys = {verifier.key_id: verifier for verifier in self.verifiers}

@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.base.settings import PROJECT_ROOT
+from pipeline.base.project import PROJECT_ROOT
 
 
 def child_environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.base.errors import NothingNewError
 from pipeline.base.files import write_atomically
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class DagRunFolder:
     folder: Path
 
     @classmethod
-    def of(cls, settings: Settings, run_id: str) -> "DagRunFolder":
+    def of(cls, project: Project, run_id: str) -> "DagRunFolder":
         """The folder of a DAG run; characters of its id that are unsafe in paths become dashes."""
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in run_id)
-        return cls(settings.runs / safe)
+        return cls(project.runs / safe)
 
     def progress_file(self, task: str) -> Path:
         """The file to which a running task writes its progress."""

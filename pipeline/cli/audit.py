@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from pipeline.cli import verify
-from pipeline.cli.project import existing_project as project
+from pipeline.cli.project import existing_project
 
 audit_app = typer.Typer(
     help="Where a version comes from, who used an image, and whether the record is whole.",
@@ -32,7 +32,7 @@ def trace_version(version: Version, as_json: Json = False) -> None:
     from pipeline.audit.answers import trace_json, trace_tree
     from pipeline.audit.trace import trace
 
-    found = trace(project(), version)
+    found = trace(existing_project(), version)
     _print_json(trace_json(found)) if as_json else console.print(trace_tree(found))
 
 
@@ -57,7 +57,7 @@ def uses_of(
     from pipeline.audit.answers import uses_json, uses_table
     from pipeline.audit.uses import find_uses
 
-    found = find_uses(project(), asked)
+    found = find_uses(existing_project(), asked)
     if as_json:
         _print_json(uses_json(found))
     else:
@@ -80,13 +80,13 @@ def report(
     """
     from pipeline.audit.report import write_audit
 
-    settings = project()
+    project = existing_project()
     files = write_audit(
-        settings,
+        project,
         version,
         out,
         lambda number: verify._verify(
-            settings, number, public_key or [], registry=not without_registry
+            project, number, public_key or [], registry=not without_registry
         ),
     )
     if as_json:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.base.settings import Settings
-from pipeline.cli.project import chosen_settings, existing_project
+from pipeline.base.project import Project
+from pipeline.cli.project import chosen_project, existing_project
 
 console = Console()
 
@@ -39,13 +39,13 @@ def register(app: typer.Typer) -> None:
         from pipeline.cli.tables import bars
         from pipeline.local.backup import restore
 
-        settings = Settings.load(project=to) if to else chosen_settings()
+        project = Project.load(name=to) if to else chosen_project()
         with bars(Console(stderr=True)) as bar:
-            made = restore(file, settings, bar("reading"))
+            made = restore(file, project, bar("reading"))
         console.print(
-            f"{made.project} is restored in {settings.state}", highlight=False, soft_wrap=True
+            f"{made.project} is restored in {project.state}", highlight=False, soft_wrap=True
         )
-        if made.model != settings.model:
+        if made.model != project.model:
             console.print(
                 f"its model is {made.model}: set MEDLOOM_MODEL={made.model} for this project",
                 highlight=False, soft_wrap=True,

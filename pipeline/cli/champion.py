@@ -12,7 +12,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
-    from pipeline.base.settings import Settings
+    from pipeline.base.project import Project
     from pipeline.ledger.journal import Record
     from pipeline.ledger.ledger import Ledger
     from pipeline.promotion.champion import Versions
@@ -40,20 +40,20 @@ def show(as_json: Json = False) -> None:
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
-    settings = existing_project()
-    journal = Journal(Ledger(settings))
+    project = existing_project()
+    journal = Journal(Ledger(project))
     record, challenger = journal.champion, journal.challenger
     if record is None and challenger is None:
-        raise BadInputError(f"{settings.model} has no champion yet; `medloom demo` makes one")
+        raise BadInputError(f"{project.model} has no champion yet; `medloom demo` makes one")
     if as_json:
         facts = record.model_dump() if record else {"version": None}
         waiting = challenger.model_dump() if challenger else None
-        console.print_json(data={"model": settings.model, **facts, "challenger": waiting})
+        console.print_json(data={"model": project.model, **facts, "challenger": waiting})
         return
     if record:
         # A person's decision carries no verdict: the gate's on the same run does.
         verdict = journal.verdict_on(record.run_key)
-        console.print(champion_table(settings.model, record, verdict.verdict if verdict else {}))
+        console.print(champion_table(project.model, record, verdict.verdict if verdict else {}))
     if challenger:
         console.print(waiting_table(challenger))
 
@@ -82,14 +82,14 @@ def promote(version: Version, reason: Reason, by: By = None, as_json: Json = Fal
     """
     from pipeline.promotion.judge import approve_version
 
-    settings = existing_project()
+    project = existing_project()
     with console.status("approving") as shown:
 
         def say(**facts: Any) -> None:
             shown.update(str(facts.get("what", "approving")))
 
-        record = approve_version(settings, version, _name(by), reason, say)
-    _changed(settings, record, as_json=as_json)
+        record = approve_version(project, version, _name(by), reason, say)
+    _changed(project, record, as_json=as_json)
 
 
 @champion_app.command("decline")
@@ -125,9 +125,9 @@ def rollback(
 @champion_app.command("repair")
 def repair(as_json: Json = False) -> None:
     """Make the registry's aliases and tags say again what the journal says."""
-    from pipeline.registry.aliases import Projection, project_aliases
+    from pipeline.registry.aliases import Projection, update_aliases
 
-    found = Projection.of(_in_registry(project_aliases))
+    found = Projection.of(_in_registry(update_aliases))
     facts = found._asdict()
     facts["mirror"] = facts.pop("journal")._asdict()
     if as_json:
@@ -143,18 +143,18 @@ def _in_registry(work: Callable[["Ledger", "Versions"], T]) -> T:
     from pipeline.local import services
     from pipeline.registry.registry import Registry
 
-    settings = existing_project()
-    with console.status("asking the registry"), services.mlflow(settings) as uri:
-        return work(Ledger(settings), Registry(uri, settings.model))
+    project = existing_project()
+    with console.status("asking the registry"), services.mlflow(project) as uri:
+        return work(Ledger(project), Registry(uri, project.model))
 
 
-def _changed(settings: "Settings", record: "Record", *, as_json: bool) -> None:
+def _changed(project: "Project", record: "Record", *, as_json: bool) -> None:
     """Tell consumers and the user of a new champion."""
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
     from pipeline.promotion.webhook import tell_champion
 
-    if warning := tell_champion(settings, Journal(Ledger(settings))):
+    if warning := tell_champion(project, Journal(Ledger(project))):
         Console(stderr=True).print(f"warning: {warning}", style="yellow", highlight=False)
     _print(record, as_json=as_json)
 

@@ -40,9 +40,9 @@ def register(app: typer.Typer) -> None:
         from pipeline.data.manifest import read_manifest
         from pipeline.ledger.ledger import DATA, Ledger
 
-        settings = existing_project()
-        config = ProjectParams.of(settings).section("ingest", IngestConfig)
-        ledger = Ledger(settings)
+        project = existing_project()
+        config = ProjectParams.of(project).section("ingest", IngestConfig)
+        ledger = Ledger(project)
         with ledger.read_only_workspace(DATA, "show") as work:
             pull_thumbnails(work)
             rows = read_manifest(work.folder)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import ExitCode
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.follow import DAG, TASKS, follow
 from pipeline.cli.ingest import feed_bar
 from pipeline.cli.tables import bars, facts_table
@@ -23,11 +23,11 @@ from pipeline.phantoms.phantom import write_phantom
 PHANTOM_SEED = 0
 
 
-def run_demo(settings: Settings, data: Path | None, patients: int, console: Console) -> int:
+def run_demo(project: Project, data: Path | None, patients: int, console: Console) -> int:
     """Feed the landing zone, retrain through the scheduler, and print a summary.
 
     Args:
-        settings: of the project.
+        project: the project.
         data: folder of class folders; None for the built-in phantom.
         patients: phantom patients per class.
         console: for the output.
@@ -36,48 +36,48 @@ def run_demo(settings: Settings, data: Path | None, patients: int, console: Cons
     """
     started = time.monotonic()
     what = f"images of {data}" if data else "a kidney phantom (no patient's image)"
-    console.print(Rule(f"medloom: {settings.project}, from {what}", align="left"))
-    _feed(settings, data, patients, console)
-    were_up = services.find(settings) is not None
+    console.print(Rule(f"medloom: {project.name}, from {what}", align="left"))
+    _feed(project, data, patients, console)
+    were_up = services.find(project) is not None
     if not were_up:
         console.print("starting MLflow and Airflow (about half a minute) …")
-    running = services.up(settings, die_with_parent=True)
+    running = services.up(project, die_with_parent=True)
     try:
         run_id = running.airflow().trigger(DAG, {})
-        folder = DagRunFolder.of(settings, run_id)
+        folder = DagRunFolder.of(project, run_id)
         run = follow(running.airflow(), run_id, folder, console)
     finally:
         if not were_up:
-            services.down(settings)
-    console.print(summary(settings, folder, run, time.monotonic() - started))
+            services.down(project)
+    console.print(summary(project, folder, run, time.monotonic() - started))
     return ExitCode.DONE if run["state"] == "success" else 1
 
 
-def _feed(settings: Settings, data: Path | None, patients: int, console: Console) -> None:
-    declare_data(settings, phantom=data is None)
+def _feed(project: Project, data: Path | None, patients: int, console: Console) -> None:
+    declare_data(project, phantom=data is None)
     if data is None:
         with bars(console) as bar:
             show = bar("drawing phantom patients")
-            write_phantom(settings.landing, patients, PHANTOM_SEED, on_progress=show)
+            write_phantom(project.landing, patients, PHANTOM_SEED, on_progress=show)
     else:
         with feed_bar(console) as bar_of_bytes:
-            feed(data, settings.landing, on_progress=bar_of_bytes)
-    console.print(f"landing zone {settings.landing}", highlight=False)
+            feed(data, project.landing, on_progress=bar_of_bytes)
+    console.print(f"landing zone {project.landing}", highlight=False)
 
 
-def summary(settings: Settings, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:
+def summary(project: Project, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:
     """Summary of a run: data, version, figures, verdict, times, and where its files are."""
     results = {task: folder.result(task) for task in TASKS}
     parts: list[Any] = [Rule("summary", align="left")]
-    parts.append(facts_table(_outcome(settings, results, run)))
+    parts.append(facts_table(_outcome(project, results, run)))
     if metrics := results["promote"].get("metrics"):
         parts.append(metrics_table(metrics))
-    parts += [_times(results, seconds), _where(settings, folder, results), _next(settings)]
+    parts += [_times(results, seconds), _where(project, folder, results), _next(project)]
     return Group(*parts)
 
 
 def _outcome(
-    settings: Settings, results: dict[str, dict[str, Any]], run: dict[str, Any]
+    project: Project, results: dict[str, dict[str, Any]], run: dict[str, Any]
 ) -> dict[str, Any]:
     ingest, plan, promote = results["ingest"], results["plan"], results["promote"]
     facts: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def _outcome(
         facts[f"{task} failed"] = Text(why, style="red")
     if record := promote.get("decision"):
         alias = {"promoted": " @champion", "awaiting": " @challenger"}.get(record["action"], "")
-        facts["version"] = f"{settings.model} {record['version']}{alias}"
+        facts["version"] = f"{project.model} {record['version']}{alias}"
         facts["verdict"] = Text(f"{record['action']}: {record['reason']}", style="bold")
     facts["run"] = f"{run['dag_run_id']}: {run['state']}"
     return facts
@@ -117,17 +117,17 @@ def _times(results: dict[str, dict[str, Any]], seconds: float) -> Table:
     return table
 
 
-def _where(settings: Settings, folder: DagRunFolder, results: dict[str, dict[str, Any]]) -> Table:
+def _where(project: Project, folder: DagRunFolder, results: dict[str, dict[str, Any]]) -> Table:
     page = results["report"].get("page")
-    facts = {"report": page or "none was written", "logs": settings.logs}
+    facts = {"report": page or "none was written", "logs": project.logs}
     if (grid := folder.folder / "samples.png").exists():
         facts["sample grid"] = grid
     return facts_table(facts)
 
 
-def _next(settings: Settings) -> Text:
-    project = "" if settings.project == "phantom" else f" --project {settings.project}"
-    medloom = f".venv/bin/medloom{project}"
+def _next(project: Project) -> Text:
+    option = "" if project.name == "phantom" else f" --project {project.name}"
+    medloom = f".venv/bin/medloom{option}"
     commands = {
         "champion show": "the champion and its verdict, rule by rule",
         "generate --label stone -n 16 --seed 7 -o out": "16 synthetic images of it",

@@ -16,7 +16,7 @@ import psutil
 from rich.table import Table
 
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
+from pipeline.base.project import PROJECT_ROOT, Project, is_installed
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
@@ -36,11 +36,11 @@ class Check:
     advice: str = ""
 
 
-def checks(settings: Settings) -> list[Check]:
+def checks(project: Project) -> list[Check]:
     """Run all checks; none depends on another."""
     return [
-        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(settings), _params(settings),
-        _state(settings), _ledger(settings), _services(settings),
+        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(project), _params(project),
+        _state(project), _ledger(project), _services(project),
     ]  # fmt: skip
 
 
@@ -100,8 +100,8 @@ def _memory() -> Check:
     return _check("free memory", free >= _MEMORY_NEEDED_GB, f"{free:.1f} GB", advice, "note")
 
 
-def _disk(settings: Settings) -> Check:
-    free = shutil.disk_usage(_existing(settings.state)).free / 1e9
+def _disk(project: Project) -> Check:
+    free = shutil.disk_usage(_existing(project.state)).free / 1e9
     advice = f"free at least {_DISK_NEEDED_GB} GB, or set MEDLOOM_STATE to another disk"
     return _check("free disk", free >= _DISK_NEEDED_GB, f"{free:.0f} GB", advice)
 
@@ -110,34 +110,34 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _params(settings: Settings) -> Check:
+def _params(project: Project) -> Check:
     from pipeline.flow.all_params import require_valid
     from pipeline.ledger.project_params import ProjectParams
 
     def look() -> str:
-        params = ProjectParams.of(settings)
+        params = ProjectParams.of(project)
         require_valid(params)
         return f"{len(params.changed)} changed by {params.origin}" if params.changed else "defaults"
 
     return _attempt("parameters", look)
 
 
-def _state(settings: Settings) -> Check:
-    place = _existing(settings.state)
+def _state(project: Project) -> Check:
+    place = _existing(project.state)
     advice = f"make {place} writable, or set MEDLOOM_STATE"
-    return _check("state", os.access(place, os.W_OK), str(settings.state), advice)
+    return _check("state", os.access(place, os.W_OK), str(project.state), advice)
 
 
-def _ledger(settings: Settings) -> Check:
-    if not settings.state.is_dir():
+def _ledger(project: Project) -> Check:
+    if not project.state.is_dir():
         return Check("ledger", "note", "none yet", "medloom demo")
     return _attempt(
-        "ledger", lambda: f"{len(Journal(Ledger(settings)).records)} records, chain intact"
+        "ledger", lambda: f"{len(Journal(Ledger(project)).records)} records, chain intact"
     )
 
 
-def _services(settings: Settings) -> Check:
-    running = services.find(settings)
+def _services(project: Project) -> Check:
+    running = services.find(project)
     found = f"Airflow {running.airflow_uri}, MLflow {running.mlflow_uri}" if running else "down"
     return _check("services", running is not None, found, "medloom up", "note")
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from pipeline.base.errors import BadInputError
-from pipeline.cli.project import chosen_settings, existing_project
+from pipeline.cli.project import chosen_project, existing_project
 
 console = Console()
 
@@ -37,10 +37,10 @@ def generate(
     """
     from pipeline.registry.image_files import generate_images
 
-    settings = existing_project()
+    project = existing_project()
     with console.status("loading the generator"):
         drawn = generate_images(
-            settings, version, label, count, seed, out, truncation=truncation, frames=interpolate
+            project, version, label, count, seed, out, truncation=truncation, frames=interpolate
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
@@ -97,9 +97,9 @@ def evaluate(
         else:
             if data is None:
                 raise BadInputError("--weights needs --data, a folder of class folders of images")
-            settings, title = chosen_settings(), str(weights)
-            config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
-            cache = settings.cache / "features"
+            project, title = chosen_project(), str(weights)
+            config = ProjectParams.of(project).section("evaluate", EvaluateConfig)
+            cache = project.cache / "features"
             found = evaluate_folder(Path(weights or ""), data, out, config, cache, tell)
     if as_json:
         console.print_json(data=found.model_dump(mode="json"))

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.base.errors import BadInputError
-from pipeline.cli.project import chosen_settings
+from pipeline.cli.project import chosen_project
 from pipeline.data.branch import declare_data
 
 if TYPE_CHECKING:
-    from pipeline.base.settings import Settings
+    from pipeline.base.project import Project
     from pipeline.data.arrive.feed import FeedReport
     from pipeline.data.arrive.feed_plan import FeedPlan
     from pipeline.data.arrive.rehearsal import Rehearsal
@@ -83,21 +83,21 @@ def ingest(
     from pipeline.data.arrive.patient_from import PatientsFrom
     from pipeline.data.arrive.rehearsal import load_pseudonyms
 
-    settings = chosen_settings()
+    project = chosen_project()
     if not sources and (label or patient_from):
         raise BadInputError("--label and --patient-from describe a PATH or URL: give one")
     patients = PatientsFrom.parse(patient_from) if patient_from is not None else None
-    names = load_pseudonyms(settings, make=False)
-    fetched = FetchLog(settings.fetched_file, names)
+    names = load_pseudonyms(project, make=False)
+    fetched = FetchLog(project.fetched_file, names)
     plans = [
         plan_feed(
-            open_source(source), settings.landing, label=label, patients=patients,
+            open_source(source), project.landing, label=label, patients=patients,
             allow_unmatched=allow_unmatched, fetched=fetched,
         )
         for source in sources or []
     ]  # fmt: skip
     console = Console()
-    facts, table = (_rehearse if dry_run else _ingest)(settings, plans)
+    facts, table = (_rehearse if dry_run else _ingest)(project, plans)
     if as_json:
         console.print_json(data=facts)
         return
@@ -106,16 +106,16 @@ def ingest(
         console.print(Text(line, style="yellow"), soft_wrap=True)
 
 
-def _rehearse(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
+def _rehearse(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
     from pipeline.cli.tables import bars
     from pipeline.data.arrive.rehearsal import load_pseudonyms, rehearse
 
     with bars(Console(stderr=True)) as bar:
-        found = rehearse(settings, plans, load_pseudonyms(settings, make=False), bar("reading"))
+        found = rehearse(project, plans, load_pseudonyms(project, make=False), bar("reading"))
     return asdict(found) | {"dry_run": True}, rehearsal_table(found)
 
 
-def _ingest(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
+def _ingest(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
     from pipeline.cli.tables import bars, ingest_table
     from pipeline.data.arrive.feed import apply_plan
     from pipeline.data.arrive.feed_plan import present_patients
@@ -127,18 +127,18 @@ def _ingest(settings: "Settings", plans: "list[FeedPlan]") -> tuple[dict[str, An
     from pipeline.ledger.ledger import Ledger
 
     if plans:
-        declare_data(settings, phantom=False)
-    index = LocalIndex.of(settings)
+        declare_data(project, phantom=False)
+    index = LocalIndex.of(project)
     if patients := present_patients(plans):
-        data = Revisions(Ledger(settings))
+        data = Revisions(Ledger(project))
         check_known(patients, index.entries(), data.rows(data.head), index.names)
-    fetched = FetchLog(settings.fetched_file, index.names)
+    fetched = FetchLog(project.fetched_file, index.names)
     fed = []
     for plan in plans:
         with feed_bar(Console(stderr=True)) as bar:
-            fed.append(apply_plan(plan, settings.landing, fetched=fetched, on_progress=bar))
+            fed.append(apply_plan(plan, project.landing, fetched=fetched, on_progress=bar))
     with bars(Console(stderr=True)) as bars_of:
-        report = steps.ingest(settings, bars_of("reading"))
+        report = steps.ingest(project, bars_of("reading"))
     facts = steps.describe_ingest(report) | {
         "copied": sum(one.copied for one in fed),
         "present": sum(one.present for one in fed),

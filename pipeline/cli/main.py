@@ -17,7 +17,7 @@ from pipeline.cli import backup, data_report, data_show, images, ingest, quarant
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.params import init, params_app
-from pipeline.cli.project import Choice, chosen_settings, existing_project
+from pipeline.cli.project import Choice, chosen_project, existing_project
 from pipeline.cli.task import task_app
 
 app = typer.Typer(
@@ -82,7 +82,7 @@ def choose_project(
     ] = None,
 ) -> None:
     """Set the project of the command."""
-    Choice.project = project
+    Choice.name = project
 
 
 # -- pipeline ---------------------------------------------------------------------------------
@@ -106,9 +106,9 @@ def demo(
     """
     from pipeline.cli.demo import run_demo
 
-    if data is not None and Choice.project is None and "MEDLOOM_STATE" not in os.environ:
-        Choice.project = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
-    raise typer.Exit(run_demo(chosen_settings(), data, patients, console))
+    if data is not None and Choice.name is None and "MEDLOOM_STATE" not in os.environ:
+        Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+    raise typer.Exit(run_demo(chosen_project(), data, patients, console))
 
 
 @app.command()
@@ -117,7 +117,7 @@ def up() -> None:
     from pipeline.local import services
 
     with console.status("starting MLflow and Airflow (about half a minute)"):
-        services.up(chosen_settings())
+        services.up(chosen_project())
     status()
 
 
@@ -126,10 +126,10 @@ def down() -> None:
     """Stop Airflow, MLflow and every task they run."""
     from pipeline.local import services
 
-    settings = chosen_settings()
+    project = chosen_project()
     with console.status("stopping services"):
-        ended = services.down(settings)
-    console.print("all services stopped" if ended else f"{settings.project}: nothing was running")
+        ended = services.down(project)
+    console.print("all services stopped" if ended else f"{project.name}: nothing was running")
 
 
 @app.command()
@@ -137,7 +137,7 @@ def status(as_json: Json = False) -> None:
     """Show the services, and the project's data, champion and last runs."""
     from pipeline.cli.status import project_status, status_table
 
-    facts = project_status(chosen_settings())
+    facts = project_status(chosen_project())
     console.print_json(data=facts) if as_json else console.print(status_table(facts))
 
 
@@ -146,7 +146,7 @@ def doctor(as_json: Json = False) -> None:
     """Check this machine and this project; exits with 65 when something must be fixed."""
     from pipeline.cli.doctor import checks, doctor_table
 
-    found = checks(chosen_settings())
+    found = checks(chosen_project())
     if as_json:
         console.print_json(data=[asdict(check) for check in found])
     else:
@@ -170,8 +170,8 @@ def run(
     from pipeline.cli.follow import DAG, follow
     from pipeline.local import services
 
-    settings = existing_project()
-    running = services.find(settings)
+    project = existing_project()
+    running = services.find(project)
     if running is None:
         raise BadInputError("the services are not running: start them with `medloom up`")
     api = running.airflow()
@@ -179,7 +179,7 @@ def run(
     facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
     if wait:
         watcher = Console(stderr=True) if as_json else console
-        facts = follow(api, run_id, DagRunFolder.of(settings, run_id), watcher)
+        facts = follow(api, run_id, DagRunFolder.of(project, run_id), watcher)
     if as_json:
         console.print_json(data={"run_id": run_id, "state": facts["state"]})
     else:
@@ -225,10 +225,10 @@ def clean(
     """
     from pipeline.local.cleaning import clean_table, find_leftovers, remove
 
-    settings = existing_project()
-    found = find_leftovers(settings)
+    project = existing_project()
+    found = find_leftovers(project)
     if not dry_run:
-        found = remove(settings, found)
+        found = remove(project, found)
     if as_json:
         console.print_json(
             data=[asdict(item) | {"paths": [str(p) for p in item.paths]} for item in found]

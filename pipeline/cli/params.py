@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.project import Choice, chosen_settings
+from pipeline.cli.project import Choice, chosen_project
 
 params_app = typer.Typer(
     help="The parameters of the project: values, meanings, and changes of the defaults.",
@@ -37,17 +37,17 @@ def init(
     """
     from pipeline.flow.begin import begin_project
 
-    Choice.project = name
-    settings = chosen_settings()
-    file, found = begin_project(settings, data)
+    Choice.name = name
+    project = chosen_project()
+    file, found = begin_project(project, data)
     if as_json:
-        facts = {"project": name, "params": str(file), "landing": str(settings.landing)}
+        facts = {"project": name, "params": str(file), "landing": str(project.landing)}
         typer.echo(json.dumps(facts | {"found": found.lines if found else []}, indent=2))
         return
     for line in found.lines if found else ():
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"parameters    {file}", highlight=False, soft_wrap=True)
-    console.print(f"landing zone  {settings.landing}", highlight=False, soft_wrap=True)
+    console.print(f"landing zone  {project.landing}", highlight=False, soft_wrap=True)
     source = data or "FOLDER"
     console.print(f"next          medloom --project {name} ingest {source}", highlight=False,
                   soft_wrap=True)  # fmt: skip
@@ -66,7 +66,7 @@ def show(
     from pipeline.flow.all_params import require_valid
     from pipeline.ledger.project_params import ProjectParams
 
-    params = ProjectParams.of(chosen_settings())
+    params = ProjectParams.of(chosen_project())
     typed = require_valid(params)
     meanings = dict(_meanings(typed))
     changed = params.changed
@@ -107,9 +107,9 @@ def diff(
     from pipeline.ledger.ledger import Ledger
     from pipeline.ledger.project_params import ProjectParams, params_of_run
 
-    settings = chosen_settings()
-    params = ProjectParams.of(settings)
-    before = params_of_run(Ledger(settings), against) if against else None
+    project = chosen_project()
+    params = ProjectParams.of(project)
+    before = params_of_run(Ledger(project), against) if against else None
     found = params.differing(before) if before else params.changed
     whose = f"run {against}" if against else "default"
     if as_json:
@@ -136,8 +136,8 @@ def publish(as_json: Json = False) -> None:
     from pipeline.ledger.ledger import Ledger
     from pipeline.stages.snapshot import take_snapshot
 
-    settings = chosen_settings()
-    commit = take_snapshot(settings, Ledger(settings))
+    project = chosen_project()
+    commit = take_snapshot(project, Ledger(project))
     if as_json:
         typer.echo(json.dumps({"commit": commit}))
     else:

@@ -1,31 +1,31 @@
 """Find the project of a command."""
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 
 class Choice:
     """The value of `--project`, for the command that follows."""
 
-    project: str | None = None
+    name: str | None = None
 
 
-def chosen_settings() -> Settings:
-    """The settings of the chosen project, which need not exist yet."""
-    return Settings.load(project=Choice.project)
+def chosen_project() -> Project:
+    """The chosen project, which need not exist yet."""
+    return Project.load(name=Choice.name)
 
 
-def existing_project() -> Settings:
-    """The settings of the chosen project, which must exist.
+def existing_project() -> Project:
+    """The chosen project, which must exist.
 
     Raises:
         BadInputError: it does not exist; the message lists the existing ones.
     """
-    settings = chosen_settings()
-    if not settings.state.is_dir():
-        others = sorted(f.name for f in settings.state.parent.glob("*") if f.is_dir())
+    project = chosen_project()
+    if not project.state.is_dir():
+        others = sorted(f.name for f in project.state.parent.glob("*") if f.is_dir())
         known = f"; projects here: {', '.join(others)}" if others else ""
         raise BadInputError(
-            f"there is no project {settings.state}{known}; `medloom demo` creates one"
+            f"there is no project {project.state}{known}; `medloom demo` creates one"
         )
-    return settings
+    return project

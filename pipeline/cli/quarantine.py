@@ -67,9 +67,9 @@ def show(
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
-    settings = existing_project()
-    found = find_quarantined(settings, record)
-    records = Journal(Ledger(settings)).records
+    project = existing_project()
+    found = find_quarantined(project, record)
+    records = Journal(Ledger(project)).records
     if as_json:
         decided = [each.facts | {"decided": _decisions(each, records)} for each in found]
         console.print_json(data=decided)
@@ -78,7 +78,7 @@ def show(
 
     tables = []
     for each in found:
-        path = str(settings.landing / each.file) if each.file else each.place
+        path = str(project.landing / each.file) if each.file else each.place
         facts = dict(each.facts) | {"file": Text(_plain(path))}
         for number, decision in enumerate(_decisions(each, records), 1):
             facts[f"decision {number}"] = "{action} by {by}, {time}: {reason}".format(**decision)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Group
 
 from pipeline.base.errors import MedloomError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.tables import facts_table
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow.planning import count_images
@@ -14,13 +14,13 @@ from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.local import services
 
 
-def project_status(settings: Settings) -> dict[str, Any]:
+def project_status(project: Project) -> dict[str, Any]:
     """Addresses, log-in, data, champion and last runs, as plain values."""
-    running = services.find(settings)
+    running = services.find(project)
     facts: dict[str, Any] = {
-        "project": settings.project,
-        "state": str(settings.state),
-        "landing": str(settings.landing),
+        "project": project.name,
+        "state": str(project.state),
+        "landing": str(project.landing),
         "services": None,
         "data": None,
         "champion": None,
@@ -35,15 +35,15 @@ def project_status(settings: Settings) -> dict[str, Any]:
             "mlflow": running.mlflow_uri,
         }
         facts["runs"] = _last_runs(running)
-    if settings.landing.is_dir() and settings.state.is_dir():
-        facts["waiting_files"] = LocalIndex.of(settings).pending(settings.landing).count
-    if settings.state.is_dir():
-        ledger = Ledger(settings)
+    if project.landing.is_dir() and project.state.is_dir():
+        facts["waiting_files"] = LocalIndex.of(project).pending(project.landing).count
+    if project.state.is_dir():
+        ledger = Ledger(project)
         if data := ledger.head(DATA):
             facts["data"] = {"revision": data, "images": count_images(ledger, data)}
         if champion := Journal(ledger).champion:
             facts["champion"] = {
-                "model": settings.model,
+                "model": project.model,
                 "version": champion.version,
                 "since": champion.time,
             }

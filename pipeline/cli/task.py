@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.base.errors import exit_code
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 
@@ -26,29 +26,29 @@ _TOLD = ("task", "outcome", "why", "summary", "seconds", "joules", "tries")
 _MOST_WORDS = 2000
 
 
-def _scheduled(task: str, work: Callable[[Settings, Any, Told], Told]) -> None:
+def _scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
     """Run a step as a task: record it, and print what came of it, or how it failed, as JSON.
 
     Args:
         task: its name.
-        work: the step, of settings, the run's folder and a dict to keep facts in that need not
+        work: the step, of the project, the run's folder and a dict to keep facts in that need not
             travel. What it returns travels to other tasks, through the scheduler's database and
             a command line: it is small, however much data there is.
     """
     from pipeline.base.dag_run_folder import DagRunFolder
     from pipeline.local.processes import end_with_parent
 
-    settings = Settings.load()
+    project = Project.load()
     if "MEDLOOM_RUN_ID" in os.environ:
         end_with_parent()
-    folder = DagRunFolder.of(settings, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
+    folder = DagRunFolder.of(project, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
     facts: Told = {}
     returned: Told = {}
 
     def run() -> None:
         nonlocal facts
         with folder.recorded(task) as facts:
-            returned.update(work(settings, folder, facts))
+            returned.update(work(project, folder, facts))
             facts.update(returned)
 
     try:
@@ -70,7 +70,7 @@ def task_watch() -> None:
     """Exit with 0 when the landing zone should be ingested, else with 99."""
     from pipeline.flow import steps
 
-    print(steps.watch(Settings.load()))
+    print(steps.watch(Project.load()))
 
 
 @task_app.command("ingest")
@@ -78,7 +78,7 @@ def task_ingest() -> None:
     """Take in what has landed."""
     from pipeline.flow import steps
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:
+    def work(project: Project, folder: Any, facts: Told) -> Told:
         said = 0.0
 
         def say(done: int, total: int) -> None:
@@ -87,7 +87,7 @@ def task_ingest() -> None:
                 said = time.monotonic()
                 _report(folder, "ingest", done=done, total=total, what="read")
 
-        report = steps.ingest(settings, say)
+        report = steps.ingest(project, say)
         facts.update(steps.describe_ingest(report))
         facts["summary"] = (
             f"{report.new} new images; {report.ingested} ingested, {report.duplicate} duplicate, "
@@ -104,8 +104,8 @@ def task_plan() -> None:
     """Decide what to train; it tells the run's key."""
     from pipeline.flow import steps
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        plan = steps.plan(settings, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        plan = steps.plan(project, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
         facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")
         told = {"key": plan.run.key, "data": plan.data, "code": plan.code}
         return told | {"reasons": list(plan.reasons)}
@@ -116,8 +116,8 @@ def task_plan() -> None:
 def _stage(name: str, key: str) -> None:
     from pipeline.stages.run import run_stage
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        run_stage(settings, key, name, folder)
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        run_stage(project, key, name, folder)
         return {"key": key}
 
     _scheduled(name, work)
@@ -146,9 +146,9 @@ def task_register(key: Key) -> None:
     """Make a registry version of the run's weights."""
     from pipeline.promotion.judge import register
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        version = register(settings, key)
-        facts["summary"] = f"{settings.model} version {version}"
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        version = register(project, key)
+        facts["summary"] = f"{project.model} version {version}"
         return {"key": key, "version": version}
 
     _scheduled("register", work)
@@ -165,9 +165,9 @@ def task_promote(
     from pipeline.cli.tables import overall_figures
     from pipeline.promotion.judge import promote
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:
+    def work(project: Project, folder: Any, facts: Told) -> Told:
         record, evaluation = promote(
-            settings,
+            project,
             key,
             lambda **said: _report(folder, "promote", **said),
             require_approval=require_approval,
@@ -187,8 +187,8 @@ def task_challenger(
     from pipeline.ledger.ledger import Ledger
     from pipeline.promotion.approval import waiting_verdict
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        verdict = waiting_verdict(Journal(Ledger(settings)), version)
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        verdict = waiting_verdict(Journal(Ledger(project)), version)
         facts["summary"] = f"version {verdict.version} waits"
         why = "; ".join(verdict.details.get("approval", []))
         asked = f"{verdict.reason}. Approval is needed: {why}"[:_MOST_WORDS]
@@ -207,11 +207,11 @@ def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
     """Make the version champion that a person approved."""
     from pipeline.promotion.judge import approve_version
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:
+    def work(project: Project, folder: Any, facts: Told) -> Told:
         def say(**said: Any) -> None:
             _report(folder, "approve", **said)
 
-        record = approve_version(settings, version, by, reason, say)
+        record = approve_version(project, version, by, reason, say)
         return _decision(facts, record)
 
     _scheduled("approve", work)
@@ -225,10 +225,10 @@ def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
     from pipeline.promotion.approval import decline
     from pipeline.registry.registry import Registry
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        with services.mlflow(settings) as uri:
-            registry = Registry(uri, settings.model)
-            record = decline(Ledger(settings), registry, version, by, reason)
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        with services.mlflow(project) as uri:
+            registry = Registry(uri, project.model)
+            record = decline(Ledger(project), registry, version, by, reason)
         return _decision(facts, record)
 
     _scheduled("decline", work)
@@ -241,8 +241,8 @@ def task_announce(
     """Tell consumers of the champion that a decision made; exits with 99 when it made none."""
     from pipeline.promotion.announce import announce
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        version, warning = announce(settings, record)
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        version, warning = announce(project, record)
         facts["summary"] = f"version {version} is champion"
         if warning:
             facts["warnings"] = [warning]
@@ -261,9 +261,9 @@ def task_notify(
     """Tell the webhook of a failed run."""
     from pipeline.promotion.webhook import post
 
-    settings = Settings.load()
-    model = settings.model
-    if warning := post(settings, "run-failed", model=model, dag=dag, run=run, reason=reason):
+    project = Project.load()
+    model = project.model
+    if warning := post(project, "run-failed", model=model, dag=dag, run=run, reason=reason):
         print(f"warning: {warning}", flush=True)
 
 
@@ -280,9 +280,9 @@ def task_report(
     from pipeline.reports.run.task_results import read_told
     from pipeline.reports.run.write import write_report
 
-    def work(settings: Settings, folder: Any, facts: Told) -> Told:
+    def work(project: Project, folder: Any, facts: Told) -> Told:
         told = read_told(results, states)
-        page = write_report(settings, told, folder.folder)
+        page = write_report(project, told, folder.folder)
         facts.update(key=told["plan"].get("key"), page=str(page), summary=page.name)
         return {}
 

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -79,30 +79,28 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _verify(
-    settings: Settings, which: str | None, keys: list[Path], *, registry: bool
-) -> "Findings":
+def _verify(project: Project, which: str | None, keys: list[Path], *, registry: bool) -> "Findings":
     from pipeline.audit.verify import verify
     from pipeline.cli.tables import bars_of_steps
     from pipeline.ledger.ledger import Ledger
     from pipeline.local import services
 
-    verifiers = _verifiers(settings, keys)
-    context = services.mlflow(settings) if registry else nullcontext("")
+    verifiers = _verifiers(project, keys)
+    context = services.mlflow(project) if registry else nullcontext("")
     with bars_of_steps(Console(stderr=True)) as say, context as uri:
         opened = None
         if registry:
             from pipeline.registry.registry import Registry
 
-            opened = Registry(uri, settings.model)
-        return verify(Ledger(settings), opened, which, verifiers, say)
+            opened = Registry(uri, project.model)
+        return verify(Ledger(project), opened, which, verifiers, say)
 
 
-def _verifiers(settings: Settings, keys: list[Path]) -> list["Verifier"]:
+def _verifiers(project: Project, keys: list[Path]) -> list["Verifier"]:
     """The given keys; else the public key of the key that signs here."""
     from pipeline.ledger.signing import Verifier
 
-    own = [settings.journal_key] if settings.journal_key else []
+    own = [project.journal_key] if project.journal_key else []
     return [Verifier.load(file) for file in keys or own]
 
 

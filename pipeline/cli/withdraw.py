@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
 
 
 def _withdraw(
-    settings: Settings,
+    project: Project,
     subject: str,
     reason: str,
     by: str | None,
@@ -113,27 +113,27 @@ def _withdraw(
     from pipeline.data.revise import purging, withdrawal
     from pipeline.ledger.ledger import Ledger
     from pipeline.local import services
-    from pipeline.registry.aliases import project_aliases
+    from pipeline.registry.aliases import update_aliases
     from pipeline.registry.registry import Registry
 
     who = by or getpass.getuser()
     purged = None
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
+    with services.mlflow(project) as uri:
+        registry = Registry(uri, project.model)
         done = withdrawal.withdraw(
-            settings, registry, subject, by=who, reason=reason, policy=policy, dry_run=dry_run
+            project, registry, subject, by=who, reason=reason, policy=policy, dry_run=dry_run
         )
         if purge:
             purged = purging.purge(
-                settings, registry, done.images, by=who, reason=reason, dry_run=dry_run
+                project, registry, done.images, by=who, reason=reason, dry_run=dry_run
             )
         if not dry_run:
-            project_aliases(Ledger(settings), registry)
+            update_aliases(Ledger(project), registry)
     if as_json:
         facts = asdict(done) | {"dry_run": dry_run, "purged": asdict(purged) if purged else None}
         console.print_json(data=facts)
     else:
-        _tell_withdrawn(settings, done, dry_run=dry_run)
+        _tell_withdrawn(project, done, dry_run=dry_run)
         if purged:
             _tell_purged(purged, dry_run=dry_run)
 
@@ -142,7 +142,7 @@ def _say(line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _tell_withdrawn(settings: Settings, done: "Withdrawal", *, dry_run: bool) -> None:
+def _tell_withdrawn(project: Project, done: "Withdrawal", *, dry_run: bool) -> None:
     what = "would be withdrawn" if dry_run else "withdrawn"
     _say(f"{len(done.images)} image(s) {what}, as {done.kind} {', '.join(done.groups)}".rstrip())
     if done.records:
@@ -157,7 +157,7 @@ def _tell_withdrawn(settings: Settings, done: "Withdrawal", *, dry_run: bool) ->
     for warning in done.warnings:
         _say(f"warning: {warning}")
     for file in done.landing:
-        _say(f"remove by hand: {settings.landing / file}")
+        _say(f"remove by hand: {project.landing / file}")
     if not dry_run:
         _say(
             "the scheduler retrains without them within five minutes; `medloom run` triggers it now"

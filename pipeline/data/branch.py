@@ -1,24 +1,24 @@
 """Create the data branch, tell phantoms from patients, and pull its files into a workspace."""
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.manifest import PHANTOM_FILE, RAW_FOLDER, read_manifest
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 
 
-def declare_data(settings: Settings, *, phantom: bool) -> None:
+def declare_data(project: Project, *, phantom: bool) -> None:
     """Record whether a new project holds a phantom or patients; check it in an existing one.
 
     Raises:
         BadInputError: the project holds the other kind; the two cannot be mixed.
     """
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     if ledger.head(DATA) is None:
         begin_data(ledger, phantom=phantom)
     elif is_phantom(ledger) != phantom:
         kinds = ("images of patients", "a phantom")
         raise BadInputError(
-            f"the project {settings.project} holds {kinds[not phantom]}, and this command adds "
+            f"the project {project.name} holds {kinds[not phantom]}, and this command adds "
             f"{kinds[phantom]}: the two never mix; choose another project with --project"
         )
 

@@ -7,7 +7,7 @@ from statistics import median
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import decode
 from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole, scan
@@ -99,29 +99,29 @@ def survey(data: Path, config: IngestConfig) -> Survey:
     )
 
 
-def begin_project(settings: Settings, data: Path | None = None) -> tuple[Path, Survey | None]:
+def begin_project(project: Project, data: Path | None = None) -> tuple[Path, Survey | None]:
     """Create a project's folders and its commented params.yaml; returns that file and the survey.
 
     Args:
-        settings: settings of the project.
+        project: the project.
         data: folder of images from which parameters are suggested; it is only read.
 
     Raises:
         BadInputError: the project has a params.yaml, or `data` is not a folder of images.
     """
-    file = settings.params_file
+    file = project.params_file
     if file.exists():
         raise BadInputError(
             f"{file} exists and is not overwritten; edit it, or see `medloom --project "
-            f"{settings.project} params show`"
+            f"{project.name} params show`"
         )
-    config = ProjectParams.of(settings).section("ingest", IngestConfig)
+    config = ProjectParams.of(project).section("ingest", IngestConfig)
     found = survey(data, config) if data else None
-    head = _HEAD.format(name=settings.project)
+    head = _HEAD.format(name=project.name)
     if found:
         head += "#\n" + "".join(f"# {line}\n" for line in found.lines)
     keys = _KEYS.format(side=found.size if found else _SIZES[1])
-    settings.landing.mkdir(parents=True, exist_ok=True)
+    project.landing.mkdir(parents=True, exist_ok=True)
     write_atomically(file, head + keys)
     return file, found
 

@@ -76,9 +76,9 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
     data = ledger.head(DATA)
     if data is None or not count_images(ledger, data):
         raise NothingNewError(
-            f"no images were ingested yet; put images into {ledger.settings.landing}/<class>/"
+            f"no images were ingested yet; put images into {ledger.project.landing}/<class>/"
         )
-    code = take_snapshot(ledger.settings, ledger)
+    code = take_snapshot(ledger.project, ledger)
     run = ledger.run_key(code, data)
     journal = Journal(ledger)
     if verdict := journal.verdict_on(run.key):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.base.errors import NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import begin_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE
@@ -35,7 +35,7 @@ from pipeline.ledger.project_params import ProjectParams
 OnProgress = Callable[[int, int], None]
 
 
-def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestReport:
+def ingest(project: Project, on_progress: OnProgress | None = None) -> IngestReport:
     """Ingest new files of the landing zone into a new data revision.
 
     A kill is harmless because of the order of writes: the remote, the data revision, this host's
@@ -44,18 +44,18 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
     Raises:
         TransientError: another ingest pushed first.
     """
-    config = ProjectParams.of(settings).section("ingest", IngestConfig)
-    settings.landing.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest", "ingest"):
+    config = ProjectParams.of(project).section("ingest", IngestConfig)
+    project.landing.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(project)
+    with hold_lease(project.leases, "ingest", "ingest"):
         if ledger.head(DATA) is None:
             begin_data(ledger, phantom=False)
-        index = LocalIndex.of(settings)
-        fetch_index(settings, index)
-        with ledger.workspace(DATA, settings.workspaces / "ingest") as work:
+        index = LocalIndex.of(project)
+        fetch_index(project, index)
+        with ledger.workspace(DATA, project.workspaces / "ingest") as work:
             pull_thumbnails(work)
             report = ingest_files(
-                settings.landing,
+                project.landing,
                 work.folder,
                 index,
                 config,
@@ -66,7 +66,7 @@ def ingest(settings: Settings, on_progress: OnProgress | None = None) -> IngestR
                 _add_batch(work, report)
         index.record(report.entries)
         if report.read:
-            share_index(settings, index)
+            share_index(project, index)
     return report
 
 
@@ -82,26 +82,26 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.commit_and_push(why, *paths)
 
 
-def watch(settings: Settings) -> str:
+def watch(project: Project) -> str:
     """The reason to start a retraining now.
 
     Raises:
         NothingNewError: there is none; the message says what is missing.
     """
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned since"
-    config = ProjectParams.of(settings).section("retrain", RetrainConfig)
-    if not settings.landing.is_dir():
-        raise NothingNewError(f"the landing zone {settings.landing} does not exist yet")
-    with newest_index(settings, ledger) as index:
-        return landing_is_ready(index.pending(settings.landing), config)
+    config = ProjectParams.of(project).section("retrain", RetrainConfig)
+    if not project.landing.is_dir():
+        raise NothingNewError(f"the landing zone {project.landing} does not exist yet")
+    with newest_index(project, ledger) as index:
+        return landing_is_ready(index.pending(project.landing), config)
 
 
-def plan(settings: Settings, *, trigger: str) -> Plan:
+def plan(project: Project, *, trigger: str) -> Plan:
     """Plan a training and open its run in the ledger; raises as `make_plan`."""
-    ledger = Ledger(settings)
-    config = require_valid(ProjectParams.of(settings)).retrain
+    ledger = Ledger(project)
+    config = require_valid(ProjectParams.of(project)).retrain
     made = make_plan(ledger, config, asked_by_person=trigger == "manual")
     ledger.open_run(made.run.key, made.code, made.data, trigger)
     return made

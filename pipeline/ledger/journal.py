@@ -125,7 +125,7 @@ class Journal:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._signer = Signer.of(ledger.settings)
+        self._signer = Signer.of(ledger.project)
         self.commit = ledger.head(BRANCH)
         self.records = read_records(ledger, self.commit)
         if newer := next((record for record in self.records if record.newer), None):

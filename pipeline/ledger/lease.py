@@ -111,7 +111,7 @@ def hold_if_idle(folder: Path, name: str, work: str) -> Iterator[str]:
 
 
 def lease_of(workspace: str) -> str | None:
-    """The lease that protects a folder of `Settings.workspaces`; None: no known lease."""
+    """The lease that protects a folder of `Project.workspaces`; None: no known lease."""
     if re.fullmatch(r"[0-9a-f]{16}", workspace):
         return f"run-{workspace}"
     if workspace in _UNDER_INGEST:

@@ -26,7 +26,7 @@ import yaml
 
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import PROJECT_ROOT, Settings, is_installed
+from pipeline.base.project import PROJECT_ROOT, Project, is_installed
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
 from pipeline.ledger.lease import hold_own_lease
@@ -64,10 +64,10 @@ class RunKey:
 class Ledger:
     """One project's ledger, accessed through a local mirror."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.url = settings.ledger
-        self.mirror = Git(settings.cache / "ledger-mirror.git")
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.url = project.ledger
+        self.mirror = Git(project.cache / "ledger-mirror.git")
         self._open()
 
     def _open(self) -> None:
@@ -145,7 +145,7 @@ class Ledger:
             self.mirror.run("update-index", "--add", "--cacheinfo", entry, env=index)
 
     def snapshot_code(
-        self, project: Path = PROJECT_ROOT, files: Mapping[str, str] | None = None
+        self, root: Path = PROJECT_ROOT, files: Mapping[str, str] | None = None
     ) -> str:
         """Record the project's files as they are; returns the commit on `code`.
 
@@ -153,20 +153,20 @@ class Ledger:
         version of an installed package. If nothing changed, no commit is made.
 
         Args:
-            project: root of the project's files.
+            root: folder of the code and the defaults.
             files: path -> text of files to add or replace.
         """
         head = self.head(CODE)
-        names = [name for name in SNAPSHOT if (project / name).exists()]
+        names = [name for name in SNAPSHOT if (root / name).exists()]
         with self._private_index() as index:
-            where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(project)}
-            Git(project).run("add", "--force", "--", *_files_of(project, names), env=where)
+            where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(root)}
+            Git(root).run("add", "--force", "--", *_files_of(root, names), env=where)
             self._add(files or {}, index)
             tree = self.mirror.run("write-tree", env=index)
         if head and self.tree(head) == tree:
             return head
         parents = ["-p", head] if head else []
-        message = "snapshot\n\n" + _upstream(project, names)
+        message = "snapshot\n\n" + _upstream(root, names)
         commit = self.mirror.run("commit-tree", tree, *parents, "-m", message)
         self.mirror.push(self.url, commit, CODE)
         return commit
@@ -228,8 +228,8 @@ class Ledger:
             branch: branch to clone.
             work: what it is used for, in a word; several processes may use the same word at once.
         """
-        with hold_own_lease(self.settings.leases, work) as name:
-            folder = self.settings.workspaces / name
+        with hold_own_lease(self.project.leases, work) as name:
+            folder = self.project.workspaces / name
             try:
                 yield self.clone(branch, folder)
             finally:
@@ -246,7 +246,7 @@ class Ledger:
         shared = [] if "://" in self.url else ["--shared"]
         git.run("clone", "--quiet", *shared, "--no-tags", "--single-branch", "--branch", branch,
                 self.url, folder.name)  # fmt: skip
-        work = Workspace(folder, branch, Dvc(folder, self.settings.cache, self.settings.remote))
+        work = Workspace(folder, branch, Dvc(folder, self.project.cache, self.project.remote))
         work.prepare()
         return work
 
@@ -296,23 +296,23 @@ class Workspace:
         return self.head()
 
 
-def _files_of(project: Path, names: list[str]) -> list[str]:
+def _files_of(root: Path, names: list[str]) -> list[str]:
     """The snapshot's files, without Python's caches."""
     found = []
     for name in names:
-        path = project / name
+        path = root / name
         files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
         found += [f for f in files if "__pycache__" not in f.parts and f.suffix != ".pyc"]
-    return sorted(str(file.relative_to(project)) for file in found)
+    return sorted(str(file.relative_to(root)) for file in found)
 
 
-def _upstream(project: Path, names: list[str]) -> str:
+def _upstream(root: Path, names: list[str]) -> str:
     """The upstream commit or the installed version, for the commit message."""
-    if is_installed(project):  # perhaps inside an unrelated repository
+    if is_installed(root):  # perhaps inside an unrelated repository
         return f"upstream none\ninstalled {version('medloom')}"
     try:
-        commit = Git(project).run("rev-parse", "--verify", "HEAD")
-        dirty = Git(project).run("status", "--porcelain", "--", *names)
+        commit = Git(root).run("rev-parse", "--verify", "HEAD")
+        dirty = Git(root).run("status", "--porcelain", "--", *names)
     except GitError:
         return "upstream none"
     return f"upstream {commit}\ndirty {'yes' if dirty else 'no'}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.ledger import Workspace
 
 LISTING = ".dir"  # suffix of the md5 of a folder's listing
@@ -56,7 +56,7 @@ class Objects:
                 raise TransientError(f"{md5} cannot be removed from the store: {error}") from error
 
 
-def read_object(settings: Settings, md5: str) -> bytes:
+def read_object(project: Project, md5: str) -> bytes:
     """An object's bytes from the host's cache or the remote, with their md5 checked.
 
     It needs no workspace. DVC, which takes a second to import, is used only for a URL.
@@ -65,12 +65,12 @@ def read_object(settings: Settings, md5: str) -> bytes:
         BadInputError: the object is missing or damaged in both.
         TransientError: the remote cannot be reached.
     """
-    for store in (str(settings.cache / "dvc"), settings.remote):
+    for store in (str(project.cache / "dvc"), project.remote):
         content = _read(store, f"files/md5/{md5[:2]}/{md5[2:]}")
         found = hashlib.md5(content or b"", usedforsecurity=False).hexdigest()
         if content is not None and found == md5.removesuffix(LISTING):
             return content
-    raise BadInputError(f"object {md5} is missing from the remote {settings.remote}, or damaged")
+    raise BadInputError(f"object {md5} is missing from the remote {project.remote}, or damaged")
 
 
 def _read(store: str, path: str) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import Self
 import yaml
 
 from pipeline.base.params_file import S, flat, merged, parse_yaml, read_yaml, section_of
-from pipeline.base.settings import DEFAULT_PARAMS, Settings
+from pipeline.base.project import DEFAULT_PARAMS, Project
 from pipeline.ledger.ledger import CODE, Ledger
 from pipeline.ledger.run import Run
 
@@ -39,14 +39,14 @@ class ProjectParams:
     values: Mapping[str, object]
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, project: Project) -> Self:
         """Read the project's file or, if this machine has none, the ledger's copy.
 
         Raises:
             BadInputError: a file is not a YAML mapping.
         """
         defaults = read_yaml(DEFAULT_PARAMS)
-        changes, origin = _changes_of(settings)
+        changes, origin = _changes_of(project)
         changed = parse_yaml(changes, origin)
         return cls(changes, origin, merged(defaults, changed))
 
@@ -87,11 +87,11 @@ def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:
     return parse_yaml(ledger.read(run.code, "params.yaml") or "", f"params.yaml of run {key}")
 
 
-def _changes_of(settings: Settings) -> tuple[str, str]:
-    if settings.params_file.exists():
-        return settings.params_file.read_text(), str(settings.params_file)
-    if "://" in settings.ledger or (Path(settings.ledger) / "HEAD").exists():
-        ledger = Ledger(settings)
+def _changes_of(project: Project) -> tuple[str, str]:
+    if project.params_file.exists():
+        return project.params_file.read_text(), str(project.params_file)
+    if "://" in project.ledger or (Path(project.ledger) / "HEAD").exists():
+        ledger = Ledger(project)
         head = ledger.head(CODE)
         if head and (text := ledger.read(head, CHANGES_FILE)):
             return text, f"{CHANGES_FILE} in the ledger"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 KEYGEN = "`medloom audit keygen FILE` makes one"
 
@@ -75,19 +75,19 @@ class Signer:
     key: Ed25519PrivateKey
 
     @classmethod
-    def of(cls, settings: Settings) -> Self | None:
+    def of(cls, project: Project) -> Self | None:
         """The project's signer; None if no key is set.
 
         Raises:
             BadInputError: MEDLOOM_JOURNAL_KEY is not a file with an Ed25519 private key.
         """
-        if settings.journal_key is None:
+        if project.journal_key is None:
             return None
         try:
-            return cls(_private(settings.journal_key.read_bytes()))
+            return cls(_private(project.journal_key.read_bytes()))
         except (OSError, ValueError) as error:
             raise BadInputError(
-                f"MEDLOOM_JOURNAL_KEY: {settings.journal_key} is not an Ed25519 private key in "
+                f"MEDLOOM_JOURNAL_KEY: {project.journal_key} is not an Ed25519 private key in "
                 f"PEM: {error}; {KEYGEN}"
             ) from error
 

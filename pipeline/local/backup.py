@@ -22,7 +22,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.git import Git
 from pipeline.ledger.remote_files import FOLDER
 
@@ -51,7 +51,7 @@ class Backup:
     format: int = _FORMAT
 
 
-def backup(settings: Settings, file: Path, on_progress: OnProgress) -> Backup:
+def backup(project: Project, file: Path, on_progress: OnProgress) -> Backup:
     """Write a project to a tar file, atomically.
 
     Raises:
@@ -63,15 +63,15 @@ def backup(settings: Settings, file: Path, on_progress: OnProgress) -> Backup:
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as place:
         copies = Path(place) / "copies"
-        _copy_ledger_and_databases(settings, copies)
-        members = dict(_members(settings, copies))
+        _copy_ledger_and_databases(project, copies)
+        members = dict(_members(project, copies))
         half = Path(place) / "half.tar"
         with tarfile.open(half, "w") as tar:
             files: dict[str, str] = {}
             for done, (name, source) in enumerate(sorted(members.items()), 1):
                 files[name] = _add(tar, name, source)
                 on_progress(done, len(members))
-            made = Backup(settings.project, settings.model, files, tuple(_left_out(settings)))
+            made = Backup(project.name, project.model, files, tuple(_left_out(project)))
             text = json.dumps(vars(made), indent=1, sort_keys=True).encode()
             info = tarfile.TarInfo(_MANIFEST)
             info.size = len(text)
@@ -82,16 +82,16 @@ def backup(settings: Settings, file: Path, on_progress: OnProgress) -> Backup:
     return made
 
 
-def _copy_ledger_and_databases(settings: Settings, folder: Path) -> None:
+def _copy_ledger_and_databases(project: Project, folder: Path) -> None:
     """Copy both while no branch of the ledger moves."""
     for _ in range(_TRIES):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         git = Git(folder)
-        git.run("clone", "--quiet", "--mirror", settings.ledger, "ledger.git")
+        git.run("clone", "--quiet", "--mirror", project.ledger, "ledger.git")
         for name in _DATABASES:
-            _copy_database(settings.state / name, folder / name)
-        if git.run("ls-remote", settings.ledger) == git.run("ls-remote", "ledger.git"):
+            _copy_database(project.state / name, folder / name)
+        if git.run("ls-remote", project.ledger) == git.run("ls-remote", "ledger.git"):
             if git.run("ls-remote", "ledger.git"):
                 bundle = str(folder / _BUNDLE)
                 Git(folder / "ledger.git").run("bundle", "create", "--quiet", bundle, "--all")
@@ -113,22 +113,22 @@ def _copy_database(source: Path, target: Path) -> None:
             one.backup(two)
 
 
-def _members(settings: Settings, copies: Path) -> Iterator[tuple[str, Path]]:
+def _members(project: Project, copies: Path) -> Iterator[tuple[str, Path]]:
     """Name in the archive -> file."""
-    folders = {"": copies} | {name: settings.state / name for name in _FOLDERS}
-    if "://" not in settings.remote:
-        folders["remote"] = Path(settings.remote)
-    exchanged = Path(settings.remote, FOLDER)  # files between hosts, which may be lost
+    folders = {"": copies} | {name: project.state / name for name in _FOLDERS}
+    if "://" not in project.remote:
+        folders["remote"] = Path(project.remote)
+    exchanged = Path(project.remote, FOLDER)  # files between hosts, which may be lost
     for name, folder in folders.items():
         for file in folder.rglob("*"):
             if file.is_file() and not file.is_relative_to(exchanged):
                 yield str(PurePosixPath(name, file.relative_to(folder).as_posix())), file
 
 
-def _left_out(settings: Settings) -> Iterator[str]:
+def _left_out(project: Project) -> Iterator[str]:
     yield "the journal's key (MEDLOOM_JOURNAL_KEY): keep a copy apart from the ledger"
     for variable, place in (
-        ("MEDLOOM_REMOTE", settings.remote), ("MEDLOOM_MLFLOW_URI", settings.mlflow_uri)
+        ("MEDLOOM_REMOTE", project.remote), ("MEDLOOM_MLFLOW_URI", project.mlflow_uri)
     ):  # fmt: skip
         if "://" in place:
             yield f"the data at {variable}={_without_password(place)}: back it up there"
@@ -165,7 +165,7 @@ def _add(tar: tarfile.TarFile, name: str, source: Path) -> str:
 # -- restore ---------------------------------------------------------------------------------------
 
 
-def restore(file: Path, settings: Settings, on_progress: OnProgress) -> Backup:
+def restore(file: Path, project: Project, on_progress: OnProgress) -> Backup:
     """Create a project from a backup, atomically, after checking the sha256 of every file.
 
     Files need no rewriting: MLflow stores artifact locations relative to its server.
@@ -174,10 +174,10 @@ def restore(file: Path, settings: Settings, on_progress: OnProgress) -> Backup:
         BadInputError: the project exists, the file is not a backup or is damaged, or the settings
             place the ledger or the remote outside the project's folder.
     """
-    _require_room(settings)
-    settings.state.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".restoring-{settings.project}-"
-    with tempfile.TemporaryDirectory(dir=settings.state.parent, prefix=prefix) as place:
+    _require_room(project)
+    project.state.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".restoring-{project.name}-"
+    with tempfile.TemporaryDirectory(dir=project.state.parent, prefix=prefix) as place:
         folder = Path(place) / "state"
         folder.mkdir()
         try:
@@ -189,19 +189,19 @@ def restore(file: Path, settings: Settings, on_progress: OnProgress) -> Backup:
             Git(folder).run("clone", "--quiet", "--mirror", _BUNDLE, "ledger.git")
             Git(folder / "ledger.git").run("remote", "remove", "origin")
             bundle.unlink()
-        folder.replace(settings.state)
+        folder.replace(project.state)
     return made
 
 
-def _require_room(settings: Settings) -> None:
-    state = settings.state
+def _require_room(project: Project) -> None:
+    state = project.state
     if state.exists():
         raise BadInputError(
             f"the project {state} exists and is not overwritten; choose another with --to"
         )
     for variable, place, usual in (
-        ("MEDLOOM_LEDGER", settings.ledger, state / "ledger.git"),
-        ("MEDLOOM_REMOTE", settings.remote, state / "remote"),
+        ("MEDLOOM_LEDGER", project.ledger, state / "ledger.git"),
+        ("MEDLOOM_REMOTE", project.remote, state / "remote"),
     ):
         if place != str(usual) and "://" not in place:
             raise BadInputError(

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.filesize import decimal
 from rich.table import Table
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_if_idle, lease_of
 from pipeline.ledger.ledger import Ledger
@@ -35,35 +35,33 @@ class Leftover:
     removable: bool
 
 
-def find_leftovers(settings: Settings) -> list[Leftover]:
+def find_leftovers(project: Project) -> list[Leftover]:
     """Find old workspaces, checkpoints and logs, and the cache."""
-    decided = _decided_runs(settings)
-    workspaces = _children(settings.workspaces)
-    checkpoints = [each for each in _children(settings.checkpoints) if each.name in decided]
-    kept = {each: _why_kept(settings, each) for each in (*workspaces, *checkpoints)}
+    decided = _decided_runs(project)
+    workspaces = _children(project.workspaces)
+    checkpoints = [each for each in _children(project.checkpoints) if each.name in decided]
+    kept = {each: _why_kept(project, each) for each in (*workspaces, *checkpoints)}
     return [
         _leftover("workspaces", "of killed tries", [each for each in workspaces if not kept[each]]),
         _leftover(
             "checkpoints", "of judged runs", [each for each in checkpoints if not kept[each]]
         ),
         *(
-            _leftover(
-                str(each.relative_to(settings.state)), f"kept: {why}", [each], removable=False
-            )
+            _leftover(str(each.relative_to(project.state)), f"kept: {why}", [each], removable=False)
             for each, why in kept.items()
             if why
         ),
-        _leftover("logs and runs", "older than 30 days", _old(settings)),
+        _leftover("logs and runs", "older than 30 days", _old(project)),
         _leftover(
-            "cache", "kept: it saves work and can be rebuilt", [settings.cache], removable=False
+            "cache", "kept: it saves work and can be rebuilt", [project.cache], removable=False
         ),
     ]
 
 
-def remove(settings: Settings, leftovers: list[Leftover]) -> list[Leftover]:
+def remove(project: Project, leftovers: list[Leftover]) -> list[Leftover]:
     """Remove the removable; returns the leftovers without paths that came into use meanwhile."""
     return [
-        replace(item, paths=tuple(path for path in item.paths if _remove(settings, path)))
+        replace(item, paths=tuple(path for path in item.paths if _remove(project, path)))
         if item.removable
         else item
         for item in leftovers
@@ -83,30 +81,30 @@ def _leftover(kind: str, why: str, paths: list[Path], *, removable: bool = True)
     return Leftover(kind, why, tuple(paths), sum(_size(path) for path in paths), removable)
 
 
-def _decided_runs(settings: Settings) -> set[str]:
-    if not settings.state.is_dir():
+def _decided_runs(project: Project) -> set[str]:
+    if not project.state.is_dir():
         return set()
-    return {record.run_key for record in Journal(Ledger(settings)).records}
+    return {record.run_key for record in Journal(Ledger(project)).records}
 
 
-def _why_kept(settings: Settings, path: Path) -> str:
-    with _reserved(settings, path) as why:
+def _why_kept(project: Project, path: Path) -> str:
+    with _reserved(project, path) as why:
         return why
 
 
-def _remove(settings: Settings, path: Path) -> bool:
-    with _reserved(settings, path) as why:
+def _remove(project: Project, path: Path) -> bool:
+    with _reserved(project, path) as why:
         if not why:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return not why
 
 
 @contextmanager
-def _reserved(settings: Settings, path: Path) -> Iterator[str]:
+def _reserved(project: Project, path: Path) -> Iterator[str]:
     """Hold the lease that protects a path; yields "", or the reason to keep the path."""
-    if path.parent == settings.checkpoints:
+    if path.parent == project.checkpoints:
         lease: str | None = f"run-{path.name}"
-    elif path.parent == settings.workspaces:
+    elif path.parent == project.workspaces:
         lease = lease_of(path.name)
     else:
         yield ""
@@ -114,13 +112,13 @@ def _reserved(settings: Settings, path: Path) -> Iterator[str]:
     if lease is None:
         yield "it has no known lease; if it is not in use, remove it by hand"
         return
-    with hold_if_idle(settings.leases, lease, "clean") as why:
+    with hold_if_idle(project.leases, lease, "clean") as why:
         yield why
 
 
-def _old(settings: Settings) -> list[Path]:
+def _old(project: Project) -> list[Path]:
     limit = time.time() - _OLD_SECONDS
-    found = [*_children(settings.runs), *_children(settings.logs / "tasks")]
+    found = [*_children(project.runs), *_children(project.logs / "tasks")]
     return [path for path in found if _newest(path) < limit]
 
 

@@ -9,7 +9,7 @@ import sys
 import requests
 
 from pipeline.base.children import child_environment
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 START_SECONDS = 180
 """Time limit for a service to answer after its start."""
@@ -17,15 +17,15 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def spawn(
-    settings: Settings, name: str, *command: str, env: dict[str, str] | None = None
+    project: Project, name: str, *command: str, env: dict[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":
     """Start a process that logs to logs/<name>.log and ends with this process."""
-    settings.logs.mkdir(parents=True, exist_ok=True)
-    with (settings.logs / f"{name}.log").open("ab") as stream:
+    project.logs.mkdir(parents=True, exist_ok=True)
+    with (project.logs / f"{name}.log").open("ab") as stream:
         return subprocess.Popen(
             command,
             env=env or child_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            cwd=settings.state,
+            cwd=project.state,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

@@ -19,7 +19,7 @@ import psutil
 from pipeline.base.children import child_environment
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.files import write_atomically
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.lease import end_holder
 from pipeline.ledger.lease_holder import Place, end_process_tree
 from pipeline.local.airflow_api import AirflowApi
@@ -74,32 +74,32 @@ class Services:
         return AirflowApi(self.airflow_uri, self.user, self.password)
 
 
-def find(settings: Settings) -> Services | None:
+def find(project: Project) -> Services | None:
     """The project's services; None if they are not running."""
-    services = Services.load(settings.services_file)
+    services = Services.load(project.services_file)
     return services if services and services.alive and services.ready else None
 
 
-def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
+def up(project: Project, *, die_with_parent: bool = False) -> Services:
     """Start the services unless they are running; returns when all of them answer.
 
     Args:
-        settings: settings of the project.
+        project: the project.
         die_with_parent: end them when the calling process ends, even if it is killed.
 
     Raises:
         TransientError: one of them did not start; the message names the logs.
     """
-    if services := find(settings):
+    if services := find(project):
         return services
-    down(settings)
-    settings.logs.mkdir(parents=True, exist_ok=True)
+    down(project)
+    project.logs.mkdir(parents=True, exist_ok=True)
     child = ["--child"] if die_with_parent else []
-    with (settings.logs / "supervisor.log").open("ab") as stream:
+    with (project.logs / "supervisor.log").open("ab") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.local.supervisor", *child],
-            cwd=settings.state,
-            env=child_environment() | settings.environment(),
+            cwd=project.state,
+            env=child_environment() | project.environment(),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -107,23 +107,23 @@ def up(settings: Settings, *, die_with_parent: bool = False) -> Services:
         )
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        services = Services.load(settings.services_file)
+        services = Services.load(project.services_file)
         if services and services.supervisor == process.pid and services.ready:
             return services
         time.sleep(0.2)
-    services = Services.load(settings.services_file)
+    services = Services.load(project.services_file)
     end_process_tree(process.pid)
     why = services.error if services and services.error else "they did not answer in time"
-    raise TransientError(f"the services did not start: {why}; see {settings.logs}")
+    raise TransientError(f"the services did not start: {why}; see {project.logs}")
 
 
-def down(settings: Settings) -> bool:
+def down(project: Project) -> bool:
     """Stop the services and their tasks; returns whether they were running.
 
     Tasks left by a killed supervisor are found by the leases that they hold. A user's command that
     holds a lease is not ended.
     """
-    services = Services.load(settings.services_file)
+    services = Services.load(project.services_file)
     running = bool(services and services.alive)
     if services and running:
         with suppress(psutil.Error):
@@ -131,14 +131,14 @@ def down(settings: Settings) -> bool:
             supervisor.terminate()
             supervisor.wait(timeout=45)
         end_process_tree(services.supervisor)
-    for lease in sorted(settings.leases.glob("*.lease")):
+    for lease in sorted(project.leases.glob("*.lease")):
         end_holder(lease)
-    settings.services_file.unlink(missing_ok=True)
+    project.services_file.unlink(missing_ok=True)
     return running
 
 
 @contextmanager
-def mlflow(settings: Settings) -> Iterator[str]:
+def mlflow(project: Project) -> Iterator[str]:
     """The URI of the project's MLflow server; starts one for the block if none is running.
 
     An Airflow task must not start one: other tasks would not see the versions it registers.
@@ -147,9 +147,9 @@ def mlflow(settings: Settings) -> Iterator[str]:
         BadInputError: an Airflow task has no server.
         TransientError: the server did not start.
     """
-    running = find(settings)
-    if settings.mlflow_uri or running:
-        yield settings.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
+    running = find(project)
+    if project.mlflow_uri or running:
+        yield project.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
         return
     if "MEDLOOM_RUN_ID" in os.environ:
         raise BadInputError(
@@ -157,22 +157,22 @@ def mlflow(settings: Settings) -> Iterator[str]:
             "on every worker to the URI of the server that all tasks share"
         )
     uri = f"http://127.0.0.1:{free_port()}"
-    server = spawn(settings, "mlflow", *mlflow_command(settings, uri))
+    server = spawn(project, "mlflow", *mlflow_command(project, uri))
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(f"{uri}/health"):
             if server.poll() is not None or time.monotonic() > deadline:
-                raise TransientError(f"MLflow did not start, see {settings.logs / 'mlflow.log'}")
+                raise TransientError(f"MLflow did not start, see {project.logs / 'mlflow.log'}")
             time.sleep(0.2)
         yield uri
     finally:
         end_process_tree(server.pid)
 
 
-def mlflow_command(settings: Settings, uri: str) -> list[str]:
+def mlflow_command(project: Project, uri: str) -> list[str]:
     """The command that starts an MLflow server with the project's database."""
     port = uri.rsplit(":", 1)[1]
-    home = settings.state / "mlflow"
+    home = project.state / "mlflow"
     home.mkdir(parents=True, exist_ok=True)
     return [
         sys.executable, "-m", "mlflow", "server",

@@ -24,7 +24,7 @@ import psutil
 from pipeline.base.children import child_environment
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.lease_holder import Place
 from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
 from pipeline.local.services import Services, mlflow_command
@@ -36,14 +36,14 @@ _HEARTBEAT = "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 class Supervisor:
     """Starts the services, watches them, and stops them when it ends."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, project: Project) -> None:
+        self.project = project
         self.parent = os.getppid()
         self.children: dict[str, subprocess.Popen[bytes]] = {}
-        password = _kept_secret(settings.state / "airflow" / "password")
+        password = _kept_secret(project.state / "airflow" / "password")
         self.services = Services(
             supervisor=os.getpid(),
-            mlflow_uri=settings.mlflow_uri or f"http://127.0.0.1:{free_port()}",
+            mlflow_uri=project.mlflow_uri or f"http://127.0.0.1:{free_port()}",
             airflow_uri=f"http://127.0.0.1:{free_port()}",
             user="admin",
             password=password,
@@ -69,14 +69,14 @@ class Supervisor:
 
     def _replace(self, **changes: Any) -> None:
         self.services = Services(**(asdict(self.services) | changes))
-        self.services.save(self.settings.services_file)
+        self.services.save(self.project.services_file)
 
     def _start(self) -> None:
         self._replace(ready=False)
-        if not self.settings.mlflow_uri:
-            command = mlflow_command(self.settings, self.services.mlflow_uri)
+        if not self.project.mlflow_uri:
+            command = mlflow_command(self.project, self.services.mlflow_uri)
             self._spawn("mlflow", *command)
-        env = airflow_environment(self.settings, self.services)
+        env = airflow_environment(self.project, self.services)
         migrate = self._spawn(
             "airflow-db", sys.executable, "-m", "airflow", "db", "migrate", env=env
         )
@@ -95,7 +95,7 @@ class Supervisor:
     def _spawn(
         self, name: str, *command: str, env: dict[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
-        self.children[name] = spawn(self.settings, name, *command, env=env)
+        self.children[name] = spawn(self.project, name, *command, env=env)
         return self.children[name]
 
     def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
@@ -133,9 +133,9 @@ class Supervisor:
                 child.kill()
 
 
-def airflow_environment(settings: Settings, services: Services) -> dict[str, str]:
+def airflow_environment(project: Project, services: Services) -> dict[str, str]:
     """The environment that configures Airflow for one machine."""
-    home = settings.state / "airflow"
+    home = project.state / "airflow"
     passwords = home / "passwords.json"
     write_atomically(passwords, json.dumps({services.user: services.password}) + "\n")
     port = services.airflow_uri.rsplit(":", 1)[1]
@@ -166,13 +166,13 @@ def airflow_environment(settings: Settings, services: Services) -> dict[str, str
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "LOGGING__LOGGING_LEVEL": "INFO",
-        "LOGGING__BASE_LOG_FOLDER": str(settings.logs / "tasks"),
+        "LOGGING__BASE_LOG_FOLDER": str(project.logs / "tasks"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     clean = {k: v for k, v in child_environment().items() if not k.startswith("AIRFLOW")}
     return {
         **clean,
-        **settings.environment(),
+        **project.environment(),
         "MEDLOOM_COMMAND": shlex.join([sys.executable, "-m", "pipeline"]),
         "MEDLOOM_MLFLOW_URI": services.mlflow_uri,
         "AIRFLOW_HOME": str(home),
@@ -193,4 +193,4 @@ def _raise_exit(*_: Any) -> None:
 
 
 if __name__ == "__main__":
-    Supervisor(Settings.load()).run(die_with_parent="--child" in sys.argv)
+    Supervisor(Project.load()).run(die_with_parent="--child" in sys.argv)

@@ -1,17 +1,17 @@
 """Tell consumers that the champion changed."""
 
 from pipeline.base.errors import BadInputError, NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.webhook import tell_champion
 
 
-def announce(settings: Settings, record: int) -> tuple[int, str]:
+def announce(project: Project, record: int) -> tuple[int, str]:
     """Tell consumers which version a decision made champion.
 
     Args:
-        settings: of the project.
+        project: the project.
         record: the decision's number in the journal.
 
     Returns:
@@ -21,7 +21,7 @@ def announce(settings: Settings, record: int) -> tuple[int, str]:
         NothingNewError: the decision did not change the champion, or a later one has.
         BadInputError: the journal has no such record.
     """
-    journal = Journal(Ledger(settings))
+    journal = Journal(Ledger(project))
     if not 0 < record <= len(journal.records):
         raise BadInputError(
             f"there is no record {record}: the journal has {len(journal.records)} records; "
@@ -33,4 +33,4 @@ def announce(settings: Settings, record: int) -> tuple[int, str]:
     champion = journal.champion
     if champion is None or champion.sequence != record:
         raise NothingNewError(f"version {decision.version} is no longer champion")
-    return champion.number, tell_champion(settings, journal)
+    return champion.number, tell_champion(project, journal)

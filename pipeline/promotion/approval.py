@@ -14,7 +14,7 @@ from pipeline.promotion.champion import (
     settle,
     try_out,
 )
-from pipeline.registry.aliases import CHALLENGER, project_aliases, read_journal
+from pipeline.registry.aliases import CHALLENGER, read_journal, update_aliases
 
 
 def waiting_verdict(journal: Journal, version: str) -> Record:
@@ -97,7 +97,7 @@ def approve(
     record = settle(ledger, registry, decide)
     while record.action == "awaiting":  # judged again, and waiting again
         record = settle(ledger, registry, decide)
-    project_aliases(ledger, registry)
+    update_aliases(ledger, registry)
     if record.action != "approved":
         raise BadInputError(
             f"the champion changed after the verdict on version {record.version}; the version was "
@@ -121,7 +121,7 @@ def decline(ledger: Ledger, registry: Versions, version: str, by: str, reason: s
         return about(verdict) | {"action": "declined", "by": by, "reason": reason}
 
     record = settle(ledger, registry, decide)
-    project_aliases(ledger, registry)
+    update_aliases(ledger, registry)
     return record
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
@@ -68,7 +68,7 @@ def evaluate_folder(
 
 
 def evaluate_version(
-    settings: Settings,
+    project: Project,
     version: str,
     data: Path | None,
     out: Path,
@@ -77,7 +77,7 @@ def evaluate_version(
     """Score a registered version, on its own run's test split or on a folder of class folders.
 
     Args:
-        settings: of the project.
+        project: the project.
         version: a number or an alias.
         data: class folders of images; None: the test split of its run.
         out: folder for evaluation.json and the pictures.
@@ -91,17 +91,17 @@ def evaluate_version(
     """
     from pipeline.stages.evaluate import write_evaluation
 
-    generators = Generators(settings)
-    config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
+    generators = Generators(project)
+    config = ProjectParams.of(project).section("evaluate", EvaluateConfig)
     found = generators.find(version)
-    with _judging_data(settings, generators, found, data) as processed:
-        fakes, scored = _score(settings, generators, found, processed, config, on_progress)
+    with _judging_data(project, generators, found, data) as processed:
+        fakes, scored = _score(project, generators, found, processed, config, on_progress)
         write_evaluation(out, scored.evaluation, fakes, processed, scored, config)
     return found.number, scored.evaluation
 
 
 def compare_versions(
-    settings: Settings,
+    project: Project,
     first: str,
     second: str,
     data: Path | None,
@@ -114,7 +114,7 @@ def compare_versions(
     the two draws is left out.
 
     Args:
-        settings: of the project.
+        project: the project.
         first, second: numbers or aliases.
         data: class folders of images.
         on_progress: as in `evaluate_folder`.
@@ -123,21 +123,21 @@ def compare_versions(
         BadInputError: no such version, the same version twice, no class in common, or too few
             groups.
     """
-    generators = Generators(settings)
-    config = ProjectParams.of(settings).section("evaluate", EvaluateConfig)
+    generators = Generators(project)
+    config = ProjectParams.of(project).section("evaluate", EvaluateConfig)
     versions = generators.find(first), generators.find(second)
     numbers = [version.number for version in versions]
     if numbers[0] == numbers[1]:
         raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
     newer = max(versions, key=lambda version: version.number)
-    with _judging_data(settings, generators, newer, data) as processed:
+    with _judging_data(project, generators, newer, data) as processed:
         shared = shared_images(generators, numbers, processed)
         one, two = (
-            _score(settings, generators, version, shared, config, on_progress)[1].evaluation
+            _score(project, generators, version, shared, config, on_progress)[1].evaluation
             for version in versions
         )
     require_same_protocol(two, one)
-    rules = ProjectParams.of(settings).section("gate", GateConfig)
+    rules = ProjectParams.of(project).section("gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
 
 
@@ -172,7 +172,7 @@ def fakes_of_version(
 
 
 def _score(
-    settings: Settings,
+    project: Project,
     generators: Generators,
     version: Version,
     processed: Processed,
@@ -181,7 +181,7 @@ def _score(
 ) -> tuple[Fakes, Scored]:
     tell = on_progress or (lambda _what, _done, _total: None)
     fakes = fakes_of_version(generators, version.number, processed, config, tell)
-    cache, identity = settings.cache / "features", version.weights_sha256
+    cache, identity = project.cache / "features", version.weights_sha256
     return fakes, score_images(
         fakes, processed, config, identity, cache=cache, on_progress=on_progress
     )
@@ -189,7 +189,7 @@ def _score(
 
 @contextmanager
 def _judging_data(
-    settings: Settings, generators: Generators, version: Version, data: Path | None
+    project: Project, generators: Generators, version: Version, data: Path | None
 ) -> Iterator[Processed]:
     """The real images: those of a folder, or of the version's own run."""
     if data is not None:
@@ -198,7 +198,7 @@ def _judging_data(
         _require_classes(processed, facts.classes, f"version {version.number}")
         yield processed
         return
-    with finished_run(settings, version.run_key, "evaluate-by-hand", "data/processed") as work:
+    with finished_run(project, version.run_key, "evaluate-by-hand", "data/processed") as work:
         yield Processed.load(work.folder / "data" / "processed")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.base.errors import BadInputError
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
-from pipeline.registry.aliases import CHAMPION, Projectable, project_aliases, read_journal
+from pipeline.registry.aliases import CHAMPION, Projectable, read_journal, update_aliases
 
 Facts = dict[str, Any]
 Decide = Callable[[Journal], Record | Facts]
@@ -47,7 +47,7 @@ def settle(ledger: Ledger, registry: Projectable, decide: Decide) -> Record:
 def decide_once(ledger: Ledger, registry: Projectable, key: str, decide: Decide) -> Record:
     """The gate's one decision on a run, found or made now; then update the aliases."""
     record = settle(ledger, registry, lambda journal: journal.verdict_on(key) or decide(journal))
-    project_aliases(ledger, registry)
+    update_aliases(ledger, registry)
     return record
 
 
@@ -112,7 +112,7 @@ def rollback(
     if champion is None:
         raise BadInputError("there is no champion to roll back; see `medloom champion history`")
     if champion.action == "rolled-back" and registry.aliases().get(CHAMPION) != champion.version:
-        project_aliases(ledger, registry)
+        update_aliases(ledger, registry)
         return champion
 
     def decide(journal: Journal) -> Facts:
@@ -131,7 +131,7 @@ def rollback(
         }
 
     record = settle(ledger, registry, decide)
-    project_aliases(ledger, registry)
+    update_aliases(ledger, registry)
     return record
 
 

@@ -11,7 +11,7 @@ import yaml
 from pipeline.base.errors import BadInputError
 from pipeline.base.machine import describe_environment
 from pipeline.base.params_file import flat, load_section
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
@@ -32,13 +32,13 @@ Say = Callable[..., None]
 GATE, CHANGE_CONTROL = "gate", "change_control"
 
 
-def register(settings: Settings, key: str) -> int:
+def register(project: Project, key: str) -> int:
     """Register a finished run's weights, unless they are registered; returns the version."""
     with (
-        services.mlflow(settings) as uri,
-        finished_run(settings, key, "register", "models", "reports") as work,
+        services.mlflow(project) as uri,
+        finished_run(project, key, "register", "models", "reports") as work,
     ):
-        return Registry(uri, settings.model).register(_candidate(work, key))
+        return Registry(uri, project.model).register(_candidate(work, key))
 
 
 def _candidate(work: Workspace, key: str) -> Candidate:
@@ -60,7 +60,7 @@ def _evaluation(work: Workspace) -> Evaluation:
 
 
 def promote(
-    settings: Settings, key: str, say: Say, *, require_approval: bool = False
+    project: Project, key: str, say: Say, *, require_approval: bool = False
 ) -> tuple[Record, Evaluation]:
     """Judge a run's version against the current champion, and record the decision.
 
@@ -69,7 +69,7 @@ def promote(
     decision and only repairs the aliases.
 
     Args:
-        settings: of the project.
+        project: the project.
         key: of the run.
         say: called with the progress, as keywords.
         require_approval: a promotion waits for a person, whatever params.yaml says.
@@ -81,27 +81,27 @@ def promote(
         BadInputError: the run is not finished, its version is missing, or the gate would promote
             it but it fails to load or to draw.
     """
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
-        with _judging(settings, registry, key, say, asked=require_approval) as judge:
+    with services.mlflow(project) as uri:
+        registry = Registry(uri, project.model)
+        with _judging(project, registry, key, say, asked=require_approval) as judge:
             record = decide_once(judge.ledger, registry, key, judge.decide)
             registry.attach_verdict(record.number, record.action, record.verdict)
             return record, _evaluation(judge.work)
 
 
-def approve_version(settings: Settings, version: str, by: str, reason: str, say: Say) -> Record:
+def approve_version(project: Project, version: str, by: str, reason: str, say: Say) -> Record:
     """Approve a version that waits for a person; see `approval.approve`.
 
     Raises:
         BadInputError: as `approval.approve`.
     """
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     key = waiting_verdict(Journal(ledger), version).run_key
-    with services.mlflow(settings) as uri:
-        registry = Registry(uri, settings.model)
+    with services.mlflow(project) as uri:
+        registry = Registry(uri, project.model)
 
         def judge_again(journal: Journal) -> Facts:
-            with _judging(settings, registry, key, say, asked=True) as judge:
+            with _judging(project, registry, key, say, asked=True) as judge:
                 return judge.decide(journal)
 
         return approve(ledger, registry, version, by, reason, judge_again)
@@ -109,12 +109,12 @@ def approve_version(settings: Settings, version: str, by: str, reason: str, say:
 
 @contextmanager
 def _judging(
-    settings: Settings, registry: Registry, key: str, say: Say, *, asked: bool
+    project: Project, registry: Registry, key: str, say: Say, *, asked: bool
 ) -> Iterator["_Judge"]:
     """A judge of the run's candidate, with the run's outputs checked out."""
     targets = ("models", "reports", "data/processed")
-    with finished_run(settings, key, "promote", *targets) as work:
-        yield _Judge(settings, Ledger(settings), registry, work, key, say, asked)
+    with finished_run(project, key, "promote", *targets) as work:
+        yield _Judge(project, Ledger(project), registry, work, key, say, asked)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class _Judge:
         asked: the run was started with require_approval.
     """
 
-    settings: Settings
+    project: Project
     ledger: Ledger
     registry: Registry
     work: Workspace
@@ -139,7 +139,7 @@ class _Judge:
         version = self._version(candidate)
         champion = journal.champion
         against, shared = self._score_both(champion, candidate) if champion else (None, None)
-        rules = ProjectParams.of(self.settings).section(GATE, GateConfig)
+        rules = ProjectParams.of(self.project).section(GATE, GateConfig)
         test_set = (shared or candidate).protocol.real_sha256
         verdict = decide(candidate, against, rules, journal.looks(test_set), shared)
         verdict = refuse_blocked(verdict, block_on(journal, version, candidate.model))
@@ -169,14 +169,14 @@ class _Judge:
         if version is None:
             raise BadInputError(
                 f"the weights {candidate.model[:12]} of run {self.key} have no version in "
-                f"{self.settings.model}: run `medloom task register --key {self.key}` first"
+                f"{self.project.model}: run `medloom task register --key {self.key}` first"
             )
         return version
 
     def _approval(self, champion: Record | None) -> tuple[str, ...]:
-        config = ProjectParams.of(self.settings).section(CHANGE_CONTROL, ChangeControlConfig)
+        config = ProjectParams.of(self.project).section(CHANGE_CONTROL, ChangeControlConfig)
         before = run_facts(self.ledger, champion.run_key) if champion else None
-        after = run_facts(self.ledger, self.key, deciding=ProjectParams.of(self.settings).values)
+        after = run_facts(self.ledger, self.key, deciding=ProjectParams.of(self.project).values)
         return approval_reasons(config, before, after, asked=self.asked)
 
     def _score_both(
@@ -219,7 +219,7 @@ class _Judge:
             processed,
             config,
             weights,
-            cache=self.settings.cache / "features",
+            cache=self.project.cache / "features",
             on_progress=tell,
         ).evaluation
 

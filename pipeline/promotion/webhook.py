@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 
 _TIMEOUT = (3.05, 5.0)
@@ -26,13 +26,13 @@ _PAUSES = (1.0, 3.0)
 """Seconds before each further try."""
 
 
-def tell_champion(settings: Settings, journal: Journal) -> str:
+def tell_champion(project: Project, journal: Journal) -> str:
     """Send the current champion; returns a warning, or "" on success."""
     champion = journal.champion
     return post(
-        settings,
+        project,
         "champion-changed",
-        model=settings.model,
+        model=project.model,
         version=champion.version if champion else None,
         previous=champion.predecessor if champion else None,
         weights_sha256=champion.weights_sha256 if champion else None,
@@ -40,28 +40,28 @@ def tell_champion(settings: Settings, journal: Journal) -> str:
     )
 
 
-def post(settings: Settings, event: str, **facts: Any) -> str:
+def post(project: Project, event: str, **facts: Any) -> str:
     """Send one event; without MEDLOOM_WEBHOOK_URL nothing is sent.
 
     Args:
-        settings: with address and secret.
+        project: with the address and secret of the webhook.
         event: champion-changed or run-failed.
         facts: of the event, as JSON.
 
     Returns:
         A warning, or "" if the event was accepted or no webhook is configured.
     """
-    if not settings.webhook_url or settings.webhook_secret_file is None:
+    if not project.webhook_url or project.webhook_secret_file is None:
         return ""
     told = {"event": event, "time": datetime.now(UTC).isoformat(timespec="seconds"), **facts}
     body = json.dumps(told, sort_keys=True).encode()
     try:
-        secret = settings.webhook_secret_file.read_bytes().strip()
+        secret = project.webhook_secret_file.read_bytes().strip()
     except OSError as error:
         return f"the webhook was not told: MEDLOOM_WEBHOOK_SECRET_FILE: {error}"
     if not secret:
-        return f"the webhook was not told: {settings.webhook_secret_file} holds no secret"
-    return _send(settings.webhook_url, body, secret)
+        return f"the webhook was not told: {project.webhook_secret_file} holds no secret"
+    return _send(project.webhook_url, body, secret)
 
 
 def sign(body: bytes, timestamp: str, secret: bytes) -> str:

@@ -48,7 +48,7 @@ class Projectable(Protocol):
     def journal_position(self) -> JournalPosition | None:
         """The journal's position when it was last projected; None: never projected."""
 
-    def project(self, projection: Projection) -> None:
+    def apply(self, projection: Projection) -> None:
         """Set the aliases and the position."""
 
 
@@ -71,7 +71,7 @@ def read_journal(ledger: Ledger, registry: Projectable) -> Journal:
     return journal
 
 
-def project_aliases(ledger: Ledger, registry: Projectable) -> Journal:
+def update_aliases(ledger: Ledger, registry: Projectable) -> Journal:
     """Update the registry from the journal until both agree; returns the journal.
 
     Raises:
@@ -79,7 +79,7 @@ def project_aliases(ledger: Ledger, registry: Projectable) -> Journal:
     """
     while True:
         journal = read_journal(ledger, registry)
-        registry.project(Projection.of(journal))
+        registry.apply(Projection.of(journal))
         if journal.commit == Journal(ledger).commit:
             return journal
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.objects import read_object
@@ -46,9 +46,9 @@ class Version(NamedTuple):
 class Generators:
     """The generators of a project, each fetched once per machine and loaded once per process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._store = GeneratorStore(settings.cache / "generators")
+    def __init__(self, project: Project) -> None:
+        self._settings = project
+        self._store = GeneratorStore(project.cache / "generators")
         self._found: dict[str, Version] = {}
         self._loaded: dict[str, LoadedBundle] = {}
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.synthetic import SIDECAR_SUFFIX, SYNTHETIC_MARK
 from pipeline.registry.generators import Generators
 
@@ -26,7 +26,7 @@ class Drawn(NamedTuple):
 
 
 def generate_images(
-    settings: Settings,
+    project: Project,
     version: str,
     label: str,
     count: int,
@@ -42,7 +42,7 @@ def generate_images(
     next, in so many steps.
 
     Args:
-        settings: settings of the project.
+        project: the project.
         version: version number or alias.
         label: class name, or a mixture such as 3*cyst+stone.
         count: number of images.
@@ -54,21 +54,21 @@ def generate_images(
     Raises:
         BadInputError: the version or class does not exist, or `out` is in the landing zone.
     """
-    if out.absolute().is_relative_to(settings.landing):
+    if out.absolute().is_relative_to(project.landing):
         raise BadInputError(
             f"{out} is in the landing zone, but synthetic images must never be trained on; "
             "choose another folder"
         )
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    generators = Generators(settings)
+    generators = Generators(project)
     found = generators.find(version)
     number = found.number
     images = generators.draw(number, [label] * count, seed, truncation=truncation, frames=frames)
-    facts = {"model": settings.model, "version": number, "label": label, "seed": seed}
+    facts = {"model": project.model, "version": number, "label": label, "seed": seed}
     if truncation != 1.0:
         facts["truncation"] = truncation
-    stem = f"{settings.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
+    stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
     out.mkdir(parents=True, exist_ok=True)
     if frames:
         strip = np.concatenate(list(images), axis=1)

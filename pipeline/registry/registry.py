@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.machine import describe_environment
-from pipeline.base.settings import PROJECT_ROOT
+from pipeline.base.project import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
 from pipeline.registry.bundle import Candidate, OutputSpec, make_bundle
 from pipeline.registry.isolated_consumer import ask
@@ -128,7 +128,7 @@ class Registry:
             JournalPosition(tags[HEAD_TAG], int(tags[RECORDS_TAG])) if RECORDS_TAG in tags else None
         )
 
-    def project(self, projection: Projection) -> None:
+    def apply(self, projection: Projection) -> None:
         """Set the aliases and the position; does nothing before the first version."""
         if self._registered() is None:
             return

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import FrameType
 
 from pipeline.base.errors import TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 SECONDS = 120.0
@@ -21,7 +21,7 @@ SECONDS = 120.0
 
 
 @contextmanager
-def synced_checkpoints(settings: Settings, key: str) -> Iterator[None]:
+def synced_checkpoints(project: Project, key: str) -> Iterator[None]:
     """Download a run's newest checkpoints, and upload new ones while the block runs.
 
     A failed upload is a warning, because it does not affect the training.
@@ -29,8 +29,8 @@ def synced_checkpoints(settings: Settings, key: str) -> Iterator[None]:
     Raises:
         TransientError: the remote cannot be read.
     """
-    remote = RemoteFiles(settings.remote)
-    sync = _CheckpointSync(remote, settings.checkpoints / key, checkpoints_of(key))
+    remote = RemoteFiles(project.remote)
+    sync = _CheckpointSync(remote, project.checkpoints / key, checkpoints_of(key))
     sync.download()
     done = threading.Event()
     thread = threading.Thread(target=sync.upload_until, args=(done,), daemon=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.base import stage_environment
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import pull_batches
 from pipeline.data.revise.revision import require_consent
 from pipeline.ledger.git import PushRefusedError
@@ -23,31 +23,31 @@ _TRAINING = ("train", "evaluate")
 """Stages that train: `evaluate` may train a baseline."""
 
 
-def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> None:
+def run_stage(project: Project, key: str, stage: str, run: DagRunFolder) -> None:
     """Run one DVC stage of a run: reproduce it, push its data, then push dvc.lock.
 
     A stage that is already in the ledger, or was added meanwhile by another try, counts as done. A
     training resumes from the newest checkpoint of any host.
     """
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     require_consent(ledger, key)
-    with hold_lease(settings.leases, f"run-{key}", stage) as lease:
-        folder = settings.workspaces / key / stage
+    with hold_lease(project.leases, f"run-{key}", stage) as lease:
+        folder = project.workspaces / key / stage
         if stage in Run.get(ledger, key).results:
             shutil.rmtree(folder, ignore_errors=True)  # left by a try killed after its push
-            _forget_checkpoints(settings, key, stage)
+            _forget_checkpoints(project, key, stage)
             return
         with ledger.workspace(f"run/{key}", folder) as work:
             env = {
                 **lease,
                 stage_environment.PROGRESS_FILE: str(run.progress_file(stage)),
-                stage_environment.CHECKPOINT_FOLDER: str(settings.checkpoints / key),
-                stage_environment.FEATURE_CACHE: str(settings.cache / "features"),
+                stage_environment.CHECKPOINT_FOLDER: str(project.checkpoints / key),
+                stage_environment.FEATURE_CACHE: str(project.cache / "features"),
                 "PYTHONDONTWRITEBYTECODE": "1",
             }
             if stage == STAGES[0]:
                 pull_batches(work)
-            with synced_checkpoints(settings, key) if stage in _TRAINING else nullcontext():
+            with synced_checkpoints(project, key) if stage in _TRAINING else nullcontext():
                 work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
             work.dvc.run("push", stage)
             try:
@@ -55,19 +55,19 @@ def run_stage(settings: Settings, key: str, stage: str, run: DagRunFolder) -> No
             except PushRefusedError:
                 if stage not in Run.get(ledger, key).results:
                     raise
-        _forget_checkpoints(settings, key, stage)
+        _forget_checkpoints(project, key, stage)
 
 
-def _forget_checkpoints(settings: Settings, key: str, stage: str) -> None:
+def _forget_checkpoints(project: Project, key: str, stage: str) -> None:
     """Remove the run's checkpoints from the remote: the stage's result is in the ledger."""
     if stage in _TRAINING:
-        RemoteFiles(settings.remote).remove(checkpoints_of(key))
+        RemoteFiles(project.remote).remove(checkpoints_of(key))
 
 
 @contextmanager
-def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iterator[Workspace]:
+def finished_run(project: Project, key: str, name: str, *targets: str) -> Iterator[Workspace]:
     """A workspace of a run whose stages are all done, with the outputs `targets` pulled."""
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     if missing := Run.get(ledger, key).missing:
         raise BadInputError(
             f"run {key} has no result of {', '.join(missing)} in the ledger yet; "
@@ -75,14 +75,14 @@ def finished_run(settings: Settings, key: str, name: str, *targets: str) -> Iter
         )
     require_consent(ledger, key)
     with (
-        hold_lease(settings.leases, f"run-{key}", name),
-        ledger.workspace(f"run/{key}", settings.workspaces / key / name) as work,
+        hold_lease(project.leases, f"run-{key}", name),
+        ledger.workspace(f"run/{key}", project.workspaces / key / name) as work,
     ):
         work.dvc.run("pull", *targets)
         yield work
 
 
-def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
+def checkout(project: Project, folder: Path, branch: str | None) -> str:
     """Clone a run with its raw data, by default of the newest data and the current code.
 
     `dvc repro` runs the stages in the clone; nothing is pushed to the ledger.
@@ -92,9 +92,9 @@ def checkout(settings: Settings, folder: Path, branch: str | None) -> str:
     """
     if folder.exists():
         raise BadInputError(f"{folder} exists; give a folder that does not exist")
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     if branch is None:
-        code, data = take_snapshot(settings, ledger), ledger.head(DATA)
+        code, data = take_snapshot(project, ledger), ledger.head(DATA)
         if data is None:
             raise BadInputError("no images were ingested yet; run `medloom ingest FOLDER`")
         branch = f"run/{ledger.run_key(code, data).key}"

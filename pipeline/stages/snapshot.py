@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.base.code import FOLDER, describe_code, folder_reader
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.data.branch import is_phantom
 from pipeline.ledger.ledger import STAGES, Ledger
 from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams
@@ -12,7 +12,7 @@ from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams
 _FAMILY_MODULES = ("recipe", "networks", "learner")
 
 
-def take_snapshot(settings: Settings, ledger: Ledger) -> str:
+def take_snapshot(project: Project, ledger: Ledger) -> str:
     """Record the current code and parameters; returns the commit on branch `code`.
 
     The snapshot contains the project's files, params.yaml with the project's changes applied, the
@@ -21,7 +21,7 @@ def take_snapshot(settings: Settings, ledger: Ledger) -> str:
     Raises:
         BadInputError: a parameter names a family that does not exist.
     """
-    params = ProjectParams.of(settings)
+    params = ProjectParams.of(project)
     phantom = is_phantom(ledger)
     read = folder_reader(PROJECT_ROOT)
     files = {"params.yaml": params.text}

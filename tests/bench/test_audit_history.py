@@ -17,7 +17,7 @@ from bench.audit_history import SyntheticHistory, make_history
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import Uses, find_uses
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.formats.canonical import image_id
 from pipeline.data.names import Pseudonyms
 from pipeline.ledger.journal import VERDICTS, Journal, champions
@@ -29,14 +29,14 @@ Rows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def scale(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, SyntheticHistory]:
+def scale(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, SyntheticHistory]:
     state = tmp_path_factory.mktemp("scale") / "state" / "scale"
-    settings = Settings.load({"MEDLOOM_STATE": str(state)})
-    return settings, make_history(settings, VERSIONS, REVISIONS, IMAGES)
+    project = Project.load({"MEDLOOM_STATE": str(state)})
+    return project, make_history(project, VERSIONS, REVISIONS, IMAGES)
 
 
 @pytest.fixture(scope="module")
-def listings(scale: tuple[Settings, SyntheticHistory]) -> tuple[dict[str, Rows], dict[str, Rows]]:
+def listings(scale: tuple[Project, SyntheticHistory]) -> tuple[dict[str, Rows], dict[str, Rows]]:
     """Every row of every data commit, and of every run's head, read one by one."""
     ledger = Ledger(scale[0])
     commits = ledger.mirror.run("ls-remote", ledger.url).splitlines()
@@ -62,14 +62,14 @@ def _count(rows: Rows, match: dict[str, str]) -> dict[str, int]:
     return {split: splits.count(split) for split in set(splits)}
 
 
-def _hold(found: Uses, settings: Settings, listings: Any, match: dict[str, str]) -> None:
+def _hold(found: Uses, project: Project, listings: Any, match: dict[str, str]) -> None:
     """The answer is the one that reading everything gives."""
     revisions, runs = listings
     expected = {c: n for c, rows in revisions.items() if (n := _count(rows, match))}
     assert {use.data: use.images for use in found.revisions} == expected
     expected = {key: n for key, rows in runs.items() if (n := _count(rows, match))}
     assert {use.run_key: use.images for use in found.versions} == expected
-    records = Journal(Ledger(settings)).records
+    records = Journal(Ledger(project)).records
     versions = {r.run_key: r.version for r in records if r.action in VERDICTS}
     assert {u.run_key: u.version for u in found.versions} == {k: versions.get(k) for k in expected}
     tenures = champions(records)
@@ -79,54 +79,54 @@ def _hold(found: Uses, settings: Settings, listings: Any, match: dict[str, str])
 
 
 def test_uses_are_what_brute_force_finds(
-    scale: tuple[Settings, SyntheticHistory], listings: Any
+    scale: tuple[Project, SyntheticHistory], listings: Any
 ) -> None:
-    settings, made = scale
+    project, made = scale
     assert made.withdrawn
     for image in (*made.images[:3], *made.withdrawn):
-        _hold(find_uses(settings, image), settings, listings, {"id": image})
+        _hold(find_uses(project, image), project, listings, {"id": image})
     for patient in made.patients[:6]:
-        group = Pseudonyms.load(settings.patient_key).patient(patient)
-        _hold(find_uses(settings, patient), settings, listings, {"group": group})
-        _hold(find_uses(settings, group), settings, listings, {"group": group})
+        group = Pseudonyms.load(project.patient_key).patient(patient)
+        _hold(find_uses(project, patient), project, listings, {"group": group})
+        _hold(find_uses(project, group), project, listings, {"group": group})
     row = next(iter(listings[0].values()))[0]
     for name in ("sha256", "source_sha256"):
-        _hold(find_uses(settings, row[name]), settings, listings, {name: row[name]})
-        _hold(find_uses(settings, row[name][:11]), settings, listings, {name: row[name]})
+        _hold(find_uses(project, row[name]), project, listings, {name: row[name]})
+        _hold(find_uses(project, row[name][:11]), project, listings, {name: row[name]})
 
 
 def test_a_run_that_was_not_judged_learned_nothing(
-    scale: tuple[Settings, SyntheticHistory],
+    scale: tuple[Project, SyntheticHistory],
 ) -> None:
-    settings, made = scale
-    idle = [use for use in find_uses(settings, made.images[0]).versions if use.version is None]
+    project, made = scale
+    idle = [use for use in find_uses(project, made.images[0]).versions if use.version is None]
     assert [use.trained for use in idle] == [False]
-    found = trace(settings, f"run/{idle[0].run_key}")
+    found = trace(project, f"run/{idle[0].run_key}")
     assert found.version is None
     assert found.verdict is None
     assert "has no verdict" in found.missing[0]
 
 
-def test_nobody_used_what_nobody_has(scale: tuple[Settings, SyntheticHistory]) -> None:
+def test_nobody_used_what_nobody_has(scale: tuple[Project, SyntheticHistory]) -> None:
     for asked in ("0" * 64, "deadbeef", "no such patient", "patient-000000000000"):
         found = find_uses(scale[0], asked)
         assert (found.revisions, found.versions, found.images) == ((), (), ())
     assert "no such patient" not in str(find_uses(scale[0], "no such patient"))
 
 
-def test_a_withdrawn_image_stays_on_the_books(scale: tuple[Settings, SyntheticHistory]) -> None:
+def test_a_withdrawn_image_stays_on_the_books(scale: tuple[Project, SyntheticHistory]) -> None:
     found = find_uses(scale[0], scale[1].withdrawn[0])
     assert found.revisions
     assert found.revisions[-1].number < REVISIONS
 
 
 def test_a_trace_is_what_was_recorded(
-    scale: tuple[Settings, SyntheticHistory], listings: Any
+    scale: tuple[Project, SyntheticHistory], listings: Any
 ) -> None:
-    settings, _ = scale
-    journal = Journal(Ledger(settings))
+    project, _ = scale
+    journal = Journal(Ledger(project))
     for number in (1, 4, VERSIONS):
-        found = trace(settings, str(number))
+        found = trace(project, str(number))
         record = next(r for r in journal.records if r.version == number and r.action in VERDICTS)
         assert found.verdict == record
         assert (found.run_key, found.data.commit) == (record.run_key, record.data)
@@ -145,14 +145,14 @@ def test_a_trace_is_what_was_recorded(
         assert found.params["train"] == {"kimg": 1.0}
         assert found.environment["torch (locked)"] == "2.14.1"
         assert not found.missing
-    champion = trace(settings, "champion")
+    champion = trace(project, "champion")
     assert journal.champion is not None
     assert champion.version == journal.champion.version
     assert "champion" in champion.aliases
     assert champion.champion[-1][1] is None
 
 
-def test_unknown_versions_teach(scale: tuple[Settings, SyntheticHistory]) -> None:
+def test_unknown_versions_teach(scale: tuple[Project, SyntheticHistory]) -> None:
     for asked in ("999", "best", "f" * 16):
         with pytest.raises(BadInputError, match="runs without a verdict"):
             trace(scale[0], asked)
@@ -160,7 +160,7 @@ def test_unknown_versions_teach(scale: tuple[Settings, SyntheticHistory]) -> Non
         trace(scale[0], "999")
 
 
-def test_the_commands_need_no_registry(scale: tuple[Settings, SyntheticHistory]) -> None:
+def test_the_commands_need_no_registry(scale: tuple[Project, SyntheticHistory]) -> None:
     code = (
         "import sys; from typer.testing import CliRunner; from pipeline.cli.main import app\n"
         "for line in (['trace', 'champion'], ['trace', '2', '--json'], ['uses', sys.argv[1]]):\n"
@@ -175,49 +175,49 @@ def test_the_commands_need_no_registry(scale: tuple[Settings, SyntheticHistory])
     assert done.returncode == 0, done.stderr
 
 
-def test_every_question_is_put_to_the_ledger_as_it_is(settings: Settings, tmp_path: Path) -> None:
-    made = make_history(settings, 4, 2, 80)
-    ledger = Ledger(settings)
-    before = find_uses(settings, made.images[0])
+def test_every_question_is_put_to_the_ledger_as_it_is(project: Project, tmp_path: Path) -> None:
+    made = make_history(project, 4, 2, 80)
+    ledger = Ledger(project)
+    before = find_uses(project, made.images[0])
     head = ledger.head(DATA)
     text = ledger.read(str(head), "data/manifest/0000-batch.csv")
     assert text is not None
     kept = [line for line in text.splitlines() if not line.startswith(made.images[0])]
     files = {"data/manifest/0000-batch.csv": "\n".join(kept) + "\n"}
     ledger.commit_files(DATA, head, files, "data: withdrawn")
-    assert len(find_uses(settings, made.images[0]).revisions) == len(before.revisions)
-    assert len(find_uses(settings, made.images[1]).revisions) == len(before.revisions) + 1
+    assert len(find_uses(project, made.images[0]).revisions) == len(before.revisions)
+    assert len(find_uses(project, made.images[1]).revisions) == len(before.revisions) + 1
     key, version = next((u.run_key, u.version) for u in before.versions if u.version)
     ledger.mirror.run("push", "--quiet", ledger.url, f":refs/heads/run/{key}")
-    gone = find_uses(settings, made.images[0])
+    gone = find_uses(project, made.images[0])
     assert version in [use.version for use in gone.versions]
-    assert f"the branch run/{key} is gone" in " ".join(trace(settings, str(version)).missing)
+    assert f"the branch run/{key} is gone" in " ".join(trace(project, str(version)).missing)
 
 
-def test_a_ledger_elsewhere_is_fetched_once(settings: Settings) -> None:
-    made = make_history(settings, 4, 2, 80)
-    here = find_uses(settings, made.images[0])
-    there = replace(settings, ledger=f"file://{settings.ledger}", cache=settings.state / "other")
+def test_a_ledger_elsewhere_is_fetched_once(project: Project) -> None:
+    made = make_history(project, 4, 2, 80)
+    here = find_uses(project, made.images[0])
+    there = replace(project, ledger=f"file://{project.ledger}", cache=project.state / "other")
     assert find_uses(there, made.images[0]) == here
-    assert trace(there, "1").data == trace(settings, "1").data
+    assert trace(there, "1").data == trace(project, "1").data
 
 
-def test_a_prefix_of_two_images_is_told(settings: Settings) -> None:
+def test_a_prefix_of_two_images_is_told(project: Project) -> None:
     header = "id,sha256,source_sha256,batch,label,group,split,view,width,height,bits,version\n"
     ids = ["abcdef01" + end * 56 for end in "12"]
     rows = [f"{i},{'1' * 64},{'2' * 64},b,stone,g{i[-1]},train,axial,9,9,8,1\n" for i in ids]
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     ledger.commit_files(DATA, None, {"data/manifest/b.csv": header + "".join(rows)}, "data")
     with pytest.raises(BadInputError, match="give more digits") as told:
-        find_uses(settings, "abcdef01")
+        find_uses(project, "abcdef01")
     assert all(image in str(told.value) for image in ids)
-    assert find_uses(settings, "abcdef012").images == (ids[1],)
-    assert find_uses(settings, "g1").kind == "group"
-    assert len(find_uses(settings, "1" * 64).images) == 2
+    assert find_uses(project, "abcdef012").images == (ids[1],)
+    assert find_uses(project, "g1").kind == "group"
+    assert len(find_uses(project, "1" * 64).images) == 2
 
 
 def test_an_image_file_is_known_by_its_pixels_and_by_its_bytes(
-    settings: Settings, tmp_path: Path
+    project: Project, tmp_path: Path
 ) -> None:
     pixels = picture(1)
     png, bmp = encode(pixels), encode(pixels, "BMP")
@@ -225,13 +225,13 @@ def test_an_image_file_is_known_by_its_pixels_and_by_its_bytes(
     source = hashlib.sha256(png).hexdigest()
     row = f"{image_id(pixels)},{'1' * 64},{source},b,stone,g1,val,axial,48,48,8,1\n"
     other = f"{'a' * 64},{'2' * 64},{'3' * 64},b,stone,g2,train,axial,48,48,8,1\n"
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     ledger.commit_files(DATA, None, {"data/manifest/b.csv": header + row + other}, "data")
     for name, data in (("one.png", png), ("same-pixels.bmp", bmp)):
-        found = find_uses(settings, str(put(tmp_path / name, data)))
+        found = find_uses(project, str(put(tmp_path / name, data)))
         assert (found.kind, found.images) == ("file", (image_id(pixels),))
         assert found.revisions[0].images == {"val": 1}
         assert name not in str(found)
-    assert find_uses(settings, str(put(tmp_path / "x.png", encode(picture(2))))).images == ()
+    assert find_uses(project, str(put(tmp_path / "x.png", encode(picture(2))))).images == ()
     with pytest.raises(BadInputError, match="not-an-image"):
-        find_uses(settings, str(put(tmp_path / "notes.txt", b"some text")))
+        find_uses(project, str(put(tmp_path / "notes.txt", b"some text")))

@@ -13,7 +13,7 @@ from pipeline.audit.links import walk
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import find_uses
 from pipeline.audit.verify import verify
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.decisions import (
     CORRECTED_FILE,
     REJECTED_FILE,
@@ -41,7 +41,7 @@ VERSIONS = sorted(file.parent.name for file in HERE.glob("*/ledger.bundle"))
 class Frozen:
     """A project that an earlier version left behind, brought to life in a folder of its own."""
 
-    settings: Settings
+    project: Project
     said: dict[str, Any]
     verifier: Verifier
 
@@ -49,18 +49,18 @@ class Frozen:
     def thaw(cls, version: str, folder: Path) -> "Frozen":
         """Unpack ledger and remote."""
         source = HERE / version
-        settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
-        settings.state.mkdir(parents=True)
-        bundle, place = source / "ledger.bundle", settings.ledger
+        project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
+        project.state.mkdir(parents=True)
+        bundle, place = source / "ledger.bundle", project.ledger
         Git(folder).run("clone", "--quiet", "--mirror", str(bundle.resolve()), place)
         with tarfile.open(source / "remote.tar.xz") as tar:
-            tar.extractall(settings.state, filter="data")
+            tar.extractall(project.state, filter="data")
         said = json.loads((source / "expected.json").read_text())
-        return cls(settings, said, Verifier.load(source / "journal.pub"))
+        return cls(project, said, Verifier.load(source / "journal.pub"))
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.settings)
+        return Ledger(self.project)
 
     @property
     def data(self) -> str:
@@ -180,7 +180,7 @@ def test_the_quarantine_is_read(frozen: Frozen) -> None:
 
 def test_every_version_is_traced_to_what_it_was_made_of(frozen: Frozen) -> None:
     for asked, said in frozen.said["trace"].items():
-        found = trace(frozen.settings, asked)
+        found = trace(frozen.project, asked)
         simple = ("version", "run_key", "weights_sha256", "trigger", "lock_sha256", "params",
                   "blocked")  # fmt: skip
         assert {n: getattr(found, n) for n in simple} == {n: said[n] for n in simple}
@@ -195,7 +195,7 @@ def test_every_version_is_traced_to_what_it_was_made_of(frozen: Frozen) -> None:
 
 def test_who_used_an_image_is_answered(frozen: Frozen) -> None:
     (image,) = frozen.decided("withdrawn").details["images"]
-    found = find_uses(frozen.settings, image)
+    found = find_uses(frozen.project, image)
     assert [one.version for one in found.versions] == frozen.said["affected"]
 
 

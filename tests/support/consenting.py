@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.feature import match_template
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.formats.canonical import encode_png, shrink, thumbnail
 from pipeline.flow import steps
 from pipeline.ledger import ledger as ledger_module
@@ -102,7 +102,7 @@ class Shelf:
     def journal_position(self) -> JournalPosition | None:
         return self.projected.journal if self.projected else None
 
-    def project(self, projection: Projection) -> None:
+    def apply(self, projection: Projection) -> None:
         self.projected = projection
 
 
@@ -110,15 +110,15 @@ class Shelf:
 class Clinic:
     """The project: patients of two classes, each of one image, named as the phantom's are."""
 
-    settings: Settings
+    project: Project
     code: Path
     shelf: Shelf
 
     @classmethod
     def at(cls, folder: Path) -> "Clinic":
         """The project below a folder, with the versions that its journal knows."""
-        settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "clinic")})
-        clinic = cls(settings, folder / "code", Shelf(settings.state / "artifacts"))
+        project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "clinic")})
+        clinic = cls(project, folder / "code", Shelf(project.state / "artifacts"))
         verdicts = (record for record in clinic.journal.records if record.version is not None)
         clinic.shelf.keys |= {record.number: record.run_key for record in verdicts}
         return clinic
@@ -140,12 +140,12 @@ class Clinic:
         clinic = cls.at(cls.lay_out(folder))
         clinic.admit("cyst", *range(4))
         clinic.admit("stone", *range(4, 8))
-        steps.ingest(clinic.settings)
+        steps.ingest(clinic.project)
         return clinic
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.settings)
+        return Ledger(self.project)
 
     @property
     def journal(self) -> Journal:
@@ -160,7 +160,7 @@ class Clinic:
     def admit(self, label: str, *patients: int) -> None:
         """Put the image of each patient into the landing zone."""
         for patient in patients:
-            file = self.settings.landing / label / f"phantom-{patient:05d}-a.png"
+            file = self.project.landing / label / f"phantom-{patient:05d}-a.png"
             put(file, encode(picture(patient)))
 
     def judge(self, action: str = "promoted") -> Record:
@@ -181,9 +181,9 @@ class Clinic:
 
     def learn(self, action: str = "promoted") -> Record:
         """A run from snapshot to verdict, with the pages and caches that one leaves behind."""
-        settings, record = self.settings, self.judge(action)
+        project, record = self.project, self.judge(action)
         key = record.run_key
-        with self.ledger.workspace(f"run/{key}", settings.workspaces / key / "all") as work:
+        with self.ledger.workspace(f"run/{key}", project.workspaces / key / "all") as work:
             work.dvc.run("repro", "--pull")
             work.dvc.run("push", *ledger_module.STAGES)
             work.commit_and_push("stages", "dvc.lock")
@@ -195,21 +195,21 @@ class Clinic:
 
     def _leave_behind(self, key: str, pixels: NDArray[Any], nearest: bytes) -> None:
         """What a run leaves outside DVC: a page, artifacts, a checkpoint, a killed try, a cache."""
-        settings = self.settings
-        put(settings.runs / key / "plan.json", f'{{"run": {{"key": "{key}"}}}}'.encode())
+        project = self.project
+        put(project.runs / key / "plan.json", f'{{"run": {{"key": "{key}"}}}}'.encode())
         inline = base64.b64encode(nearest).decode()
         page = f'<img src="data:image/png;base64,{inline}">'.encode()
-        put(settings.runs / key / "report.html", page)
+        put(project.runs / key / "report.html", page)
         # A run that was planned on another host, and reported on this one.
-        put(settings.runs / f"{key}-reported" / "report.json", f'{{"key": "{key}"}}'.encode())
-        put(settings.runs / f"{key}-reported" / "report.html", page)
+        put(project.runs / f"{key}-reported" / "report.json", f'{{"key": "{key}"}}'.encode())
+        put(project.runs / f"{key}-reported" / "report.html", page)
         put(self.shelf.folder / key / "evaluation" / "nearest.png", nearest)
         put(self.shelf.folder / key / "report.html", page)
         put(self.shelf.folder / key / "evaluation" / "evaluation.json", b"{}")
         for folder in (
-            settings.checkpoints / key, settings.workspaces / key / "killed",
-            settings.cache / "features", settings.workspaces / "report-1",
-            Path(settings.remote, FOLDER, checkpoints_of(key), "training"),
+            project.checkpoints / key, project.workspaces / key / "killed",
+            project.cache / "features", project.workspaces / "report-1",
+            Path(project.remote, FOLDER, checkpoints_of(key), "training"),
         ):  # fmt: skip
             folder.mkdir(parents=True, exist_ok=True)
             np.save(folder / "images.npy", pixels)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.faults.race import SqliteRegistry
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number
@@ -38,9 +38,9 @@ class FakeRegistry(SqliteRegistry):
 class Story:
     """A project's journal that is being written, and its registry."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.ledger = Ledger(settings)
-        self.registry = FakeRegistry(settings.state)
+    def __init__(self, project: Project) -> None:
+        self.ledger = Ledger(project)
+        self.registry = FakeRegistry(project.state)
 
     @property
     def journal(self) -> Journal:

@@ -10,7 +10,7 @@ import torch
 from model.families import make_generator
 from model.network import NetworkConfig
 from model.weights import save_generator
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.registry.bundle import Candidate
 from pipeline.registry.registry import Registry
 from tests.support.pictures import put
@@ -27,15 +27,15 @@ def save_tiny_generator(folder: Path, classes: tuple[str, ...]) -> str:
     return save_generator(folder, make_generator(network).state_dict(), network)
 
 
-def register_generator(settings: Settings, folder: Path, classes: tuple[str, ...]) -> Settings:
-    """The settings of a project with that generator in a registry without a server.
+def register_generator(project: Project, folder: Path, classes: tuple[str, ...]) -> Project:
+    """A project with that generator in a registry without a server.
 
     Args:
-        settings: of a project without one.
+        project: a project without one.
         folder: an empty one, for the registry and what is registered.
         classes: that it draws.
     """
-    known, work = replace(settings, mlflow_uri=f"sqlite:///{folder / 'mlflow.db'}"), folder / "work"
+    known, work = replace(project, mlflow_uri=f"sqlite:///{folder / 'mlflow.db'}"), folder / "work"
     shutil.copytree(PROJECT_ROOT / "model", work / "model")
     save_tiny_generator(work / "models", classes)
     for name in (

@@ -77,7 +77,7 @@ def fill(
     return landing
 
 
-class Project:
+class IngestedFolder:
     """A landing zone, a workspace and an index below one folder."""
 
     def __init__(self, folder: Path, config: IngestConfig | None = None) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import psutil
 
-from bench.faults.tiny import TinyProject
+from bench.faults.tiny import TinyCheckout
 
 
 @dataclass(frozen=True)
-class RunningProject(TinyProject):
+class RunningCheckout(TinyCheckout):
     """A tiny project; no setting reaches it but `variables`, so that the defaults are tried."""
 
     variables: dict[str, str] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class RunningProject(TinyProject):
 
     @property
     def state(self) -> Path:
-        return self.settings.state
+        return self.project.state
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "pipeline", *arguments]

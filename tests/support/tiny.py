@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.flow import steps
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import make_key
 from pipeline.local import services
-from pipeline.registry.aliases import project_aliases
+from pipeline.registry.aliases import update_aliases
 from pipeline.registry.bundle import Candidate
 from pipeline.registry.lineage import data_listing, lineage
 from pipeline.registry.registry import Registry
@@ -65,27 +65,27 @@ PARAMS = "preprocess: {size: 4}\ntrain:\n  seed: 1\nevaluate: {n: 2}\n"
 
 @dataclass(frozen=True)
 class Tiny:
-    """The project: settings with its running MLflow, and what lies where."""
+    """The project with its running MLflow, and what lies where."""
 
-    settings: Settings
+    project: Project
     code: Path
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.settings)
+        return Ledger(self.project)
 
     @property
     def registry(self) -> Registry:
-        return Registry(self.settings.mlflow_uri, self.settings.model)
+        return Registry(self.project.mlflow_uri, self.project.model)
 
     def object(self, md5: str) -> Path:
         """Where an object of the DVC remote lies."""
-        return Path(self.settings.remote) / "files" / "md5" / md5[:2] / md5[2:]
+        return Path(self.project.remote) / "files" / "md5" / md5[:2] / md5[2:]
 
     def add_images(self, seed: int) -> str:
         """One more batch; returns the data revision."""
-        put(self.settings.landing / "stone" / f"{seed}.png", encode(picture(seed)))
-        assert steps.ingest(self.settings).new == 1
+        put(self.project.landing / "stone" / f"{seed}.png", encode(picture(seed)))
+        assert steps.ingest(self.project).new == 1
         data = self.ledger.head(DATA)
         assert data is not None
         return data
@@ -104,16 +104,16 @@ class Tiny:
         )  # fmt: skip
         assert record is not None
         self.registry.attach_verdict(version, record.action, record.verdict)
-        project_aliases(self.ledger, self.registry)
+        update_aliases(self.ledger, self.registry)
         return record
 
     def _register(self) -> tuple[str, int, str]:
-        ledger, settings = self.ledger, self.settings
+        ledger, project = self.ledger, self.project
         code, data = ledger.snapshot_code(self.code), ledger.head(DATA)
         assert data is not None
         key = ledger.run_key(code, data).key
         ledger.open_run(key, code, data, "manual")
-        with ledger.workspace(f"run/{key}", settings.workspaces / key) as work:
+        with ledger.workspace(f"run/{key}", project.workspaces / key) as work:
             work.dvc.run("repro", "--pull")
             work.dvc.run("push", *ledger_module.STAGES)
             work.commit_and_push("stages", "dvc.lock")
@@ -128,9 +128,9 @@ class Tiny:
 @contextmanager
 def tiny_project(folder: Path) -> Iterator[Tiny]:
     """Two batches, two champions one after the other, a signed journal, and MLflow running."""
-    settings = Settings.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
     make_key(folder / "key")
-    settings = replace(settings, journal_key=folder / "key")
+    project = replace(project, journal_key=folder / "key")
     code = folder / "code"
     for name, text in (
         ("dvc.yaml", DVC_YAML), ("params.yaml", PARAMS), ("requirements.lock", "none\n"),
@@ -138,10 +138,10 @@ def tiny_project(folder: Path) -> Iterator[Tiny]:
         (".dvc/config", "[core]\n    analytics = false\n"), (".gitignore", "/models\n/reports\n"),
     ):  # fmt: skip
         put(code / name, text.encode())
-    with services.mlflow(settings) as uri:
-        tiny = Tiny(replace(settings, mlflow_uri=uri), code)
-        fill(settings.landing, groups=3, each=1)
-        steps.ingest(tiny.settings)
+    with services.mlflow(project) as uri:
+        tiny = Tiny(replace(project, mlflow_uri=uri), code)
+        fill(project.landing, groups=3, each=1)
+        steps.ingest(tiny.project)
         tiny.learn(1)
         tiny.add_images(7)
         tiny.learn(2)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.arrive.feed_plan import FeedPlan, present_patients
 from pipeline.data.arrive.patient_from import check_known
 from pipeline.data.arrive.preview import LandingPreview
@@ -75,20 +75,20 @@ class Rehearsal:
     notes: tuple[str, ...] = field(default=())
 
 
-def load_pseudonyms(settings: Settings, *, make: bool) -> Pseudonyms:
+def load_pseudonyms(project: Project, *, make: bool) -> Pseudonyms:
     """The project's pseudonyms; without a key and without `make`, temporary ones."""
-    if make or settings.patient_key.exists() or settings.index_file.exists():
-        return Pseudonyms.load(settings.patient_key, make=make)
+    if make or project.patient_key.exists() or project.index_file.exists():
+        return Pseudonyms.load(project.patient_key, make=make)
     return Pseudonyms(secrets.token_hex(32).encode())
 
 
 def rehearse(
-    settings: Settings, plans: Sequence[FeedPlan], names: Pseudonyms, on_file: OnFile | None = None
+    project: Project, plans: Sequence[FeedPlan], names: Pseudonyms, on_file: OnFile | None = None
 ) -> Rehearsal:
     """Report what `apply_plan` and an ingest would do; only a temporary folder is written.
 
     Args:
-        settings: of the project, which need not exist.
+        project: the project, which need not exist.
         plans: what would be copied.
         names: from `load_pseudonyms`.
         on_file: called as (done, total), as by `examine_all`.
@@ -99,11 +99,11 @@ def rehearse(
     """
     with TemporaryDirectory(prefix="medloom-dry-run-") as place:
         folder = Path(place)
-        workspace = clone_data(settings, folder)
+        workspace = clone_data(project, folder)
         if (workspace / KEY_ID_FILE).exists():
-            names = Pseudonyms.load(settings.patient_key)
-        index = LocalIndex(_index_copy(settings, folder), names)
-        preview = LandingPreview(settings.landing, folder)
+            names = Pseudonyms.load(project.patient_key)
+        index = LocalIndex(_index_copy(project, folder), names)
+        preview = LandingPreview(project.landing, folder)
         for plan in plans:
             preview.add(plan)
         known, before = read_manifest(workspace), set(index.entries())
@@ -112,7 +112,7 @@ def rehearse(
             preview.folder,
             workspace,
             index,
-            ProjectParams.of(settings).section("ingest", IngestConfig),
+            ProjectParams.of(project).section("ingest", IngestConfig),
             workers=readers.READERS,
             on_progress=on_file,
             listed=preview.listed(),
@@ -131,28 +131,28 @@ def rehearse(
     )
 
 
-def clone_data(settings: Settings, folder: Path) -> Path:
+def clone_data(project: Project, folder: Path) -> Path:
     """Clone the project's newest data revision below a folder; empty when there is none.
 
     Raises:
         BadInputError: the project holds a phantom.
     """
     workspace = folder / "workspace"
-    if "://" in settings.ledger or (Path(settings.ledger) / "HEAD").exists():
+    if "://" in project.ledger or (Path(project.ledger) / "HEAD").exists():
         # Its own mirror and caches, so that those of the project stay as they are.
-        settings = replace(settings, cache=folder / "cache")
-        ledger = Ledger(settings)
+        project = replace(project, cache=folder / "cache")
+        ledger = Ledger(project)
         if ledger.head(DATA) is not None:
-            declare_data(settings, phantom=False)
+            declare_data(project, phantom=False)
             pull_thumbnails(ledger.clone(DATA, workspace))
     workspace.mkdir(exist_ok=True)
     return workspace
 
 
-def _index_copy(settings: Settings, folder: Path) -> Path:
+def _index_copy(project: Project, folder: Path) -> Path:
     copy = folder / "index.sqlite"
-    if settings.index_file.exists():
-        uri = f"{settings.index_file.absolute().as_uri()}?mode=ro"
+    if project.index_file.exists():
+        uri = f"{project.index_file.absolute().as_uri()}?mode=ro"
         with (
             closing(sqlite3.connect(uri, uri=True)) as source,
             closing(sqlite3.connect(copy)) as target,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.zone import scan
 from pipeline.data.names import Pseudonyms
 from pipeline.data.refusal import TRANSIENT
@@ -84,13 +84,13 @@ class LocalIndex:
         self.file, self.names = file, names
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, project: Project) -> Self:
         """The index of a project.
 
         Raises:
             BadInputError: the key of the pseudonyms cannot be read.
         """
-        return cls(settings.index_file, Pseudonyms.load(settings.patient_key, make=True))
+        return cls(project.index_file, Pseudonyms.load(project.patient_key, make=True))
 
     def entries(self) -> list[Entry]:
         """All entries, by file and item."""

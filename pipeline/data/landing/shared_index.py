@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.names import KEY_ID_FILE, Pseudonyms, check_key_id
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.remote_files import RemoteFiles
 
 
-def fetch_index(settings: Settings, index: LocalIndex) -> None:
+def fetch_index(project: Project, index: LocalIndex) -> None:
     """Put what the last ingest of any host left in the place of this host's index.
 
     One that is older than this host's own costs an ingest that finds nothing, and no image.
@@ -25,20 +25,20 @@ def fetch_index(settings: Settings, index: LocalIndex) -> None:
     Raises:
         TransientError: the remote cannot be read.
     """
-    RemoteFiles(settings.remote).fetch(_name(index), index.file)
+    RemoteFiles(project.remote).fetch(_name(index), index.file)
 
 
-def share_index(settings: Settings, index: LocalIndex) -> None:
+def share_index(project: Project, index: LocalIndex) -> None:
     """Leave this host's index in the remote.
 
     Raises:
         TransientError: the remote cannot be written.
     """
-    RemoteFiles(settings.remote).put(index.file, _name(index))
+    RemoteFiles(project.remote).put(index.file, _name(index))
 
 
 @contextmanager
-def newest_index(settings: Settings, ledger: Ledger) -> Iterator[LocalIndex]:
+def newest_index(project: Project, ledger: Ledger) -> Iterator[LocalIndex]:
     """The index as the last ingest of any host left it, to read in; this host's own if none did.
 
     Raises:
@@ -47,12 +47,12 @@ def newest_index(settings: Settings, ledger: Ledger) -> Iterator[LocalIndex]:
     """
     data = ledger.head(DATA)
     known = ledger.read(data, str(KEY_ID_FILE)) if data else None
-    names = Pseudonyms.load(settings.patient_key, make=known is None)
+    names = Pseudonyms.load(project.patient_key, make=known is None)
     check_key_id(known, names)
     with TemporaryDirectory(prefix="medloom-index-") as folder:
-        shared = LocalIndex(Path(folder) / settings.index_file.name, names)
-        found = RemoteFiles(settings.remote).fetch(_name(shared), shared.file)
-        yield shared if found else LocalIndex(settings.index_file, names)
+        shared = LocalIndex(Path(folder) / project.index_file.name, names)
+        found = RemoteFiles(project.remote).fetch(_name(shared), shared.file)
+        yield shared if found else LocalIndex(project.index_file, names)
 
 
 def _name(index: LocalIndex) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.formats.canonical import THUMBNAILS_FILE
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.shared_index import fetch_index, share_index
@@ -76,7 +76,7 @@ class Purge:
 
 
 def purge(
-    settings: Settings,
+    project: Project,
     registry: Artifacts,
     images: Collection[str],
     *,
@@ -89,7 +89,7 @@ def purge(
     Every other machine that worked on the project must run it, too: caches are each host's own.
 
     Args:
-        settings: of the project.
+        project: the project.
         registry: of the project.
         images: ids; they are withdrawn already.
         by: who decided.
@@ -100,24 +100,24 @@ def purge(
         TransientError: a store or the registry cannot be reached, or an affected run or an ingest
             is still worked on; the same call goes on later.
     """
-    ledger, beside = Ledger(settings), RemoteFiles(settings.remote)
+    ledger, beside = Ledger(project), RemoteFiles(project.remote)
     with (
-        hold_lease(settings.leases, "purge", "purge"),
-        ledger.workspace(DATA, settings.workspaces / "purge") as work,
+        hold_lease(project.leases, "purge", "purge"),
+        ledger.workspace(DATA, project.workspaces / "purge") as work,
     ):
         objects = Objects(work)
         runs = affected_runs(ledger, Revisions(ledger), images)
-        plan = _plan(settings, ledger, registry, objects, beside, set(images), runs)
+        plan = _plan(project, ledger, registry, objects, beside, set(images), runs)
         if not dry_run:
             _record(ledger, plan, by, reason)
-            _remove_local(settings, plan)
+            _remove_local(project, plan)
             for md5 in plan.objects:
                 objects.delete(md5)
             for name in plan.beside:
                 beside.remove(name)
             for artifact in plan.artifacts:
                 registry.delete_artifact(artifact)
-            _forget(settings, plan.images)
+            _forget(project, plan.images)
     return plan
 
 
@@ -125,7 +125,7 @@ def purge(
 
 
 def _plan(
-    settings: Settings,
+    project: Project,
     ledger: Ledger,
     registry: Artifacts,
     objects: Objects,
@@ -141,8 +141,8 @@ def _plan(
         objects=tuple(found),
         runs=tuple(sorted(runs)),
         artifacts=tuple(sorted(artifacts)),
-        folders=tuple(_names(settings, _folders(settings, runs))),
-        pages=tuple(_names(settings, _pages(settings, runs))),
+        folders=tuple(_names(project, _folders(project, runs))),
+        pages=tuple(_names(project, _pages(project, runs))),
         beside=tuple(name for key in sorted(runs) for name in beside.names(checkpoints_of(key))),
         lost=tuple(sorted(finder.lost)),
         committed=tuple(finder.committed(images)),
@@ -207,28 +207,28 @@ def _outs(lock: dict[str, Any]) -> Iterable[dict[str, Any]]:
     return [out for out in outs if out["md5"].endswith(".dir")]
 
 
-def _folders(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+def _folders(project: Project, runs: Collection[str]) -> Iterator[Path]:
     """What may hold pixels on this host and can be made again, or need not be."""
-    yield from (settings.checkpoints / key for key in sorted(runs))
-    yield from _workspaces(settings, runs)
-    yield from _caches(settings)
+    yield from (project.checkpoints / key for key in sorted(runs))
+    yield from _workspaces(project, runs)
+    yield from _caches(project)
 
 
-def _workspaces(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
-    yield from (settings.workspaces / name for name in (*sorted(runs), "ingest", "withdraw"))
+def _workspaces(project: Project, runs: Collection[str]) -> Iterator[Path]:
+    yield from (project.workspaces / name for name in (*sorted(runs), "ingest", "withdraw"))
     for looks in ("show-*", "report-*"):
-        yield from sorted(settings.workspaces.glob(looks))
+        yield from sorted(project.workspaces.glob(looks))
 
 
-def _caches(settings: Settings) -> Iterator[Path]:
+def _caches(project: Project) -> Iterator[Path]:
     # No listing names what a killed stage left in the cache, so all of it goes: it fills again
     # from the remote, and a stage that misses something there is tried again.
-    yield from (settings.cache / "features", settings.cache / "dvc" / "files")
+    yield from (project.cache / "features", project.cache / "dvc" / "files")
 
 
-def _pages(settings: Settings, runs: Collection[str]) -> Iterator[Path]:
+def _pages(project: Project, runs: Collection[str]) -> Iterator[Path]:
     """Report pages of the affected runs, below the folders of the DAG's runs."""
-    for folder in sorted(path for path in settings.runs.glob("*") if path.is_dir()):
+    for folder in sorted(path for path in project.runs.glob("*") if path.is_dir()):
         if _run_keys(folder) & set(runs):
             yield from (file for name in PICTURES for file in sorted(folder.glob(name)))
 
@@ -241,11 +241,11 @@ def _run_keys(folder: Path) -> set[str]:
     return {plan.get("run", {}).get("key", ""), report.get("key") or ""} - {""}
 
 
-def _names(settings: Settings, paths: Iterable[Path]) -> Iterator[str]:
+def _names(project: Project, paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         if path.exists():
-            inside = path.is_relative_to(settings.state)
-            yield str(path.relative_to(settings.state) if inside else path)
+            inside = path.is_relative_to(project.state)
+            yield str(path.relative_to(project.state) if inside else path)
 
 
 # -- removing --------------------------------------------------------------------------------------
@@ -273,15 +273,15 @@ def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
             return
 
 
-def _remove_local(settings: Settings, plan: Purge) -> None:
+def _remove_local(project: Project, plan: Purge) -> None:
     """Remove folders and pages of this host, each as soon as nobody works there."""
-    for folder in _workspaces(settings, plan.runs):
-        with hold_lease(settings.leases, lease_of(folder.name) or folder.name, "purge"):
+    for folder in _workspaces(project, plan.runs):
+        with hold_lease(project.leases, lease_of(folder.name) or folder.name, "purge"):
             _remove(folder)
             if folder.name in plan.runs:
-                _remove(settings.checkpoints / folder.name)
-    with hold_lease(settings.leases, "ingest", "purge"):
-        for path in (*_caches(settings), *_pages(settings, plan.runs)):
+                _remove(project.checkpoints / folder.name)
+    with hold_lease(project.leases, "ingest", "purge"):
+        for path in (*_caches(project), *_pages(project, plan.runs)):
             _remove(path)
 
 
@@ -292,9 +292,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _forget(settings: Settings, images: Collection[str]) -> None:
+def _forget(project: Project, images: Collection[str]) -> None:
     """Remove what this host's index and the one that hosts share know of the images."""
-    index = LocalIndex.of(settings)
-    fetch_index(settings, index)
+    index = LocalIndex.of(project)
+    fetch_index(project, index)
     index.forget(entry for entry in index.entries() if entry.image_id in images)
-    share_index(settings, index)
+    share_index(project, index)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.decisions import (
     REJECTED_FILE,
     RELEASED_FILE,
@@ -87,11 +87,11 @@ class QuarantineDecision:
     revision: str
 
 
-def list_quarantined(settings: Settings) -> list[QuarantinedFile]:
+def list_quarantined(project: Project) -> list[QuarantinedFile]:
     """Every quarantined file of the landing zone, by path and number."""
-    index, ledger = LocalIndex.of(settings), Ledger(settings)
+    index, ledger = LocalIndex.of(project), Ledger(project)
     # The index holds pseudonyms; the files of the landing zone give the paths for them.
-    listed = scan(settings.landing)[0] if settings.landing.is_dir() else []
+    listed = scan(project.landing)[0] if project.landing.is_dir() else []
     paths = {index.names.file(found.path): found.path for found in listed}
     head = ledger.head(DATA)
     released, rejected = (
@@ -117,7 +117,7 @@ def list_quarantined(settings: Settings) -> list[QuarantinedFile]:
     return sorted(found, key=lambda each: (each.file, each.item))
 
 
-def find_quarantined(settings: Settings, record: str) -> list[QuarantinedFile]:
+def find_quarantined(project: Project, record: str) -> list[QuarantinedFile]:
     """The quarantined files of a record: one image, or all of a file that has several.
 
     Raises:
@@ -125,11 +125,11 @@ def find_quarantined(settings: Settings, record: str) -> list[QuarantinedFile]:
     """
     name, _, number = record.partition(".")
     found = [
-        each for each in list_quarantined(settings) if record in (each.record, _name(each.entry))
+        each for each in list_quarantined(project) if record in (each.record, _name(each.entry))
     ]
     if found:
         return found
-    for entry in LocalIndex.of(settings).entries():
+    for entry in LocalIndex.of(project).entries():
         taken = entry.outcome != "quarantined" and name == _name(entry)
         if taken and number in ("", str(entry.item)):
             raise _taken_in(record, entry.image_id)
@@ -139,12 +139,12 @@ def find_quarantined(settings: Settings, record: str) -> list[QuarantinedFile]:
 
 
 def release(
-    settings: Settings, records: Sequence[str], *, by: str, reason: str
+    project: Project, records: Sequence[str], *, by: str, reason: str
 ) -> QuarantineDecision:
     """Release images that failed a quality check; the next ingest takes them in.
 
     Args:
-        settings: of the project.
+        project: the project.
         records: first column of `medloom quarantine`.
         by: who reviewed them.
         reason: in words; it is kept for good and may not name a patient.
@@ -153,12 +153,10 @@ def release(
         BadInputError: no reason, an unknown record, or one that was quarantined for another
             cause: nobody can overrule a damaged file, a conflict or a withdrawal.
     """
-    return _decide(settings, records, RELEASED, by, reason)
+    return _decide(project, records, RELEASED, by, reason)
 
 
-def reject(
-    settings: Settings, records: Sequence[str], *, by: str, reason: str
-) -> QuarantineDecision:
+def reject(project: Project, records: Sequence[str], *, by: str, reason: str) -> QuarantineDecision:
     """Reject files for good: no later threshold lets them in, and they are not read again.
 
     Args: as for `release`, which undoes it.
@@ -167,23 +165,23 @@ def reject(
         BadInputError: no reason, an unknown record, an image that is ingested, or a file that was
             never read, so that it could not be recognised again.
     """
-    return _decide(settings, records, KEPT_OUT, by, reason)
+    return _decide(project, records, KEPT_OUT, by, reason)
 
 
 def _decide(
-    settings: Settings, records: Sequence[str], action: str, by: str, reason: str
+    project: Project, records: Sequence[str], action: str, by: str, reason: str
 ) -> QuarantineDecision:
     if not reason.strip():
         raise BadInputError("--reason is empty: say in a few words why; it is kept for good")
-    ledger = Ledger(settings)
-    with hold_lease(settings.leases, "ingest", "quarantine"):
-        chosen = [each for record in records for each in find_quarantined(settings, record)]
-        with ledger.workspace(DATA, settings.workspaces / "quarantine") as work:
+    ledger = Ledger(project)
+    with hold_lease(project.leases, "ingest", "quarantine"):
+        chosen = [each for record in records for each in find_quarantined(project, record)]
+        with ledger.workspace(DATA, project.workspaces / "quarantine") as work:
             ingested = {row.id for row in read_manifest(work.folder)}
             if action == RELEASED:
                 subject = _released(chosen)
             else:
-                subject = _rejected(chosen, LocalIndex.of(settings).entries(), ingested)
+                subject = _rejected(chosen, LocalIndex.of(project).entries(), ingested)
             let_in, kept_out = read_released(work.folder), read_rejected(work.folder)
             if action == RELEASED:
                 let_in, kept_out = let_in | subject.images, kept_out - subject

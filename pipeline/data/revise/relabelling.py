@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import CORRECTED_FILE, read_decisions
 from pipeline.data.landing.zone import CLASS_NAME
@@ -45,7 +45,7 @@ class Relabelling:
 
 
 def relabel(
-    settings: Settings,
+    project: Project,
     wanted: Mapping[str, str],
     *,
     by: str,
@@ -56,7 +56,7 @@ def relabel(
     """Correct the class of images in a new data revision.
 
     Args:
-        settings: of the project.
+        project: the project.
         wanted: subject (see `pipeline.data.revise.revision.find_subject`) -> class.
         by: who decided.
         reason: in words; it is kept for good and may not name a patient.
@@ -67,12 +67,12 @@ def relabel(
         BadInputError: an unknown subject or class, an image that is no longer in the data, or two
             classes for one image.
     """
-    ledger = Ledger(settings)
-    names = Pseudonyms.load(settings.patient_key, make=True)
-    with hold_lease(settings.leases, "ingest", "relabel"):
+    ledger = Ledger(project)
+    names = Pseudonyms.load(project.patient_key, make=True)
+    with hold_lease(project.leases, "ingest", "relabel"):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
-        config = ProjectParams.of(settings).section("ingest", IngestConfig)
+        config = ProjectParams.of(project).section("ingest", IngestConfig)
         classes = _classes_by_image(wanted, revisions, rows, names, config, reason)
         _check_classes(set(classes.values()), {row.label for row in rows.values()}, new_class)
         changes = {id_: (rows[id_].label, label) for id_, label in sorted(classes.items())
@@ -80,7 +80,7 @@ def relabel(
         after = revisions.head
         if not dry_run:
             if changes:
-                after = _revise(ledger, settings, changes, by, reason)
+                after = _revise(ledger, project, changes, by, reason)
             journal_revisions(ledger, RELABELLED, lambda _: {})
     records = [
         record.sequence
@@ -154,13 +154,13 @@ def _check_classes(wanted: Iterable[str], known: Iterable[str], new_class: bool)
 
 def _revise(
     ledger: Ledger,
-    settings: Settings,
+    project: Project,
     changes: Mapping[str, tuple[str, str]],
     by: str,
     reason: str,
 ) -> str:
     """Commit and push a data revision with the new classes; returns the commit."""
-    with ledger.workspace(DATA, settings.workspaces / "relabel") as work:
+    with ledger.workspace(DATA, project.workspaces / "relabel") as work:
         rows = read_manifest(work.folder)
         for batch in sorted({row.batch for row in rows if row.id in changes}):
             mine = [row for row in rows if row.batch == batch]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
@@ -87,7 +87,7 @@ class Withdrawal:
 
 
 def withdraw(
-    settings: Settings,
+    project: Project,
     registry: TaggedVersions,
     subject: str,
     *,
@@ -99,7 +99,7 @@ def withdraw(
     """Withdraw consent for a patient, a group or an image; the caller updates the aliases.
 
     Args:
-        settings: of the project.
+        project: the project.
         registry: of the project.
         subject: as for `pipeline.data.revise.revision.find_subject`.
         by: who decided.
@@ -112,18 +112,18 @@ def withdraw(
         BadInputError: the subject is unknown, or the reason names the patient.
         TransientError: a store or the registry cannot be reached; repeat the call later.
     """
-    ledger = Ledger(settings)
-    config = ProjectParams.of(settings).section("ingest", IngestConfig)
+    ledger = Ledger(project)
+    config = ProjectParams.of(project).section("ingest", IngestConfig)
     revisions = Revisions(ledger)
     found = find_subject(
-        subject, revisions, config, Pseudonyms.load(settings.patient_key, make=True)
+        subject, revisions, config, Pseudonyms.load(project.patient_key, make=True)
     )
     check_reason(reason, found)
-    landing = landing_files(settings, found, config)
+    landing = landing_files(project, found, config)
     warnings = tuple(_lacking(revisions.rows(revisions.head), found))
     if not dry_run:
-        with hold_lease(settings.leases, "ingest", "withdraw"):
-            _revise(ledger, settings, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
+        with hold_lease(project.leases, "ingest", "withdraw"):
+            _revise(ledger, project, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
             _record(ledger, registry)
         revisions = Revisions(ledger)
     runs = affected_runs(ledger, revisions, found.images)
@@ -173,9 +173,9 @@ def check_reason(reason: str, subject: Subject) -> None:
 # -- the data --------------------------------------------------------------------------------------
 
 
-def _revise(ledger: Ledger, settings: Settings, subject: Subject, decision: Decision) -> None:
+def _revise(ledger: Ledger, project: Project, subject: Subject, decision: Decision) -> None:
     """Push a data revision without the subject's images, unless the newest has none already."""
-    with ledger.workspace(DATA, settings.workspaces / "withdraw") as work:
+    with ledger.workspace(DATA, project.workspaces / "withdraw") as work:
         rows = read_manifest(work.folder)
         leaving = [row for row in rows if row.id in subject.images]
         listed = read_decisions(work.folder)[0]
@@ -237,16 +237,16 @@ def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
             )
 
 
-def landing_files(settings: Settings, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
+def landing_files(project: Project, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
     """Files of the landing zone that held the subject's images when they were last read."""
     sources = {row.source_sha256 for row in subject.rows}
-    index = LocalIndex.of(settings)
+    index = LocalIndex.of(project)
     hold = {
         entry.file
         for entry in index.entries()
         if entry.image_id in subject.images or entry.source_sha256 in sources
     }
-    files = scan(settings.landing)[0] if settings.landing.is_dir() else []
+    files = scan(project.landing)[0] if project.landing.is_dir() else []
     return tuple(
         found.path
         for found in files

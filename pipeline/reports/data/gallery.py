@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions
 from pipeline.data.formats import Pixels
@@ -76,17 +76,17 @@ def counting(on_progress: OnProgress, what: str, total: int) -> Callable[[T], T]
 
 
 def refused_pictures(
-    settings: Settings, work: Workspace, quarantine: QuarantineList, on_progress: OnProgress
+    project: Project, work: Workspace, quarantine: QuarantineList, on_progress: OnProgress
 ) -> dict[int, Picture]:
     """Pictures of quarantined images by index in the list, for those that can be read again."""
     entries = [entry for _, entry in quarantine.refusals if entry]
     if not entries:
         return {}
     files = quarantined.read_again(
-        settings.landing,
-        LocalIndex.of(settings),
+        project.landing,
+        LocalIndex.of(project),
         entries,
-        ProjectParams.of(settings).section("ingest", IngestConfig),
+        ProjectParams.of(project).section("ingest", IngestConfig),
         read_decisions(work.folder)[0],
         work.folder / ".refused",
         workers=readers.READERS,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
@@ -69,7 +69,7 @@ class _Revision:
 
 
 def report_on_data(
-    settings: Settings,
+    project: Project,
     out: Path | None,
     revision: str | None = None,
     against: str | None = None,
@@ -78,7 +78,7 @@ def report_on_data(
     """Collect the facts of a data revision and write the page.
 
     Args:
-        settings: of the project.
+        project: the project.
         out: HTML file to write; None: no page and no pictures.
         revision: as for `pipeline.data.revise.diff.find_revision`; None: the newest.
         against: the same; None: the previous one with other images.
@@ -90,17 +90,17 @@ def report_on_data(
     """
     if out is not None and out.is_dir():
         raise BadInputError(f"{out} is a folder; give a file in it, such as {out / 'data.html'}")
-    ledger = Ledger(settings)
+    ledger = Ledger(project)
     about = _Revision.of(ledger, revision, against)
     with ledger.read_only_workspace(DATA, "report") as work:
         here = {row.id: row for row in about.revisions.rows(about.revisions.head)}
         held = [row for row in about.rows if row.id in here]
         _pull(work, held, on_progress)
         pixels = StoredPixels(work.folder, {row.id: row for row in held})
-        quarantine = _quarantine_list(settings, about)
-        facts = _facts(settings, about, held, pixels, quarantine, on_progress)
+        quarantine = _quarantine_list(project, about)
+        facts = _facts(project, about, held, pixels, quarantine, on_progress)
         if out is not None:
-            refused = refused_pictures(settings, work, quarantine, on_progress)
+            refused = refused_pictures(project, work, quarantine, on_progress)
             render_data_report(facts, draw_pictures(facts, held, pixels, refused, on_progress), out)
     return facts
 
@@ -117,10 +117,10 @@ def _pull(work: Workspace, rows: Iterable[Row], on_progress: OnProgress) -> None
 # -- facts -----------------------------------------------------------------------------------------
 
 
-def _quarantine_list(settings: Settings, about: _Revision) -> QuarantineList:
+def _quarantine_list(project: Project, about: _Revision) -> QuarantineList:
     """From the local index for the newest revision, when there is one; else from the revision."""
-    if about.newest and settings.index_file.exists():
-        entries = LocalIndex.of(settings).entries()
+    if about.newest and project.index_file.exists():
+        entries = LocalIndex.of(project).entries()
         found = quarantined.refused(entries, {row.label for row in about.rows})
         return QuarantineList(
             "the last ingest on this machine",
@@ -135,14 +135,14 @@ def _quarantine_list(settings: Settings, about: _Revision) -> QuarantineList:
 
 
 def _facts(
-    settings: Settings,
+    project: Project,
     about: _Revision,
     held: Sequence[Row],
     pixels: StoredPixels,
     quarantine: QuarantineList,
     on_progress: OnProgress,
 ) -> DataFacts:
-    ingest = ProjectParams.of(settings).section("ingest", IngestConfig)
+    ingest = ProjectParams.of(project).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
     odd = counts.odd_facts(held)
     measured = chosen(held)
@@ -163,14 +163,14 @@ def _facts(
             [row for row in held if row.id in earlier],
             [row for row in held if row.id not in earlier],
             pixels,
-            ProjectParams.of(settings).section("preprocess", PreprocessConfig),
-            settings.cache / "features",
+            ProjectParams.of(project).section("preprocess", PreprocessConfig),
+            project.cache / "features",
             lambda done, total: on_progress("features", done, total),
         )
     return DataFacts(
-        title=settings.project,
+        title=project.name,
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        command=_command(settings, about),
+        command=_command(project, about),
         phantom=is_phantom(ledger),
         revision=about.commit,
         made=revision_time(ledger, about.commit),
@@ -187,7 +187,7 @@ def _facts(
         levels=levels,
         groups=counts.group_facts(rows),
         group_correlation=ingest.group_correlation,
-        least_groups=ProjectParams.of(settings).section("gate", GateConfig).min_groups,
+        least_groups=ProjectParams.of(project).section("gate", GateConfig).min_groups,
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
@@ -201,9 +201,9 @@ def _facts(
     )
 
 
-def _command(settings: Settings, about: _Revision) -> str:
+def _command(project: Project, about: _Revision) -> str:
     """The command that makes this report again, even when there is a newer revision."""
-    words = ["medloom", "--project", settings.project, "data", "report", "-o", "FILE.html"]
+    words = ["medloom", "--project", project.name, "data", "report", "-o", "FILE.html"]
     words += ["--revision", about.commit[:12]]
     if about.against:
         words += ["--against", about.against[:12]]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.machine import describe_environment
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import is_phantom
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.data.revise.revision import Revisions
@@ -37,47 +37,47 @@ from pipeline.reports.run_facts import (
 PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 
 
-def write_report(settings: Settings, told: Told, to: Path) -> Path:
+def write_report(project: Project, told: Told, to: Path) -> Path:
     """Write a run's page, and its facts as JSON, from whatever the run came to; returns the page.
 
     Both are kept with the registered version, if there is one; nothing in them names a source file.
 
     Args:
-        settings: of the project.
+        project: the project.
         told: what the run's tasks told.
         to: folder to write into, made when missing.
     """
-    key, ledger = told["plan"].get("key"), Ledger(settings)
+    key, ledger = told["plan"].get("key"), Ledger(project)
     to.mkdir(parents=True, exist_ok=True)
     with _outputs(ledger, key) as work:
         if work:
             grids = sorted((work.folder / "models" / "samples").glob("*.png"))
             if grids:
                 shutil.copyfile(grids[-1], to / SAMPLES)
-        facts = gather(settings, ledger, told, work)
+        facts = gather(project, ledger, told, work)
         images = ReportImages.of(work.folder / "reports") if work else ReportImages()
         page = render_report(facts, images, to / PAGE)
         card = write_facts(facts, to / FACTS)
     if facts.model and facts.model.version:
         from pipeline.registry.registry import Registry
 
-        with services.mlflow(settings) as uri:
-            registry = Registry(uri, settings.model)
+        with services.mlflow(project) as uri:
+            registry = Registry(uri, project.model)
             for file in (page, card):
                 registry.attach_report(facts.model.version, file)
     return page
 
 
-def gather(settings: Settings, ledger: Ledger, told: Told, work: Workspace | None) -> ReportFacts:
+def gather(project: Project, ledger: Ledger, told: Told, work: Workspace | None) -> ReportFacts:
     """All that the page says; what did not happen is left out."""
     plan, record = told["plan"], _record(ledger, told)
     data = plan.get("data") or ledger.head(DATA)
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
     return ReportFacts(
-        title=settings.model.removeprefix("medloom-"),
+        title=project.model.removeprefix("medloom-"),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         phantom=is_phantom(ledger),
-        model=_model(settings, ledger, told, work),
+        model=_model(project, ledger, told, work),
         champion_version=record.predecessor if record else None,
         failure=_failure(told),
         verdict=Verdict.model_validate_json(json.dumps(record.verdict)) if record else None,
@@ -105,9 +105,9 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
         if key is None or ledger.head(f"run/{key}") is None:
             yield None
             return
-        settings = ledger.settings
-        stack.enter_context(hold_lease(settings.leases, f"run-{key}", "report"))
-        folder = settings.workspaces / key / "report"
+        project = ledger.project
+        stack.enter_context(hold_lease(project.leases, f"run-{key}", "report"))
+        folder = project.workspaces / key / "report"
         work = stack.enter_context(ledger.workspace(f"run/{key}", folder))
         run = Run.find(ledger, key)
         done = [stage for stage in ("train", "evaluate") if run and stage in run.results]
@@ -117,7 +117,7 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
 
 
 def _model(
-    settings: Settings, ledger: Ledger, told: Told, work: Workspace | None
+    project: Project, ledger: Ledger, told: Told, work: Workspace | None
 ) -> ModelFacts | None:
     plan, version = told["plan"], told["register"].get("version")
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
@@ -126,7 +126,7 @@ def _model(
     champion = Journal(ledger).champion
     upstream = ledger.mirror.run("log", "-1", "--format=%b", plan["code"])
     return ModelFacts(
-        name=settings.model,
+        name=project.model,
         version=version,
         alias="champion" if champion and champion.version == version else None,
         weights_sha256=Evaluation.load(evaluation).model,

@@ -7,10 +7,10 @@ import pytest
 
 from bench.faults import race as faults_race
 from bench.faults.race import SqliteRegistry, race, violations
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
-from pipeline.registry.aliases import project_aliases
+from pipeline.registry.aliases import update_aliases
 
 
 @pytest.mark.timeout(300)
@@ -33,17 +33,17 @@ def decide(ledger: Ledger, version: int, **changes: Any) -> dict[str, Any]:
     return {"version": version, "judged": 1, "record": record.model_dump()}
 
 
-def test_a_whole_history_has_no_violation(settings: Settings, registry: SqliteRegistry) -> None:
-    ledger = Ledger(settings)
+def test_a_whole_history_has_no_violation(project: Project, registry: SqliteRegistry) -> None:
+    ledger = Ledger(project)
     told = [decide(ledger, version) for version in (1, 2)]
-    project_aliases(ledger, registry)
+    update_aliases(ledger, registry)
     assert list(violations(ledger, registry, told, 2)) == []
 
 
-def test_broken_promises_are_found(settings: Settings, registry: SqliteRegistry) -> None:
-    ledger = Ledger(settings)
+def test_broken_promises_are_found(project: Project, registry: SqliteRegistry) -> None:
+    ledger = Ledger(project)
     told = [decide(ledger, version) for version in (1, 2)]
-    stale = project_aliases(ledger, registry)
+    stale = update_aliases(ledger, registry)
     told.append(decide(ledger, 3, predecessor=1))
     told.append({**told[-1], "version": 9})
     found = "\n".join(violations(ledger, registry, told, 4))

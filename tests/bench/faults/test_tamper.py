@@ -9,7 +9,7 @@ from tests.support.tiny import Tiny
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_harm_is_found_and_named(tiny: Tiny, harm: str) -> None:
-    broken = tamper(Victim(tiny.settings), tiny.registry, harm)
+    broken = tamper(Victim(tiny.project), tiny.registry, harm)
     assert any(HARMS[harm][1] in link for link in broken), broken
 
 

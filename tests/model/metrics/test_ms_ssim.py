@@ -41,8 +41,8 @@ def test_agrees_with_the_libraries_scale_by_scale(side: int) -> None:
         expected *= structure**beta
         a, b = halved(a), halved(b)
     pairs = zip(a[:, 0].numpy(), b[:, 0].numpy(), strict=True)
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    last = [structural_similarity(left, right, data_range=255, **settings) for left, right in pairs]
+    project = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    last = [structural_similarity(left, right, data_range=255, **project) for left, right in pairs]
     expected *= torch.tensor(last) ** betas[-1]
     np.testing.assert_allclose(ms_ssim(x, y), expected.numpy(), atol=1e-5)
 

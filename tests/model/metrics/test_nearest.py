@@ -33,9 +33,9 @@ def test_a_copy_has_ssim_one_and_names_its_source() -> None:
 def test_best_of_all_neighbours_is_the_exhaustive_best() -> None:
     queries, gallery = blobs(1, 5), blobs(2, 12)
     result = nearest_ssim(queries, gallery, flat(queries), flat(gallery), neighbours=12)
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    project = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     table = [
-        [structural_similarity(q, g, data_range=255, **settings) for g in gallery] for q in queries
+        [structural_similarity(q, g, data_range=255, **project) for g in gallery] for q in queries
     ]
     np.testing.assert_array_equal(result.score, np.max(table, axis=1))
     assert result.which.tolist() == np.argmax(table, axis=1).tolist()

@@ -16,7 +16,7 @@ from pipeline.audit.statement import statement
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.main import app
 
 HELD = Findings((Chain("journal", 7, None, ("not signed",)),), ("the registry",))
@@ -25,11 +25,11 @@ DIGEST = re.compile("[0-9a-f]+")
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def history(tmp_path_factory: pytest.TempPathFactory) -> Project:
     state = tmp_path_factory.mktemp("report") / "state" / "tiny"
-    settings = Settings.load({"MEDLOOM_STATE": str(state)})
-    make_history(settings, 12, 3, 240)
-    return settings
+    project = Project.load({"MEDLOOM_STATE": str(state)})
+    make_history(project, 12, 3, 240)
+    return project
 
 
 def hold_descriptor(one: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def hold_descriptor(one: dict[str, Any]) -> None:
     assert all(DIGEST.fullmatch(value) for value in one.get("digest", {}).values())
 
 
-def test_the_statement_has_the_published_form(history: Settings) -> None:
+def test_the_statement_has_the_published_form(history: Project) -> None:
     found = trace(history, "8")
     said = json.loads(json.dumps(statement(found, history.ledger)))
     assert said.keys() == {"_type", "subject", "predicateType", "predicate"}
@@ -68,7 +68,7 @@ def test_the_statement_has_the_published_form(history: Settings) -> None:
     assert ran["byproducts"][0]["annotations"]["verdict"]["rules"]
 
 
-def test_the_invocation_is_the_schedulers_run_where_the_journal_says_it(history: Settings) -> None:
+def test_the_invocation_is_the_schedulers_run_where_the_journal_says_it(history: Project) -> None:
     found = trace(history, "8")
     assert found.verdict is not None
     told = found.verdict.model_copy(update={"details": {"dag_run_id": "manual__1"}})
@@ -76,7 +76,7 @@ def test_the_invocation_is_the_schedulers_run_where_the_journal_says_it(history:
     assert said["predicate"]["runDetails"]["metadata"]["invocationId"] == "manual__1"
 
 
-def test_the_page_stands_alone_and_says_everything(history: Settings, tmp_path: Path) -> None:
+def test_the_page_stands_alone_and_says_everything(history: Project, tmp_path: Path) -> None:
     asked: list[str] = []
 
     def check(number: str) -> Findings:
@@ -98,7 +98,7 @@ def test_the_page_stands_alone_and_says_everything(history: Settings, tmp_path: 
     assert files.statement == tmp_path / "new" / "audit.intoto.json"
 
 
-def test_a_broken_record_heads_the_page(history: Settings, tmp_path: Path) -> None:
+def test_a_broken_record_heads_the_page(history: Project, tmp_path: Path) -> None:
     files = write_audit(history, "2", tmp_path / "audit.html", lambda _: BROKEN)
     page = files.page.read_text()
     assert not files.whole
@@ -106,7 +106,7 @@ def test_a_broken_record_heads_the_page(history: Settings, tmp_path: Path) -> No
     assert "<b>x</b>" not in page
 
 
-def test_what_cannot_be_filed_is_said(history: Settings, tmp_path: Path) -> None:
+def test_what_cannot_be_filed_is_said(history: Project, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="is a folder"):
         write_audit(history, "2", tmp_path, lambda _: HELD)
     idle = trace_of_an_idle_run(history)
@@ -115,14 +115,14 @@ def test_what_cannot_be_filed_is_said(history: Settings, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def trace_of_an_idle_run(history: Settings) -> str:
+def trace_of_an_idle_run(history: Project) -> str:
     with pytest.raises(BadInputError) as told:
         trace(history, "999")
     return str(told.value).rsplit(" ", 1)[1]
 
 
 def test_the_command_checks_and_writes(
-    history: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    history: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in history.environment().items():
         monkeypatch.setenv(name, value)

@@ -30,8 +30,8 @@ def no_progress(*_: object) -> None:
 
 
 def check(tiny: Tiny, which: str | None = None, *, registry: bool = True) -> Findings:
-    assert tiny.settings.journal_key is not None
-    keys = [Verifier.load(tiny.settings.journal_key)]
+    assert tiny.project.journal_key is not None
+    keys = [Verifier.load(tiny.project.journal_key)]
     return verify(tiny.ledger, tiny.registry if registry else None, which, keys, no_progress)
 
 
@@ -55,7 +55,7 @@ def test_a_version_that_two_runs_made_is_that_of_the_first(tmp_path: Path) -> No
         assert (again.version, again.run_key != first.run_key) == (first.version, True)
         found = check(made)
         assert found.whole, found.facts()
-        assert trace(made.settings, str(again.version)).run_key == first.run_key
+        assert trace(made.project, str(again.version)).run_key == first.run_key
 
 
 def test_one_version_brings_its_own_data_only(tiny: Tiny) -> None:
@@ -67,14 +67,14 @@ def test_one_version_brings_its_own_data_only(tiny: Tiny) -> None:
 
 def test_without_the_registry_it_says_what_it_did_not_check(tiny: Tiny) -> None:
     find, _ = FILES["weights in the remote"]
-    with changed_file(find, lambda content: content[:-1], Victim(tiny.settings)):
+    with changed_file(find, lambda content: content[:-1], Victim(tiny.project)):
         found = check(tiny, "champion", registry=False)
     assert [chain.name for chain in found.chains if chain.broken] == ["version 2"]
     assert "registry" in found.not_checked[0]
 
 
 def test_a_purge_is_accepted_only_of_what_its_record_names(tiny: Tiny) -> None:
-    victim = Victim(tiny.settings)
+    victim = Victim(tiny.project)
     name = victim.objects.listing(victim.listing())
     path, md5 = next((path, md5) for path, md5 in sorted(name.items()) if path.endswith(".png"))
     with removed(tiny.object(md5)):
@@ -88,7 +88,7 @@ def test_a_purge_is_accepted_only_of_what_its_record_names(tiny: Tiny) -> None:
 
 
 def test_a_picture_that_was_purged_from_the_registry_is_accepted(tiny: Tiny) -> None:
-    victim = Victim(tiny.settings)
+    victim = Victim(tiny.project)
     (md5,) = victim.objects.listing(victim.run.outs()["reports"]).values()
     copy = victim.artifact("run_id", "evaluation/evaluation.json")
     with removed(copy), removed(tiny.object(md5)):
@@ -108,7 +108,7 @@ def removed(file: Path) -> Iterator[None]:
 @contextmanager
 def appended(tiny: Tiny, **facts: Any) -> Iterator[None]:
     """Append one record for the duration of the block."""
-    git = Git(Path(tiny.settings.ledger))
+    git = Git(Path(tiny.project.ledger))
     head = git.run("rev-parse", f"refs/heads/{BRANCH}")
     assert Journal(tiny.ledger).append(by="a person", reason="asked to", **facts)
     yield
@@ -154,8 +154,8 @@ def test_a_chain_written_anew_differs_from_the_mirror() -> None:
 
 
 def test_a_key_shows_what_a_mirror_cannot(tiny: Tiny, tmp_path: Path) -> None:
-    assert tiny.settings.journal_key is not None
-    verifier = Verifier.load(tiny.settings.journal_key)
+    assert tiny.project.journal_key is not None
+    verifier = Verifier.load(tiny.project.journal_key)
     keys = {verifier.key_id: verifier}
     signed = Journal(tiny.ledger).records
     forged = written(2, "another")
@@ -172,9 +172,9 @@ def test_a_key_shows_what_a_mirror_cannot(tiny: Tiny, tmp_path: Path) -> None:
 
 
 def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -> None:
-    git = Git(Path(tiny.settings.ledger))
+    git = Git(Path(tiny.project.ledger))
     head = git.run("rev-parse", f"refs/heads/{BRANCH}")
-    signer = Signer.of(tiny.settings)
+    signer = Signer.of(tiny.project)
     files = [record.written for record in Journal(tiny.ledger).records]
     newer = changed(files[-1], action="retired", format=FORMAT + 1, heir=1)
     put_journal(tiny.ledger, chained([*files, newer], signer))
@@ -193,8 +193,8 @@ def test_a_newer_medloom_s_records_are_checked_and_not_interpreted(tiny: Tiny) -
 
 
 def test_an_object_of_the_right_md5_must_have_the_right_sha256(tiny: Tiny) -> None:
-    victim = Victim(tiny.settings)
-    objects = CheckedObjects(tiny.settings.remote)
+    victim = Victim(tiny.project)
+    objects = CheckedObjects(tiny.project.remote)
     name = victim.run.weights(objects)
     sha = victim.champion.weights_sha256
     assert objects.link(name, "weights", sha).holds
@@ -209,18 +209,18 @@ def test_an_object_of_the_right_md5_must_have_the_right_sha256(tiny: Tiny) -> No
 def app(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     made = typer.Typer()
     verify_command.register(made)
-    settings = replace(tiny.settings, journal_key=None)
-    monkeypatch.setattr(verify_command, "existing_project", lambda: settings)
+    project = replace(tiny.project, journal_key=None)
+    monkeypatch.setattr(verify_command, "existing_project", lambda: project)
     return made
 
 
 def test_the_command_exits_with_1_when_something_is_broken(tiny: Tiny, app: typer.Typer) -> None:
-    public = f"{tiny.settings.journal_key}.pub"
+    public = f"{tiny.project.journal_key}.pub"
     fine = CliRunner().invoke(app, ["verify", "--all", "--public-key", public, "--json"])
     assert fine.exit_code == 0, fine.output
     assert json.loads(fine.stdout)["whole"] is True
     find, _ = FILES["verdict in MLflow"]
-    with changed_file(find, lambda _: b"", Victim(tiny.settings)):
+    with changed_file(find, lambda _: b"", Victim(tiny.project)):
         found = CliRunner().invoke(app, ["verify", "2"])
     assert found.exit_code == 1
     assert "verdict.json" in found.stdout

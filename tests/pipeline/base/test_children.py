@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.children import child_environment
-from pipeline.base.settings import PROJECT_ROOT
+from pipeline.base.project import PROJECT_ROOT
 
 
 def test_the_tree_that_runs_comes_first_and_once(monkeypatch: pytest.MonkeyPatch) -> None:

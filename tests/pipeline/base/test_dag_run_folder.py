@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 
 
 def test_a_task_leaves_what_it_did_and_how_long_it_took(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_task_that_does_not_end_well_leaves_why(
     assert run.result("train")["outcome"] == outcome
 
 
-def test_a_run_id_of_the_scheduler_is_a_folder(settings: Settings) -> None:
-    folder = DagRunFolder.of(settings, "scheduled__2026-01-01T00:00:00+00:00").folder
-    assert folder == settings.runs / "scheduled__2026-01-01T00-00-00-00-00"
+def test_a_run_id_of_the_scheduler_is_a_folder(project: Project) -> None:
+    folder = DagRunFolder.of(project, "scheduled__2026-01-01T00:00:00+00:00").folder
+    assert folder == project.runs / "scheduled__2026-01-01T00-00-00-00-00"
     assert DagRunFolder(folder).result("train") == {}

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli import champion
 from pipeline.cli.champion import champion_app
 from pipeline.promotion import webhook
@@ -19,8 +19,8 @@ Medloom = Callable[..., str]
 
 
 @pytest.fixture
-def story(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Story:
-    made = Story(settings)
+def story(project: Project, monkeypatch: pytest.MonkeyPatch) -> Story:
+    made = Story(project)
     for version in (1, 2):
         made.verdict("promoted", version)
 
@@ -32,9 +32,9 @@ def story(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Story:
 
 
 @pytest.fixture
-def medloom(settings: Settings) -> Medloom:
+def medloom(project: Project) -> Medloom:
     def run(*arguments: str) -> str:
-        env = {**settings.environment(), "COLUMNS": "200"}
+        env = {**project.environment(), "COLUMNS": "200"}
         result = CliRunner().invoke(champion_app, list(arguments), env=env)
         if result.exception:
             raise result.exception
@@ -58,7 +58,7 @@ def test_rollback_is_by_the_user_and_is_told(
 ) -> None:
     told: list[str] = []
 
-    def tell(settings: Settings, journal: Any) -> str:
+    def tell(project: Project, journal: Any) -> str:
         told.append(journal.champion.action)
         return "the webhook was not told"
 

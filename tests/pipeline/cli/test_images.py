@@ -20,7 +20,7 @@ Medloom = Callable[..., str]
 def medloom(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Medloom:
     monkeypatch.setattr(services, "mlflow", None)
     env = {
-        **tiny.settings.environment(),
+        **tiny.project.environment(),
         "MEDLOOM_CACHE": str(tmp_path / "cache"),
         "MEDLOOM_MLFLOW_URI": "",
         "COLUMNS": "200",
@@ -51,6 +51,6 @@ def test_it_says_which_version_was_drawn_and_where_the_files_are(
 
 
 def test_the_landing_zone_takes_no_synthetic_images(medloom: Medloom, tiny: Tiny) -> None:
-    out = str(tiny.settings.landing / "stone")
+    out = str(tiny.project.landing / "stone")
     with pytest.raises(BadInputError, match="never be trained on"):
         medloom("generate", "--label", "stone", "-o", out)

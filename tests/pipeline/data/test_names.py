@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.manifest import read_manifest
 from pipeline.data.names import KEY_ID_FILE, Pseudonyms, phantom_group
 from tests.support.dicoms import ct_values, slice_of, to_bytes
-from tests.support.pictures import NAMES, Project, encode, picture, put
+from tests.support.pictures import NAMES, IngestedFolder, encode, picture, put
 
 OTHER = Pseudonyms(b"another key, also of the tests alone")
 
@@ -58,11 +58,11 @@ def test_the_key_may_not_be_inside_the_state(tmp_path: Path) -> None:
     state = tmp_path / "state" / "tiny"
     environ = {"MEDLOOM_STATE": str(state), "MEDLOOM_PATIENT_KEY_FILE": str(state / "patient.key")}
     with pytest.raises(BadInputError, match="file outside it"):
-        Settings.load(environ)
+        Project.load(environ)
 
 
 def test_a_project_of_patients_refuses_another_key(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+    project = IngestedFolder(tmp_path)
     for number in range(6):
         data = to_bytes(slice_of(ct_values(picture(number)), PatientID=f"p{number}"))
         put(project.landing / ("cyst", "stone")[number % 2] / f"{number}.dcm", data)
@@ -74,7 +74,7 @@ def test_a_project_of_patients_refuses_another_key(tmp_path: Path) -> None:
 
 
 def test_without_patients_any_key_is_accepted(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+    project = IngestedFolder(tmp_path)
     for number in range(3):
         put(project.landing / "cyst" / f"{number}.png", encode(picture(number)))
     project.ingest()

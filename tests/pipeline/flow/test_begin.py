@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.main import app
 from pipeline.data.config import IngestConfig
 from pipeline.flow.all_params import require_valid
@@ -37,31 +37,31 @@ def test_a_look_at_a_folder_counts_classes_sizes_and_what_cannot_be_read(images:
 
 
 def test_the_file_changes_nothing_until_a_line_is_uncommented(
-    settings: Settings, images: Path
+    project: Project, images: Path
 ) -> None:
-    file, _ = begin_project(settings, images)
-    assert settings.landing.is_dir()
-    assert ProjectParams.of(settings).changed == {}
+    file, _ = begin_project(project, images)
+    assert project.landing.is_dir()
+    assert ProjectParams.of(project).changed == {}
     text = file.read_text()
     assert "cyst 3, stone 3" in text
     file.write_text(text.replace("# size: 128", "size: 128").replace("# kimg: 60.0", "kimg: 60.0"))
-    params = ProjectParams.of(settings)
+    params = ProjectParams.of(project)
     assert params.changed == {"preprocess.size": (64, 128), "train.kimg": (18.0, 60.0)}
     require_valid(params)
 
 
-def test_every_line_of_the_file_may_be_uncommented(settings: Settings) -> None:
-    file, _ = begin_project(settings)
+def test_every_line_of_the_file_may_be_uncommented(project: Project) -> None:
+    file, _ = begin_project(project)
     text = "\n".join(line.replace("  # ", "  ", 1) for line in file.read_text().splitlines())
     file.write_text(text)
-    assert len(ProjectParams.of(settings).changed) >= 5
-    require_valid(ProjectParams.of(settings))
+    assert len(ProjectParams.of(project).changed) >= 5
+    require_valid(ProjectParams.of(project))
 
 
-def test_a_file_that_is_there_is_kept(settings: Settings) -> None:
-    file, _ = begin_project(settings)
+def test_a_file_that_is_there_is_kept(project: Project) -> None:
+    file, _ = begin_project(project)
     with pytest.raises(BadInputError, match="not overwritten"):
-        begin_project(settings)
+        begin_project(project)
     assert file.exists()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.base.errors import NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.branch import begin_data
 from pipeline.data.landing.index import PendingFiles
 from pipeline.flow.planning import RetrainConfig, landing_is_ready, make_plan
@@ -39,8 +39,8 @@ def test_nothing_waits_longer_than_the_limit() -> None:
     landing_is_ready(pending(1, oldest=25 * 60, newest=1), CONFIG, NOW)
 
 
-def test_a_project_without_images_plans_nothing(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_a_project_without_images_plans_nothing(project: Project) -> None:
+    ledger = Ledger(project)
     with pytest.raises(NothingNewError, match="no images were ingested yet"):
         make_plan(ledger, CONFIG, asked_by_person=False)
     # The schedule may come while the first ingest has begun a data revision, still empty.

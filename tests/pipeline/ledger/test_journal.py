@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import (
     BRANCH,
     FOLDER,
@@ -35,8 +35,8 @@ def facts(action: str = "promoted", version: int = 1, **more: Any) -> dict[str, 
     }  # fmt: skip
 
 
-def test_champion_and_previous_follow_promotions(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_champion_and_previous_follow_promotions(project: Project) -> None:
+    ledger = Ledger(project)
     assert Journal(ledger).champion is None
     for action, version in (("promoted", 1), ("rejected", 2), ("promoted", 3), ("inconclusive", 4)):
         assert Journal(ledger).append(**facts(action, version))
@@ -51,8 +51,8 @@ def test_champion_and_previous_follow_promotions(settings: Settings) -> None:
     assert verdict.action == "rejected"
 
 
-def test_of_two_that_read_the_same_head_one_appends(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_of_two_that_read_the_same_head_one_appends(project: Project) -> None:
+    ledger = Ledger(project)
     one, two = Journal(ledger), Journal(ledger)
     assert one.append(**facts(version=1)) is not None
     assert two.append(**facts(version=2)) is None
@@ -63,8 +63,8 @@ HARMS = ["edit", "drop", "swap", "reformat", "no json"]
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_changed_past_is_found(settings: Settings, harm: str) -> None:
-    ledger = Ledger(settings)
+def test_a_changed_past_is_found(project: Project, harm: str) -> None:
+    ledger = Ledger(project)
     for version in (1, 2, 3):
         Journal(ledger).append(**facts(version=version))
     head = ledger.head(BRANCH)
@@ -84,8 +84,8 @@ def test_a_changed_past_is_found(settings: Settings, harm: str) -> None:
         Journal(ledger)
 
 
-def test_a_rollback_blocks_the_bad_version_and_a_challenger_waits(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_a_rollback_blocks_the_bad_version_and_a_challenger_waits(project: Project) -> None:
+    ledger = Ledger(project)
     for action, version, before in (("promoted", 1, None), ("promoted", 2, 1)):
         assert Journal(ledger).append(**facts(action, version, predecessor=before))
     assert Journal(ledger).append(**facts("rolled-back", 1, predecessor=2))
@@ -109,15 +109,15 @@ def test_a_rollback_blocks_the_bad_version_and_a_challenger_waits(settings: Sett
     assert verdict.action == "awaiting"
 
 
-def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Path) -> None:
+def test_records_are_signed_when_there_is_a_key(project: Project, tmp_path: Path) -> None:
     public = make_key(tmp_path / "keys" / "journal")
-    signing = replace(settings, journal_key=tmp_path / "keys" / "journal")
+    signing = replace(project, journal_key=tmp_path / "keys" / "journal")
     assert (tmp_path / "keys" / "journal").stat().st_mode & 0o077 == 0
     record = Journal(Ledger(signing)).append(**facts())
     assert record is not None
     verifier = Verifier.load(public)
     assert record.key_id == verifier.key_id == Verifier.load(tmp_path / "keys" / "journal").key_id
-    read = Journal(Ledger(settings)).records[0]
+    read = Journal(Ledger(project)).records[0]
     assert read == record
     assert verifier.holds(read.signature, read.signed_part)
     forged = Record.read(changed(read.written, version=7))
@@ -125,11 +125,11 @@ def test_records_are_signed_when_there_is_a_key(settings: Settings, tmp_path: Pa
     with pytest.raises(BadInputError, match="is not overwritten"):
         make_key(tmp_path / "keys" / "journal")
     with pytest.raises(BadInputError, match="medloom audit keygen"):
-        Journal(Ledger(replace(settings, journal_key=tmp_path / "nowhere")))
+        Journal(Ledger(replace(project, journal_key=tmp_path / "nowhere")))
 
 
-def test_a_version_trained_on_withdrawn_images_is_no_previous_champion(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_a_version_trained_on_withdrawn_images_is_no_previous_champion(project: Project) -> None:
+    ledger = Ledger(project)
     for version, before in ((1, None), (2, 1), (3, 2)):
         assert Journal(ledger).append(**facts("promoted", version, predecessor=before))
     withdrawal = {"action": "withdrawn", "version": None, "by": "a person", "reason": "consent"}
@@ -153,7 +153,7 @@ def plain(version: int = 1, /, **more: Any) -> bytes:
 
 def signer_of(folder: Path) -> Signer:
     make_key(folder / "key")
-    found = Signer.of(replace(Settings.load({}), journal_key=folder / "key"))
+    found = Signer.of(replace(Project.load({}), journal_key=folder / "key"))
     assert found
     return found
 
@@ -247,8 +247,8 @@ def test_whatever_is_changed_in_a_record_is_found(tmp_path: Path, harm: str) -> 
     assert broken or not verifier.holds(records[1].signature, records[1].signed_part)
 
 
-def test_nothing_is_decided_on_top_of_a_newer_medloom(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_nothing_is_decided_on_top_of_a_newer_medloom(project: Project) -> None:
+    ledger = Ledger(project)
     assert Journal(ledger).append(**facts())
     old = Journal(ledger).records[0].written
     newer = plain(2, action="retired", format=FORMAT + 1, heir=1)
@@ -267,8 +267,8 @@ def test_an_action_that_the_format_does_not_have_is_no_record() -> None:
             Record.read(plain(action="retired", format=number))
 
 
-def test_what_is_written_says_its_format_and_nothing_unknown(settings: Settings) -> None:
-    journal = Journal(Ledger(settings))
+def test_what_is_written_says_its_format_and_nothing_unknown(project: Project) -> None:
+    journal = Journal(Ledger(project))
     with pytest.raises(ValueError, match="a record has no colour"):
         journal.append(**facts(), colour="blue")
     with pytest.raises(ValueError, match="no action 'praised'"):
@@ -278,4 +278,4 @@ def test_what_is_written_says_its_format_and_nothing_unknown(settings: Settings)
     assert record
     assert record.format == json.loads(record.written)["format"] == FORMAT
     assert record.details["by version"] == {"2": ["a", "b"], "10": None}, "as it is read again"
-    assert Journal(Ledger(settings)).records[0].written == record.written
+    assert Journal(Ledger(project)).records[0].written == record.written

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.git import Git, GitError, PushRefusedError
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 
@@ -21,7 +21,7 @@ stages:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path) -> Path:
     """A project's folder as a tarball would unpack it: no git in it."""
     folder = tmp_path / "project"
     files = {
@@ -40,8 +40,8 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ledger(settings: Settings) -> Ledger:
-    return Ledger(settings)
+def ledger(project: Project) -> Ledger:
+    return Ledger(project)
 
 
 def add_data(ledger: Ledger, text: str = "row\n") -> str:
@@ -49,36 +49,38 @@ def add_data(ledger: Ledger, text: str = "row\n") -> str:
     return ledger.commit_files(DATA, ledger.head(DATA), files, "data")
 
 
-def test_a_snapshot_holds_the_project_and_nothing_else(ledger: Ledger, project: Path) -> None:
-    (project / "pipeline" / "__pycache__").mkdir()
-    (project / "pipeline" / "__pycache__" / "a.pyc").write_bytes(b"x")
-    commit = ledger.snapshot_code(project)
+def test_a_snapshot_holds_the_project_and_nothing_else(ledger: Ledger, checkout: Path) -> None:
+    (checkout / "pipeline" / "__pycache__").mkdir()
+    (checkout / "pipeline" / "__pycache__" / "a.pyc").write_bytes(b"x")
+    commit = ledger.snapshot_code(checkout)
     names = ledger.mirror.run("ls-tree", "-r", "--name-only", commit).split("\n")
     assert "pipeline/a.py" in names
     assert not [name for name in names if "secret" in name or "pyc" in name]
-    assert ledger.snapshot_code(project) == commit
+    assert ledger.snapshot_code(checkout) == commit
 
 
-def test_a_snapshot_of_a_dirty_checkout_leaves_it_alone(ledger: Ledger, project: Path) -> None:
-    git = Git(project)
+def test_a_snapshot_of_a_dirty_checkout_leaves_it_alone(ledger: Ledger, checkout: Path) -> None:
+    git = Git(checkout)
     git.run("init", "--quiet")
     git.run("add", "dvc.yaml")
     git.run("commit", "--quiet", "--message", "one")
-    (project / "dvc.yaml").write_text(DVC_YAML + "# edited\n")
+    (checkout / "dvc.yaml").write_text(DVC_YAML + "# edited\n")
     before = git.run("status", "--porcelain=v2")
-    commit = ledger.snapshot_code(project)
+    commit = ledger.snapshot_code(checkout)
     assert git.run("status", "--porcelain=v2") == before
     message = ledger.mirror.run("log", "-1", "--format=%b", commit)
     assert f"upstream {git.run('rev-parse', 'HEAD')}" in message
     assert "dirty yes" in message
 
 
-def test_a_snapshot_of_an_installed_package_says_its_version(ledger: Ledger, project: Path) -> None:
-    git = Git(project.parent)  # a repository that a virtual environment happens to lie in
+def test_a_snapshot_of_an_installed_package_says_its_version(
+    ledger: Ledger, checkout: Path
+) -> None:
+    git = Git(checkout.parent)  # a repository that a virtual environment happens to lie in
     git.run("init", "--quiet")
     git.run("commit", "--quiet", "--allow-empty", "--message", "somebody else's")
-    (project / "__init__.py").touch()
-    message = ledger.mirror.run("log", "-1", "--format=%b", ledger.snapshot_code(project))
+    (checkout / "__init__.py").touch()
+    message = ledger.mirror.run("log", "-1", "--format=%b", ledger.snapshot_code(checkout))
     assert message.splitlines()[:2] == ["upstream none", f"installed {version('medloom')}"]
 
 
@@ -93,23 +95,23 @@ def test_a_snapshot_of_an_installed_package_says_its_version(ledger: Ledger, pro
     ],
 )
 def test_the_key_follows_what_the_weights_depend_on(
-    ledger: Ledger, project: Path, file: str, text: str, new_key: bool
+    ledger: Ledger, checkout: Path, file: str, text: str, new_key: bool
 ) -> None:
     data = add_data(ledger)
-    before = ledger.run_key(ledger.snapshot_code(project), data).key
-    (project / file).write_text(text)
-    after = ledger.run_key(ledger.snapshot_code(project), data).key
+    before = ledger.run_key(ledger.snapshot_code(checkout), data).key
+    (checkout / file).write_text(text)
+    after = ledger.run_key(ledger.snapshot_code(checkout), data).key
     assert (after != before) is new_key
 
 
-def test_the_key_follows_the_data(ledger: Ledger, project: Path) -> None:
-    code = ledger.snapshot_code(project)
+def test_the_key_follows_the_data(ledger: Ledger, checkout: Path) -> None:
+    code = ledger.snapshot_code(checkout)
     one, two = add_data(ledger, "row\n"), add_data(ledger, "row\nrow\n")
     assert ledger.run_key(code, one).key != ledger.run_key(code, two).key
 
 
-def test_a_run_has_a_code_and_a_data_parent_and_opens_once(ledger: Ledger, project: Path) -> None:
-    code, data = ledger.snapshot_code(project), add_data(ledger)
+def test_a_run_has_a_code_and_a_data_parent_and_opens_once(ledger: Ledger, checkout: Path) -> None:
+    code, data = ledger.snapshot_code(checkout), add_data(ledger)
     head = ledger.open_run("k1", code, data, "manual")
     assert ledger.mirror.run("log", "-1", "--format=%P", head) == f"{code} {data}"
     assert ledger.read(head, "data/manifest/b1.csv") == "row"
@@ -117,11 +119,11 @@ def test_a_run_has_a_code_and_a_data_parent_and_opens_once(ledger: Ledger, proje
 
 
 def test_two_workspaces_race_and_one_push_wins(
-    ledger: Ledger, project: Path, settings: Settings
+    ledger: Ledger, checkout: Path, project: Project
 ) -> None:
-    ledger.open_run("k1", ledger.snapshot_code(project), add_data(ledger), "manual")
-    first = ledger.clone("run/k1", settings.workspaces / "one")
-    second = ledger.clone("run/k1", settings.workspaces / "two")
+    ledger.open_run("k1", ledger.snapshot_code(checkout), add_data(ledger), "manual")
+    first = ledger.clone("run/k1", project.workspaces / "one")
+    second = ledger.clone("run/k1", project.workspaces / "two")
     (first.folder / "dvc.lock").write_text("first: 1\n")
     (second.folder / "dvc.lock").write_text("second: 2\n")
     won = first.commit_and_push("first", "dvc.lock")
@@ -132,10 +134,10 @@ def test_two_workspaces_race_and_one_push_wins(
 
 
 def test_a_workspace_that_a_killed_try_left_is_made_anew(
-    ledger: Ledger, project: Path, settings: Settings
+    ledger: Ledger, checkout: Path, project: Project
 ) -> None:
-    ledger.snapshot_code(project)
-    left = settings.workspaces / "w"
+    ledger.snapshot_code(checkout)
+    left = project.workspaces / "w"
     left.mkdir(parents=True)
     (left / "half-written").write_text("x")
     with ledger.workspace(CODE, left) as work:
@@ -159,9 +161,9 @@ def test_a_ledger_that_went_away_is_not_begun_anew(ledger: Ledger) -> None:
     folder = Path(ledger.url)
     folder.rename(folder.with_name("unmounted"))
     with pytest.raises(TransientError, match="is its disk mounted"):
-        Ledger(ledger.settings)
+        Ledger(ledger.project)
     folder.with_name("unmounted").rename(folder)
-    assert Ledger(ledger.settings).head(DATA)
+    assert Ledger(ledger.project).head(DATA)
 
 
 def test_a_push_that_fails_without_a_race_is_no_lost_race(

@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.objects import read_object
 
 CONTENT = b"weights"
@@ -25,22 +25,22 @@ def place(store: Path | str, content: bytes, name: str = MD5) -> Path:
 
 
 @pytest.mark.parametrize("name", [MD5, f"{MD5}.dir"])
-def test_the_cache_is_asked_before_the_remote(settings: Settings, name: str) -> None:
+def test_the_cache_is_asked_before_the_remote(project: Project, name: str) -> None:
     with pytest.raises(BadInputError, match=f"object {name} is missing from the remote"):
-        read_object(settings, name)
-    place(settings.remote, CONTENT, name)
-    assert read_object(settings, name) == CONTENT
-    place(settings.cache / "dvc", CONTENT, name)
-    assert read_object(replace(settings, remote="/nowhere"), name) == CONTENT
+        read_object(project, name)
+    place(project.remote, CONTENT, name)
+    assert read_object(project, name) == CONTENT
+    place(project.cache / "dvc", CONTENT, name)
+    assert read_object(replace(project, remote="/nowhere"), name) == CONTENT
 
 
-def test_damaged_bytes_are_never_taken(settings: Settings) -> None:
-    place(settings.cache / "dvc", b"damaged")
-    file = place(settings.remote, CONTENT)
-    assert read_object(settings, MD5) == CONTENT
+def test_damaged_bytes_are_never_taken(project: Project) -> None:
+    place(project.cache / "dvc", b"damaged")
+    file = place(project.remote, CONTENT)
+    assert read_object(project, MD5) == CONTENT
     file.write_bytes(b"damaged, too")
     with pytest.raises(BadInputError, match="or damaged"):
-        read_object(settings, MD5)
+        read_object(project, MD5)
 
 
 @pytest.fixture
@@ -58,21 +58,21 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def test_a_remote_may_be_any_url_that_dvc_knows(settings: Settings, endpoint: str) -> None:
+def test_a_remote_may_be_any_url_that_dvc_knows(project: Project, endpoint: str) -> None:
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket="store")
     key = f"project/files/md5/{MD5[:2]}/{MD5[2:]}"
     client.put_object(Bucket="store", Key=key, Body=CONTENT)
-    assert read_object(replace(settings, remote="s3://store/project"), MD5) == CONTENT
+    assert read_object(replace(project, remote="s3://store/project"), MD5) == CONTENT
     with pytest.raises(BadInputError, match="missing from the remote s3://store/other"):
-        read_object(replace(settings, remote="s3://store/other"), MD5)
+        read_object(replace(project, remote="s3://store/other"), MD5)
     with pytest.raises(TransientError, match="the DVC store nowhere://store cannot be read"):
-        read_object(replace(settings, remote="nowhere://store"), MD5)
+        read_object(replace(project, remote="nowhere://store"), MD5)
 
 
-def test_a_store_that_cannot_be_read_may_be_there_later(settings: Settings) -> None:
-    place(settings.remote, CONTENT).unlink()
-    file = Path(settings.remote) / "files" / "md5" / MD5[:2] / MD5[2:]
+def test_a_store_that_cannot_be_read_may_be_there_later(project: Project) -> None:
+    place(project.remote, CONTENT).unlink()
+    file = Path(project.remote) / "files" / "md5" / MD5[:2] / MD5[2:]
     file.mkdir()
     with pytest.raises(TransientError, match="cannot be read"):
-        read_object(settings, MD5)
+        read_object(project, MD5)

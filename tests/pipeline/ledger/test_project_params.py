@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import DEFAULT_PARAMS, Settings
+from pipeline.base.project import DEFAULT_PARAMS, Project
 from pipeline.data.branch import begin_data
 from pipeline.flow.all_params import require_valid
 from pipeline.ledger.ledger import DATA, Ledger
@@ -13,31 +13,31 @@ from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams, params_o
 from pipeline.stages.snapshot import take_snapshot
 
 
-def change(settings: Settings, text: str) -> None:
-    settings.state.mkdir(parents=True, exist_ok=True)
-    settings.params_file.write_text(text)
+def change(project: Project, text: str) -> None:
+    project.state.mkdir(parents=True, exist_ok=True)
+    project.params_file.write_text(text)
 
 
-def elsewhere(settings: Settings, tmp_path: Path) -> Settings:
+def elsewhere(project: Project, tmp_path: Path) -> Project:
     """The same ledger, from a machine with an empty state."""
-    return Settings.load(
-        {"MEDLOOM_STATE": str(tmp_path / "other" / "tiny"), "MEDLOOM_LEDGER": settings.ledger}
+    return Project.load(
+        {"MEDLOOM_STATE": str(tmp_path / "other" / "tiny"), "MEDLOOM_LEDGER": project.ledger}
     )
 
 
-def test_without_a_file_the_defaults_hold_to_the_letter(settings: Settings) -> None:
-    params = ProjectParams.of(settings)
+def test_without_a_file_the_defaults_hold_to_the_letter(project: Project) -> None:
+    params = ProjectParams.of(project)
     assert params.text == DEFAULT_PARAMS.read_text()
     assert params.changed == {}
 
 
-def test_a_projects_file_changes_what_it_names_and_nothing_else(settings: Settings) -> None:
-    change(settings, "train:\n  recipe: {batch: 4}\npreprocess:\n  # size: 128\n")
-    params = ProjectParams.of(settings)
+def test_a_projects_file_changes_what_it_names_and_nothing_else(project: Project) -> None:
+    change(project, "train:\n  recipe: {batch: 4}\npreprocess:\n  # size: 128\n")
+    params = ProjectParams.of(project)
     assert params.changed == {"train.recipe.batch": (8, 4)}
     typed = require_valid(params)
     assert typed.preprocess.size == 64
-    assert params.origin == str(settings.params_file)
+    assert params.origin == str(project.params_file)
 
 
 @pytest.mark.parametrize(
@@ -49,36 +49,36 @@ def test_a_projects_file_changes_what_it_names_and_nothing_else(settings: Settin
         ("train: [\n", "not valid YAML"),
     ],
 )
-def test_what_is_wrong_with_it_names_file_and_key(settings: Settings, text: str, said: str) -> None:
-    change(settings, text)
+def test_what_is_wrong_with_it_names_file_and_key(project: Project, text: str, said: str) -> None:
+    change(project, text)
     with pytest.raises(BadInputError, match=said) as raised:
-        require_valid(ProjectParams.of(settings))
-    assert str(settings.params_file) in str(raised.value)
+        require_valid(ProjectParams.of(project))
+    assert str(project.params_file) in str(raised.value)
 
 
-def test_they_are_part_of_the_runs_key(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_they_are_part_of_the_runs_key(project: Project) -> None:
+    ledger = Ledger(project)
     begin_data(ledger, phantom=False)
     data = str(ledger.head(DATA))
-    first = ledger.run_key(take_snapshot(settings, ledger), data)
-    change(settings, "# nothing yet\n")
-    same = ledger.run_key(take_snapshot(settings, ledger), data)
-    change(settings, "train: {seed: 7}\n")
-    other = ledger.run_key(take_snapshot(settings, ledger), data)
+    first = ledger.run_key(take_snapshot(project, ledger), data)
+    change(project, "# nothing yet\n")
+    same = ledger.run_key(take_snapshot(project, ledger), data)
+    change(project, "train: {seed: 7}\n")
+    other = ledger.run_key(take_snapshot(project, ledger), data)
     assert first == same
     assert (first.code, first.data) == (other.code, other.data)
     assert first.params != other.params
 
 
 def test_a_machine_with_an_empty_state_works_with_the_ledgers_copy(
-    settings: Settings, tmp_path: Path
+    project: Project, tmp_path: Path
 ) -> None:
-    change(settings, "train: {seed: 7}\n")
-    ledger = Ledger(settings)
+    change(project, "train: {seed: 7}\n")
+    ledger = Ledger(project)
     begin_data(ledger, phantom=False)
-    code, data = take_snapshot(settings, ledger), str(ledger.head(DATA))
+    code, data = take_snapshot(project, ledger), str(ledger.head(DATA))
     assert ledger.read(code, CHANGES_FILE) == "train: {seed: 7}"
-    there = elsewhere(settings, tmp_path)
+    there = elsewhere(project, tmp_path)
     params = ProjectParams.of(there)
     assert params.changed == {"train.seed": (0, 7)}
     assert "in the ledger" in params.origin
@@ -86,12 +86,12 @@ def test_a_machine_with_an_empty_state_works_with_the_ledgers_copy(
     assert again.run_key(take_snapshot(there, again), data) == ledger.run_key(code, data)
 
 
-def test_the_parameters_of_a_run_are_compared(settings: Settings) -> None:
-    ledger = Ledger(settings)
+def test_the_parameters_of_a_run_are_compared(project: Project) -> None:
+    ledger = Ledger(project)
     begin_data(ledger, phantom=False)
-    code, data = take_snapshot(settings, ledger), str(ledger.head(DATA))
+    code, data = take_snapshot(project, ledger), str(ledger.head(DATA))
     key = ledger.run_key(code, data).key
     ledger.open_run(key, code, data, "manual")
-    change(settings, "train: {kimg: 60.0}\n")
-    differs = ProjectParams.of(settings).differing(params_of_run(ledger, key))
+    change(project, "train: {kimg: 60.0}\n")
+    differs = ProjectParams.of(project).differing(params_of_run(ledger, key))
     assert differs == {"train.kimg": (18.0, 60.0)}

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.audit.verify import verify
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.remote_files import FOLDER
 from pipeline.ledger.signing import Verifier
@@ -23,23 +23,23 @@ def no_progress(*_: object) -> None:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Settings:
-    return Settings.load({"MEDLOOM_STATE": str(tmp_path / "elsewhere" / "state" / "tiny")})
+def elsewhere(tmp_path: Path) -> Project:
+    return Project.load({"MEDLOOM_STATE": str(tmp_path / "elsewhere" / "state" / "tiny")})
 
 
 @pytest.fixture
 def made(tiny: Tiny, tmp_path: Path) -> tuple[Path, Backup]:
     file = tmp_path / "backups" / "tiny.tar"
-    return file, backup(replace(tiny.settings, mlflow_uri=""), file, no_progress)
+    return file, backup(replace(tiny.project, mlflow_uri=""), file, no_progress)
 
 
 def test_a_restored_project_verifies_like_the_first(
-    tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings
+    tiny: Tiny, made: tuple[Path, Backup], elsewhere: Project
 ) -> None:
     file, held = made
     restore(file, elsewhere, no_progress)
     assert not (elsewhere.state / "cache").exists()
-    keys = [Verifier.load(Path(f"{tiny.settings.journal_key}.pub"))]
+    keys = [Verifier.load(Path(f"{tiny.project.journal_key}.pub"))]
     before = verify(tiny.ledger, tiny.registry, None, keys, no_progress)
     with services.mlflow(elsewhere) as uri:
         registry = Registry(uri, elsewhere.model)
@@ -47,28 +47,28 @@ def test_a_restored_project_verifies_like_the_first(
     assert after == before
     assert before.whole
     assert after.whole
-    assert held.model == tiny.settings.model
+    assert held.model == tiny.project.model
     assert list(file.parent.iterdir()) == [file], "nothing half-written stays"
 
 
 def test_the_key_is_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
-    assert tiny.settings.journal_key is not None
-    secret = tiny.settings.journal_key.read_bytes().splitlines()[1]
+    assert tiny.project.journal_key is not None
+    secret = tiny.project.journal_key.read_bytes().splitlines()[1]
     assert secret not in made[0].read_bytes()
     assert any("MEDLOOM_JOURNAL_KEY" in what for what in made[1].left)
 
 
 def test_files_for_other_hosts_are_not_in_it(tiny: Tiny, made: tuple[Path, Backup]) -> None:
-    assert (Path(tiny.settings.remote) / FOLDER / "index").exists()
+    assert (Path(tiny.project.remote) / FOLDER / "index").exists()
     stored = {name.split("/")[1] for name in made[1].files if name.startswith("remote/")}
     assert stored == {"files"}
 
 
-def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere: Settings) -> None:
+def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere: Project) -> None:
     with pytest.raises(BadInputError, match="is not overwritten"):
-        backup(tiny.settings, made[0], no_progress)
+        backup(tiny.project, made[0], no_progress)
     with pytest.raises(BadInputError, match="is not overwritten"):
-        restore(made[0], tiny.settings, no_progress)
+        restore(made[0], tiny.project, no_progress)
     with pytest.raises(BadInputError, match="MEDLOOM_REMOTE"):
         restore(made[0], replace(elsewhere, remote="/somewhere"), no_progress)
     assert not elsewhere.state.exists()
@@ -76,7 +76,7 @@ def test_nothing_is_overwritten(tiny: Tiny, made: tuple[Path, Backup], elsewhere
 
 @pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
 def test_a_damaged_backup_makes_no_project(
-    made: tuple[Path, Backup], elsewhere: Settings, at: float
+    made: tuple[Path, Backup], elsewhere: Project, at: float
 ) -> None:
     content = bytearray(made[0].read_bytes())
     content[int(len(content) * at)] ^= 0xFF
@@ -90,8 +90,8 @@ def test_a_damaged_backup_makes_no_project(
 
 
 def test_a_remote_elsewhere_is_named_without_its_password(tiny: Tiny, tmp_path: Path) -> None:
-    settings = replace(tiny.settings, remote="https://me:hidden@host/store")
-    held = backup(settings, tmp_path / "b.tar", no_progress)
+    project = replace(tiny.project, remote="https://me:hidden@host/store")
+    held = backup(project, tmp_path / "b.tar", no_progress)
     assert not [name for name in held.files if name.startswith("remote/")]
     assert any("MEDLOOM_REMOTE=https://host/store" in what for what in held.left)
     assert b"hidden" not in (tmp_path / "b.tar").read_bytes()

@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.lease_holder import Place
 from pipeline.local import services
 from pipeline.local.services import Services
 from tests.support.leases import TRY, holding
 
 
-def test_down_ends_a_left_task_and_leaves_a_persons_command_alone(settings: Settings) -> None:
+def test_down_ends_a_left_task_and_leaves_a_persons_command_alone(project: Project) -> None:
     with (
-        holding(settings.leases, "ingest") as person,
-        holding(settings.leases, "run-k", MEDLOOM_TRY="1", **TRY) as task,
+        holding(project.leases, "ingest") as person,
+        holding(project.leases, "run-k", MEDLOOM_TRY="1", **TRY) as task,
     ):
         person.has_it()
         task.has_it()
-        assert not services.down(settings)
+        assert not services.down(project)
         assert person.lives
         assert not task.lives
         person.let_go()
@@ -29,17 +29,17 @@ def test_down_ends_a_left_task_and_leaves_a_persons_command_alone(settings: Sett
 
 @pytest.mark.parametrize("change", [{"pids": "pid:[1]"}, {"host": "elsewhere"}, {}], ids=str)
 def test_a_supervisor_of_another_place_is_not_ended(
-    settings: Settings, tmp_path: Path, change: dict[str, str]
+    project: Project, tmp_path: Path, change: dict[str, str]
 ) -> None:
     words = ["-c", "import time; time.sleep(60)", "pipeline.local.supervisor"]
     process = subprocess.Popen([sys.executable, *words])
     place = str(Place.here().model_copy(update=change))
     Services(process.pid, "m", "a", "admin", "p", ready=True, place=place).save(
-        settings.services_file
+        project.services_file
     )
     try:
-        assert (services.find(settings) is None) == bool(change)
-        assert services.down(settings) != bool(change)
+        assert (services.find(project) is None) == bool(change)
+        assert services.down(project) != bool(change)
         assert (process.poll() is None) == bool(change)
     finally:
         process.kill()
@@ -47,12 +47,12 @@ def test_a_supervisor_of_another_place_is_not_ended(
 
 
 def test_a_schedulers_task_never_starts_an_mlflow_server(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDLOOM_RUN_ID", "manual__1")
     with (
         pytest.raises(BadInputError, match="set MEDLOOM_MLFLOW_URI"),
-        services.mlflow(settings),
+        services.mlflow(project),
     ):
         pass
-    assert not (settings.state / "mlflow").exists()
+    assert not (project.state / "mlflow").exists()

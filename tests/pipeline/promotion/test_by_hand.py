@@ -6,7 +6,7 @@ import pytest
 
 from bench.data.built_in import BUILT_IN, write_built_in
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.evaluation.record import KERNEL, EvaluateConfig
 from pipeline.promotion.by_hand import evaluate_folder, evaluate_version
 from pipeline.registry.registry import Registry
@@ -39,11 +39,11 @@ def test_weights_are_scored_on_a_folder_of_images(data: Path, tmp_path: Path) ->
 
 
 def test_a_version_is_scored_without_a_consumer(
-    data: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = register_generator(settings, tmp_path, BUILT_IN["voronoi"].classes)
-    settings.state.mkdir(parents=True, exist_ok=True)
-    settings.params_file.write_text("evaluate: {n_fake: 60, max_train: 100, pairs: 10}\n")
+    known = register_generator(project, tmp_path, BUILT_IN["voronoi"].classes)
+    project.state.mkdir(parents=True, exist_ok=True)
+    project.params_file.write_text("evaluate: {n_fake: 60, max_train: 100, pairs: 10}\n")
     monkeypatch.setattr(Registry, "draw", None)
     number, found = evaluate_version(known, "1", data, tmp_path / "out")
     assert number == 1

@@ -3,17 +3,17 @@
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
 from pipeline.promotion.approval import approve, decline
 from pipeline.promotion.champion import Facts, block_on, rollback
-from pipeline.registry.aliases import project_aliases
+from pipeline.registry.aliases import update_aliases
 from tests.support.decisions import Story, verdict_facts, weights
 
 
 @pytest.fixture
-def story(settings: Settings) -> Story:
-    made = Story(settings)
+def story(project: Project) -> Story:
+    made = Story(project)
     made.verdict("promoted", 1)
     return made
 
@@ -24,7 +24,7 @@ def never(journal: Journal) -> Facts:
 
 def test_an_awaiting_verdict_leaves_the_champion_until_a_person_approves(story: Story) -> None:
     story.verdict("awaiting", 2)
-    project_aliases(story.ledger, story.registry)
+    update_aliases(story.ledger, story.registry)
     assert story.registry.aliases() == {"champion": 1, "challenger": 2}
     record = approve(story.ledger, story.registry, "challenger", "Ada", "looked at it", never)
     assert (record.action, record.version, record.predecessor) == ("approved", 2, 1)
@@ -145,7 +145,7 @@ def test_rollback_goes_to_a_former_champion_only(story: Story) -> None:
         rollback(story.ledger, story.registry, "Ada", "bad", 4)
 
 
-def test_the_first_champion_has_nobody_to_go_back_to(story: Story, settings: Settings) -> None:
+def test_the_first_champion_has_nobody_to_go_back_to(story: Story, project: Project) -> None:
     with pytest.raises(BadInputError, match="allowed: none"):
         rollback(story.ledger, story.registry, "Ada", "bad")
     assert story.champion == 1
@@ -154,11 +154,11 @@ def test_the_first_champion_has_nobody_to_go_back_to(story: Story, settings: Set
 def test_a_rollback_that_was_killed_is_completed_and_not_done_twice(story: Story) -> None:
     story.verdict("promoted", 2)
     story.verdict("promoted", 3)
-    project_aliases(story.ledger, story.registry)
+    update_aliases(story.ledger, story.registry)
     stale = story.registry.projected()
     assert stale
     record = rollback(story.ledger, story.registry, "Ada", "bad")
-    story.registry.project(stale)  # as if killed between the record and the aliases
+    story.registry.apply(stale)  # as if killed between the record and the aliases
     assert rollback(story.ledger, story.registry, "Ada", "bad") == record
     assert story.registry.aliases() == {"champion": 2, "previous": 1}
     assert rollback(story.ledger, story.registry, "Ada", "bad too").version == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 from pipeline.promotion.change_control import (
     ChangeControlConfig,
@@ -112,8 +112,8 @@ PARAMS = "train: {seed: 0, recipe: {batch: 8}}\ngate: {looks: 20}\n"
 MANIFEST = "id,label,split\na,stone,train\nb,cyst,test\n"
 
 
-def test_a_runs_facts_are_read_from_git(settings: Settings, tmp_path: Path) -> None:
-    ledger = Ledger(settings)
+def test_a_runs_facts_are_read_from_git(project: Project, tmp_path: Path) -> None:
+    ledger = Ledger(project)
     code = ledger.commit_files(
         CODE, None, {"params.yaml": PARAMS, "dvc.yaml": "stages: {}\n"}, "code"
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.promotion.gate import GateConfig, Outcome, Verdict
 from pipeline.promotion.judge import refuse_blocked, ruling
 from tests.support.decisions import Story
@@ -35,8 +35,8 @@ def test_only_a_promotion_waits_for_a_person(
     assert Verdict.model_validate_json(json.dumps(facts["verdict"])).outcome == outcome
 
 
-def test_what_was_rolled_back_is_refused_however_good_it_looks(settings: Settings) -> None:
-    story = Story(settings)
+def test_what_was_rolled_back_is_refused_however_good_it_looks(project: Project) -> None:
+    story = Story(project)
     block = story.verdict("rolled-back", 1, predecessor=2, reason="no stones")
     refused = refuse_blocked(verdict("promoted"), block)
     assert refused.outcome == "rejected"

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from pipeline.base.errors import BadInputError, NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.promotion import webhook
 from pipeline.promotion.announce import announce
 from tests.support.decisions import Story, weights
 
 SECRET = b"a shared secret"
 Heard = list[tuple[dict[str, str], bytes]]
-Listen = Callable[..., tuple[Settings, Heard]]
+Listen = Callable[..., tuple[Project, Heard]]
 
 
 @contextmanager
@@ -47,17 +47,17 @@ def server(codes: list[int], heard: Heard) -> Iterator[str]:
 
 
 @pytest.fixture
-def listen(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
-    """Start a server that answers with these codes; its settings, and the requests it received."""
+def listen(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listen]:
+    """Start a server that answers with these codes; its project, and the requests it received."""
     monkeypatch.setattr(webhook, "_PAUSES", (0.0, 0.0))
     secret, running = tmp_path / "secret", []
     secret.write_bytes(SECRET + b"\n")
 
-    def start(*codes: int) -> tuple[Settings, Heard]:
+    def start(*codes: int) -> tuple[Project, Heard]:
         heard: Heard = []
         running.append(server(list(codes), heard))
         url = running[-1].__enter__()
-        return replace(settings, webhook_url=url, webhook_secret_file=secret), heard
+        return replace(project, webhook_url=url, webhook_secret_file=secret), heard
 
     yield start
     for one in running:
@@ -114,8 +114,8 @@ def test_without_a_secret_nothing_is_sent(listen: Listen, content: bytes | None)
     assert heard == []
 
 
-def test_without_an_address_nothing_is_said(settings: Settings) -> None:
-    assert webhook.post(settings, "run-failed") == ""
+def test_without_an_address_nothing_is_said(project: Project) -> None:
+    assert webhook.post(project, "run-failed") == ""
 
 
 def test_a_decision_that_made_a_champion_is_announced(listen: Listen) -> None:
@@ -139,24 +139,24 @@ def test_a_failing_webhook_is_a_warning_of_the_announcement(listen: Listen) -> N
 
 
 @pytest.mark.parametrize("action", ["awaiting", "rejected", "inconclusive"])
-def test_a_champion_that_stays_is_not_announced(settings: Settings, action: str) -> None:
-    story = Story(settings)
+def test_a_champion_that_stays_is_not_announced(project: Project, action: str) -> None:
+    story = Story(project)
     story.verdict("promoted", 1)
     record = story.verdict(action, 2)
     with pytest.raises(NothingNewError, match="same as before"):
-        announce(settings, record.sequence)
+        announce(project, record.sequence)
 
 
-def test_a_champion_that_was_followed_is_not_announced(settings: Settings) -> None:
-    story = Story(settings)
+def test_a_champion_that_was_followed_is_not_announced(project: Project) -> None:
+    story = Story(project)
     first = story.verdict("promoted", 1)
     story.verdict("promoted", 2)
     with pytest.raises(NothingNewError, match="no longer champion"):
-        announce(settings, first.sequence)
+        announce(project, first.sequence)
 
 
 @pytest.mark.parametrize("number", [0, 2, -1])
-def test_a_record_that_is_none_is_not_announced(settings: Settings, number: int) -> None:
-    Story(settings).verdict("promoted", 1)
+def test_a_record_that_is_none_is_not_announced(project: Project, number: int) -> None:
+    Story(project).verdict("promoted", 1)
     with pytest.raises(BadInputError, match="has 1 records"):
-        announce(settings, number)
+        announce(project, number)

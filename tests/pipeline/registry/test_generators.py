@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.registry.generators import Generators
@@ -28,10 +28,10 @@ CLASSES = ("cyst", "stone")
 
 
 @pytest.fixture
-def elsewhere(tiny: Tiny, tmp_path: Path) -> Settings:
+def elsewhere(tiny: Tiny, tmp_path: Path) -> Project:
     """The tiny project on a machine that has not drawn from it yet, whose MLflow knows nothing."""
     nothing = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    return replace(tiny.settings, cache=tmp_path / "cache", mlflow_uri=nothing)
+    return replace(tiny.project, cache=tmp_path / "cache", mlflow_uri=nothing)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )
 def test_the_journal_says_which_version(
-    elsewhere: Settings, processes: list[str], asked: str, number: int, aliases: tuple[str, ...]
+    elsewhere: Project, processes: list[str], asked: str, number: int, aliases: tuple[str, ...]
 ) -> None:
     generators = Generators(elsewhere)
     found = generators.find(asked)
@@ -73,23 +73,23 @@ def test_the_journal_says_which_version(
 
 @pytest.mark.parametrize("asked", ["7", "challenger", "favourite"])
 def test_an_unknown_version_names_those_there_are(
-    tiny: Tiny, elsewhere: Settings, asked: str
+    tiny: Tiny, elsewhere: Project, asked: str
 ) -> None:
-    known = replace(elsewhere, mlflow_uri=tiny.settings.mlflow_uri)
+    known = replace(elsewhere, mlflow_uri=tiny.project.mlflow_uri)
     with pytest.raises(BadInputError, match=rf"'{asked}'; it has 1, 2, champion \(2\), prev"):
         Generators(known).find(asked)
 
 
-def test_a_project_that_learned_nothing_says_so(settings: Settings) -> None:
+def test_a_project_that_learned_nothing_says_so(project: Project) -> None:
     with pytest.raises(BadInputError, match="no version 'champion'; it has none yet"):
-        Generators(settings).find("champion")
+        Generators(project).find("champion")
 
 
 # -- where it comes from ---------------------------------------------------------------------------
 
 
 def test_ledger_and_remote_give_the_files_that_consumers_get(
-    tiny: Tiny, elsewhere: Settings, tmp_path: Path
+    tiny: Tiny, elsewhere: Project, tmp_path: Path
 ) -> None:
     generators = Generators(elsewhere)
     found = generators.find("champion")
@@ -102,14 +102,14 @@ def test_ledger_and_remote_give_the_files_that_consumers_get(
 
 
 def test_a_second_process_fetches_nothing(
-    elsewhere: Settings, monkeypatch: pytest.MonkeyPatch
+    elsewhere: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Generators(elsewhere).draw("champion", ["stone"], 3)
     monkeypatch.setattr(Generators, "_fetch", None)
     assert np.array_equal(Generators(elsewhere).draw("champion", ["stone"], 3), before)
 
 
-def test_altered_weights_are_fetched_again(elsewhere: Settings) -> None:
+def test_altered_weights_are_fetched_again(elsewhere: Project) -> None:
     generators = Generators(elsewhere)
     generators.draw("champion", ["stone"], 3)
     bundle = elsewhere.cache / "generators" / generators.find("champion").weights_sha256
@@ -122,9 +122,9 @@ def test_altered_weights_are_fetched_again(elsewhere: Settings) -> None:
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_an_object_that_the_remote_lost(
-    tiny: Tiny, elsewhere: Settings, tmp_path: Path, damage: str
+    tiny: Tiny, elsewhere: Project, tmp_path: Path, damage: str
 ) -> None:
-    remote = shutil.copytree(tiny.settings.remote, tmp_path / "remote")
+    remote = shutil.copytree(tiny.project.remote, tmp_path / "remote")
     file = object_of(tiny, remote, "champion")
     if damage == "missing":
         file.unlink()
@@ -136,13 +136,13 @@ def test_an_object_that_the_remote_lost(
         BadInputError, match=r"cannot draw from version .*: object \w+ is missing.*no copy"
     ):
         Generators(lost).draw("champion", ["stone"], 0)
-    with_copy = replace(lost, mlflow_uri=tiny.settings.mlflow_uri)
+    with_copy = replace(lost, mlflow_uri=tiny.project.mlflow_uri)
     assert Generators(with_copy).draw("champion", ["stone"], 9).max() == 9
 
 
 def object_of(tiny: Tiny, remote: Path, version: str) -> Path:
     """The path of a version's weights in a copy of the remote."""
-    weights = Generators(tiny.settings).find(version).weights_sha256
+    weights = Generators(tiny.project).find(version).weights_sha256
     files = (file for file in remote.rglob("*") if file.is_file())
     return next(f for f in files if hashlib.sha256(f.read_bytes()).hexdigest() == weights)
 
@@ -153,7 +153,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_what_the_stages_of_a_run_wrote(tiny: Tiny) -> None:
-    ledger, key = tiny.ledger, Generators(tiny.settings).find("champion").run_key
+    ledger, key = tiny.ledger, Generators(tiny.project).find("champion").run_key
     assert sorted(Run.get(ledger, key).outputs) == [
         "data/processed", "models", "reports",
     ]  # fmt: skip
@@ -173,12 +173,12 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def registered(settings: Settings, tmp_path: Path) -> Settings:
-    return register_generator(settings, tmp_path, CLASSES)
+def registered(project: Project, tmp_path: Path) -> Project:
+    return register_generator(project, tmp_path, CLASSES)
 
 
 @pytest.mark.usefixtures("_one_thread")
-def test_images_are_those_of_a_consumer_bit_for_bit(registered: Settings) -> None:
+def test_images_are_those_of_a_consumer_bit_for_bit(registered: Project) -> None:
     generators = Generators(registered)
     assert generators.find("1").aliases == ()
     assert generators.output_spec("1") == (CLASSES, 32)

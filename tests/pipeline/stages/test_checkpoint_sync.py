@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 from pipeline.stages import checkpoint_sync
 from pipeline.stages.checkpoint_sync import synced_checkpoints
@@ -19,80 +19,80 @@ from pipeline.stages.checkpoint_sync import synced_checkpoints
 TRAINING, KEY = "f00d", "k"
 
 
-def save(settings: Settings, seen: int) -> Path:
-    folder = settings.checkpoints / KEY / TRAINING
+def save(project: Project, seen: int) -> Path:
+    folder = project.checkpoints / KEY / TRAINING
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"checkpoint-{seen:012d}.pt"
     file.write_text(f"{seen} images")
     return file
 
 
-def here(settings: Settings) -> list[str]:
-    return sorted(file.name for file in settings.checkpoints.glob("*/*/checkpoint-*"))
+def here(project: Project) -> list[str]:
+    return sorted(file.name for file in project.checkpoints.glob("*/*/checkpoint-*"))
 
 
-def there(settings: Settings) -> list[str]:
-    return [name.split("/")[-1] for name in RemoteFiles(settings.remote).names(checkpoints_of(KEY))]
+def there(project: Project) -> list[str]:
+    return [name.split("/")[-1] for name in RemoteFiles(project.remote).names(checkpoints_of(KEY))]
 
 
 @pytest.fixture
-def other(settings: Settings, tmp_path: Path) -> Settings:
+def other(project: Project, tmp_path: Path) -> Project:
     """Another host of the same project."""
-    return replace(settings, state=tmp_path / "other")
+    return replace(project, state=tmp_path / "other")
 
 
 def test_checkpoints_of_a_failed_try_are_downloaded_on_another_host(
-    settings: Settings, other: Settings
+    project: Project, other: Project
 ) -> None:
-    with suppress(TransientError), synced_checkpoints(settings, KEY):
-        save(settings, 8)
-        newest = save(settings, 16)
+    with suppress(TransientError), synced_checkpoints(project, KEY):
+        save(project, 8)
+        newest = save(project, 16)
         raise TransientError("the host is shut down")
-    assert there(settings) == [newest.name]
+    assert there(project) == [newest.name]
     with synced_checkpoints(other, KEY):
         assert here(other) == [newest.name]
         assert (other.checkpoints / KEY / TRAINING / newest.name).read_text() == "16 images"
         later = save(other, 24)
-    assert there(settings) == [later.name], "one is enough"
-    with synced_checkpoints(settings, KEY):
-        assert here(settings)[-1] == later.name
+    assert there(project) == [later.name], "one is enough"
+    with synced_checkpoints(project, KEY):
+        assert here(project)[-1] == later.name
 
 
-def test_an_older_one_is_not_downloaded(settings: Settings, other: Settings) -> None:
-    with synced_checkpoints(settings, KEY):
-        save(settings, 8)
+def test_an_older_one_is_not_downloaded(project: Project, other: Project) -> None:
+    with synced_checkpoints(project, KEY):
+        save(project, 8)
     ahead = save(other, 16)
     with synced_checkpoints(other, KEY):
         assert here(other) == [ahead.name]
 
 
 def test_the_newest_is_uploaded_while_the_stage_runs(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint_sync, "SECONDS", 0.02)
-    with synced_checkpoints(settings, KEY):
-        file = save(settings, 8)
-        while there(settings) != [file.name]:
+    with synced_checkpoints(project, KEY):
+        file = save(project, 8)
+        while there(project) != [file.name]:
             pass
 
 
 def test_a_remote_that_fails_meanwhile_is_a_warning(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with synced_checkpoints(settings, KEY):
-        save(settings, 8)
-        Path(settings.remote).write_text("no folder")
+    with synced_checkpoints(project, KEY):
+        save(project, 8)
+        Path(project.remote).write_text("no folder")
     assert "stays on this host" in capsys.readouterr().out
 
 
 TOLD_TO_END = """
 import sys, time
 from pathlib import Path
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.stages.checkpoint_sync import synced_checkpoints
-settings = Settings.load()
-folder = settings.checkpoints / "k" / "f00d"
-with synced_checkpoints(settings, "k"):
+project = Project.load()
+folder = project.checkpoints / "k" / "f00d"
+with synced_checkpoints(project, "k"):
     folder.mkdir(parents=True)
     (folder / "checkpoint-000000000008.pt").write_text("8 images")
     print("saved", flush=True)
@@ -100,10 +100,10 @@ with synced_checkpoints(settings, "k"):
 """
 
 
-def test_a_terminated_task_uploads_the_newest_first(settings: Settings) -> None:
+def test_a_terminated_task_uploads_the_newest_first(project: Project) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", TOLD_TO_END],
-        env=os.environ | settings.environment(),
+        env=os.environ | project.environment(),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -112,4 +112,4 @@ def test_a_terminated_task_uploads_the_newest_first(settings: Settings) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == -signal.SIGTERM
     process.stdout.close()
-    assert there(settings) == ["checkpoint-000000000008.pt"]
+    assert there(project) == ["checkpoint-000000000008.pt"]

@@ -9,9 +9,9 @@ from tests.support.consenting import Clinic
 
 PROMOTE = """
 import sys
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.stages.run import finished_run
-with finished_run(Settings.load(), sys.argv[1], "promote", "models", "reports") as work:
+with finished_run(Project.load(), sys.argv[1], "promote", "models", "reports") as work:
     print("judging", flush=True)
     sys.stdin.readline()
     assert (work.folder / "reports" / "evaluation.json").exists()
@@ -19,13 +19,13 @@ print("judged", flush=True)
 """
 COMPARE = """
 import sys
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.processed import Processed
 from pipeline.promotion.by_hand import _judging_data
 from pipeline.registry.generators import Version
 Processed.load = lambda folder: sorted(path.name for path in folder.iterdir())
 version = Version(1, (), "", sys.argv[1])
-with _judging_data(Settings.load(), None, version, None) as processed:
+with _judging_data(Project.load(), None, version, None) as processed:
     print(processed[-2:], flush=True)
 """
 
@@ -37,7 +37,7 @@ def start(clinic: Clinic, code: str, key: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **clinic.settings.environment()},
+        env={**os.environ, **clinic.project.environment()},
     )
 
 

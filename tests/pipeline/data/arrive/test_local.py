@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import BadInputError, ExitCode
-from pipeline.base.settings import PROJECT_ROOT, Settings
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.data.arrive.feed import FeedReport, apply_plan
 from pipeline.data.arrive.feed_plan import FeedPlan, open_source, plan_feed
 from pipeline.data.arrive.local import LocalSource
@@ -80,13 +80,13 @@ def test_the_landing_zone_is_neither_copied_into_itself_nor_labelled(tmp_path: P
         plan(landing / "cyst", landing, "stone")
 
 
-def test_archive_and_single_image_to_a_data_revision(settings: Settings, tmp_path: Path) -> None:
+def test_archive_and_single_image_to_a_data_revision(project: Project, tmp_path: Path) -> None:
     names = [f"{label}/{number}.png" for label in ("cyst", "stone") for number in range(4)]
     archive = zipped(tmp_path / "scans.zip", *names)
-    first = json.loads(invoke(settings, "ingest", str(archive), "--json"))
+    first = json.loads(invoke(project, "ingest", str(archive), "--json"))
     assert (first["new"], first["copied"], sorted(first["images"])) == (8, 1, ["cyst", "stone"])
     one = put(tmp_path / "one.png", encode(picture(50)))
-    second = json.loads(invoke(settings, "ingest", str(one), "--label", "stone", "--json"))
+    second = json.loads(invoke(project, "ingest", str(one), "--label", "stone", "--json"))
     assert (second["new"], sum(second["images"]["stone"].values())) == (1, 5)
 
 
@@ -119,29 +119,29 @@ def test_files_that_change_or_vanish_during_the_copy_are_left_out(tmp_path: Path
     assert late.size == (tmp_path / "in" / "stone" / "late.png").stat().st_size
 
 
-def test_a_dry_run_writes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(project: Project, tmp_path: Path) -> None:
     source = fill(tmp_path / "in")
     put(source / "cyst" / "bad.png", b"")
     put(source / "cyst" / "copy.png", (source / "cyst" / "0-0.png").read_bytes())
     before = snapshot(tmp_path)
-    dry = json.loads(invoke(settings, "ingest", str(source), "--dry-run", "--json"))
+    dry = json.loads(invoke(project, "ingest", str(source), "--dry-run", "--json"))
     assert snapshot(tmp_path) == before
-    assert not settings.landing.exists()
+    assert not project.landing.exists()
     assert dry["files"] == 14
     assert dry["reasons"] == {"empty": 1}
     expected = {"new": 6, "duplicate": 1, "quarantined": 1, "patients": 0, "groups": 3}
     assert dry["classes"]["cyst"] == expected | {"known_groups": 0}
 
-    invoke(settings, "ingest", str(source))
+    invoke(project, "ingest", str(source))
     put(source / "cyst" / "phantom-1-a.png", encode(picture(70)))
     put(source / "cyst" / "0-9.png", encode(picture(0) // 2 * 2))
     before = snapshot(tmp_path)
-    dry = json.loads(invoke(settings, "ingest", str(source), "--dry-run", "--json"))
+    dry = json.loads(invoke(project, "ingest", str(source), "--dry-run", "--json"))
     assert snapshot(tmp_path) == before
     assert (dry["files"], dry["present"], dry["reasons"]) == (2, 14, {})
     expected = {"new": 2, "duplicate": 0, "quarantined": 0, "patients": 1, "groups": 0}
     assert dry["classes"] == {"cyst": expected | {"known_groups": 1}}
-    real = json.loads(invoke(settings, "ingest", str(source), "--json"))
+    real = json.loads(invoke(project, "ingest", str(source), "--json"))
     assert (real["new"], real["copied"], real["read"]) == (2, 2, 2)
 
 
@@ -156,41 +156,41 @@ def without_rights() -> list[str]:
 
 
 def medloom(
-    settings: Settings, *arguments: str, prefix: list[str]
+    project: Project, *arguments: str, prefix: list[str]
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*prefix, sys.executable, "-m", "pipeline", *arguments],
-        cwd=PROJECT_ROOT, env={**os.environ, **settings.environment(), "COLUMNS": "300"},
+        cwd=PROJECT_ROOT, env={**os.environ, **project.environment(), "COLUMNS": "300"},
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_an_unreadable_file_is_named_and_nothing_is_copied(
-    settings: Settings, tmp_path: Path, what: str
+    project: Project, tmp_path: Path, what: str
 ) -> None:
     prefix = without_rights()
     source = fill(tmp_path / "in")
     closed = source / "cyst" / "0-0.png" if what == "file" else source / "cyst"
     closed.chmod(0)
-    done = medloom(settings, "ingest", str(source), prefix=prefix)
+    done = medloom(project, "ingest", str(source), prefix=prefix)
     closed.chmod(0o755)
     assert done.returncode == ExitCode.BAD_INPUT
     assert f"{closed} cannot be read" in done.stderr
     assert "chmod" in done.stderr
-    assert not settings.landing.exists()
+    assert not project.landing.exists()
 
 
-def test_an_unreadable_file_of_the_landing_zone_stays_pending(settings: Settings) -> None:
+def test_an_unreadable_file_of_the_landing_zone_stays_pending(project: Project) -> None:
     prefix = without_rights()
-    fill(settings.landing)
-    closed = settings.landing / "cyst" / "0-0.png"
+    fill(project.landing)
+    closed = project.landing / "cyst" / "0-0.png"
     closed.chmod(0)
-    done = medloom(settings, "ingest", "--json", prefix=prefix)
+    done = medloom(project, "ingest", "--json", prefix=prefix)
     closed.chmod(0o644)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["reasons"] == {"unreadable": 1}
-    assert steps.ingest(settings).new == 1
+    assert steps.ingest(project).new == 1
 
 
 def full_disk(folder: Path, kib: int) -> list[str]:
@@ -222,11 +222,11 @@ def noise(folder: Path, count: int = 12) -> Path:
     return folder
 
 
-def test_a_full_landing_zone_keeps_only_complete_files(settings: Settings, tmp_path: Path) -> None:
+def test_a_full_landing_zone_keeps_only_complete_files(project: Project, tmp_path: Path) -> None:
     source = noise(tmp_path / "in")
     before = snapshot(source)
-    prefix = full_disk(settings.landing, 1000)
-    done = medloom(settings, "ingest", str(source), prefix=prefix)
+    prefix = full_disk(project.landing, 1000)
+    done = medloom(project, "ingest", str(source), prefix=prefix)
     assert done.returncode == ExitCode.TRANSIENT, done.stderr
     assert "cannot be written: No space left on device" in done.stderr
     assert "run the same command again" in done.stderr
@@ -234,17 +234,17 @@ def test_a_full_landing_zone_keeps_only_complete_files(settings: Settings, tmp_p
     assert 1 <= len(left) < 12
     assert not [name for name in left if "/." in name[1:]]
     assert snapshot(source) == before
-    assert not settings.index_file.exists() or LocalIndex.of(settings).entries() == []
+    assert not project.index_file.exists() or LocalIndex.of(project).entries() == []
 
 
-def test_a_full_state_ingests_nothing(settings: Settings) -> None:
-    noise(settings.landing)
-    declare_data(settings, phantom=False)
-    head, before = Ledger(settings).head(DATA), snapshot(settings.landing)
-    done = medloom(settings, "ingest", prefix=full_disk(settings.workspaces, 1600))
+def test_a_full_state_ingests_nothing(project: Project) -> None:
+    noise(project.landing)
+    declare_data(project, phantom=False)
+    head, before = Ledger(project).head(DATA), snapshot(project.landing)
+    done = medloom(project, "ingest", prefix=full_disk(project.workspaces, 1600))
     assert done.returncode == ExitCode.TRANSIENT, done.stderr
     assert "No space left on device" in done.stderr
-    assert Ledger(settings).head(DATA) == head
-    assert LocalIndex.of(settings).entries() == []
-    assert snapshot(settings.landing) == before
-    assert steps.ingest(settings).new == 12
+    assert Ledger(project).head(DATA) == head
+    assert LocalIndex.of(project).entries() == []
+    assert snapshot(project.landing) == before
+    assert steps.ingest(project).new == 12

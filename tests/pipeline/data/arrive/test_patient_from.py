@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.arrive.feed import apply_plan
 from pipeline.data.arrive.feed_plan import open_source, plan_feed
 from pipeline.data.arrive.patient_from import PatientsFrom
@@ -33,67 +33,67 @@ def scans(folder: Path, patients: range = range(4), images: range = range(2)) ->
     return folder
 
 
-def ingest(settings: Settings, *arguments: str) -> dict[str, Any]:
-    return dict(json.loads(invoke(settings, "ingest", *arguments, "--json")))
+def ingest(project: Project, *arguments: str) -> dict[str, Any]:
+    return dict(json.loads(invoke(project, "ingest", *arguments, "--json")))
 
 
-def groups(settings: Settings) -> dict[str, set[str]]:
+def groups(project: Project) -> dict[str, set[str]]:
     """Group -> ids of its images."""
     found = defaultdict(set)
-    revisions = Revisions(Ledger(settings))
+    revisions = Revisions(Ledger(project))
     for row in revisions.rows(revisions.head):
         found[row.group].add(row.id)
     return dict(found)
 
 
-def name(settings: Settings, patient: str) -> str:
-    return LocalIndex.of(settings).names.patient(patient)
+def name(project: Project, patient: str) -> str:
+    return LocalIndex.of(project).names.patient(patient)
 
 
-def test_patients_by_pattern_are_kept_for_later_ingests(settings: Settings, tmp_path: Path) -> None:
+def test_patients_by_pattern_are_kept_for_later_ingests(project: Project, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
-    ingest(settings, str(source), "--patient-from", PATTERN)
-    first = groups(settings)
+    ingest(project, str(source), "--patient-from", PATTERN)
+    first = groups(project)
     patients = [f"HX{number}" for number in (*range(4), *range(100, 104))]
-    assert set(first) == {name(settings, patient) for patient in patients}
+    assert set(first) == {name(project, patient) for patient in patients}
     assert {len(images) for images in first.values()} == {2}
 
-    assert steps.ingest(settings).read == 0
-    settings.index_file.unlink()
-    assert steps.ingest(settings).new == 0
-    assert groups(settings) == first
+    assert steps.ingest(project).read == 0
+    project.index_file.unlink()
+    assert steps.ingest(project).new == 0
+    assert groups(project) == first
 
     scans(source, images=range(3))
-    more = ingest(settings, str(source), "--patient-from", PATTERN)
-    assert (more["copied"], more["new"], set(groups(settings))) == (8, 8, set(first))
-    assert all(first[group] < images for group, images in groups(settings).items())
+    more = ingest(project, str(source), "--patient-from", PATTERN)
+    assert (more["copied"], more["new"], set(groups(project))) == (8, 8, set(first))
+    assert all(first[group] < images for group, images in groups(project).items())
 
 
-def test_a_csv_gives_class_and_patient_of_a_flat_folder(settings: Settings, tmp_path: Path) -> None:
+def test_a_csv_gives_class_and_patient_of_a_flat_folder(project: Project, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     rows = ["file,class,patient,view"]
     for number in range(6):
         put(flat / f"{number}.png", encode(picture(number)))
         rows.append(f"{number}.png,{('cyst', 'stone')[number % 2]},P {number // 2},axial")
     told = put(tmp_path / "told.csv", "\n".join([*rows, "typo.png,cyst,P 9,"]).encode())
-    report = ingest(settings, str(flat), "--patient-from", str(told), "--dry-run")
+    report = ingest(project, str(flat), "--patient-from", str(told), "--dry-run")
     assert {label: figures["new"] for label, figures in report["classes"].items()} == {
         "cyst": 3,
         "stone": 3,
     }
-    plain = invoke(settings, "ingest", str(flat), "--patient-from", str(told))
+    plain = invoke(project, "ingest", str(flat), "--patient-from", str(told))
     assert "1 row(s) of --patient-from name no file" in plain
-    assert set(groups(settings)) == {name(settings, f"P {number}") for number in range(3)}
+    assert set(groups(project)) == {name(project, f"P {number}") for number in range(3)}
 
 
-def test_unmatched_files_are_refused_unless_allowed(settings: Settings, tmp_path: Path) -> None:
+def test_unmatched_files_are_refused_unless_allowed(project: Project, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
     put(source / "cyst" / "nobody.png", encode(picture(999)))
     put(source / "cyst" / "HX1" / "0.png.truth.json", b"{}")  # no image, and needs no patient
     with pytest.raises(BadInputError, match=r"1 of 18 files.*'cyst/nobody.png'.*--allow-unmatched"):
-        ingest(settings, str(source), "--patient-from", PATTERN)
-    assert not settings.landing.exists()
-    taken = ingest(settings, str(source), "--patient-from", PATTERN, "--allow-unmatched")
+        ingest(project, str(source), "--patient-from", PATTERN)
+    assert not project.landing.exists()
+    taken = ingest(project, str(source), "--patient-from", PATTERN, "--allow-unmatched")
     assert taken["new"] == 17
 
 
@@ -110,32 +110,30 @@ def test_invalid_patterns_are_refused(text: str, words: str) -> None:
         PatientsFrom.parse(text)
 
 
-def test_an_ingested_image_keeps_its_group(settings: Settings, tmp_path: Path) -> None:
+def test_an_ingested_image_keeps_its_group(project: Project, tmp_path: Path) -> None:
     source = scans(tmp_path / "in")
-    ingest(settings, str(source))
-    before = groups(settings)
-    lists = list(settings.landing.rglob("medloom.csv"))
+    ingest(project, str(source))
+    before = groups(project)
+    lists = list(project.landing.rglob("medloom.csv"))
     with pytest.raises(
         BadInputError, match=r"16 file\(s\), such as .* were ingested before without this"
     ):
-        ingest(settings, str(source), "--patient-from", PATTERN)
+        ingest(project, str(source), "--patient-from", PATTERN)
     with pytest.raises(
         BadInputError, match=r"16 file\(s\), such as .* were ingested before without this"
     ):
-        ingest(settings, str(source), "--patient-from", PATTERN, "--dry-run")
-    assert list(settings.landing.rglob("medloom.csv")) == lists
-    assert groups(settings) == before
+        ingest(project, str(source), "--patient-from", PATTERN, "--dry-run")
+    assert list(project.landing.rglob("medloom.csv")) == lists
+    assert groups(project) == before
 
 
-def test_equal_names_of_other_patients_are_copied_beside(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_equal_names_of_other_patients_are_copied_beside(project: Project, tmp_path: Path) -> None:
     first, second = scans(tmp_path / "1"), tmp_path / "2"
     for file in first.rglob("*.png"):
         other = int(file.stem) + int(file.parent.name[2:]) * 10 + 5000
         put(second / file.relative_to(first), encode(picture(other)))
-    assert ingest(settings, str(first), "--patient-from", PATTERN)["new"] == 16
-    before = groups(settings)
+    assert ingest(project, str(first), "--patient-from", PATTERN)["new"] == 16
+    before = groups(project)
     told = put(
         tmp_path / "told.csv",
         "\n".join(
@@ -143,11 +141,11 @@ def test_equal_names_of_other_patients_are_copied_beside(
             + [f"{f.relative_to(second)},new {f.parent.name}" for f in second.rglob("*.png")]
         ).encode(),
     )
-    assert ingest(settings, str(second), "--patient-from", str(told))["new"] == 16
-    after = groups(settings)
+    assert ingest(project, str(second), "--patient-from", str(told))["new"] == 16
+    after = groups(project)
     assert all(after[group] == images for group, images in before.items())
     assert len(after) == 16
-    (cyst,) = [read_list(file) for file in settings.landing.rglob("cyst/HX0/medloom.csv")]
+    (cyst,) = [read_list(file) for file in project.landing.rglob("cyst/HX0/medloom.csv")]
     assert sorted(line["patient"] for line in cyst) == ["HX0", "HX0", "new HX0", "new HX0"]
 
 

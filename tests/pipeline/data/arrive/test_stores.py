@@ -21,7 +21,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.arrive.feed import FeedReport, apply_plan
 from pipeline.data.arrive.feed_plan import open_source, plan_feed
 from pipeline.data.arrive.fetched import FetchLog
@@ -235,15 +235,15 @@ def test_a_link_in_the_landing_zone_is_not_written_through(s3: Any, tmp_path: Pa
     assert not list((tmp_path / "outside").iterdir())
 
 
-def test_from_bucket_to_data_revision(s3: Any, settings: Settings) -> None:
+def test_from_bucket_to_data_revision(s3: Any, project: Project) -> None:
     fill(s3)
-    dry = json.loads(invoke(settings, "ingest", "s3://hospital/export", "--dry-run", "--json"))
+    dry = json.loads(invoke(project, "ingest", "s3://hospital/export", "--dry-run", "--json"))
     assert (dry["files"], dry["classes"]["cyst"]["new"]) == (30, 10)
-    assert not settings.state.exists()
-    assert not settings.landing.exists()
-    first = json.loads(invoke(settings, "ingest", "s3://hospital/export", "--json"))
+    assert not project.state.exists()
+    assert not project.landing.exists()
+    first = json.loads(invoke(project, "ingest", "s3://hospital/export", "--json"))
     assert (first["copied"], first["new"]) == (30, 30)
-    again = json.loads(invoke(settings, "ingest", "s3://hospital/export", "--json"))
+    again = json.loads(invoke(project, "ingest", "s3://hospital/export", "--json"))
     assert (again["copied"], again["present"], again["new"], again["read"]) == (0, 30, 0, 0)
 
 

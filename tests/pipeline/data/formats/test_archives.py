@@ -24,7 +24,7 @@ from pipeline.data.reading.results import Known, Look
 from pipeline.data.refusal import Refused
 from tests.pipeline.data.formats.test_volumes import SHAPE, nifti
 from tests.support.dicoms import ct_values, slice_of, to_bytes
-from tests.support.pictures import NAMES, Project, encode, picture, put
+from tests.support.pictures import NAMES, IngestedFolder, encode, picture, put
 
 Files = dict[str, bytes]
 
@@ -64,8 +64,8 @@ def refused(data: bytes, config: IngestConfig | None = None) -> str:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path, IngestConfig(allow_missing=True))
+def project(tmp_path: Path) -> IngestedFolder:
+    return IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
 
 
 def three() -> Files:
@@ -79,7 +79,7 @@ def three() -> Files:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
-def test_members_get_the_classes_of_their_folders(kind: str, project: Project) -> None:
+def test_members_get_the_classes_of_their_folders(kind: str, project: IngestedFolder) -> None:
     mode = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
     data = zipped(three()) if kind == "zip" else tarred(three(), mode[kind])
     put(project.landing / f"export.{kind}", data)
@@ -94,7 +94,7 @@ def test_members_get_the_classes_of_their_folders(kind: str, project: Project) -
     assert (again.read, again.seen, again.reasons) == (0, 3, report.reasons)
 
 
-def test_an_archive_in_a_class_folder_has_that_class(project: Project) -> None:
+def test_an_archive_in_a_class_folder_has_that_class(project: IngestedFolder) -> None:
     put(project.landing / "stone" / "a.zip", zipped({"x/1.png": encode(picture(1))}))
     put(project.landing / "b.zip", zipped({"1.png": encode(picture(2))}))
     report = project.ingest()
@@ -102,7 +102,7 @@ def test_an_archive_in_a_class_folder_has_that_class(project: Project) -> None:
     assert report.reasons == {"no-class": 1}
 
 
-def test_a_single_compressed_file_is_decompressed(project: Project) -> None:
+def test_a_single_compressed_file_is_decompressed(project: IngestedFolder) -> None:
     data = gzip.compress(to_bytes(slice_of(ct_values(picture(3)))))
     put(project.landing / "cyst" / "a.dcm.gz", data)
     assert project.ingest().new == 1
@@ -146,7 +146,7 @@ def test_bombs_are_not_unpacked() -> None:
     assert refused(tarred(thousands), IngestConfig(max_members=100)) == "too-many-members"
 
 
-def test_damaged_and_locked_archives_are_refused_as_a_whole(project: Project) -> None:
+def test_damaged_and_locked_archives_are_refused_as_a_whole(project: IngestedFolder) -> None:
     good = {f"cyst/{n}.png": encode(picture(n)) for n in range(5)}
     assert refused(zipped(good)[:-30]) == "corrupt"
     assert refused(tarred(good)[:-200]) == "corrupt"
@@ -162,7 +162,7 @@ def test_damaged_and_locked_archives_are_refused_as_a_whole(project: Project) ->
     assert (report.seen, report.new, report.reasons) == (1, 0, {"corrupt": 1})
 
 
-def test_archives_in_archives_and_empty_ones_are_refused(project: Project) -> None:
+def test_archives_in_archives_and_empty_ones_are_refused(project: IngestedFolder) -> None:
     put(project.landing / "a.zip", zipped({"cyst/b.zip": zipped({"1.png": encode(picture(1))})}))
     put(project.landing / "none.zip", zipped({}))
     assert project.ingest().reasons == {"empty": 1, "nested-archive": 1}
@@ -170,7 +170,7 @@ def test_archives_in_archives_and_empty_ones_are_refused(project: Project) -> No
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_readers_share_a_large_archive(
-    kind: str, project: Project, monkeypatch: pytest.MonkeyPatch
+    kind: str, project: IngestedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {f"cyst/{number:02d}.png": encode(picture(number)) for number in range(21)}
     files |= {
@@ -197,7 +197,7 @@ def test_readers_share_a_large_archive(
 
 
 def test_content_decides_how_an_archive_is_shared(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: IngestedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {f"cyst/{number:02d}.png": encode(picture(number)) for number in range(20)}
     contents = zipped(files), tarred(files), encode(picture(0, 256))
@@ -241,7 +241,7 @@ def test_a_member_with_a_false_size_is_refused() -> None:
     assert refused(stream.getvalue(), config) == "corrupt"
 
 
-def test_known_members_are_recognised_by_their_bytes(project: Project) -> None:
+def test_known_members_are_recognised_by_their_bytes(project: IngestedFolder) -> None:
     files = three()
     put(project.landing / "export.zip", zipped(files))
     (found,), _ = scan(project.landing)

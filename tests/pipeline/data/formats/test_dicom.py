@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig, Shown
 from pipeline.data.formats import Decoded, decode
 from pipeline.data.manifest import read_manifest
@@ -25,7 +25,7 @@ from tests.support.dicoms import (
     to_bytes,
     with_preamble,
 )
-from tests.support.pictures import Project, fill, picture, put
+from tests.support.pictures import IngestedFolder, fill, picture, put
 
 CONFIG = IngestConfig()
 ANY = IngestConfig(modalities=("CT", "CR", "DX", "MR", "US", "OT", "RTDOSE", "SC"))
@@ -230,7 +230,7 @@ def put_series(folder: Path, base: int, count: int = 3, **attributes: Any) -> No
 
 
 def test_two_exports_of_one_patient_join_one_group(tmp_path: Path) -> None:
-    project = Project(tmp_path, IngestConfig(allow_missing=True))
+    project = IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
     put_series(project.landing / "cyst" / "first", 100, PatientID=" hx 1093 ")
     put_series(
         project.landing / "cyst" / "second", 200, PatientID="HX 1093", StudyInstanceUID="1.2"
@@ -248,7 +248,7 @@ def test_two_exports_of_one_patient_join_one_group(tmp_path: Path) -> None:
 
 
 def test_a_study_without_a_patient_is_one_group_of_its_pixels(tmp_path: Path) -> None:
-    project = Project(tmp_path, IngestConfig(allow_missing=True))
+    project = IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
     put_series(project.landing / "cyst", 100, PatientID="ANONYMOUS", StudyInstanceUID="1.2")
     put_series(project.landing / "cyst", 200, PatientID="Anonymous", StudyInstanceUID="1.3")
     project.ingest()
@@ -258,21 +258,19 @@ def test_a_study_without_a_patient_is_one_group_of_its_pixels(tmp_path: Path) ->
 
 
 def test_no_planted_name_reaches_the_state(
-    settings: Settings, capfd: pytest.CaptureFixture[str]
+    project: Project, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    fill(settings.landing)
+    fill(project.landing)
     for number in range(50):
-        folder = settings.landing / "cyst" / SECRET
+        folder = project.landing / "cyst" / SECRET
         data = to_bytes(planted(picture(1000 + number), number))
         put(folder / f"{SECRET}-{number}.dcm", with_preamble(data))
-    put(
-        settings.landing / "cyst" / f"{SECRET}-bad.dcm", b"\0" * 128 + b"DICM" + SECRET.encode() * 9
-    )
-    put(settings.landing / f"{SECRET}-loose.dcm", data)
-    report = steps.ingest(settings)
+    put(project.landing / "cyst" / f"{SECRET}-bad.dcm", b"\0" * 128 + b"DICM" + SECRET.encode() * 9)
+    put(project.landing / f"{SECRET}-loose.dcm", data)
+    report = steps.ingest(project)
     assert (report.new, report.quarantined) == (12 + 50, 2)
     needles = [SECRET.encode(), SECRET.lower().encode(), SECRET.encode("utf-16-le"), b"15470929"]
-    for file in settings.state.rglob("*"):
+    for file in project.state.rglob("*"):
         assert SECRET not in file.name
         if file.is_file():
             content = file.read_bytes()

@@ -13,7 +13,7 @@ from pipeline.data.formats import Decoded, decode
 from pipeline.data.manifest import read_manifest
 from pipeline.data.refusal import Refused
 from tests.support.dicoms import SECRET
-from tests.support.pictures import Project, picture, put
+from tests.support.pictures import IngestedFolder, picture, put
 
 SHAPE = (10, 12, 14)  # to the left, to the back, to the head
 MM = (0.5, 1.0, 2.0)
@@ -103,7 +103,7 @@ def test_a_volume_larger_than_allowed_is_not_read() -> None:
         images(nifti(body()), IngestConfig(max_bytes=2048))
 
 
-def test_slices_share_a_group_and_free_text_is_dropped(project: Project) -> None:
+def test_slices_share_a_group_and_free_text_is_dropped(project: IngestedFolder) -> None:
     rng = np.random.default_rng(1)
     for number in range(2):
         volume = np.stack([picture(10 * number + k).T for k in range(6)], axis=2) + 200.0
@@ -127,8 +127,8 @@ def test_slices_share_a_group_and_free_text_is_dropped(project: Project) -> None
 
 
 @pytest.fixture
-def project(tmp_path: Any) -> Project:
-    return Project(tmp_path, IngestConfig(allow_missing=True))
+def project(tmp_path: Any) -> IngestedFolder:
+    return IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
 
 
 # -- NPZ -------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
-def test_npz_of_medmnist_uses_the_classes_of_params(project: Project) -> None:
+def test_npz_of_medmnist_uses_the_classes_of_params(project: IngestedFolder) -> None:
     pictures = np.stack([picture(n) for n in range(6)])
     data = npz(
         train_images=pictures[:4],
@@ -161,12 +161,14 @@ def test_npz_of_medmnist_uses_the_classes_of_params(project: Project) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 0), (3, 0, 28)])
-def test_npz_of_images_without_pixels_is_refused(shape: tuple[int, ...], project: Project) -> None:
+def test_npz_of_images_without_pixels_is_refused(
+    shape: tuple[int, ...], project: IngestedFolder
+) -> None:
     put(project.landing / "stone" / "a.npz", npz(x_images=np.zeros(shape, np.uint8)))
     assert project.ingest().reasons == {"empty": 3}
 
 
-def test_npz_in_a_class_folder_needs_no_labels(project: Project) -> None:
+def test_npz_in_a_class_folder_needs_no_labels(project: IngestedFolder) -> None:
     put(project.landing / "stone" / "a.npz", npz(x_images=np.stack([picture(1), picture(2)])))
     assert project.ingest().new == 2
 

@@ -11,7 +11,7 @@ from pipeline.data.config import CheckRule, ChecksConfig, IngestConfig
 from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import brightness, shrink
 from pipeline.data.manifest import Row, read_manifest
-from tests.support.pictures import Project, encode, picture, put
+from tests.support.pictures import IngestedFolder, encode, picture, put
 
 SIDE = 64
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
@@ -26,21 +26,21 @@ def slice_of(patient: int, level: float = 100.0) -> Pixels:
     return np.where(BODY, level + organs + noise, 0).clip(0, 255).astype(np.uint8)
 
 
-def fill(project: Project, start: int, count: int) -> None:
+def fill(project: IngestedFolder, start: int, count: int) -> None:
     for number in range(start, start + count):
         name = f"phantom-{number:05d}-a.png"
         put(project.landing / "cyst" / name, encode(slice_of(number)))
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path)
+def project(tmp_path: Path) -> IngestedFolder:
+    made = IngestedFolder(tmp_path)
     fill(made, 0, 60)
     made.ingest()
     return made
 
 
-def warned(project: Project) -> list[Row]:
+def warned(project: IngestedFolder) -> list[Row]:
     return [row for row in read_manifest(project.workspace) if row.warnings]
 
 
@@ -57,7 +57,7 @@ def odd_one(kind: str) -> Pixels:
     return np.kron(np.where(spot, 200, 0), np.ones((4, 4))).astype(np.uint8)
 
 
-def test_ordinary_images_have_no_findings(project: Project) -> None:
+def test_ordinary_images_have_no_findings(project: IngestedFolder) -> None:
     assert warned(project) == []
     fill(project, 100, 10)
     assert project.ingest().new == 10
@@ -66,7 +66,7 @@ def test_ordinary_images_have_no_findings(project: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["windowing", "outlier", "near-duplicate", "low-information"])
-def test_an_unusual_image_is_ingested_with_a_warning(project: Project, kind: str) -> None:
+def test_an_unusual_image_is_ingested_with_a_warning(project: IngestedFolder, kind: str) -> None:
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one(kind)))
     assert project.ingest().new == 1
     (row,) = warned(project)
@@ -74,7 +74,9 @@ def test_an_unusual_image_is_ingested_with_a_warning(project: Project, kind: str
 
 
 @pytest.mark.parametrize("kind", ["windowing", "outlier", "near-duplicate", "low-information"])
-def test_an_unusual_image_can_be_quarantined_until_released(project: Project, kind: str) -> None:
+def test_an_unusual_image_can_be_quarantined_until_released(
+    project: IngestedFolder, kind: str
+) -> None:
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one(kind)))
     strict = only(kind.replace("-", "_"))
     report = project.ingest(config=strict)
@@ -94,7 +96,7 @@ def only(check: str) -> IngestConfig:
     )
 
 
-def test_of_two_near_duplicates_the_first_stays(project: Project) -> None:
+def test_of_two_near_duplicates_the_first_stays(project: IngestedFolder) -> None:
     first, second = slice_of(500), slice_of(500).copy()
     second[30, 30] ^= 3
     put(project.landing / "cyst" / "phantom-00500-a.png", encode(first))
@@ -104,7 +106,7 @@ def test_of_two_near_duplicates_the_first_stays(project: Project) -> None:
     assert project.ingest(config=only("near_duplicate")).read == 0
 
 
-def test_an_image_quarantined_in_one_class_conflicts_with_another(project: Project) -> None:
+def test_an_image_quarantined_in_one_class_conflicts_with_another(project: IngestedFolder) -> None:
     pixels = encode(odd_one("near-duplicate"))
     put(project.landing / "cyst" / "phantom-00800-a.png", pixels)
     config = only("near_duplicate").model_copy(
@@ -124,7 +126,7 @@ def test_twelve_bits_in_sixteen_are_as_bright_as_eight() -> None:
     assert bright[0] > 0.2
 
 
-def test_damaged_thumbnails_are_reported(project: Project) -> None:
+def test_damaged_thumbnails_are_reported(project: IngestedFolder) -> None:
     (file,) = project.workspace.rglob("thumbnails.npz")
     with np.load(file) as arrays:
         few = {name: arrays[name][3:] for name in arrays.files}
@@ -135,7 +137,7 @@ def test_damaged_thumbnails_are_reported(project: Project) -> None:
 
 
 def test_small_classes_are_not_checked(tmp_path: Path) -> None:
-    project = Project(tmp_path)
+    project = IngestedFolder(tmp_path)
     fill(project, 0, 20)
     put(project.landing / "cyst" / "phantom-00800-a.png", encode(odd_one("windowing")))
     project.ingest()

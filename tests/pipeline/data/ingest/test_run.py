@@ -20,7 +20,7 @@ from pipeline.data.processed import SPLITS
 from pipeline.data.synthetic import SYNTHETIC_MARK
 from tests.support.pictures import (
     NAMES,
-    Project,
+    IngestedFolder,
     between,
     encode,
     fill,
@@ -33,8 +33,8 @@ SHARED = Path(__file__).parents[5] / "shared" / "data"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> IngestedFolder:
+    return IngestedFolder(tmp_path)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
@@ -53,7 +53,7 @@ def splits_by_group(rows: list[Row]) -> dict[str, set[str]]:
     return splits
 
 
-def test_a_batch_holds_canonical_files_rows_and_thumbnails(project: Project) -> None:
+def test_a_batch_holds_canonical_files_rows_and_thumbnails(project: IngestedFolder) -> None:
     fill(project.landing)
     report = project.ingest()
     rows = read_manifest(project.workspace)
@@ -79,7 +79,7 @@ def test_the_same_landing_zone_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        project = Project(tmp_path / name)
+        project = IngestedFolder(tmp_path / name)
         fill(project.landing)
         project.ingest()
         contents.append(
@@ -121,7 +121,7 @@ def hostile(landing: Path, outside: Path) -> dict[str, str]:
 
 
 def test_each_hostile_file_is_quarantined_and_the_landing_zone_untouched(
-    project: Project, tmp_path: Path
+    project: IngestedFolder, tmp_path: Path
 ) -> None:
     fill(project.landing)
     expected = hostile(project.landing, tmp_path / "Jane Doe.png")
@@ -136,7 +136,7 @@ def test_each_hostile_file_is_quarantined_and_the_landing_zone_untouched(
     assert "1x1" in details["cyst/dot.png"]
 
 
-def test_odd_names_and_kinds_are_good(project: Project) -> None:
+def test_odd_names_and_kinds_are_good(project: IngestedFolder) -> None:
     fill(project.landing)
     deep = picture(60).astype(np.uint16) * 200
     layered = np.dstack([*[picture(61)] * 3, np.full((48, 48), 255, np.uint8)])
@@ -155,7 +155,7 @@ def test_odd_names_and_kinds_are_good(project: Project) -> None:
     assert project.ingest().read == 0
 
 
-def test_no_versioned_file_holds_a_source_name(project: Project, tmp_path: Path) -> None:
+def test_no_versioned_file_holds_a_source_name(project: IngestedFolder, tmp_path: Path) -> None:
     fill(project.landing)
     hostile(project.landing, tmp_path / "janedoe.png")
     put(project.landing / "janedoe" / "janedoe.png", b"text")
@@ -170,7 +170,7 @@ def test_no_versioned_file_holds_a_source_name(project: Project, tmp_path: Path)
     assert {r.extension for r in records} == {"", ".png", ".jpg", ".gif"}
 
 
-def test_the_same_pixels_in_another_container_are_a_duplicate(project: Project) -> None:
+def test_the_same_pixels_in_another_container_are_a_duplicate(project: IngestedFolder) -> None:
     fill(project.landing)
     put(project.landing / "cyst" / "again.tiff", encode(sibling(picture(0), 0), "TIFF"))
     report = project.ingest()
@@ -180,7 +180,9 @@ def test_the_same_pixels_in_another_container_are_a_duplicate(project: Project) 
     assert (report.new, report.duplicate) == (12, 1)
 
 
-def test_new_pixels_under_two_classes_are_a_conflict_until_one_goes(project: Project) -> None:
+def test_new_pixels_under_two_classes_are_a_conflict_until_one_goes(
+    project: IngestedFolder,
+) -> None:
     fill(project.landing)
     put(project.landing / "cyst" / "both.png", encode(picture(70)))
     wrong = put(project.landing / "stone" / "both.png", encode(picture(70), "BMP"))
@@ -193,7 +195,7 @@ def test_new_pixels_under_two_classes_are_a_conflict_until_one_goes(project: Pro
     assert (again.new, again.quarantined) == (1, 0)
 
 
-def test_known_pixels_under_another_class_leave_the_old_row_alone(project: Project) -> None:
+def test_known_pixels_under_another_class_leave_the_old_row_alone(project: IngestedFolder) -> None:
     fill(project.landing)
     project.ingest()
     before = read_manifest(project.workspace)
@@ -204,7 +206,7 @@ def test_known_pixels_under_another_class_leave_the_old_row_alone(project: Proje
     assert read_manifest(project.workspace) == before
 
 
-def test_a_second_batch_leaves_the_first_alone(project: Project) -> None:
+def test_a_second_batch_leaves_the_first_alone(project: IngestedFolder) -> None:
     fill(project.landing)
     first = project.ingest()
     before, files = read_manifest(project.workspace), snapshot(project.workspace)
@@ -228,7 +230,7 @@ def test_a_second_batch_leaves_the_first_alone(project: Project) -> None:
     assert second.groups["cyst"] == {"train": 3, "val": 1, "test": 1}
 
 
-def test_a_bridge_is_quarantined_and_examined_again(project: Project) -> None:
+def test_a_bridge_is_quarantined_and_examined_again(project: IngestedFolder) -> None:
     fill(project.landing)
     *sides, middle = between(80)
     for n, side in enumerate(sides):
@@ -243,7 +245,7 @@ def test_a_bridge_is_quarantined_and_examined_again(project: Project) -> None:
     assert project.ingest().read == 1
 
 
-def test_patients_come_from_file_names(project: Project) -> None:
+def test_patients_come_from_file_names(project: IngestedFolder) -> None:
     for number in range(12):
         label = ("cyst", "stone")[number % 2]
         for k in range(3):
@@ -261,7 +263,9 @@ def test_patients_come_from_file_names(project: Project) -> None:
     assert [old[row.group] for row in added] == [added[0].split]
 
 
-def test_a_lost_index_is_built_again_with_the_same_counts(project: Project, tmp_path: Path) -> None:
+def test_a_lost_index_is_built_again_with_the_same_counts(
+    project: IngestedFolder, tmp_path: Path
+) -> None:
     fill(project.landing)
     hostile(project.landing, tmp_path / "x.png")
     put(project.landing / "cyst" / "again.tiff", encode(sibling(picture(0), 0), "TIFF"))
@@ -276,7 +280,7 @@ def test_a_lost_index_is_built_again_with_the_same_counts(project: Project, tmp_
         assert getattr(again, name) == getattr(first, name), name
 
 
-def test_an_image_that_is_stored_keeps_its_file_whatever_packed_it(project: Project) -> None:
+def test_an_image_that_is_stored_keeps_its_file_whatever_packed_it(project: IngestedFolder) -> None:
     fill(project.landing)
     project.ingest()
     rows = read_manifest(project.workspace)
@@ -304,7 +308,7 @@ def repack(file: Path) -> str:
 
 
 def test_known_bytes_are_not_decoded_again(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: IngestedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(project.landing)
     first = project.ingest(record=False)
@@ -312,7 +316,7 @@ def test_known_bytes_are_not_decoded_again(
     assert project.ingest().entries == first.entries
 
 
-def test_a_kill_between_push_and_record_loses_nothing(project: Project) -> None:
+def test_a_kill_between_push_and_record_loses_nothing(project: IngestedFolder) -> None:
     fill(project.landing)
     first = project.ingest(record=False)
     again = project.ingest()
@@ -320,7 +324,7 @@ def test_a_kill_between_push_and_record_loses_nothing(project: Project) -> None:
     assert again.entries == first.entries
 
 
-def test_unchanged_files_are_not_opened_and_new_rules_look_again(project: Project) -> None:
+def test_unchanged_files_are_not_opened_and_new_rules_look_again(project: IngestedFolder) -> None:
     fill(project.landing)
     put(project.landing / "cyst" / "small.png", encode(picture(90, 30)))
     assert project.ingest().reasons == {"too-small": 1}
@@ -329,7 +333,7 @@ def test_unchanged_files_are_not_opened_and_new_rules_look_again(project: Projec
     assert (relaxed.read, relaxed.new, relaxed.quarantined) == (1, 1, 0)
 
 
-def test_only_new_quarantine_is_no_new_revision(project: Project) -> None:
+def test_only_new_quarantine_is_no_new_revision(project: IngestedFolder) -> None:
     fill(project.landing)
     project.ingest()
     before = snapshot(project.workspace)
@@ -342,7 +346,9 @@ def test_only_new_quarantine_is_no_new_revision(project: Project) -> None:
     assert [record.reason for record in read_quarantine(project.workspace)] == ["empty"]
 
 
-def test_a_growing_file_stays_pending(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_growing_file_stays_pending(
+    project: IngestedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(project.landing)
     late = put(project.landing / "cyst" / "late.png", b"")
 
@@ -360,7 +366,7 @@ def test_a_growing_file_stays_pending(project: Project, monkeypatch: pytest.Monk
     assert project.ingest().new == 1
 
 
-def test_a_class_that_the_project_does_not_have(project: Project) -> None:
+def test_a_class_that_the_project_does_not_have(project: IngestedFolder) -> None:
     fill(project.landing)
     project.ingest()
     fill(project.landing, classes=("tumor",))
@@ -376,7 +382,7 @@ def test_a_class_that_the_project_does_not_have(project: Project) -> None:
     assert all(report.groups["tumor"].values()), "a group in every split"
 
 
-def test_a_class_needs_a_group_in_every_split(project: Project) -> None:
+def test_a_class_needs_a_group_in_every_split(project: IngestedFolder) -> None:
     fill(project.landing)
     fill(project.landing, classes=("normal", "tumor"), groups=2)
     put(project.landing / "tumor" / "third.png", b"")
@@ -389,7 +395,7 @@ def test_a_class_needs_a_group_in_every_split(project: Project) -> None:
     assert sorted(report.groups["tumor"].values()) == [0, 1, 1]
 
 
-def test_an_oversized_group_is_refused(project: Project) -> None:
+def test_an_oversized_group_is_refused(project: IngestedFolder) -> None:
     fill(project.landing, groups=9, each=2)
     fill(project.landing, classes=("cyst",), groups=1, each=6)
     config = IngestConfig(group_share_from=20)
@@ -398,7 +404,7 @@ def test_an_oversized_group_is_refused(project: Project) -> None:
     assert project.ingest(config=IngestConfig(group_share_from=41)).new == 40
 
 
-def test_missing_thumbnails_say_what_to_pull(project: Project) -> None:
+def test_missing_thumbnails_say_what_to_pull(project: IngestedFolder) -> None:
     fill(project.landing)
     batch = project.ingest().batch
     (project.workspace / f"data/raw/{batch}/thumbnails.npz").unlink()
@@ -407,7 +413,9 @@ def test_missing_thumbnails_say_what_to_pull(project: Project) -> None:
         project.ingest()
 
 
-def test_progress_is_reported_and_an_empty_landing_zone_is_no_error(project: Project) -> None:
+def test_progress_is_reported_and_an_empty_landing_zone_is_no_error(
+    project: IngestedFolder,
+) -> None:
     told: list[tuple[int, int]] = []
     index, config = project.index, project.config
     report = ingest(project.landing, project.workspace, index, config)

@@ -7,15 +7,15 @@ import pytest
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.manifest import read_manifest
-from tests.support.pictures import NAMES, Project, encode, picture, put
+from tests.support.pictures import NAMES, IngestedFolder, encode, picture, put
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path, IngestConfig(allow_missing=True))
+def project(tmp_path: Path) -> IngestedFolder:
+    return IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
 
 
-def test_a_list_gives_class_patient_and_view(project: Project) -> None:
+def test_a_list_gives_class_patient_and_view(project: IngestedFolder) -> None:
     for number in range(4):
         put(project.landing / "export" / f"{number}.png", encode(picture(number)))
     rows = "0.png,stone,HX 1,axial\n1.png,stone,HX 1,\n2.png,Cyst,HX 2,coronal\n"
@@ -39,7 +39,7 @@ def test_a_list_gives_class_patient_and_view(project: Project) -> None:
     assert sorted(groups) == sorted([NAMES.patient("HX 1")] * 2 + [NAMES.patient("HX 2")])
 
 
-def test_a_changed_class_in_the_list_is_examined_again(project: Project) -> None:
+def test_a_changed_class_in_the_list_is_examined_again(project: IngestedFolder) -> None:
     put(project.landing / "export" / "0.png", encode(picture(0)))
     put(project.landing / "export" / "medloom.csv", b"file,class\n0.png,stone\n")
     project.ingest()
@@ -60,7 +60,7 @@ def test_a_changed_class_in_the_list_is_examined_again(project: Project) -> None
     ],
 )
 def test_an_invalid_list_says_what_is_allowed_without_names(
-    project: Project, text: str, words: str
+    project: IngestedFolder, text: str, words: str
 ) -> None:
     put(project.landing / "Jane" / "a.png", encode(picture(0)))
     put(project.landing / "Jane" / "medloom.csv", text.encode())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError, NothingNewError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow import steps
 from pipeline.ledger.ledger import Ledger
@@ -15,25 +15,23 @@ from tests.support.pictures import encode, fill, picture, put
 
 
 @pytest.fixture
-def ready(settings: Settings) -> Settings:
+def ready(project: Project) -> Project:
     """Images have been ingested, and a single new one is worth a run."""
-    settings.state.mkdir(parents=True)
-    settings.params_file.write_text("retrain: {min_new_images: 1, quiet_minutes: 0.0}\n")
-    fill(settings.landing, groups=3, each=1)
-    put(settings.landing / "stone" / "phantom-00001-a.png", encode(picture(55)))
-    steps.ingest(settings)
-    take_snapshot(settings, Ledger(settings))
-    return settings
+    project.state.mkdir(parents=True)
+    project.params_file.write_text("retrain: {min_new_images: 1, quiet_minutes: 0.0}\n")
+    fill(project.landing, groups=3, each=1)
+    put(project.landing / "stone" / "phantom-00001-a.png", encode(picture(55)))
+    steps.ingest(project)
+    take_snapshot(project, Ledger(project))
+    return project
 
 
 @pytest.fixture
-def other(ready: Settings, tmp_path: Path) -> Settings:
+def other(ready: Project, tmp_path: Path) -> Project:
     return replace(ready, state=tmp_path / "other", cache=tmp_path / "other" / "cache")
 
 
-def test_another_host_sees_no_news_and_reads_nothing_again(
-    ready: Settings, other: Settings
-) -> None:
+def test_another_host_sees_no_news_and_reads_nothing_again(ready: Project, other: Project) -> None:
     with pytest.raises(NothingNewError, match="no new files"):
         steps.watch(other)
     assert not other.index_file.exists()
@@ -47,9 +45,7 @@ def test_another_host_sees_no_news_and_reads_nothing_again(
     assert steps.ingest(ready).read == 0
 
 
-def test_a_lost_index_is_built_again_with_the_same_entries(
-    ready: Settings, other: Settings
-) -> None:
+def test_a_lost_index_is_built_again_with_the_same_entries(ready: Project, other: Project) -> None:
     before = LocalIndex.of(ready).entries()
     for file in (Path(ready.remote) / "medloom" / "index").iterdir():
         file.unlink()
@@ -61,7 +57,7 @@ def test_a_lost_index_is_built_again_with_the_same_entries(
 
 
 def test_a_host_without_the_patients_key_says_so_and_makes_none(
-    ready: Settings, other: Settings, tmp_path: Path
+    ready: Project, other: Project, tmp_path: Path
 ) -> None:
     without = replace(other, patient_key=tmp_path / "none")
     with pytest.raises(BadInputError, match="MEDLOOM_PATIENT_KEY_FILE"):

@@ -10,7 +10,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.formats import Pixels
 from pipeline.data.manifest import read_manifest
 from pipeline.data.reading.views import guess_view
-from tests.support.pictures import Project, encode, picture, put
+from tests.support.pictures import IngestedFolder, encode, picture, put
 
 SHARED = Path(__file__).parents[5] / "shared" / "data"
 ROWS, COLUMNS = np.mgrid[:96, :96] / 96 - 0.5
@@ -36,7 +36,7 @@ def test_outlines(body: np.ndarray, view: str) -> None:
 
 
 def test_views_are_guessed_only_when_unknown(tmp_path: Path) -> None:
-    project = Project(tmp_path, IngestConfig(guess_views=True, allow_missing=True))
+    project = IngestedFolder(tmp_path, IngestConfig(guess_views=True, allow_missing=True))
     put(project.landing / "cyst" / "a.png", encode(shape(ACROSS, 1)))
     put(project.landing / "cyst" / "b.png", encode(shape(UPRIGHT, 2)))
     put(project.landing / "cyst" / "c.png", encode(shape(UPRIGHT, 3)))

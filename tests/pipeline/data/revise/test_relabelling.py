@@ -41,7 +41,7 @@ def clinic(made: Path, tmp_path: Path) -> Clinic:
 
 def correct(clinic: Clinic, wanted: dict[str, str] | None = None, **more: Any) -> Relabelling:
     facts: dict[str, Any] = {"by": "a radiologist", "reason": "second reading"} | more
-    return relabel(clinic.settings, wanted or {GROUP: "stone"}, **facts)
+    return relabel(clinic.project, wanted or {GROUP: "stone"}, **facts)
 
 
 def row_of(clinic: Clinic, group: str = GROUP) -> Row:
@@ -73,20 +73,20 @@ def test_the_file_in_the_old_folder_is_no_conflict_and_undoes_nothing(
 ) -> None:
     correct(clinic)
     if index == "lost":
-        clinic.settings.index_file.unlink()
-    report = steps.ingest(clinic.settings)
+        clinic.project.index_file.unlink()
+    report = steps.ingest(clinic.project)
     assert (report.ingested, report.duplicate, report.quarantined) == (8, 0, 0)
     assert row_of(clinic).label == "stone"
     # In a third class, or without a correction of the image, it is a conflict.
-    put(clinic.settings.landing / "cyst" / "phantom-00005-b.png", _file(clinic, "stone", 5))
-    report = steps.ingest(clinic.settings)
+    put(clinic.project.landing / "cyst" / "phantom-00005-b.png", _file(clinic, "stone", 5))
+    report = steps.ingest(clinic.project)
     assert report.reasons == {"conflict": 1}
-    (found,) = LocalIndex.of(clinic.settings).of_path(f"cyst/{NAME}-a.png")
+    (found,) = LocalIndex.of(clinic.project).of_path(f"cyst/{NAME}-a.png")
     assert found.outcome == "ingested"
 
 
 def _file(clinic: Clinic, label: str, patient: int) -> bytes:
-    return (clinic.settings.landing / label / f"phantom-{patient:05d}-a.png").read_bytes()
+    return (clinic.project.landing / label / f"phantom-{patient:05d}-a.png").read_bytes()
 
 
 def test_a_class_corrected_completely_may_keep_its_folder(clinic: Clinic) -> None:
@@ -94,8 +94,8 @@ def test_a_class_corrected_completely_may_keep_its_folder(clinic: Clinic) -> Non
     with pytest.raises(BadInputError, match="none of this project's classes, cyst, stone"):
         correct(clinic, wanted)
     correct(clinic, wanted, new_class=True)
-    clinic.settings.index_file.unlink()
-    assert steps.ingest(clinic.settings).ingested == 8
+    clinic.project.index_file.unlink()
+    assert steps.ingest(clinic.project).ingested == 8
     with pytest.raises(BadInputError, match="cannot be a class"):
         correct(clinic, {GROUP: "Big Tumor"}, new_class=True)
 
@@ -152,7 +152,7 @@ def test_the_command_reads_a_table_and_a_dry_run_changes_nothing(
     table = put(tmp_path / "right.csv", f"id,class\n{id_},stone\n".encode())
     command = ["relabel", str(table), "--reason", "second reading", "--json"]
     for extra, changed in (["--dry-run"], False), ([], True):
-        done = CliRunner().invoke(data, [*command, *extra], env=clinic.settings.environment())
+        done = CliRunner().invoke(data, [*command, *extra], env=clinic.project.environment())
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["changes"] == {id_: ["cyst", "stone"]}
         assert (clinic.data != before) is changed

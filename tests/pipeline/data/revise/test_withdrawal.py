@@ -68,12 +68,12 @@ def without(made_without: Path, tmp_path: Path) -> Clinic:
 
 def take_back(clinic: Clinic, subject: str = NAME, **more: Any) -> Withdrawal:
     facts: dict[str, Any] = {"by": "a person", "reason": "letter 17"} | more
-    return withdraw(clinic.settings, clinic.shelf, subject, **facts)
+    return withdraw(clinic.project, clinic.shelf, subject, **facts)
 
 
 def remove(clinic: Clinic, images: tuple[str, ...], **more: Any) -> Purge:
     return purge(
-        clinic.settings, clinic.shelf, images, by="a person", reason="letter 17", **more
+        clinic.project, clinic.shelf, images, by="a person", reason="letter 17", **more
     )  # fmt: skip
 
 
@@ -112,13 +112,13 @@ def test_the_next_revision_lacks_the_patient_and_the_record_says_so(without: Cli
 
 
 def test_the_new_revision_is_whole_in_the_remote(without: Clinic) -> None:
-    shutil.rmtree(without.settings.cache / "dvc")
-    with without.ledger.workspace(DATA, without.settings.workspaces / "look") as work:
+    shutil.rmtree(without.project.cache / "dvc")
+    with without.ledger.workspace(DATA, without.project.workspaces / "look") as work:
         work.dvc.run("pull")
         stored = {file.stem for file in work.folder.glob("data/raw/*/*.png")}
         assert stored == ids(without)
         assert "png" not in work.git.run("ls-files")
-    assert not files_showing(without.settings.state / "ledger.git", picture(PATIENT))
+    assert not files_showing(without.project.state / "ledger.git", picture(PATIENT))
 
 
 def test_no_name_reaches_ledger_or_journal(without: Clinic) -> None:
@@ -135,7 +135,7 @@ def test_no_name_reaches_ledger_or_journal(without: Clinic) -> None:
 def test_a_subject_is_found_by_any_of_its_names(clinic: Clinic, tmp_path: Path, way: str) -> None:
     rows = Revisions(clinic.ledger).rows(clinic.data)
     row = next(row for row in rows if row.group == GROUP)
-    lying = clinic.settings.landing / "cyst" / f"{NAME}-a.png"
+    lying = clinic.project.landing / "cyst" / f"{NAME}-a.png"
     subject = {
         "id": row.id, "prefix": row.id[:10], "stored": row.sha256, "path": str(lying),
         "re-encoded": str(put(tmp_path / "b.bmp", encode(picture(PATIENT), "BMP"))), "group": GROUP,
@@ -153,7 +153,7 @@ def test_a_dry_run_changes_nothing_and_unknown_names_are_not_repeated(clinic: Cl
     assert done.versions == (1,)
     assert {branch: clinic.ledger.head(branch) for branch in before} == before
     assert not clinic.shelf.tags
-    assert files_showing(clinic.settings.state, picture(PATIENT))
+    assert files_showing(clinic.project.state, picture(PATIENT))
     with pytest.raises(BadInputError) as told:
         take_back(clinic, "phantom-77777")
     assert "77777" not in str(told.value)
@@ -170,25 +170,25 @@ def test_a_class_that_loses_a_split_gives_a_warning(clinic: Clinic) -> None:
 
 
 def test_withdrawn_images_are_never_ingested_again(without: Clinic) -> None:
-    stone = without.settings.landing / "stone"
+    stone = without.project.landing / "stone"
     put(stone / "copy.bmp", encode(picture(PATIENT), "BMP"))  # the pixels under another name
     put(stone / f"{NAME}-b.png", encode(picture(99)))  # another image of the patient
     without.admit("cyst", 20)
-    without.settings.index_file.unlink()
-    report = steps.ingest(without.settings)
+    without.project.index_file.unlink()
+    report = steps.ingest(without.project)
     reasons = {e.file: e.reason for e in report.entries if e.outcome == "quarantined"}
     paths = (f"cyst/{NAME}-a.png", "stone/copy.bmp", f"stone/{NAME}-b.png")
-    names = LocalIndex.of(without.settings).names
+    names = LocalIndex.of(without.project).names
     assert reasons == {names.file(path): "withdrawn" for path in paths}
     assert report.new == 1
     assert without.ledger.read(without.data, str(WITHDRAWN_FILE))
-    assert steps.ingest(without.settings).read == 0  # remembered, not read at every ingest
+    assert steps.ingest(without.project).read == 0  # remembered, not read at every ingest
 
 
 def test_withdrawing_one_image_keeps_the_patients_others(clinic: Clinic) -> None:
-    put(clinic.settings.landing / "cyst" / f"{NAME}-b.png", encode(picture(99)))
-    steps.ingest(clinic.settings)
-    done = take_back(clinic, str(clinic.settings.landing / "cyst" / f"{NAME}-b.png"))
+    put(clinic.project.landing / "cyst" / f"{NAME}-b.png", encode(picture(99)))
+    steps.ingest(clinic.project)
+    done = take_back(clinic, str(clinic.project.landing / "cyst" / f"{NAME}-b.png"))
     assert done.versions == ()
     groups = [row.group for row in Revisions(clinic.ledger).rows(clinic.data)]
     assert groups.count(GROUP) == 1
@@ -202,12 +202,12 @@ def test_a_retraining_is_due_however_few_images_are_new(
 ) -> None:
     monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger: ledger.head("code"))
     add_row(without, "b2")  # and so as many images as before
-    assert "1 images were withdrawn" in steps.watch(without.settings)
+    assert "1 images were withdrawn" in steps.watch(without.project)
     plan = make_plan(without.ledger, FEW, asked_by_person=False)
     assert plan.reasons == ("+0 images", "1 images withdrawn")
     without.ledger.open_run(plan.run.key, plan.code, plan.data, "manual")
     with pytest.raises(NothingNewError):
-        steps.watch(without.settings)
+        steps.watch(without.project)
     without.judge("rejected")
     add_row(without, "b3")
     with pytest.raises(NothingNewError, match="1 of 50"):
@@ -217,14 +217,14 @@ def test_a_retraining_is_due_however_few_images_are_new(
 def test_a_run_of_the_old_data_does_not_go_on(without: Clinic) -> None:
     old = without.journal.records[0].run_key
     with pytest.raises(BadInputError, match="consent was withdrawn"):
-        run_stage(without.settings, old, "train", DagRunFolder.of(without.settings, "r"))
+        run_stage(without.project, old, "train", DagRunFolder.of(without.project, "r"))
     require_consent(without.ledger, without.judge("rejected").run_key)
 
 
 def test_demotion_goes_to_the_newest_champion_that_is_not_affected(without: Clinic) -> None:
     without.judge()
     without.admit("cyst", 20)
-    steps.ingest(without.settings)  # a batch of this one image, which goes as a whole
+    steps.ingest(without.project)  # a batch of this one image, which goes as a whole
     without.judge()
     done = take_back(without, "phantom-00020", policy="demote")
     assert (done.demoted, done.champion, done.champion_affected) == (3, 2, False)
@@ -278,7 +278,7 @@ def test_a_kill_after_the_journal_is_finished_by_repeating(
 
 
 def test_after_a_purge_no_file_shows_the_image(without: Clinic) -> None:
-    state, settings = without.settings.state, without.settings
+    state, project = without.project.state, without.project
     done = take_back(without)
     without.learn("rejected")  # one without the image, which must stay whole
     places = {name.split("/")[0] for name in files_showing(state, picture(PATIENT))}
@@ -288,13 +288,13 @@ def test_after_a_purge_no_file_shows_the_image(without: Clinic) -> None:
     assert len(files_showing(state, picture(3))) > 3  # another patient's image is still there
     assert without.journal.records[-1].details["objects"] == list(purged.objects)
     assert (without.shelf.folder / purged.runs[0] / "evaluation" / "evaluation.json").exists()
-    assert LocalIndex.of(settings).of_path(f"cyst/{NAME}-a.png") == []
-    assert (settings.landing / "cyst" / f"{NAME}-a.png").exists()
-    with without.ledger.workspace(DATA, settings.workspaces / "look") as work:
+    assert LocalIndex.of(project).of_path(f"cyst/{NAME}-a.png") == []
+    assert (project.landing / "cyst" / f"{NAME}-a.png").exists()
+    with without.ledger.workspace(DATA, project.workspaces / "look") as work:
         work.dvc.run("pull")
     last = without.journal.verdict_on(without.shelf.keys[2])
     assert last is not None
-    with finished_run(settings, last.run_key, "look", *STAGES) as work:
+    with finished_run(project, last.run_key, "look", *STAGES) as work:
         assert (work.folder / "reports" / "nearest.png").exists()
     count = len(without.journal.records)
     assert remove(without, done.images).left == 0
@@ -318,7 +318,7 @@ def test_a_killed_purge_is_journalled_first_and_finished_by_repeating(
             remove(without, images)
     assert set(deleted) < set(without.journal.records[-1].details["objects"])
     assert remove(without, images).left > 0
-    assert files_showing(without.settings.state, picture(PATIENT)) == []
+    assert files_showing(without.project.state, picture(PATIENT)) == []
     assert [r.action for r in without.journal.records] == ["promoted", "withdrawn", "purged"]
 
 
@@ -327,10 +327,10 @@ def test_a_purge_waits_for_a_training_and_ends_nobody(
 ) -> None:
     images = take_back(without).images
     key = without.shelf.keys[1]
-    checkpoints = without.settings.checkpoints / key
+    checkpoints = without.project.checkpoints / key
     assert checkpoints.exists()
     monkeypatch.setattr(leases, "_PATIENCE", 0.0)
-    with holding(without.settings.leases, f"run-{key}", MEDLOOM_TRY="1", **TRY) as training:
+    with holding(without.project.leases, f"run-{key}", MEDLOOM_TRY="1", **TRY) as training:
         training.has_it()
         with pytest.raises(TransientError, match="medloom down"):
             remove(without, images)
@@ -339,7 +339,7 @@ def test_a_purge_waits_for_a_training_and_ends_nobody(
         training.let_go()
     remove(without, images)
     assert not checkpoints.exists()
-    assert files_showing(without.settings.state, picture(PATIENT)) == []
+    assert files_showing(without.project.state, picture(PATIENT)) == []
 
 
 def test_an_image_in_git_itself_is_told(without: Clinic) -> None:
@@ -380,7 +380,7 @@ def test_the_command_withdraws_and_purges_with_a_real_registry(without: Clinic) 
     audit, data = typer.Typer(), typer.Typer()
     withdraw_command.register(audit, data)
     audit.callback()(lambda: None)
-    environment = without.settings.environment()
+    environment = without.project.environment()
     command = ["withdraw", NAME, "--reason", "letter 17", "--purge", "--json"]
     done = CliRunner().invoke(audit, command, env=environment)
     assert done.exit_code == 0, done.output

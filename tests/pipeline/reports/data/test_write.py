@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline.base.errors import BadInputError
-from pipeline.base.settings import Settings
+from pipeline.base.project import Project
 from pipeline.cli.main import app
 from pipeline.data.names import phantom_group
 from pipeline.data.reading import readers
@@ -42,11 +42,11 @@ FLAT = (picture(900) // 200 + 60).astype(np.uint8)
 
 
 @dataclass(frozen=True)
-class Project:
+class GrownClinic:
     """A batch, one with brighter and noisier stones, two corrections, one withdrawal.
 
     Attributes:
-        settings: of the project.
+        project: the project.
         first, second, corrected, without: commits.
     """
 
@@ -57,8 +57,8 @@ class Project:
     without: str
 
     @property
-    def settings(self) -> Settings:
-        return self.clinic.settings
+    def project(self) -> Project:
+        return self.clinic.project
 
     @property
     def ledger(self) -> Ledger:
@@ -76,44 +76,44 @@ def admit(clinic: Clinic, label: str, patients: range, brighter: int = 0, noise:
         pixels = shape_of(patient).astype(int) // 2 + 20 + brighter
         pixels += np.random.default_rng(patient).integers(0, noise, pixels.shape)
         put(
-            clinic.settings.landing / label / f"phantom-{patient:05d}-a.png",
+            clinic.project.landing / label / f"phantom-{patient:05d}-a.png",
             encode(pixels.astype(np.uint8)),
         )
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def grown(tmp_path_factory: pytest.TempPathFactory) -> GrownClinic:
     tasks_readers, readers.READERS = readers.READERS, 0
     folder = tmp_path_factory.mktemp("jane-doe")
     clinic = Clinic.at(Clinic.lay_out(folder))
     admit(clinic, "cyst", range(BATCH))
     admit(clinic, "stone", range(100, 100 + BATCH))
-    steps.ingest(clinic.settings)
+    steps.ingest(clinic.project)
     first = clinic.data
     clinic.judge()
     admit(clinic, "cyst", range(BATCH, 2 * BATCH))
     admit(clinic, "stone", range(100 + BATCH, 100 + 2 * BATCH), brighter=40, noise=20)
-    landing = clinic.settings.landing
+    landing = clinic.project.landing
     put(landing / "stone" / "Muster, Erika 1961.png", encode(TEXT))
     put(landing / "stone" / "erika-flat.png", encode(FLAT))
     put(landing / "stone" / "erika-long.png", encode(LONG))
     put(landing / "cyst" / f"phantom-{GONE:05d}-b.png", encode(THEIRS))
     put(landing / "cyst" / "erika-again.png", (landing / "cyst/phantom-00000-a.png").read_bytes())
     put(landing / "cyst" / "erika.txt", b"Erika Muster")
-    steps.ingest(clinic.settings)
+    steps.ingest(clinic.project)
     second = clinic.data
     wrong = {f"phantom-{patient:05d}": "stone" for patient in WRONG}
-    relabel(clinic.settings, wrong, by="a reader", reason="second reading")
+    relabel(clinic.project, wrong, by="a reader", reason="second reading")
     corrected = clinic.data
-    withdraw(clinic.settings, clinic.shelf, f"phantom-{GONE:05d}", by="a clerk", reason="letter 17")
+    withdraw(clinic.project, clinic.shelf, f"phantom-{GONE:05d}", by="a clerk", reason="letter 17")
     readers.READERS = tasks_readers
-    return Project(clinic, first, second, corrected, clinic.data)
+    return GrownClinic(clinic, first, second, corrected, clinic.data)
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, DataFacts]:
+def page(grown: GrownClinic, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, DataFacts]:
     out = tmp_path_factory.mktemp("out") / "new" / "page.html"
-    facts = report_on_data(project.settings, out, against=project.first[:10])
+    facts = report_on_data(grown.project, out, against=grown.first[:10])
     return out.read_text(), facts
 
 
@@ -133,16 +133,16 @@ def shows(text: str, pixels: Grey) -> bool:
     return False
 
 
-def command(settings: Settings, *arguments: str) -> str:
-    result = CliRunner().invoke(app, ["data", *arguments], env=settings.environment())
+def command(project: Project, *arguments: str) -> str:
+    result = CliRunner().invoke(app, ["data", *arguments], env=project.environment())
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.stdout
 
 
-def test_counts_are_the_manifests(project: Project, page: tuple[str, DataFacts]) -> None:
+def test_counts_are_the_manifests(grown: GrownClinic, page: tuple[str, DataFacts]) -> None:
     facts = page[1]
-    rows = Revisions(project.ledger).rows(project.without)
+    rows = Revisions(grown.ledger).rows(grown.without)
     assert facts.images == len(rows) == 4 * BATCH - 1
     counting = {(row.label, row.split): row.images for row in facts.splits}
     for (label, split), images in counting.items():
@@ -163,7 +163,7 @@ def test_grey_levels_are_those_of_the_pixels(page: tuple[str, DataFacts]) -> Non
     assert bright["stone"].black == 0
 
 
-def test_planted_differences_are_reported(project: Project, page: tuple[str, DataFacts]) -> None:
+def test_planted_differences_are_reported(grown: GrownClinic, page: tuple[str, DataFacts]) -> None:
     facts = page[1]
     drift = {one.label: one for one in facts.drift}
     assert drift["stone"].kernel is not None
@@ -180,15 +180,15 @@ def test_planted_differences_are_reported(project: Project, page: tuple[str, Dat
     assert any("stone" in says for state, says in findings(facts) if state == "maybe")
 
 
-def test_the_same_revision_against_itself_has_not_drifted(project: Project) -> None:
-    facts = report_on_data(project.settings, None, project.second, project.second)
+def test_the_same_revision_against_itself_has_not_drifted(grown: GrownClinic) -> None:
+    facts = report_on_data(grown.project, None, grown.second, grown.second)
     assert facts.changes is not None
     assert facts.changes.nothing
     assert facts.drift == ()
 
 
-def test_changes_add_up(project: Project) -> None:
-    found = changes(project.ledger, Revisions(project.ledger), project.first, project.without)
+def test_changes_add_up(grown: GrownClinic) -> None:
+    found = changes(grown.ledger, Revisions(grown.ledger), grown.first, grown.without)
     assert found.total("before") == 2 * BATCH
     assert found.total("added") == 2 * BATCH
     assert found.total("removed") == 1
@@ -198,41 +198,41 @@ def test_changes_add_up(project: Project) -> None:
         gained = cell.added + cell.relabelled_in + cell.moved_in
         assert cell.before + gained - cell.removed - cell.relabelled_out == cell.after
     assert {(one.before, one.after) for one in found.relabelled} == {("cyst", "stone")}
-    assert found.removed == (row_of(project, GONE),)
+    assert found.removed == (row_of(grown, GONE),)
     assert [(step.action, step.by) for step in found.steps] == [
         ("", ""), ("relabelled", "a reader"), ("withdrawn", "a clerk"),
     ]  # fmt: skip
     assert all(step.record for step in found.steps[1:])
 
 
-def row_of(project: Project, patient: int) -> str:
+def row_of(grown: GrownClinic, patient: int) -> str:
     group = phantom_group(f"phantom-{patient:05d}")
-    rows = Revisions(project.ledger).ever().values()
+    rows = Revisions(grown.ledger).ever().values()
     (id_,) = [row.id for row in rows if row.group == group]
     return id_
 
 
-def test_changes_to_an_older_revision_are_backwards(project: Project) -> None:
-    revisions = Revisions(project.ledger)
-    back = changes(project.ledger, revisions, project.second, project.first)
+def test_changes_to_an_older_revision_are_backwards(grown: GrownClinic) -> None:
+    revisions = Revisions(grown.ledger)
+    back = changes(grown.ledger, revisions, grown.second, grown.first)
     assert back.backwards
     assert (back.total("added"), back.total("removed")) == (0, 2 * BATCH)
 
 
-def test_revisions_by_name(project: Project) -> None:
-    ledger, revisions = project.ledger, Revisions(project.ledger)
-    key = project.clinic.shelf.keys[1]
-    project.ledger.mirror.run("push", "-q", ledger.url, f"{project.second}:refs/tags/before-17")
-    for text in (project.first[:7], "champion", "1", key):
-        assert find_revision(text, ledger, revisions) == project.first
-    assert find_revision("before-17", ledger, revisions) == project.second
+def test_revisions_by_name(grown: GrownClinic) -> None:
+    ledger, revisions = grown.ledger, Revisions(grown.ledger)
+    key = grown.clinic.shelf.keys[1]
+    grown.ledger.mirror.run("push", "-q", ledger.url, f"{grown.second}:refs/tags/before-17")
+    for text in (grown.first[:7], "champion", "1", key):
+        assert find_revision(text, ledger, revisions) == grown.first
+    assert find_revision("before-17", ledger, revisions) == grown.second
     for text in ("previous", "2", "beef", "--upload-pack=x"):
         with pytest.raises(BadInputError, match="no data revision"):
             find_revision(text, ledger, revisions)
 
 
-def test_no_name_is_in_it(project: Project, page: tuple[str, DataFacts]) -> None:
-    landing = project.settings.landing
+def test_no_name_is_in_it(grown: GrownClinic, page: tuple[str, DataFacts]) -> None:
+    landing = grown.project.landing
     names = {word for file in landing.rglob("*") for word in (file.name, file.stem)}
     names = (names - {"cyst", "stone"}) | {"Muster", "Erika", "erika", "jane-doe", str(landing)}
     for text in (page[0], page[1].model_dump_json()):
@@ -242,7 +242,7 @@ def test_no_name_is_in_it(project: Project, page: tuple[str, DataFacts]) -> None
 
 
 def test_quarantined_text_is_shown_as_a_mosaic(
-    project: Project, page: tuple[str, DataFacts]
+    grown: GrownClinic, page: tuple[str, DataFacts]
 ) -> None:
     text, facts = page
     assert facts.reasons == {"burnt-in": 1, "low-contrast": 1, "not-an-image": 1, "too-long": 2}
@@ -255,13 +255,13 @@ def test_quarantined_text_is_shown_as_a_mosaic(
     assert max(np.corrcoef(one.ravel(), small.ravel())[0, 1] for one in mosaics) > 0.99
     assert len(mosaics) == 2
     assert facts.duplicates is not None
-    assert [one.image for one in facts.duplicates] == [row_of(project, 0)]
+    assert [one.image for one in facts.duplicates] == [row_of(grown, 0)]
 
 
-def test_withdrawn_patients_are_counted_but_not_shown(project: Project, tmp_path: Path) -> None:
+def test_withdrawn_patients_are_counted_but_not_shown(grown: GrownClinic, tmp_path: Path) -> None:
     """Also in an old revision; all 24 patients of the class fill its sheet."""
     out = tmp_path / "old.html"
-    facts = report_on_data(project.settings, out, revision=project.first)
+    facts = report_on_data(grown.project, out, revision=grown.first)
     assert (facts.gone, facts.images, facts.newest) == (1, 2 * BATCH, False)
     text = out.read_text()
     assert not shows(text, (shape_of(GONE).astype(int) // 2 + 20).astype(np.uint8))
@@ -278,9 +278,9 @@ def test_quarantined_images_of_withdrawn_patients_are_not_shown(
 
 
 def test_the_nearest_pairs_are_of_different_groups(
-    project: Project, page: tuple[str, DataFacts]
+    grown: GrownClinic, page: tuple[str, DataFacts]
 ) -> None:
-    rows = {row.id: row for row in Revisions(project.ledger).rows(project.without)}
+    rows = {row.id: row for row in Revisions(grown.ledger).rows(grown.without)}
     for leak in page[1].leak:
         pairs = [(rows[p.tested].group, rows[p.trained].group) for p in leak.pairs]
         assert len(pairs) == len(set(pairs)) > 0
@@ -288,47 +288,47 @@ def test_the_nearest_pairs_are_of_different_groups(
         assert leak.highest == pytest.approx(max(p.correlation for p in leak.pairs))
 
 
-def test_a_sheet_shows_one_of_each_group_first(project: Project) -> None:
-    rows = Revisions(project.ledger).rows(project.without)
+def test_a_sheet_shows_one_of_each_group_first(grown: GrownClinic) -> None:
+    rows = Revisions(grown.ledger).rows(grown.without)
     assert spread(rows, 24) == spread(rows[::-1], 24)
     twins = [*rows, *rows]
     assert len({row.group for row in spread(twins, len(rows))}) == len(rows)
 
 
-def test_the_commands_print_the_same_facts(project: Project, page: tuple[str, DataFacts]) -> None:
-    told = json.loads(command(project.settings, "report", "--json", "--against", project.first))
+def test_the_commands_print_the_same_facts(grown: GrownClinic, page: tuple[str, DataFacts]) -> None:
+    told = json.loads(command(grown.project, "report", "--json", "--against", grown.first))
     facts = page[1].model_dump(mode="json")
     assert {k: v for k, v in told.items() if k not in ("findings", "made_at")} == {
         k: v for k, v in json.loads(json.dumps(facts)).items() if k != "made_at"
     }
-    found = json.loads(command(project.settings, "diff", "champion", project.without, "--json"))
+    found = json.loads(command(grown.project, "diff", "champion", grown.without, "--json"))
     assert found == json.loads(json.dumps(facts["changes"]))
-    table = command(project.settings, "diff", project.first, project.without)
+    table = command(grown.project, "diff", grown.first, grown.without)
     for said in ("−2", "a clerk", "letter 17"):
         assert said in " ".join(table.split())
     with pytest.raises(BadInputError, match="medloom data report -o"):
-        command(project.settings, "report")
-    assert not list(project.settings.workspaces.glob("report-*"))
+        command(grown.project, "report")
+    assert not list(grown.project.workspaces.glob("report-*"))
 
 
 def test_the_page_of_one_revision_is_the_same_each_time(
-    project: Project, page: tuple[str, DataFacts], tmp_path: Path
+    grown: GrownClinic, page: tuple[str, DataFacts], tmp_path: Path
 ) -> None:
     out = tmp_path / "again.html"
-    report_on_data(project.settings, out, against=project.first)
+    report_on_data(grown.project, out, against=grown.first)
     one, two = (re.sub("Report of [^<]*", "", text) for text in (out.read_text(), page[0]))
     assert one == two
 
 
 def test_without_an_index_the_record_of_the_revision_is_shown(
-    project: Project, tmp_path: Path
+    grown: GrownClinic, tmp_path: Path
 ) -> None:
     """Another machine: only ledger and remote, no index and no landing zone."""
-    far = Settings.load(
+    far = Project.load(
         {
             "MEDLOOM_STATE": str(tmp_path / "far" / "clinic"),
-            "MEDLOOM_LEDGER": project.settings.ledger,
-            "MEDLOOM_REMOTE": project.settings.remote,
+            "MEDLOOM_LEDGER": grown.project.ledger,
+            "MEDLOOM_REMOTE": grown.project.remote,
         }
     )
     facts = report_on_data(far, tmp_path / "far.html")

@@ -1,8 +1,9 @@
-"""Settings of the deployment, read from MEDLOOM_* variables.
+"""A project: where its files and services are, from MEDLOOM_* variables.
 
-Scientific parameters are in params.yaml. Every variable has a default that works on one machine. A
-project is its state folder, such as `state/phantom` or `state/kidney-ct`, with one set of classes
-and one model name. Phantoms and patients never share a state folder, and so never mix.
+A project is its state folder, such as `state/phantom` or `state/kidney-ct`, with one ledger, one
+set of classes and one model name. Phantoms and patients never share a state folder, and so never
+mix. Scientific parameters are in params.yaml (`pipeline.ledger.project_params`). Every variable has
+a default that works on one machine.
 """
 
 import os
@@ -22,8 +23,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of one project.
+class Project:
+    """One project: its places, the name of its model, and its keys.
 
     Attributes:
         state: folder of everything medloom writes (MEDLOOM_STATE, default state/phantom in
@@ -61,13 +62,13 @@ class Settings:
     webhook_secret_file: Path | None = None
 
     @property
-    def project(self) -> str:
-        """The project's name, which is the name of its state folder."""
+    def name(self) -> str:
+        """The name of the state folder."""
         return self.state.name
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ, *, project: str | None = None) -> Self:
-        """Read the environment; `project` is a folder in state/ and overrides MEDLOOM_STATE.
+    def load(cls, environ: Mapping[str, str] = os.environ, *, name: str | None = None) -> Self:
+        """Read the environment; `name` is a folder in state/ and overrides MEDLOOM_STATE.
 
         Raises:
             BadInputError: the project's name is invalid, the landing zone or the patient key is
@@ -77,8 +78,8 @@ class Settings:
         root = Path(
             environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
         )
-        default = root / "state" / (project or "phantom")
-        chosen = default if project else Path(environ.get("MEDLOOM_STATE") or default)
+        default = root / "state" / (name or "phantom")
+        chosen = default if name else Path(environ.get("MEDLOOM_STATE") or default)
         state = chosen.expanduser().absolute()
         if not _NAME.fullmatch(state.name):
             raise BadInputError(
@@ -91,7 +92,7 @@ class Settings:
         key = environ.get("MEDLOOM_JOURNAL_KEY")
         secret = environ.get("MEDLOOM_WEBHOOK_SECRET_FILE")
         named = environ.get("MEDLOOM_MODEL")
-        settings = cls(
+        project = cls(
             state=state,
             landing=landing.expanduser().absolute(),
             ledger=environ.get("MEDLOOM_LEDGER") or str(state / "ledger.git"),
@@ -104,31 +105,31 @@ class Settings:
             webhook_url=environ.get("MEDLOOM_WEBHOOK_URL", ""),
             webhook_secret_file=Path(secret).expanduser().absolute() if secret else None,
         )
-        if settings.landing.is_relative_to(state):
+        if project.landing.is_relative_to(state):
             raise BadInputError(
-                f"the landing zone {settings.landing} is inside the state folder {state}, where "
+                f"the landing zone {project.landing} is inside the state folder {state}, where "
                 "medloom writes; set MEDLOOM_LANDING to a folder outside it"
             )
-        if settings.patient_key.is_relative_to(state):
+        if project.patient_key.is_relative_to(state):
             raise BadInputError(
-                f"the patient key {settings.patient_key} is inside the state folder {state}, with "
+                f"the patient key {project.patient_key} is inside the state folder {state}, with "
                 "the data it protects; set MEDLOOM_PATIENT_KEY_FILE to a file outside it"
             )
-        if settings.webhook_url and settings.webhook_secret_file is None:
+        if project.webhook_url and project.webhook_secret_file is None:
             raise BadInputError(
-                f"MEDLOOM_WEBHOOK_URL is {settings.webhook_url}, but there is no secret to sign "
+                f"MEDLOOM_WEBHOOK_URL is {project.webhook_url}, but there is no secret to sign "
                 "messages with; set MEDLOOM_WEBHOOK_SECRET_FILE to a file with a shared secret"
             )
         if "MEDLOOM_RUN_ID" in environ and environ.get("MEDLOOM_LEDGER") and not named:
             raise BadInputError(
-                f"this task uses the shared ledger {settings.ledger}, and would name the model "
-                f"{settings.model} after this host's state folder; set MEDLOOM_MODEL to the "
+                f"this task uses the shared ledger {project.ledger}, and would name the model "
+                f"{project.model} after this host's state folder; set MEDLOOM_MODEL to the "
                 "model's name, the same on every worker"
             )
-        return settings
+        return project
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process."""
+        """The project as environment variables, for a child process."""
         return {
             "MEDLOOM_STATE": str(self.state),
             "MEDLOOM_LANDING": str(self.landing),
