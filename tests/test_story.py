@@ -138,7 +138,7 @@ def test_a_consumer_needs_nothing_of_this_repository(tiny: TinyStory, tmp_path: 
     for name in ("model.py", "pipeline.py"):
         (tmp_path / name).write_text("MINE = 1\n")
     uri = tiny.status()["services"]["mlflow"]
-    code = CONSUMER.format(uri=uri, tiny=tiny.folder)
+    code = CONSUMER.format(uri=uri, project=tiny.folder)
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path, capture_output=True, text=True, check=False,
