@@ -1,8 +1,9 @@
 """`medloom ingest`: ingest a folder, an archive or a store into a data revision."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.data.arrive.feed import FeedReport
     from pipeline.data.arrive.feed_plan import FeedPlan
     from pipeline.data.arrive.rehearsal import Rehearsal
+    from pipeline.data.ingest.run import IngestReport
 
 
 def ingest(
@@ -51,6 +53,22 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would happen to the files.")
     ] = False,
+    class_folder: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Number of the folder in each path that is the class, from 1. Default: found.",
+        ),
+    ] = 0,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 65, and copy nothing, if anything would be passed over, guessed, "
+            "unused or quarantined.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Copy images into the landing zone, then ingest the new ones into a data revision.
@@ -75,13 +93,21 @@ def ingest(
     those files are grouped by similarity. An archive counts as one file, of one patient; sidecars,
     lists and hidden files need none.
 
+    **Classes.** Folders that wrap all class folders are left out. Where nothing says which folder
+    is the class, as with folders of splits, nothing is copied and the command says what it saw.
+
+    **The account.** At the end the command lists what was passed over, guessed or could not be
+    used, with counts. With --strict each of these is an error, found by a dry run first.
+
     **--dry-run** leaves nothing behind; files of a store are fetched into a temporary folder
     (TMPDIR).
     """
     from pipeline.data.arrive.feed_plan import open_source, plan_feed
     from pipeline.data.arrive.fetched import FetchLog
     from pipeline.data.arrive.patient_from import PatientsFrom
-    from pipeline.data.arrive.rehearsal import load_pseudonyms
+    from pipeline.data.arrive.rehearsal import known_classes, load_pseudonyms
+    from pipeline.data.config import IngestConfig
+    from pipeline.ledger.project_params import ProjectParams
 
     project = chosen_project()
     if not sources and (label or patient_from):
@@ -89,13 +115,18 @@ def ingest(
     patients = PatientsFrom.parse(patient_from) if patient_from is not None else None
     names = load_pseudonyms(project, make=False)
     fetched = FetchLog(project.fetched_file, names)
+    config = ProjectParams.of(project).section("ingest", IngestConfig)
     plans = [
         plan_feed(
             open_source(source), project.landing, label=label, patients=patients,
             allow_unmatched=allow_unmatched, fetched=fetched,
+            classes=known_classes(project, config),
+            class_folder=class_folder or config.class_folder,
         )
         for source in sources or []
     ]  # fmt: skip
+    if strict:
+        _require_nothing_to_say(project, plans)
     console = Console()
     facts, table = (_rehearse if dry_run else _ingest)(project, plans)
     if as_json:
@@ -104,6 +135,25 @@ def ingest(
     console.print(table)
     for line in [line for plan in plans for line in _left_out(plan)]:
         console.print(Text(line, style="yellow"), soft_wrap=True)
+
+
+def _require_nothing_to_say(project: "Project", plans: "list[FeedPlan]") -> None:
+    """Run the ingest dry, and refuse it if its account is not empty.
+
+    Raises:
+        BadInputError: it is not; the message has the account.
+    """
+    from pipeline.cli.tables import bars
+    from pipeline.data.arrive.rehearsal import load_pseudonyms, rehearse
+
+    with bars(Console(stderr=True)) as bar:
+        found = rehearse(project, plans, load_pseudonyms(project, make=False), bar("reading"))
+    said = [line for plan in plans for line in _left_out(plan)]
+    said += [notice.text for notice in found.notices]
+    said += [f"{count} quarantined: {reason}" for reason, count in found.reasons.items()]
+    if said:
+        lines = "".join(f"\n- {line}" for line in said)
+        raise BadInputError(f"--strict: nothing was copied or ingested:{lines}")
 
 
 def _rehearse(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any], Any]:
@@ -138,7 +188,9 @@ def _ingest(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any]
         with feed_bar(Console(stderr=True)) as bar:
             fed.append(apply_plan(plan, project.landing, fetched=fetched, on_progress=bar))
     with bars(Console(stderr=True)) as bars_of:
-        report = steps.ingest(project, bars_of("reading"))
+        # A plan puts the class first, whatever the project's parameter says.
+        report = steps.ingest(project, bars_of("reading"), class_folder=1 if plans else 0)
+    report = _with_plans(report, plans)
     facts = steps.describe_ingest(report) | {
         "copied": sum(one.copied for one in fed),
         "present": sum(one.present for one in fed),
@@ -146,6 +198,15 @@ def _ingest(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any]
         "unsteady": sum(len(one.unsteady) for one in fed),
     }
     return facts, Group(*(Text(line) for one in fed for line in _copied(one)), ingest_table(report))
+
+
+def _with_plans(report: "IngestReport", plans: "list[FeedPlan]") -> "IngestReport":
+    """The report with what the feed passed over or guessed."""
+    from pipeline.data.arrive.feed_plan import plan_notices
+
+    passed_over = sum((plan.passed_over for plan in plans), Counter(report.passed_over))
+    notices = (*plan_notices(plans), *report.notices)
+    return replace(report, passed_over=dict(passed_over), notices=notices)
 
 
 @contextmanager
@@ -164,7 +225,7 @@ def feed_bar(console: Console) -> Iterator[Callable[[int, int, int, int], None]]
 
 def rehearsal_table(found: "Rehearsal") -> Group:
     """What an ingest would do, by class, and what it would quarantine, by reason."""
-    from pipeline.cli.tables import facts_table
+    from pipeline.cli.tables import facts_table, notices_table
 
     facts = {
         "dry run": "nothing was written",
@@ -189,8 +250,7 @@ def rehearsal_table(found: "Rehearsal") -> Group:
         parts.append(table)
     if found.reasons:
         parts.append(facts_table(dict(found.reasons), "would be quarantined, by reason"))
-    parts += [Text(note, style="yellow") for note in found.notes]
-    return Group(*parts)
+    return Group(*parts, notices_table(found.notices))
 
 
 def _copied(fed: "FeedReport") -> list[str]:

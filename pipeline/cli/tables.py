@@ -1,6 +1,6 @@
 """Tables and progress bars that several commands print."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.processed import SPLITS
 from pipeline.evaluation.record import Evaluation, Figure
@@ -62,7 +63,7 @@ def ingest_table(report: IngestReport) -> Group:
         "ingested": f"{report.ingested} ({report.new} new)",
         "duplicate": report.duplicate,
         "quarantined": report.quarantined,
-        "ignored": f"{report.ignored} hidden, system or sidecar files",
+        "passed over": _by_kind(report.passed_over),
     }
     parts: list[Any] = [facts_table(facts)]
     if report.reasons:
@@ -70,8 +71,21 @@ def ingest_table(report: IngestReport) -> Group:
         parts.append(Text("`medloom quarantine` lists their file names", style="dim"))
     if report.images:
         parts.append(split_table(report))
-    parts += [Text(note, style="yellow") for note in report.notes]
-    return Group(*parts)
+    return Group(*parts, notices_table(report.notices))
+
+
+def notices_table(notices: Sequence[Notice]) -> Table:
+    """What an ingest passed over, guessed or could not use."""
+    table = facts_table({}, "to know" if notices else "")
+    for notice in notices:
+        table.add_row(notice.name, Text(notice.text, style="yellow"))
+    return table
+
+
+def _by_kind(counts: Mapping[str, int]) -> str:
+    words = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    total = sum(counts.values())
+    return f"{total} files: {words}" if total else "no file"
 
 
 def split_table(report: IngestReport) -> Table:

@@ -92,6 +92,11 @@ class IngestConfig(Section):
         default=1.0, gt=0.0, le=1.0, description="end of a volume's slices, as a share"
     )
     slice_step: int = Field(default=1, ge=1, description="take every n-th slice of a volume")
+    class_folder: int = Field(
+        default=0,
+        ge=0,
+        description="number of the folder in each path that is the class, from 1; 0: find it",
+    )
     add_classes: tuple[str, ...] = Field(
         default=(),
         description="classes that the project accepts in addition to those of its first ingest",

@@ -10,7 +10,8 @@ from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import decode
-from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole, scan
+from pipeline.data.landing.zone import LandedFile, laid_out, open_stable, read_whole, scan
+from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
 from pipeline.data.refusal import Refused
 from pipeline.ledger.project_params import ProjectParams
 
@@ -60,6 +61,7 @@ class Survey:
     side: int
     looked_at: int
     refused: int
+    unclear: str
 
     @property
     def size(self) -> int:
@@ -75,7 +77,7 @@ class Survey:
             found.append(f"the shorter side of {self.looked_at} of them is {self.side} px (median)")
         if self.refused:
             found.append(f"{self.refused} of {self.looked_at} cannot be read; `ingest` says why")
-        return found
+        return found + [self.unclear] * bool(self.unclear)
 
 
 def survey(data: Path, config: IngestConfig) -> Survey:
@@ -89,13 +91,19 @@ def survey(data: Path, config: IngestConfig) -> Survey:
     found = [one for one in scan(data)[0] if not one.sidecar]
     if not found:
         raise BadInputError(f"{data} has no files; give a folder with a folder of images per class")
+    layout, unclear = Layout(), ""
+    try:
+        layout = find_layout((one.path for one in found), (), config.class_folder)
+    except AmbiguousClassesError as error:
+        unclear = f"{error.shown()}; {advice_on(error, option=True)} of `medloom ingest`"
     chosen = found[:: -(-len(found) // _LOOKED_AT)]
     sides = [side for one in chosen if (side := _side(data, one, config))]
     return Survey(
-        files=dict(Counter(_label(one) for one in found)),
+        files=dict(Counter(one.label for one in laid_out(found, layout))),
         side=int(median(sides)) if sides else 0,
         looked_at=len(chosen),
         refused=len(chosen) - len(sides),
+        unclear=unclear,
     )
 
 
@@ -137,10 +145,3 @@ def _side(data: Path, found: LandedFile, config: IngestConfig) -> int:
     except (Refused, StopIteration):
         return 0
     return 0 if isinstance(first, Refused) else min(first.pixels.shape)
-
-
-def _label(found: LandedFile) -> str:
-    try:
-        return label_of(found.path) if "/" in found.path else ""
-    except Refused:
-        return ""

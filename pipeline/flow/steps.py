@@ -12,6 +12,7 @@ from pipeline.base.errors import NothingNewError
 from pipeline.base.project import Project
 from pipeline.data.branch import begin_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
+from pipeline.data.ingest.account import NOTICES_FILE
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
@@ -35,11 +36,18 @@ from pipeline.ledger.project_params import ProjectParams
 OnProgress = Callable[[int, int], None]
 
 
-def ingest(project: Project, on_progress: OnProgress | None = None) -> IngestReport:
+def ingest(
+    project: Project, on_progress: OnProgress | None = None, *, class_folder: int = 0
+) -> IngestReport:
     """Ingest new files of the landing zone into a new data revision.
 
     A kill is harmless because of the order of writes: the remote, the data revision, this host's
     index, and then the shared index.
+
+    Args:
+        project: the project.
+        on_progress: called as (done, total), as by `examine_all`.
+        class_folder: number of the class folder in the landing zone's paths; 0: the parameter's.
 
     Raises:
         TransientError: another ingest pushed first.
@@ -61,6 +69,7 @@ def ingest(project: Project, on_progress: OnProgress | None = None) -> IngestRep
                 config,
                 workers=readers.READERS,
                 on_progress=on_progress,
+                class_folder=class_folder,
             )
             if report.batch:
                 _add_batch(work, report)
@@ -76,7 +85,8 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.dvc.run("push", f"{folder}.dvc")
     why = f"data: batch {report.batch}, {report.new} images"
     # Named one by one: paths are added by force, and the folder has the images.
-    paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc", str(QUARANTINE_FILE)]
+    paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc"]
+    paths += [str(QUARANTINE_FILE), str(NOTICES_FILE)]
     if (work.folder / KEY_ID_FILE).exists():
         paths.append(str(KEY_ID_FILE))
     work.commit_and_push(why, *paths)

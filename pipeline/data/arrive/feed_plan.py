@@ -1,8 +1,8 @@
 """Plan a feed: which files go into the landing zone, under which names, with which list rows."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +16,18 @@ from pipeline.data.arrive.stores import StoreSource
 from pipeline.data.arrive.writing import fingerprint
 from pipeline.data.formats import SNIFF_BYTES, sniff
 from pipeline.data.formats.sniff import ARCHIVES
-from pipeline.data.landing.lists import COLUMNS, LONGEST, Line, by_path, parse_list
-from pipeline.data.landing.zone import CLASS_NAME, LIST_NAME, is_ignored
+from pipeline.data.ingest.account import Notice, passed_over_notice, respelled_notice
+from pipeline.data.landing.lists import COLUMNS, LONGEST, Line, Matched, match, parse_list
+from pipeline.data.layout import (
+    CLASS_NAME,
+    AmbiguousClassesError,
+    advice_on,
+    find_layout,
+    parts_with_class_first,
+    wrappers_of,
+)
+from pipeline.data.passed_over import LIST_NAME, passed_over
+from pipeline.data.refusal import Refused
 
 _LONGEST_NAME = 240  # file systems allow 255 bytes; a mark or a hidden name needs some
 _LONGEST_PATH = 4000
@@ -60,6 +70,8 @@ class FeedPlan:
         lists: rows of the source's own lists that match none of its files, by folder.
         unsafe: paths that are not valid in the landing zone; these files are not copied.
         unused: files that the CSV of --patient-from names and the source lacks.
+        passed_over: number of files that are not copied, by kind (`data.passed_over`).
+        respelled: number of files whose row in the source's own lists spells the path otherwise.
     """
 
     source: Source
@@ -67,6 +79,8 @@ class FeedPlan:
     lists: dict[str, list[Line]] = field(repr=False)
     unsafe: list[str] = field(repr=False)
     unused: list[str] = field(repr=False)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    respelled: int = 0
 
 
 def open_source(text: str) -> Source:
@@ -92,6 +106,8 @@ def plan_feed(
     patients: PatientsFrom | None = None,
     allow_unmatched: bool = False,
     fetched: FetchLog | None = None,
+    classes: Collection[str] = (),
+    class_folder: int = 0,
 ) -> FeedPlan:
     """Decide under which name each file would be copied; nothing is written.
 
@@ -102,10 +118,13 @@ def plan_feed(
         patients: patients of the files.
         allow_unmatched: accept files without a patient in `patients`.
         fetched: record of earlier fetches.
+        classes: of the project, if it has any.
+        class_folder: number of the folder in each path that is the class, from 1; 0: find it.
 
     Raises:
-        BadInputError: nothing gives a class, `patients` lacks some files, or a name is not
-            allowed. The message may name a file: it is for the user who typed the command.
+        BadInputError: nothing gives a class, or says which folder is the class, `patients` lacks
+            some files, or a name is not allowed. The message may name a file: it is for the user
+            who typed the command.
         TransientError: the store is down.
     """
     inside = _inside(source, landing)
@@ -117,27 +136,44 @@ def plan_feed(
                 "class: leave --label out, or move it to the right folder"
             )
     front = f"{label}/" if label else f"{inside}/" if inside not in (None, ".") else ""
-    items, unsafe = _safe(source.items(), landing / front)
+    items, skipped = _wanted(source.items())
+    items, unsafe = _safe(items, landing / front)
     own = {item.path: item for item in items if item.path.rpartition("/")[2] == LIST_NAME}
     items = [item for item in items if item.path not in own]
     if not items:
         raise BadInputError(f"{source.shown} holds no file; give a folder of class folders")
     lists = {path.removesuffix(LIST_NAME): _lines(source, item) for path, item in own.items()}
-    rows, unused = _list_rows(source, items, lists, patients, allow_unmatched=allow_unmatched)
+    matched = match(lists, [item.path for item in items])
+    rows, unused = _list_rows(source, items, matched, patients, allow_unmatched=allow_unmatched)
     if inside is not None:  # its lists stay as they are
         rows = {path: line for path, line in rows.items() if patients and patients.of(path)}
     elif label:
         rows = {path: line | {"class": ""} for path, line in rows.items()}
     else:
         _check_classes(source, items, rows)
+    targets = {item.path: f"{front}{item.path}" for item in items}
+    if label is None and inside is None:
+        targets = _class_first(source, targets, rows, classes, class_folder)
     return FeedPlan(
         source,
-        [_planned(source, item, f"{front}{item.path}", rows.get(item.path), landing, fetched)
+        [_planned(source, item, targets[item.path], rows.get(item.path), landing, fetched)
          for item in items],
-        {} if inside is not None else _unmatched_rows(lists, rows, front, label),
+        {} if inside is not None else _unmatched_rows(lists, matched, front, label),
         unsafe,
         unused,
+        skipped,
+        len(matched.respelled),
     )  # fmt: skip
+
+
+def plan_notices(plans: Iterable[FeedPlan]) -> list[Notice]:
+    """What the plans pass over or guess, for the account of the ingest that follows."""
+    skipped: Counter[str] = Counter()
+    respelled = 0
+    for plan in plans:
+        skipped.update(plan.passed_over)
+        respelled += plan.respelled
+    return passed_over_notice(skipped) + respelled_notice(respelled)
 
 
 def present_patients(plans: Iterable[FeedPlan]) -> dict[str, str]:
@@ -170,9 +206,44 @@ def _valid_label(label: str) -> str:
     return label.strip().lower()
 
 
+def _class_first(
+    source: Source,
+    targets: dict[str, str],
+    rows: dict[str, Line],
+    classes: Collection[str],
+    class_folder: int,
+) -> dict[str, str]:
+    """Path in the source -> path in the landing zone, where the first folder is the class."""
+    loose = [path for path in targets if not (path in rows and rows[path]["class"])]
+    try:
+        layout = find_layout(loose, classes, class_folder)
+    except AmbiguousClassesError as error:
+        raise BadInputError(
+            f"{source.shown}: {error.shown()}; {advice_on(error, option=True)}"
+        ) from None
+    wrappers = wrappers_of(path for path in loose if "/" in path)
+    moved = {}
+    for path in loose:
+        try:
+            index = layout.find(path) if "/" in path else 0
+        except Refused:  # ingest says that it has no class
+            continue
+        if index:
+            parts = parts_with_class_first(path.split("/"), index, min(wrappers, index))
+            moved[path] = "/".join(parts)
+    return targets | moved
+
+
+def _wanted(items: Iterable[Item]) -> tuple[list[Item], Counter[str]]:
+    """Files to copy, and how many are passed over by kind; lists and sidecars are copied."""
+    kinds = [(item, passed_over(item.path)) for item in items]
+    wanted = [item for item, kind in kinds if kind in ("", "list", "sidecar")]
+    return wanted, Counter(kind for _, kind in kinds if kind not in ("", "list", "sidecar"))
+
+
 def _safe(items: Iterable[Item], below: Path) -> tuple[list[Item], list[str]]:
-    """Files to copy, without hidden ones, and paths that are not valid below a folder."""
-    items = [item for item in items if not _is_hidden(item.path)]
+    """Files to copy, and paths that are not valid below a folder."""
+    items = list(items)
     folders = {
         "/".join(parts[:depth])
         for parts in (item.path.split("/") for item in items)
@@ -182,10 +253,6 @@ def _safe(items: Iterable[Item], below: Path) -> tuple[list[Item], list[str]]:
     good = [i for i in items if _is_valid(i.path, below) and i.path not in folders]
     taken = {item.path for item in good}
     return good, [item.path for item in items if item.path not in taken]
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
 
 
 def _is_valid(path: str, below: Path) -> bool:
@@ -204,16 +271,17 @@ def _lines(source: Source, item: Item) -> list[Line]:
 def _list_rows(
     source: Source,
     items: list[Item],
-    lists: dict[str, list[Line]],
+    matched: Matched,
     patients: PatientsFrom | None,
     *,
     allow_unmatched: bool,
 ) -> tuple[dict[str, Line], list[str]]:
     """Path -> row by its nearest list and --patient-from, and CSV rows that match no file."""
     paths = {item.path for item in items}
-    rows = {path: line for path, line in by_path(lists).items() if path in paths}
+    rows = dict(matched.rows)
     if patients is None:
         return rows, []
+    patients = patients.spelled_as(paths)
     unmatched = []
     for path in sorted(paths):
         if (line := patients.of(path)) is not None:
@@ -225,7 +293,7 @@ def _list_rows(
                     f"{path!a}: a list cannot hold a name that begins or ends with a space, "
                     "or that is not UTF-8; rename the file"
                 )
-        elif not is_ignored(path):
+        elif not passed_over(path):
             unmatched.append(path)
     if unmatched and not allow_unmatched:
         raise BadInputError(
@@ -276,12 +344,11 @@ def _planned(
 
 
 def _unmatched_rows(
-    lists: dict[str, list[Line]], rows: dict[str, Line], front: str, label: str | None
+    lists: dict[str, list[Line]], matched: Matched, front: str, label: str | None
 ) -> dict[str, list[Line]]:
     """Rows of the source's lists that match none of its files; the files may come later."""
     left = defaultdict(list)
-    for folder, lines in lists.items():
-        for line in lines:
-            if f"{folder}{line['file']}" not in rows:
-                left[f"{front}{folder}"].append(line | ({"class": ""} if label else {}))
+    for folder, number in matched.unused:
+        line = lists[folder][number - 1]
+        left[f"{front}{folder}"].append(line | ({"class": ""} if label else {}))
     return dict(left)

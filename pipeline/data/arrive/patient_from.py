@@ -3,16 +3,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.landing.index import Entry
-from pipeline.data.landing.lists import COLUMNS, Line, read_list
-from pipeline.data.landing.zone import LIST_NAME
+from pipeline.data.landing.lists import COLUMNS, Line, match, read_list
 from pipeline.data.manifest import Row
 from pipeline.data.names import Pseudonyms
+from pipeline.data.passed_over import LIST_NAME
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ class PatientsFrom:
                 r"(?P<patient>...), as in '(?P<patient>HX\d+)/'"
             )
         return cls(pattern)
+
+    def spelled_as(self, paths: Iterable[str]) -> Self:
+        """The list's rows by the paths of files that they spell otherwise (`landing.lists`)."""
+        lines = list(self.lines.values())
+        matched = match({"": lines}, paths)
+        unused = [lines[number - 1] for _, number in matched.unused]
+        return replace(self, lines=matched.rows | {line["file"]: line for line in unused})
 
     def of(self, path: str) -> Line | None:
         """The row of a file; None without one."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -13,7 +14,8 @@ from pipeline.data.arrive.fetched import marked
 from pipeline.data.arrive.source import UnsteadyError
 from pipeline.data.arrive.writing import fingerprint, write_lists
 from pipeline.data.landing.lists import parents
-from pipeline.data.landing.zone import LIST_NAME, LandedFile, is_ignored, landed_as, scan
+from pipeline.data.landing.zone import Listing, landed_as, scan
+from pipeline.data.passed_over import LIST_NAME, passed_over
 from pipeline.data.synthetic import SIDECAR_SUFFIX
 
 
@@ -34,7 +36,7 @@ class LandingPreview:
         self._landing, self._fetched = landing, folder / "fetched"
         self._fetched.mkdir()
         self._numbers = count()
-        found, self._ignored = scan(landing) if landing.is_dir() else ([], 0)
+        found, self._skipped = scan(landing) if landing.is_dir() else ([], Counter())
         self._files = {f.path: replace(f, at=landing / f.path) for f in found}
         self._added: dict[str, Path] = {}
         for parent in {parent for path in self._files for parent in parents(path)}:
@@ -51,16 +53,16 @@ class LandingPreview:
             self._keep_list(folder)
         write_lists(self.folder, all_lines(replace(plan, files=came)))
 
-    def listed(self) -> tuple[list[LandedFile], int]:
+    def listed(self) -> Listing:
         """What `scan` would return."""
         files = dict(self._files)
         for path, at in self._added.items():
-            if not is_ignored(path):
+            if not passed_over(path):
                 files[path] = landed_as(path, at, sidecar=False)
         return [
             replace(files[path], sidecar=files[path].sidecar or self._has_sidecar(path))
             for path in sorted(files, key=os.fsencode)
-        ], self._ignored
+        ], self._skipped.copy()
 
     def _has_sidecar(self, path: str) -> bool:
         sidecar = f"{path}{SIDECAR_SUFFIX}"

@@ -14,17 +14,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.base.project import Project
-from pipeline.data.arrive.feed_plan import FeedPlan, present_patients
+from pipeline.data.arrive.feed_plan import FeedPlan, plan_notices, present_patients
 from pipeline.data.arrive.patient_from import check_known
 from pipeline.data.arrive.preview import LandingPreview
 from pipeline.data.branch import declare_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
+from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
 from pipeline.data.reading import readers
+from pipeline.data.revise.revision import Revisions
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.project_params import ProjectParams
 
@@ -63,7 +65,7 @@ class Rehearsal:
         reasons: number that would be quarantined, by reason.
         unsafe: files whose names are not valid in the landing zone.
         unsteady: files that changed or vanished while they were read.
-        notes: sentences for the user.
+        notices: what would be passed over, is guessed or cannot be used.
     """
 
     files: int
@@ -72,7 +74,7 @@ class Rehearsal:
     reasons: dict[str, int]
     unsafe: int
     unsteady: int
-    notes: tuple[str, ...] = field(default=())
+    notices: tuple[Notice, ...] = field(default=())
 
 
 def load_pseudonyms(project: Project, *, make: bool) -> Pseudonyms:
@@ -80,6 +82,21 @@ def load_pseudonyms(project: Project, *, make: bool) -> Pseudonyms:
     if make or project.patient_key.exists() or project.index_file.exists():
         return Pseudonyms.load(project.patient_key, make=make)
     return Pseudonyms(secrets.token_hex(32).encode())
+
+
+def known_classes(project: Project, config: IngestConfig) -> frozenset[str]:
+    """Classes that the project's newest data revision has, or accepts; none before the first."""
+    if not _has_ledger(project):
+        return frozenset()
+    with TemporaryDirectory(prefix="medloom-classes-") as cache:  # a dry run writes no other
+        ledger = Ledger(replace(project, cache=Path(cache)))
+        head = ledger.head(DATA)
+        found = {row.label for row in Revisions(ledger).rows(head)} if head else set()
+    return frozenset(found | set(config.add_classes) if found else ())
+
+
+def _has_ledger(project: Project) -> bool:
+    return "://" in project.ledger or (Path(project.ledger) / "HEAD").exists()
 
 
 def rehearse(
@@ -116,6 +133,7 @@ def rehearse(
             workers=readers.READERS,
             on_progress=on_file,
             listed=preview.listed(),
+            class_folder=1 if plans else 0,  # a plan puts the class first
         )
         added = [row for row in read_manifest(workspace) if row.batch == report.batch]
         fresh = [entry for entry in report.entries if entry not in before]
@@ -127,7 +145,7 @@ def rehearse(
         reasons=dict(sorted(reasons.items())),
         unsafe=sum(len(plan.unsafe) for plan in plans),
         unsteady=preview.unsteady,
-        notes=report.notes,
+        notices=(*plan_notices(plans), *report.notices),
     )
 
 
@@ -138,7 +156,7 @@ def clone_data(project: Project, folder: Path) -> Path:
         BadInputError: the project holds a phantom.
     """
     workspace = folder / "workspace"
-    if "://" in project.ledger or (Path(project.ledger) / "HEAD").exists():
+    if _has_ledger(project):
         # Its own mirror and caches, so that those of the project stay as they are.
         project = replace(project, cache=folder / "cache")
         ledger = Ledger(project)

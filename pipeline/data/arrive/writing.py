@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.data.landing.lists import Line, list_text, merged, read_list
-from pipeline.data.landing.zone import LIST_NAME
+from pipeline.data.passed_over import LIST_NAME
 
 _HIDDEN = ".arriving-"  # ingest ignores names that begin with a dot
 _NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

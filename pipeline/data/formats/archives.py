@@ -22,13 +22,15 @@ from typing import IO, Any, NamedTuple
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.sniff import SNIFF_BYTES, sniff
+from pipeline.data.passed_over import passed_over
 from pipeline.data.refusal import Refused
 
 _BROKEN = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError,
     KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError, UnicodeError,
 )  # fmt: skip
-_IGNORED = (".ds_store", "thumbs.db", "desktop.ini", "dicomdir")
+_METHODS = {9: "Deflate64", 93: "Zstandard", 97: "WavPack", 98: "PPMd"}
+"""Names of compression methods of zip (APPNOTE 4.4.5) that Python may not read."""
 _OPENERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "gzip": gzip.open,
     "bzip2": bz2.open,
@@ -57,17 +59,19 @@ class ArchiveMember:
 
     Attributes:
         path: inside the archive; "" for a single compressed file.
-        content: its bytes, or why it is refused.
+        content: its bytes, or why it is refused; None if the file is passed over.
+        kind: why it is passed over (`data.passed_over`), or "".
     """
 
     path: str
-    content: bytes | Refused
+    content: bytes | Refused | None
+    kind: str = ""
 
 
 def members(
     stream: IO[bytes], kind: str, config: IngestConfig, first: int = 0, of: int = 1
 ) -> Iterator[tuple[int, ArchiveMember]]:
-    """The files of an archive in its own order, numbered; folders and system files are skipped.
+    """The files of an archive in its own order, numbered; folders are skipped.
 
     Args:
         stream: of the whole file, at its start.
@@ -81,49 +85,97 @@ def members(
             raised after some members; these are void then.
     """
     try:
-        if kind == "ZIP":
-            found = _zip(stream, config)
-        elif kind == "tar":
-            found = _tar(stream, config)
-        else:
-            found = _compressed(stream, kind, config)
         limit = _Limit(config)
-        for number, member in enumerate(found):
-            fits = limit.allows(member.size)
-            if number % of == first:
-                yield (
-                    number,
-                    ArchiveMember(member.path, member.read() if fits else _too_large(config)),
-                )
+        for number, member in enumerate(_unread(stream, kind, config)):
+            kind = passed_over(member.path)
+            fits = bool(kind) or limit.allows(member.size)
+            if number % of != first:
+                continue
+            if kind:
+                yield number, ArchiveMember(member.path, None, kind)
+            else:
+                content = member.read() if fits else _too_large(config)
+                yield number, ArchiveMember(member.path, content)
     except Refused:
         raise
     except _BROKEN as error:
-        raise Refused(
-            "corrupt", f"the archive cannot be read to its end ({type(error).__name__})"
-        ) from error
+        raise _broken(error) from error
+
+
+def member_paths(stream: IO[bytes], kind: str, config: IngestConfig) -> list[str]:
+    """Paths of an archive's files that are not passed over; nothing is unpacked to memory.
+
+    Args:
+        stream: of the whole file, at its start; it is rewound.
+        kind: as for `members`.
+        config: the limits.
+
+    Raises:
+        Refused: as `members`.
+    """
+    try:
+        found = [member.path for member in _unread(stream, kind, config)]
+    except Refused:
+        raise
+    except _BROKEN as error:
+        raise _broken(error) from error
+    stream.seek(0)
+    return [path for path in found if path and not passed_over(path)]
+
+
+def _unread(stream: IO[bytes], kind: str, config: IngestConfig) -> Iterator[_Unread]:
+    if kind == "ZIP":
+        return _zip(stream, config)
+    if kind == "tar":
+        return _tar(stream, config)
+    return _compressed(stream, kind, config)
+
+
+def _broken(error: Exception) -> Refused:
+    return Refused("corrupt", f"the archive cannot be read to its end ({type(error).__name__})")
 
 
 def _zip(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
     with zipfile.ZipFile(stream) as archive:
         infos = archive.infolist()
         _check_count(len(infos), config)
+        windows = not any("/" in info.filename for info in infos)
         for info in infos:
-            if info.is_dir() or _is_ignored(info.filename):
+            # PowerShell 5 and old .NET write backslashes (APPNOTE 4.4.17 asks for slashes).
+            path = info.filename.replace("\\", "/") if windows else info.filename
+            if path.endswith("/"):
                 continue
             if info.flag_bits & 1:
                 raise Refused("encrypted", "the archive needs a password; unpack it yourself")
             if stat.S_ISLNK(info.external_attr >> 16):
-                yield _Unread(info.filename, 0, _link)
+                yield _Unread(path, 0, _link)
+            elif not _can_unpack(info):
+                yield _Unread(path, 0, partial(_unknown_method, info.compress_type))
             else:
-                read = partial(_read_zip, archive, info, config)
-                yield _Unread(info.filename, info.file_size, read)
+                read = partial(_read_zip, archive, info, path, config)
+                yield _Unread(path, info.file_size, read)
+
+
+def _can_unpack(info: zipfile.ZipInfo) -> bool:
+    try:
+        zipfile._check_compression(info.compress_type)  # type: ignore[attr-defined]
+    except (NotImplementedError, RuntimeError):
+        return False
+    return True
+
+
+def _unknown_method(method: int) -> Refused:
+    name = _METHODS.get(method, f"method {method}")
+    return Refused(
+        "packed", f"packed by a method that is not read ({name}): unpack the archive yourself"
+    )
 
 
 def _read_zip(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, config: IngestConfig
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, config: IngestConfig
 ) -> bytes | Refused:
     with archive.open(info) as member:
-        return _read_member(member, info.filename, config)
+        return _read_member(member, path, config)
 
 
 def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
@@ -133,7 +185,7 @@ def _tar(stream: IO[bytes], config: IngestConfig) -> Iterator[_Unread]:
             _check_count(count := count + 1, config)
             # tarfile keeps every member in memory otherwise.
             archive.members = []  # type: ignore[attr-defined]
-            if info.isdir() or _is_ignored(info.name):
+            if info.isdir():
                 continue
             if info.issym() or info.islnk():
                 yield _Unread(info.name, 0, _link)
@@ -233,11 +285,6 @@ def _check_count(count: int, config: IngestConfig) -> None:
             f"the archive holds over {config.max_members} files, the limit of "
             "ingest.max_members: split it",
         )
-
-
-def _is_ignored(path: str) -> bool:
-    name = PurePosixPath(path).name.lower()
-    return name.startswith(".") or name in _IGNORED or path.startswith("__MACOSX/")
 
 
 def _link() -> Refused:

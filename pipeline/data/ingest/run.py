@@ -16,15 +16,23 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.config import ChecksConfig, IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
+from pipeline.data.ingest.account import (
+    Notice,
+    group_notice,
+    listing_notices,
+    passed_over_notice,
+    write_notices,
+)
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
 from pipeline.data.ingest.checks import CheckFinding, run_checks
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.data.landing.index import Entry, LocalIndex
-from pipeline.data.landing.lists import apply_lists
+from pipeline.data.landing.lists import apply_rows, read_lists
 from pipeline.data.landing.patient_pattern import patient_in_name
-from pipeline.data.landing.zone import LandedFile, scan
+from pipeline.data.landing.zone import LandedFile, Listing, laid_out, scan
+from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
 from pipeline.data.manifest import (
     PHANTOM_FILE,
     RAW_FOLDER,
@@ -52,11 +60,12 @@ class IngestReport:
         seen: images in those files, and files without an image: the sum of the three outcomes.
         new: images of the new batch.
         ingested, duplicate, quarantined: images and files by outcome.
-        ignored: hidden, system, list and sidecar files, not counted in files.
+        passed_over: hidden, system, list and sidecar files, thumbnails and bins, by kind; they are
+            not counted in files.
         read: files that were opened; the others have not changed since an earlier ingest.
         reasons: number quarantined, by reason.
         images, groups: of the whole manifest after this ingest, by class and split.
-        notes: sentences for the user.
+        notices: what was passed over, guessed or could not be used.
         entries: the outcome of each file, for `LocalIndex.record`.
     """
 
@@ -67,12 +76,12 @@ class IngestReport:
     ingested: int
     duplicate: int
     quarantined: int
-    ignored: int
+    passed_over: dict[str, int]
     read: int
     reasons: dict[str, int]
     images: Table
     groups: Table
-    notes: tuple[str, ...]
+    notices: tuple[Notice, ...]
     entries: tuple[Entry, ...]
 
 
@@ -84,7 +93,8 @@ def ingest(
     *,
     workers: int = 0,
     on_progress: Progress | None = None,
-    listed: tuple[list[LandedFile], int] | None = None,
+    listed: Listing | None = None,
+    class_folder: int = 0,
 ) -> IngestReport:
     """Ingest the new files of the landing zone as one batch in the workspace.
 
@@ -98,10 +108,12 @@ def ingest(
         on_progress: called as (done, total), as by `examine_all`.
         listed: used in place of `scan`, with files that are elsewhere; of the landing zone only
             the lists are read then.
+        class_folder: number of the class folder in each path; 0: `config.class_folder`.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
-            thumbnails, an oversized group, or a split without a class. Nothing is written then.
+            thumbnails, nothing says which folder is the class, an oversized group, or a split
+            without a class. Nothing is written then.
     """
     names = index.names
     rows = read_manifest(workspace)
@@ -109,16 +121,22 @@ def ingest(
     withdrawn, corrections = read_decisions(workspace)
     released, rejected = read_released(workspace), read_rejected(workspace)
     check_key(workspace, names)
-    files, ignored = listed or scan(landing)
-    files = [
-        _consented(file, withdrawn.groups, names, config) for file in apply_lists(landing, files)
-    ]
+    files, passed_over = listed or scan(landing)
+    classes = frozenset({row.label for row in rows} | (set(config.add_classes) if rows else set()))
+    matched = read_lists(landing, files)
+    unlisted = [path for file in files if not matched.class_of(path := file.path)]
+    plain = laid_out(files, _layout(unlisted, classes, class_folder or config.class_folder))
+    named = apply_rows(plain, matched.rows)
+    notices = listing_notices(plain, named, matched)
+    files = [_consented(file, withdrawn.groups, names, config) for file in named]
     remembered = reusable(index.entries(), files, known, config.rules, names, released, rejected)
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
-        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released)
-        looks = examine_all(examiner, changed, workers=workers, on_progress=on_progress)
+        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released, classes)
+        looks = examine_all(
+            examiner, changed, workers=workers, on_progress=on_progress, passed_over=passed_over
+        )
         entries, new = resolve(
             looks,
             kept,
@@ -147,18 +165,32 @@ def ingest(
     batches = {row.id: row.batch for row in rows + added}
     entries = [_finish(entry, grouping, batches) for entry in entries] + kept
     entries.sort(key=lambda entry: entry.key)
+    notices += passed_over_notice(passed_over) + group_notice(added)
+    notices += [Notice("groups-joined", 1, note) for note in grouping.notes]
     if added:
-        classes = {row.label for row in rows + added}
-        write_quarantine(workspace, quarantine_records(entries, classes))
+        write_quarantine(
+            workspace, quarantine_records(entries, {row.label for row in rows + added})
+        )
+        write_notices(workspace, notices)
     return _report(
         entries,
         added,
         rows + added,
         files=len(files),
-        ignored=ignored,
+        passed_over=dict(passed_over),
         read=len(changed),
-        notes=grouping.notes,
+        notices=notices,
     )
+
+
+def _layout(paths: Iterable[str], classes: Collection[str], folder: int) -> Layout:
+    """Which folder of the landing zone's paths is the class; the message holds no names."""
+    try:
+        return find_layout(paths, classes, folder)
+    except AmbiguousClassesError as error:
+        raise BadInputError(
+            f"the landing zone: {error.what}; {advice_on(error, option=False)}"
+        ) from None
 
 
 def _consented(
@@ -274,9 +306,9 @@ def _report(
     rows: Sequence[Row],
     *,
     files: int,
-    ignored: int,
+    passed_over: dict[str, int],
     read: int,
-    notes: tuple[str, ...],
+    notices: Iterable[Notice],
 ) -> IngestReport:
     outcomes = Counter(entry.outcome for entry in entries)
     reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
@@ -288,12 +320,12 @@ def _report(
         ingested=outcomes["ingested"],
         duplicate=outcomes["duplicate"],
         quarantined=outcomes["quarantined"],
-        ignored=ignored,
+        passed_over=passed_over,
         read=read,
         reasons=dict(sorted(reasons.items())),
         images=_table((row.label, row.split) for row in rows),
         groups=_table({(row.label, row.split, row.group): None for row in rows}),
-        notes=notes,
+        notices=tuple(notices),
         entries=tuple(entries),
     )
 

@@ -4,22 +4,22 @@ Archives, and files named by a list, may lie outside class folders (`landing.lis
 """
 
 import os
-import re
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.layout import Layout
+from pipeline.data.passed_over import file_kind, folder_kind
 from pipeline.data.refusal import Refused
 from pipeline.data.synthetic import SIDECAR_SUFFIX
 
-CLASS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-LIST_NAME = "medloom.csv"
-_IGNORED_NAMES = ("thumbs.db", "desktop.ini", "dicomdir", LIST_NAME)
-_IGNORED_SUFFIXES = (".truth.json", SIDECAR_SUFFIX)
+Listing = tuple[list["LandedFile"], Counter[str]]
+"""Files of a landing zone, and the number of files passed over by kind."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class LandedFile:
     at: Path | None = field(default=None, repr=False)
 
 
-def scan(landing: Path) -> tuple[list[LandedFile], int]:
-    """Every file sorted by path, and how many hidden, system and sidecar files were ignored.
+def scan(landing: Path) -> Listing:
+    """Every file sorted by path, and the number of files passed over (`data.passed_over`).
 
     Raises:
         BadInputError: `landing` is not a folder that can be listed.
@@ -63,13 +63,27 @@ def scan(landing: Path) -> tuple[list[LandedFile], int]:
             "set MEDLOOM_LANDING to another folder"
         )
     found: list[LandedFile] = []
-    ignored = 0
+    skipped: Counter[str] = Counter()
     for entry in _walk(landing, ""):
-        if entry is None:
-            ignored += 1
-        else:
+        if isinstance(entry, LandedFile):
             found.append(entry)
-    return sorted(found, key=lambda entry: os.fsencode(entry.path)), ignored
+        else:
+            skipped.update(entry)
+    return sorted(found, key=lambda entry: os.fsencode(entry.path)), skipped
+
+
+def laid_out(files: Iterable[LandedFile], layout: Layout) -> list[LandedFile]:
+    """Files with their class by the layout; those that are refused for another reason stay."""
+    return [_classified(found, layout) for found in files]
+
+
+def _classified(found: LandedFile, layout: Layout) -> LandedFile:
+    if "/" not in found.path or (found.refused and found.refused.reason != "bad-class"):
+        return found
+    try:
+        return replace(found, label=layout.label(found.path), refused=None)
+    except Refused as refused:
+        return replace(found, label="", refused=refused)
 
 
 @contextmanager
@@ -113,28 +127,9 @@ def read_whole(stream: IO[bytes], found: LandedFile, max_bytes: int) -> bytes:
     return data
 
 
-def label_of(path: str) -> str:
-    """The class named by the first folder of a path.
-
-    Raises:
-        Refused: its name is not allowed.
-    """
-    label = path.partition("/")[0].strip().lower()
-    if not CLASS_NAME.fullmatch(label):
-        detail = "the class folder's name is not allowed: a-z, 0-9, - and _, as in kidney-stone"
-        raise Refused("bad-class", detail)
-    return label
-
-
 def landed_as(path: str, at: Path, *, sidecar: bool) -> LandedFile:
     """The entry of a file at `at`, as if it were at `path` of the landing zone."""
     return replace(_entry(path, at.lstat(), sidecar), at=at)
-
-
-def is_ignored(path: str) -> bool:
-    """Whether ingest ignores a path of the landing zone: hidden, system, list or sidecar file."""
-    *folders, name = path.split("/")
-    return any(part.startswith(".") for part in folders) or _is_ignored(name)
 
 
 def _facts(stream: IO[bytes]) -> tuple[int, int]:
@@ -153,8 +148,8 @@ def _growing() -> Refused:
     )
 
 
-def _walk(landing: Path, folder: str) -> Iterator[LandedFile | None]:
-    """Entries below `folder`, depth first; None for each ignored one."""
+def _walk(landing: Path, folder: str) -> Iterator[LandedFile | dict[str, int]]:
+    """Entries below `folder`, depth first; for what is passed over, the number of files by kind."""
     try:
         with os.scandir(landing / folder) as listing:
             entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
@@ -164,9 +159,10 @@ def _walk(landing: Path, folder: str) -> Iterator[LandedFile | None]:
     names = {entry.name for entry in entries}
     for entry in entries:
         path = f"{folder}{entry.name}"
-        if _is_ignored(entry.name):
-            yield None
-        elif entry.is_dir(follow_symlinks=False):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if kind := (folder_kind if is_folder else file_kind)(entry.name):
+            yield {kind: _count(Path(entry.path)) if is_folder else 1}
+        elif is_folder:
             yield from _walk(landing, f"{path}/")
         else:
             sidecar = f"{entry.name}{SIDECAR_SUFFIX}" in names
@@ -180,7 +176,7 @@ def _entry(path: str, status: os.stat_result, sidecar: bool) -> LandedFile:
     label, refused = "", _refusal(status.st_mode)
     if refused is None and "/" in path:
         try:
-            label = label_of(path)
+            label = Layout().label(path)
         except Refused as error:
             refused = error
     return LandedFile(
@@ -197,9 +193,9 @@ def _refusal(mode: int) -> Refused | None:
     return None
 
 
-def _is_ignored(name: str) -> bool:
-    lower = name.lower()
-    return name.startswith(".") or lower in _IGNORED_NAMES or lower.endswith(_IGNORED_SUFFIXES)
+def _count(folder: Path) -> int:
+    """Number of files below a folder; what cannot be listed counts as none."""
+    return sum(len(names) for _, _, names in os.walk(folder))
 
 
 def _unlistable(landing: Path, folder: str, error: OSError) -> LandedFile:

@@ -9,11 +9,12 @@ from typing import IO
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import SNIFF_BYTES, Decoded, decode, sniff
-from pipeline.data.formats.archives import ArchiveMember, members
+from pipeline.data.formats.archives import ArchiveMember, member_paths, members
 from pipeline.data.formats.canonical import brightness, encode_png, image_id, shrink, thumbnail
 from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.patient_pattern import patient_in_name
-from pipeline.data.landing.zone import LandedFile, label_of, open_stable, read_whole
+from pipeline.data.landing.zone import LandedFile, open_stable, read_whole
+from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
 from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.quality import check_quality
 from pipeline.data.reading.results import Image, Known, Look, Share, ShareResult
@@ -36,6 +37,7 @@ class Examiner:
         store: folder for canonical PNGs.
         sources: sha256 of files that are one known image -> that image's id.
         released: ids of images that a person released.
+        classes: of the project, to tell the class folders of archives.
     """
 
     landing: Path
@@ -44,6 +46,7 @@ class Examiner:
     store: Path
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
 
     def __call__(self, share: Share) -> ShareResult:
         """Examine a file, or a share of an archive."""
@@ -77,22 +80,32 @@ class Examiner:
         return looks or [Look(found, 0, digest, found.label, "", _no_image())]
 
     def _archive(self, share: Share, stream: IO[bytes], kind: str) -> ShareResult:
-        return ShareResult(
-            {
-                number: list(self._member(share.found, member))
-                for number, member in members(stream, kind, self.config, share.first, share.of)
-            },
-            archive=True,
-        )
+        result = ShareResult(archive=True)
+        layout = Layout() if share.found.label else self._layout(stream, kind)
+        for number, member in members(stream, kind, self.config, share.first, share.of):
+            if member.kind:
+                result.passed_over[member.kind] += 1
+            else:
+                result.members[number] = list(self._member(share.found, member, layout))
+        return result
 
-    def _member(self, found: LandedFile, member: ArchiveMember) -> Iterator[Look]:
+    def _layout(self, stream: IO[bytes], kind: str) -> Layout:
+        """Which folder is the class, in an archive outside class folders."""
+        paths = member_paths(stream, kind, self.config)
+        try:
+            return find_layout(paths, self.classes, self.config.class_folder)
+        except AmbiguousClassesError as error:
+            detail = f"the archive: {error.what}; {advice_on(error, option=False)}"
+            raise Refused("ambiguous-class", detail) from None
+
+    def _member(self, found: LandedFile, member: ArchiveMember, layout: Layout) -> Iterator[Look]:
         label, digest = found.label, ""
         try:
-            if isinstance(member.content, Refused):
-                raise member.content
+            if not isinstance(member.content, bytes):
+                raise member.content or no_class()
             digest = hashlib.sha256(member.content).hexdigest()
             kind = sniff(member.content[:SNIFF_BYTES])
-            label = _member_label(label, member.path, kind)
+            label = _member_label(label, member.path, kind, layout)
             name = member.path or PurePosixPath(found.path).stem
             yield from list(self._images(found, name, label, digest, kind, member.content))
         except Refused as refused:
@@ -169,12 +182,12 @@ class Examiner:
         )
 
 
-def _member_label(label: str, path: str, kind: str) -> str:
+def _member_label(label: str, path: str, kind: str, layout: Layout) -> str:
     """The class of an archive's member; "" when its own labels give it."""
     if kind in ARCHIVES:
         raise Refused("nested-archive", "an archive in an archive; unpack one of the two")
     if not label and "/" in path:
-        label = label_of(path)
+        label = layout.label(path)
     if not label and kind not in _HOLD_CLASSES:
         raise no_class()
     return label

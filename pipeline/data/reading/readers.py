@@ -1,5 +1,6 @@
 """Examine many files in several processes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,7 @@ def examine_all(
     *,
     workers: int = 0,
     on_progress: Progress | None = None,
+    passed_over: Counter[str] | None = None,
 ) -> list[Look]:
     """Examine files in order; canonical PNGs of accepted images are written to the store.
 
@@ -41,6 +43,7 @@ def examine_all(
             not end the ingest; 0: this process.
         on_progress: called as (done, total) in the caller's thread; counts files, and shares of
             large archives.
+        passed_over: counts the files of archives that were passed over, by kind.
     """
     shares = [share for found in files for share in _shares(examiner.landing, found, workers)]
 
@@ -55,6 +58,9 @@ def examine_all(
     for _, group in groupby(seen(), key=lambda pair: pair[0].path):
         pairs = list(group)
         looks += merge_shares(pairs[0][0], [one for _, one in pairs])
+        if passed_over is not None:
+            for _, one in pairs:
+                passed_over.update(one.passed_over if isinstance(one, ShareResult) else ())
     return looks
 
 

@@ -1,5 +1,6 @@
 """Results of examining a file of the landing zone."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -85,11 +86,13 @@ class ShareResult:
         members: looks by the number of the archive's member; 0 for any other file.
         archive: whether the file is an archive.
         refused: why the whole file is refused, or None.
+        passed_over: number of the archive's files that were passed over, by kind.
     """
 
     members: dict[int, list[Look]] = field(default_factory=dict)
     archive: bool = False
     refused: Refused | None = None
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 def merge_shares(found: LandedFile, shares: Sequence[ShareResult | WorkerFailure]) -> list[Look]:

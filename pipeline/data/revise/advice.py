@@ -23,10 +23,11 @@ _ADVICE = {
         ("not-an-image", "unsupported-format", "unsupported-depth", "multi-frame"), _CONVERT
     ),
     **dict.fromkeys(("symlink", "special-file"), _PLAIN),
-    **dict.fromkeys(("encrypted", "nested-archive", "unsafe-path"), _ARCHIVE),
+    **dict.fromkeys(("encrypted", "nested-archive", "unsafe-path", "packed"), _ARCHIVE),
     "growing": f"{_WAIT}, once it is completely written",
     "unreadable": f"make it readable for the user who ingests (chmod u+r); {_WAIT}",
     "bad-class": "rename its class folder: a-z, 0-9, - and _, as in kidney-stone",
+    "ambiguous-class": "put it into a class folder, or set ingest.class_folder as the detail says",
     "no-class": "put it into a class folder, or give its class in a medloom.csv beside it",
     "unknown-class": "move it to the folder of a class of the project, or start another project",
     "conflict": "keep the file in one class folder only; `medloom data relabel` corrects an image "

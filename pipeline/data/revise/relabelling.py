@@ -13,7 +13,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import CORRECTED_FILE, read_decisions
-from pipeline.data.landing.zone import CLASS_NAME
+from pipeline.data.layout import CLASS_NAME
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest, write_batch
 from pipeline.data.names import Pseudonyms
 from pipeline.data.revise.revision import Decision, Revisions, find_subject, journal_revisions

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from model.section import Section
+from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.revise.diff import Changes
 from pipeline.reports.run_facts import SplitCount
@@ -142,6 +143,7 @@ class DataFacts(Section):
             nor measured.
         group_correlation: correlation above which images count as neighbouring slices.
         least_groups: fewest test groups of a class for the gate to judge it.
+        notices: what the ingest of its last batch passed over, guessed or could not use.
         refusals_of: source of the quarantined files: the local index, or the revision.
         duplicates: None when this machine's local index does not know them.
         changes: since the revision that it is compared with; None without one.
@@ -170,6 +172,7 @@ class DataFacts(Section):
     leak: tuple[ClassLeak, ...]
     odd: tuple[OddImage, ...]
     odd_by_check: dict[str, int]
+    notices: tuple[Notice, ...]
     refusals_of: str
     refusals: tuple[QuarantineRecord, ...]
     reasons: dict[str, int]

@@ -11,6 +11,7 @@ Finding = tuple[str, str]
 def findings(facts: DataFacts) -> list[Finding]:
     """Pairs of a state (no: bad, maybe: check it, yes: good) and a sentence; bad first."""
     found = [*_counts(facts), *_leak(facts), *_drift(facts), *_quarantine(facts)]
+    found += [("maybe", f"The last ingest: {notice.text}.") for notice in facts.notices]
     return sorted(found, key=lambda finding: _ORDER.index(finding[0]))
 
 

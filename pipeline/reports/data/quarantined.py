@@ -12,9 +12,9 @@ from pipeline.data.decisions import Withdrawn
 from pipeline.data.formats import Pixels
 from pipeline.data.ingest.quarantine import QuarantineRecord, record_of
 from pipeline.data.landing.index import Entry, LocalIndex
-from pipeline.data.landing.lists import apply_lists
+from pipeline.data.landing.lists import apply_rows, read_lists
 from pipeline.data.landing.patient_pattern import patient_in_name
-from pipeline.data.landing.zone import scan
+from pipeline.data.landing.zone import LandedFile, scan
 from pipeline.data.reading.burnt_in import glyphs_in_a_row
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.readers import examine_all
@@ -87,7 +87,7 @@ def read_again(
     known = {(entry.file, entry.size, entry.mtime_ns) for entry in wanted}
     files = [
         found
-        for found in apply_lists(landing, scan(landing)[0])
+        for found in _listed(landing)
         if (index.names.file(found.path), found.size, found.mtime_ns) in known
         and index.names.patient(found.patient or patient_in_name(found.path, config))
         not in withdrawn.groups
@@ -106,3 +106,9 @@ def read_again(
 def shows_text(pixels: Pixels, reason: str) -> bool:
     """Whether a quarantined image may show text; most were never checked for it."""
     return reason in _UNSURE or glyphs_in_a_row(pixels) >= _FEW_GLYPHS
+
+
+def _listed(landing: Path) -> list[LandedFile]:
+    """The files of the landing zone, with what the lists say."""
+    files, _ = scan(landing)
+    return apply_rows(files, read_lists(landing, files).rows)

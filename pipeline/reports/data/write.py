@@ -16,6 +16,7 @@ from pipeline.base.project import Project
 from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
+from pipeline.data.ingest.account import NOTICES_FILE, parse_notices
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import RAW_FOLDER, Row
@@ -191,6 +192,7 @@ def _facts(
         leak=leak,
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
+        notices=tuple(parse_notices(ledger.read(about.commit, str(NOTICES_FILE)) or "")),
         refusals_of=quarantine.source,
         refusals=tuple(refusal for refusal, _ in quarantine.refusals),
         reasons=dict(Counter(refusal.reason for refusal, _ in quarantine.refusals).most_common()),

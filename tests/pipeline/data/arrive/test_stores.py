@@ -219,10 +219,10 @@ def test_hostile_keys_cannot_leave_the_landing_zone(s3: Any, tmp_path: Path) -> 
 def test_names_that_are_not_valid_in_a_folder_are_counted() -> None:
     from pipeline.data.arrive.feed_plan import _safe
 
-    paths = ["a/b.png", "/abs.png", "a//b.png", "", "..", "a/\0.png", "a/" + "\u00fc" * 130, "a/.x"]
+    paths = ["a/b.png", "/abs.png", "a//b.png", "", "..", "a/\0.png", "a/" + "\u00fc" * 130]
     good, unsafe = _safe([Item(path, 1) for path in paths], Path("/landing"))
     assert [item.path for item in good] == ["a/b.png"]
-    assert sorted(unsafe) == sorted(paths[1:-1])
+    assert sorted(unsafe) == sorted(paths[1:])
 
 
 def test_a_link_in_the_landing_zone_is_not_written_through(s3: Any, tmp_path: Path) -> None:

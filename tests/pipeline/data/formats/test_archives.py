@@ -255,3 +255,60 @@ def test_known_members_are_recognised_by_their_bytes(project: IngestedFolder) ->
 def told(look: Look) -> tuple[int, str, str]:
     result = look.result
     return look.item, look.label, result.reason if isinstance(result, Refused) else result.id
+
+
+def set_of_classes() -> Files:
+    return {
+        f"{label}/{number}.png": encode(picture(10 * index + number))
+        for index, label in enumerate(("cyst", "stone"))
+        for number in range(3)
+    }
+
+
+def backslashed(files: Files) -> bytes:
+    """As PowerShell 5's Compress-Archive writes a zip."""
+    infos = []
+    for name, content in files.items():
+        info = zipfile.ZipInfo("x")
+        info.filename = name.replace("/", "\\")
+        infos.append((info, content))
+    return zipped(infos)
+
+
+@pytest.mark.parametrize("front", ["", "SET/", "SET/SET/"])
+@pytest.mark.parametrize("kind", ["zip", "windows", "tar.gz"])
+def test_folders_that_wrap_the_classes_are_none(
+    kind: str, front: str, project: IngestedFolder
+) -> None:
+    files = {f"{front}{name}": content for name, content in set_of_classes().items()}
+    if kind != "windows":
+        files |= {f"__MACOSX/{front}cyst/._0.png": b"\0\5\x16\7"}
+    pack = {"zip": zipped, "windows": backslashed, "tar.gz": tarred}[kind]
+    put(project.landing / "export", pack(files))
+    report = project.ingest()
+    assert {row.label for row in read_manifest(project.workspace)} == {"cyst", "stone"}
+    assert (report.new, report.quarantined) == (6, 0)
+    assert report.passed_over == ({} if kind == "windows" else {"system": 1})
+
+
+def test_splits_in_an_archive_are_refused_without_names(project: IngestedFolder) -> None:
+    files = {f"{split}/{name}": c for split in ("train", "test") for name, c in three().items()}
+    put(project.landing / "export.zip", zipped(files))
+    report = project.ingest()
+    assert report.reasons == {"ambiguous-class": 1}
+    (entry,) = report.entries
+    assert "ingest.class_folder: 2" in entry.detail
+
+
+@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (98, "PPMd"), (77, "method 77")])
+def test_a_member_of_an_unknown_method_is_refused_by_name(
+    method: int, name: str, project: IngestedFolder
+) -> None:
+    data = zipped(set_of_classes())
+    first, listing = data.index(b"PK\3\4") + 8, data.index(b"PK\1\2") + 10
+    packed = struct.pack("<H", method)
+    data = data[:first] + packed + data[first + 2 : listing] + packed + data[listing + 2 :]
+    put(project.landing / "export.zip", data)
+    report = project.ingest()
+    assert (report.new, report.reasons) == (5, {"packed": 1})
+    assert [name in entry.detail for entry in report.entries if entry.reason == "packed"] == [True]

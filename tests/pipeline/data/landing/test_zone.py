@@ -46,7 +46,7 @@ def test_hidden_system_and_sidecar_files_are_counted_and_ignored(tmp_path: Path)
     put(tmp_path / "cyst" / "a.png", b"x")
     found, ignored = scan(tmp_path)
     assert [(f.path, f.sidecar) for f in found] == [("cyst/a.png", True)]
-    assert ignored == 5
+    assert ignored == {"hidden": 2, "sidecar": 2, "system": 1}
 
 
 def test_links_and_pipes_are_refused_unopened(tmp_path: Path) -> None:
