@@ -12,6 +12,8 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.machine import describe_environment
 from pipeline.base.params_file import flat, load_section
 from pipeline.base.project import Project
+from pipeline.data.branch import is_phantom
+from pipeline.data.manifest import read_manifest
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
@@ -24,6 +26,7 @@ from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
 from pipeline.promotion.change_control import ChangeControlConfig, approval_reasons, run_facts
 from pipeline.promotion.gate import GateConfig, Rule, Verdict, decide
 from pipeline.registry.bundle import Candidate
+from pipeline.registry.description import MODALITY_TAG, PHANTOM_TAG
 from pipeline.registry.lineage import data_listing, lineage
 from pipeline.registry.registry import Registry
 from pipeline.stages.run import finished_run
@@ -38,21 +41,29 @@ def register(project: Project, key: str) -> int:
         services.mlflow(project) as uri,
         finished_run(project, key, "register", "models", "reports") as work,
     ):
-        return Registry(uri, project.model).register(_candidate(work, key))
+        phantom = is_phantom(Ledger(project))
+        return Registry(uri, project.model).register(_candidate(work, key, phantom=phantom))
 
 
-def _candidate(work: Workspace, key: str) -> Candidate:
+def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
     evaluation = _evaluation(work)
     params = yaml.safe_load((work.folder / "params.yaml").read_text())
     return Candidate(
         workspace=work.folder,
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
-        tags=lineage(work, key),
+        tags=lineage(work, key) | _about_data(work, phantom=phantom),
         params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),
         dataset_digest=data_listing((work.folder / "dvc.lock").read_text()),
     )
+
+
+def _about_data(work: Workspace, *, phantom: bool) -> dict[str, str]:
+    """What kind of images the run learned from, as tags for MLflow's page."""
+    modalities = {row.modality for row in read_manifest(work.folder)} - {""}
+    known = {MODALITY_TAG: ", ".join(sorted(modalities))} if modalities else {}
+    return {**known, PHANTOM_TAG: "YES" if phantom else "NO"}
 
 
 def _evaluation(work: Workspace) -> Evaluation:

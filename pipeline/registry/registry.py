@@ -33,6 +33,7 @@ from pipeline.base.machine import describe_environment
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
 from pipeline.registry.bundle import Candidate, OutputSpec, make_bundle
+from pipeline.registry.description import VERDICT, describe_model, describe_version
 from pipeline.registry.isolated_consumer import ask
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
@@ -84,7 +85,9 @@ class Registry:
             with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
                 self._log_facts(candidate)
                 source = self._log_model(candidate, sha256)
-            return int(mlflow.register_model(source, self.model, tags=tags).version)
+            version = int(mlflow.register_model(source, self.model, tags=tags).version)
+        describe_version(self, version)
+        return version
 
     def _log_facts(self, candidate: Candidate) -> None:
         mlflow.log_params(candidate.params)
@@ -148,6 +151,7 @@ class Registry:
             head, records = projection.journal
             self._client.set_registered_model_tag(self.model, HEAD_TAG, head)
             self._client.set_registered_model_tag(self.model, RECORDS_TAG, str(records))
+        describe_model(self, projection.champion)
 
     def _registered(self) -> RegisteredModel | None:
         try:
@@ -161,7 +165,8 @@ class Registry:
         with _as_transient(self.uri):
             self._client.set_model_version_tag(self.model, str(version), "medloom.verdict", outcome)
             run_id = self._client.get_model_version(self.model, str(version)).run_id
-            self._client.log_dict(run_id, verdict, "verdict.json")
+            self._client.log_dict(run_id, verdict, VERDICT)
+        describe_version(self, version)
 
     def attach_report(self, version: int, report: Path) -> None:
         """Log the report page to the version's MLflow run."""
@@ -224,6 +229,23 @@ class Registry:
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
                 "from the config.json among its artifacts"
             ) from None
+
+    # -- descriptions ----------------------------------------------------------------------------
+
+    def description(self, version: int | None = None) -> str:
+        """What MLflow's page says about a version; None: about the registered model."""
+        with _as_transient(self.uri):
+            if version is None:
+                return self._client.get_registered_model(self.model).description or ""
+            return self._client.get_model_version(self.model, str(version)).description or ""
+
+    def set_description(self, text: str, version: int | None = None) -> None:
+        """Replace what MLflow's page says about a version, or about the registered model."""
+        with _as_transient(self.uri):
+            if version is None:
+                self._client.update_registered_model(self.model, text)
+            else:
+                self._client.update_model_version(self.model, str(version), text)
 
     # -- withdrawn consent -----------------------------------------------------------------------
 
