@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.data.make import make
 from bench.faults.cli import faults
 from bench.reading import cli as reading_cli
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 
 bench_app = typer.Typer(
     help="Measure medloom itself. Leave the machine idle: timings are part of the result.",
@@ -18,7 +18,7 @@ bench_app = typer.Typer(
 bench_app.command("faults")(faults)
 bench_app.command("data")(make)
 reading_cli.register(bench_app)
-console = Console(stderr=True)
+console = Terminal(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
 Size = Annotated[int, typer.Option(help="Height and width to train at, in pixels.")]
@@ -64,7 +64,7 @@ def train(
             processed, rivals, minutes, range(seeds), out, tell, resume=resume
         )
     if as_json:
-        Console().print_json(
+        Terminal().print_json(
             data={
                 "cpu": processor_name("cpu"),
                 "cores": cores(),
@@ -74,8 +74,8 @@ def train(
             }
         )
     else:
-        Console().print(f"{processor_name('cpu')}, {cores()} cores, {minutes:g} minutes each")
-        Console().print(contest_table(standings))
+        Terminal().print(f"{processor_name('cpu')}, {cores()} cores, {minutes:g} minutes each")
+        Terminal().print(contest_table(standings))
 
 
 @bench_app.command("ablate")
@@ -115,9 +115,9 @@ def ablate_recipe(
     with training_bars(console) as tell:
         outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, jobs, tell)
     if as_json:
-        Console().print_json(data=[one.model_dump(mode="json") for one in outcomes])
+        Terminal().print_json(data=[one.model_dump(mode="json") for one in outcomes])
     else:
-        Console().print(ablation_table(outcomes))
+        Terminal().print(ablation_table(outcomes))
 
 
 @bench_app.command("gate")
@@ -141,10 +141,10 @@ def judge_the_gate(
     with gate_bars(console) as tell:
         bench = judge_gate(data or phantom_data(), size, trials, tell)
     if as_json:
-        Console().print_json(data=bench.model_dump(mode="json"))
+        Terminal().print_json(data=bench.model_dump(mode="json"))
     else:
-        Console().print(f"{bench.images} images of {bench.groups} groups")
-        Console().print(gate_tables(bench))
+        Terminal().print(f"{bench.images} images of {bench.groups} groups")
+        Terminal().print(gate_tables(bench))
     if bench.broken:
         raise typer.Exit(1)
 
@@ -175,7 +175,7 @@ def time_the_evaluation(
     with bars_of_steps(console) as tell:
         found = evaluate_speed(processed, images, fakes, tell)
     if as_json:
-        Console().print_json(data=found.model_dump(mode="json"))
+        Terminal().print_json(data=found.model_dump(mode="json"))
         return
     extraction, whole = found.extraction, found.whole
     facts = {
@@ -186,7 +186,7 @@ def time_the_evaluation(
         f"{whole.fakes} fakes, nothing kept": f"{whole.cold:.1f} s ({whole.real} real images)",
         f"{whole.fakes} fakes, real features kept": f"{whole.cached:.1f} s",
     }
-    Console().print(facts_table(facts, f"{found.processor}, {found.cores} cores"))
+    Terminal().print(facts_table(facts, f"{found.processor}, {found.cores} cores"))
 
 
 @bench_app.command("audit")
@@ -207,9 +207,9 @@ def time_an_audit(
     with bars_of_steps(console) as tell:
         found = audit_scale(versions, revisions, images, tell)
     if as_json:
-        Console().print_json(data=found.model_dump(mode="json"))
+        Terminal().print_json(data=found.model_dump(mode="json"))
     else:
-        Console().print(audit_table(found))
+        Terminal().print(audit_table(found))
 
 
 @bench_app.command("pipeline")
@@ -235,8 +235,8 @@ def time_the_pipeline(
         found = measure_overhead(Path(folder), images, kimg, status.update)
     if as_json:
         told = found.model_dump(mode="json") | {"overhead": found.overhead, "fine": found.fine}
-        Console().print_json(data=told)
+        Terminal().print_json(data=told)
     else:
-        Console().print(overhead_table(found))
+        Terminal().print(overhead_table(found))
     if not found.fine:
         raise typer.Exit(1)

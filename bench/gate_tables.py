@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
 from bench.gate import GateBench
 from bench.gate_rows import CONFIDENCE, DecisionRate
+from pipeline.base.terminal import FitTable
 
-_VERDICT = {True: "[green]kept[/]", False: "[red]broken[/]", None: "–"}
+_VERDICT = {True: Text("kept", "green"), False: Text("broken", "red"), None: Text("–")}
 
 
 @contextmanager
@@ -45,15 +45,15 @@ def gate_tables(bench: GateBench) -> RenderableType:
     return Group(margin, gain, refused)
 
 
-def _table(title: str, first: str, *more: str) -> Table:
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def _table(title: str, first: str, *more: str) -> FitTable:
+    table = FitTable(title=title)
     table.add_column(first, no_wrap=True)
     for name in (*more, "share", f"{CONFIDENCE:.0%} interval", "stated", ""):
         table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
-def _found(row: DecisionRate) -> tuple[str, ...]:
+def _found(row: DecisionRate) -> tuple[str | Text, ...]:
     low, high = row.interval
     sign = {"at most": "≤", "at least": "≥", None: ""}[row.bound]
     promised = f"{sign} {row.stated:.1%}" if row.bound else ""

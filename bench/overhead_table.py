@@ -1,15 +1,16 @@
 """The table of `medloom bench pipeline`."""
 
 from rich.console import Group
-from rich.table import Table
+from rich.text import Text
 
 from bench.overhead import MOST_IDLE, MOST_OVERHEAD, Overhead
+from pipeline.base.terminal import FitTable
 from pipeline.cli.tables import facts_table
 
 
 def overhead_table(found: Overhead) -> Group:
     """A run and its bare stages, and the other timings."""
-    table = Table("task", title="a retraining, seconds", title_justify="left")
+    table = FitTable("task", title="a retraining, seconds")
     table.add_column("through the scheduler", justify="right")
     table.add_column("bare", justify="right")
     for task, seconds in found.tasks.items():
@@ -23,7 +24,7 @@ def overhead_table(found: Overhead) -> Group:
         "nothing new": f"{found.nothing_new:.1f} s (promised: at most {MOST_IDLE:.0f})",
         "services": f"up in {found.services_up:.1f} s, down in {found.services_down:.1f} s",
         "backup": f"{found.backup:.1f} s, {found.megabytes:.0f} MB",
-        "restore": f"{found.restore:.1f} s; `audit verify --all` says "
-        + ("the same of both" if found.same else "[red]something else[/]"),
+        "restore": Text(f"{found.restore:.1f} s; `audit verify --all` finds ")
+        + (Text("the same in both") if found.same else Text("a difference", "red")),
     }
     return Group(table, facts_table(facts))

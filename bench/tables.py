@@ -5,18 +5,18 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from bench.contest import Standing
 from bench.trial import Outcome
 from model.progress import Progress as Training
+from pipeline.base.terminal import FitTable
 
 
 @contextmanager
 def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]:
     """One progress bar per training, by name."""
     columns = (
-        TextColumn("{task.description:<32}"),
+        TextColumn("{task.description:<32}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[speed]:5.0f} img/s"),
         TextColumn("{task.fields[kimg]:6.1f} kimg"),
@@ -27,8 +27,7 @@ def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]
 
         def tell(name: str, training: Training) -> None:
             if name not in known:
-                shown = name if len(name) <= 32 else name[:31] + "…"
-                known[name] = bars.add_task(shown, total=1.0, speed=0.0, kimg=0.0)
+                known[name] = bars.add_task(name, total=1.0, speed=0.0, kimg=0.0)
             bars.update(
                 known[name],
                 completed=training.images_seen / training.images_total,
@@ -39,9 +38,9 @@ def training_bars(console: Console) -> Iterator[Callable[[str, Training], None]]
         yield tell
 
 
-def ablation_table(outcomes: Sequence[Outcome]) -> Table:
+def ablation_table(outcomes: Sequence[Outcome]) -> FitTable:
     """Rows by rank: kernel distance to the validation split, diversity, speed."""
-    table = Table(title="ablation, best first (validation split)")
+    table = FitTable(title="ablation, best first (validation split)")
     for name in ("row", "kernel distance", "MS-SSIM worst class (real)", "kimg", "img/s"):
         table.add_column(name, justify="left" if name == "row" else "right")
     for outcome in outcomes:
@@ -55,9 +54,9 @@ def ablation_table(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def contest_table(standings: Sequence[Standing]) -> Table:
+def contest_table(standings: Sequence[Standing]) -> FitTable:
     """Each contestant with its interval and floor, and medloom's ratios to it."""
-    table = Table(title="same data, same minutes (test split)")
+    table = FitTable(title="same data, same minutes (test split)")
     for name in (
         "contestant", "kernel distance", "over floor", "medloom is", "MS-SSIM (real)",
         "img/s", "medloom is", "medloom passes it after",

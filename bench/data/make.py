@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 
-console = Console(stderr=True)
+console = Terminal(stderr=True)
 
 
 def make(
@@ -54,7 +54,7 @@ def make(
         )
     made = BUILT_IN[name]
     held = patients * len(made.classes) * made.images
-    Console().print(
+    Terminal().print(
         f"{folder}: {held} images of {patients} patients in each of {len(made.classes)} classes "
         f"({', '.join(made.classes)}), {written} of them new",
         soft_wrap=True,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 
 PARTS = ("race", "crashes", "outages", "tamper", "storm")
-console = Console(stderr=True)
+console = Terminal(stderr=True)
 
 
 def faults(
@@ -52,10 +53,10 @@ def faults(
             rows = _told(part, _rows(part, Path(folder), wanted, numbers))
         found[part] = rows
         if not as_json:
-            Console().print(TABLES[part](rows))
+            Terminal().print(TABLES[part](rows))
     if as_json:
         told = {part: [asdict(row) | {"fine": row.fine} for row in found[part]] for part in found}
-        Console().print_json(data=told, default=str)
+        Terminal().print_json(data=told, default=str)
     if not all(row.fine for rows in found.values() for row in rows):
         raise typer.Exit(1)
 
@@ -63,7 +64,7 @@ def faults(
 def _rows(
     part: str, folder: Path, only: Callable[[str], bool], numbers: dict[str, int]
 ) -> Iterator[Any]:
-    from bench.faults import road
+    from bench.faults import scenario
     from bench.faults.race import race
     from bench.faults.storm import storm
     from bench.faults.tiny import TinyCheckout
@@ -71,11 +72,11 @@ def _rows(
     if part == "race":
         yield race(numbers["rounds"], numbers["processes"], folder / "race")
     elif part == "crashes":
-        yield from road.crash_matrix(road.make_road(folder), only)
+        yield from scenario.crash_matrix(scenario.make_scenario(folder), only)
     elif part == "outages":
-        yield from road.outage_matrix(road.make_road(folder), only)
+        yield from scenario.outage_matrix(scenario.make_scenario(folder), only)
     elif part == "tamper":
-        yield from road.tamper_all(road.make_road(folder), only)
+        yield from scenario.tamper_all(scenario.make_scenario(folder), only)
     else:
         yield storm(TinyCheckout.make(folder / "medloom"), numbers["events"])
 
@@ -85,7 +86,6 @@ def _told(part: str, rows: Iterator[Any]) -> list[Any]:
     found = []
     for row in rows:
         found.append(row)
-        console.print(
-            f"{part}: {row.words}{'' if row.fine else '  [red]BROKEN[/]'}", soft_wrap=True
-        )
+        state = Text("") if row.fine else Text("  BROKEN", "red")
+        console.print(Text(f"{part}: {row.words}") + state, soft_wrap=True)
     return found

@@ -54,8 +54,8 @@ class Outage:
     @property
     def fine(self) -> bool:
         """Whether the step reported a transient error, left nothing half done, and recovered."""
-        told = self.exit_code == ExitCode.TRANSIENT and bool(self.said)
-        return bool(self.skipped) or (told and not self.half_done and not self.after)
+        clear = self.exit_code == ExitCode.TRANSIENT and bool(self.said)
+        return bool(self.skipped) or (clear and not self.half_done and not self.after)
 
     @property
     def words(self) -> str:
@@ -178,4 +178,4 @@ def _forbidden() -> str:
     done = subprocess.run(
         [*_NAMESPACE, "mount", "-t", "tmpfs", "x", "/mnt"], capture_output=True, check=False
     )
-    return "" if done.returncode == 0 else "this system lets nobody mount in a namespace"
+    return "" if done.returncode == 0 else "this system does not allow mounts in a user namespace"

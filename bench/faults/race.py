@@ -185,10 +185,10 @@ def violations(
     known = {record.sequence: record.model_dump() for record in journal.records}
     for row in told:
         if known.get(row["record"]["sequence"]) != row["record"]:
-            yield f"the promoter of version {row['version']} was told what the journal lacks"
+            yield f"the decision on version {row['version']} is not in the journal as reported"
     wanted, shown = Projection.of(journal), registry.projected()
     if shown != wanted:
-        yield f"the registry says {shown}, the journal {wanted}"
+        yield f"the registry has {shown}, the journal {wanted}"
 
 
 def _not_serial(records: list[Record]) -> Iterator[str]:

@@ -4,27 +4,27 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.text import Text
 
 from bench.faults.crashes import Crash
 from bench.faults.outages import Outage
 from bench.faults.race import RaceTable
 from bench.faults.storm import StormTable
-from bench.faults.tamper import Harmed
+from bench.faults.tamper import Tampered
+from pipeline.base.terminal import FitTable
 
 _MOST = 100  # characters of a command's message; --json has all of them
-_FINE = {True: "[green]kept[/]", False: "[red]BROKEN[/]"}
+_FINE = {True: Text("kept", "green"), False: Text("BROKEN", "red")}
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, *columns: str) -> FitTable:
+    table = FitTable(title=title)
     for name in columns:
         table.add_column(name, overflow="fold")
     return table
 
 
-def race_table(rows: Sequence[RaceTable]) -> Table:
+def race_table(rows: Sequence[RaceTable]) -> FitTable:
     """Rounds, decisions and broken promises."""
     table = _table("race", "rounds", "promoters", "promotions", "decided again", "broken", "took")
     for row in rows:
@@ -34,20 +34,22 @@ def race_table(rows: Sequence[RaceTable]) -> Table:
     return table
 
 
-def crash_table(rows: Sequence[Crash]) -> Table:
+def crash_table(rows: Sequence[Crash]) -> FitTable:
     """Each kill and the state after the next run."""
-    table = _table("crashes: SIGKILL, then the next run", "command", "killed", "outlived", "state")
+    table = _table(
+        "crashes: SIGKILL, then the next run", "command", "killed", "still running", "state"
+    )
     for row in rows:
         what = "; ".join((*row.differences, *(f"late: {late}" for late in row.late)))
-        state = _FINE[True] + " as undisturbed" if row.fine else _FINE[False] + f" {what}"
-        killed = row.point if row.killed else f"{row.point}: it never got there"
+        state = _FINE[row.fine] + (", as without the kill" if row.fine else f" {what}")
+        killed = row.point if row.killed else f"{row.point}: never reached"
         table.add_row(row.action, killed, "; ".join(row.orphans) or "nothing", state)
     return table
 
 
-def outage_table(rows: Sequence[Outage]) -> Table:
+def outage_table(rows: Sequence[Outage]) -> FitTable:
     """Each fault, the command's message, and what was left half done."""
-    table = _table("outages", "command", "fault", "exit code", "it said", "state")
+    table = _table("outages", "command", "fault", "exit code", "message", "state")
     for row in rows:
         what = "; ".join((*row.half_done, *row.after)) or row.skipped or _FINE[row.fine]
         code = "not tried" if row.skipped else str(row.exit_code)
@@ -55,16 +57,16 @@ def outage_table(rows: Sequence[Outage]) -> Table:
     return table
 
 
-def tamper_table(rows: Sequence[Harmed]) -> Table:
+def tamper_table(rows: Sequence[Tampered]) -> FitTable:
     """Each change and the first broken links found by `audit verify`."""
-    table = _table("tamper: `audit verify --all`", "harm", "", "first broken links")
+    table = _table("tamper: `audit verify --all`", "change", "found", "first broken links")
     for row in rows:
         first = shorten("; ".join(row.broken), _MOST)
-        table.add_row(row.harm, "named" if row.fine else "[red]MISSED[/]", first)
+        table.add_row(row.harm, "named" if row.fine else Text("MISSED", "red"), first)
     return table
 
 
-def storm_table(rows: Sequence[StormTable]) -> Table:
+def storm_table(rows: Sequence[StormTable]) -> FitTable:
     """Events, images and the runs that took them in."""
     table = _table("storm", "events", "during a run", "images", "runs after", "lost", "took")
     for row in rows:
@@ -73,7 +75,7 @@ def storm_table(rows: Sequence[StormTable]) -> Table:
     return table
 
 
-TABLES: Mapping[str, Callable[[Any], Table]] = {
+TABLES: Mapping[str, Callable[[Any], FitTable]] = {
     "race": race_table,
     "crashes": crash_table,
     "outages": outage_table,

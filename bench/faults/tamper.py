@@ -48,7 +48,7 @@ class Victim:
         """The record that made the champion, which is tampered with."""
         record = Journal(self.ledger).champion
         if record is None:
-            raise ValueError("the project has no champion to harm")
+            raise ValueError("the project has no champion to tamper with")
         return record
 
     @property
@@ -230,7 +230,7 @@ def tamper(victim: Victim, registry: "Registry", harm: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Harmed:
+class Tampered:
     """One change and what `verify` found.
 
     Attributes:
@@ -251,9 +251,9 @@ class Harmed:
 
 def tamper_everywhere(
     project: Project, registry: "Registry", only: Callable[[str], bool] = lambda _: True
-) -> Iterator[Harmed]:
+) -> Iterator[Tampered]:
     """Make and undo every change; `project` is a temporary one with two versions."""
     for harm, (_, says) in HARMS.items():
         if only(harm):
             broken = tamper(Victim(project), registry, harm)
-            yield Harmed(harm, any(says in link for link in broken), tuple(broken))
+            yield Tampered(harm, any(says in link for link in broken), tuple(broken))

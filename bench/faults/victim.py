@@ -30,7 +30,7 @@ from pipeline.stages.run import run_stage
 
 LOG, AT = "MEDLOOM_FAULT_LOG", "MEDLOOM_FAULT_AT"
 _GIT_WRITES = ("clone", "commit", "commit-tree", "fetch", "push")
-_REGISTRY_WRITES = ("register", "attach_verdict", "project")
+_REGISTRY_WRITES = ("register", "attach_verdict", "apply")
 
 
 class Steps:

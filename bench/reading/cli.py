@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from pipeline.base.terminal import Terminal
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-console = Console(stderr=True)
+console = Terminal(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,11 +40,11 @@ def register(app: typer.Typer) -> None:
             added = measure_adding(many, few, home, console.print) if many else None
         if as_json:
             told = [{**vars(speed), "ratio": speed.ratio} for speed in speeds]
-            Console().print_json(data={"reading": told, "adding": added and vars(added)})
+            Terminal().print_json(data={"reading": told, "adding": added and vars(added)})
         else:
-            Console().print(speed_table(speeds))
+            Terminal().print(speed_table(speeds))
             if added:
-                Console().print(adding_table(added))
+                Terminal().print(adding_table(added))
         if added and not added.fine:
             raise typer.Exit(1)
 
@@ -71,11 +72,11 @@ def register(app: typer.Typer) -> None:
         if as_json:
             facts = {"files": found.files, "seconds": found.seconds, "wrong": wrong}
             facts |= {"died": [str(file) for file in found.died]}
-            Console().print_json(data=facts | {"outcomes": dict(found.outcomes)})
+            Terminal().print_json(data=facts | {"outcomes": dict(found.outcomes)})
         else:
             told = dict(sorted(found.outcomes.items(), key=lambda pair: -pair[1]))
             title = f"{found.files} files in {found.seconds:.0f} s; images by outcome"
-            Console().print(facts_table(told, title))
-            Console().print(facts_table(wrong, "wrong") if wrong else "nothing went wrong")
+            Terminal().print(facts_table(told, title))
+            Terminal().print(facts_table(wrong, "wrong") if wrong else "nothing went wrong")
         if not found.fine:
             raise typer.Exit(1)

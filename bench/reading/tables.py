@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from bench.reading.adding import MOST_MEBIBYTES, MOST_SECONDS, Adding
 from bench.reading.speed import PROCESSES, Speed
+from pipeline.base.terminal import FitTable
 
 
-def speed_table(found: Sequence[Speed]) -> Table:
+def speed_table(found: Sequence[Speed]) -> FitTable:
     """Files a second of each kind."""
     one = found[0]
     title = f"{one.files} files of {one.side} px, {PROCESSES} processes, files a second"
-    table = Table("kind", title=title, title_justify="left")
+    table = FitTable("kind", title=title)
     for column in ("decoded by Pillow", "ingest", "share"):
         table.add_column(column, justify="right")
     for speed in found:
@@ -22,9 +21,9 @@ def speed_table(found: Sequence[Speed]) -> Table:
     return table
 
 
-def adding_table(found: Adding) -> Table:
+def adding_table(found: Adding) -> FitTable:
     """Both ingests of one project."""
-    table = Table("new images", title="ingest of a project", title_justify="left")
+    table = FitTable("new images", title="ingest of a project")
     table.add_column("seconds", justify="right")
     table.add_column("of them decoding", justify="right")
     table.add_column("most memory, MiB", justify="right")

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from pipeline.audit.trace_facts import DataLineage, Trace
 from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
+from pipeline.base.terminal import FitTable
 from pipeline.ledger.journal import Record
 
 SPLITS = (LEARNED, CHOSE, JUDGED)
@@ -101,8 +101,8 @@ def _leaves(tree: Tree, facts: dict[str, Any]) -> None:
             tree.add(Text(f"{name}: {value}"))
 
 
-def _counts(data: DataLineage) -> Table:
-    table = Table("class", *SPLITS, title="images (groups)", title_justify="left", box=None)
+def _counts(data: DataLineage) -> FitTable:
+    table = FitTable("class", *SPLITS, title="images (groups)")
     cells = {(row.label, row.split): f"{row.images} ({row.groups})" for row in data.counts}
     for label in sorted({row.label for row in data.counts}):
         table.add_row(label, *(cells.get((label, split), "0 (0)") for split in SPLITS))
@@ -141,12 +141,12 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
     return Group(*parts)
 
 
-def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
-    table = Table("revision", "data commit", "time, UTC", *SPLITS, "class",
-                  title="data revisions that hold it", title_justify="left")  # fmt: skip
+def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> FitTable:
+    table = FitTable("revision", "data commit", "time, UTC", *SPLITS, "class",
+                  title="data revisions that hold it")  # fmt: skip
     for use in uses if everything or len(uses) <= 3 else (uses[0], None, uses[-1]):
         if use is None:
-            table.add_row(f"… {len(uses) - 2} more …")
+            table.add_row(f"({len(uses) - 2} more; --all lists them)")
             continue
         counts = (str(use.images.get(split, 0)) for split in SPLITS)
         labels = ", ".join(use.labels)
@@ -154,10 +154,10 @@ def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> Table:
     return table
 
 
-def _uses(uses: Sequence[VersionUse]) -> Table:
+def _uses(uses: Sequence[VersionUse]) -> FitTable:
     """The versions by kind of use, as spans of numbers."""
-    table = Table("use", "versions", "runs without a version",
-                  title="used by", title_justify="left")  # fmt: skip
+    table = FitTable("use", "versions", "runs without a version",
+                  title="used by")  # fmt: skip
     trained = [use for use in uses if use.trained]
     for split, what in (
         (LEARNED, "learned from it (train)"),
@@ -172,9 +172,9 @@ def _uses(uses: Sequence[VersionUse]) -> Table:
     return table
 
 
-def _versions(uses: Iterable[VersionUse]) -> Table:
-    table = Table("version", "run", *SPLITS, "verdict",
-                  title="images it used", title_justify="left")  # fmt: skip
+def _versions(uses: Iterable[VersionUse]) -> FitTable:
+    table = FitTable("version", "run", *SPLITS, "verdict",
+                  title="images it used")  # fmt: skip
     table.add_column("champion, UTC", no_wrap=True)
     for use in uses:
         counts = (str(use.images.get(split, 0)) for split in SPLITS)

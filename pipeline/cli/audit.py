@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from pipeline.base.terminal import Terminal
 from pipeline.cli import verify
 from pipeline.cli.project import existing_project
 
@@ -14,7 +14,7 @@ audit_app = typer.Typer(
     help="Where a version comes from, who used an image, and whether the record is whole.",
     no_args_is_help=True,
 )
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Version = Annotated[

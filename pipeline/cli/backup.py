@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.base.project import Project
+from pipeline.base.terminal import Terminal
 from pipeline.cli.project import chosen_project, existing_project
 
-console = Console()
+console = Terminal()
 
 File = Annotated[Path, typer.Argument(help="The tar file.")]
 To = Annotated[str | None, typer.Option("--to", help="Project to create. Default: as --project.")]
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         from pipeline.cli.tables import bars
         from pipeline.local.backup import backup
 
-        with bars(Console(stderr=True)) as bar:
+        with bars(Terminal(stderr=True)) as bar:
             made = backup(existing_project(), file, bar("writing"))
         console.print(f"{len(made.files)} files of {made.project} in {file}", highlight=False)
         _say_left(made.left)
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         from pipeline.local.backup import restore
 
         project = Project.load(name=to) if to else chosen_project()
-        with bars(Console(stderr=True)) as bar:
+        with bars(Terminal(stderr=True)) as bar:
             made = restore(file, project, bar("reading"))
         console.print(
             f"{made.project} is restored in {project.state}", highlight=False, soft_wrap=True

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def register(app: typer.Typer) -> None:
 
         if out is None and not as_json:
             raise BadInputError("give an output: `medloom data report -o data.html`, or --json")
-        with bars_of_steps(Console(stderr=True)) as tell:
+        with bars_of_steps(Terminal(stderr=True)) as tell:
             facts = report_on_data(existing_project(), out, revision, against, tell)
         found = findings(facts)
         if as_json:
             listed = [{"state": state, "says": says} for state, says in found]
-            Console().print_json(data=facts.model_dump(mode="json") | {"findings": listed})
+            Terminal().print_json(data=facts.model_dump(mode="json") | {"findings": listed})
             return
-        Console().print(_summary(facts, found))
+        Terminal().print(_summary(facts, found))
         _say(f"report written to {out}")
 
     @app.command("diff")
@@ -86,21 +86,19 @@ def register(app: typer.Typer) -> None:
         one, two = (find_revision(text, ledger, revisions) for text in (before, after))
         found = changes(ledger, revisions, one, two)
         if as_json:
-            Console().print_json(data=found.model_dump(mode="json"))
+            Terminal().print_json(data=found.model_dump(mode="json"))
         else:
-            Console().print(_changes_table(found))
+            Terminal().print(_changes_table(found))
 
 
 def _say(line: str) -> None:
-    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+    Terminal().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _summary(facts: "DataFacts", found: list[tuple[str, str]]) -> Table:
+def _summary(facts: "DataFacts", found: list[tuple[str, str]]) -> FitTable:
     styles = {"no": ("fix", "red"), "maybe": ("check", "yellow"), "yes": ("good", "green")}
-    table = Table(
+    table = FitTable(
         title=f"{facts.title}, data {facts.revision[:12]}: {facts.images:,} images",
-        title_justify="left",
-        box=None,
         show_header=False,
     )
     for state, says in found:
@@ -123,8 +121,8 @@ def _changes_table(found: "Changes") -> Group:
     return Group(*parts)
 
 
-def _cells_table(found: "Changes") -> Table:
-    table = Table(box=None)
+def _cells_table(found: "Changes") -> FitTable:
+    table = FitTable()
     for column in ("class", "split"):
         table.add_column(column, style="bold")
     for column in ("before", "added", "removed", "relabelled", "moved", "after"):
@@ -143,15 +141,15 @@ def _cells_table(found: "Changes") -> Table:
     return table
 
 
-def _batches_table(found: "Changes") -> Table:
-    table = Table("batch", "added", "removed", box=None)
+def _batches_table(found: "Changes") -> FitTable:
+    table = FitTable("batch", "added", "removed")
     for name, (added, removed) in found.batches.items():
         table.add_row(name, _signed("+", added), _signed("−", removed))
     return table
 
 
-def _steps_table(found: "Changes") -> Table:
-    table = Table("revision", "when", "what", "by", "why", "journal", box=None)
+def _steps_table(found: "Changes") -> FitTable:
+    table = FitTable("revision", "when", "what", "by", "why", "journal")
     for step in found.steps:
         record = "" if step.record is None else str(step.record)
         table.add_row(

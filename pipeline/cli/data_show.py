@@ -6,10 +6,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import existing_project
 from pipeline.data.branch import pull_thumbnails
 from pipeline.ledger.project_params import ProjectParams
@@ -50,9 +49,9 @@ def register(app: typer.Typer) -> None:
         found = list(leaks(rows, thumbnails))
         if as_json:
             revision = ledger.head(DATA)
-            Console().print_json(data={"revision": revision} | _facts(rows, found))
+            Terminal().print_json(data={"revision": revision} | _facts(rows, found))
             return
-        console = Console()
+        console = Terminal()
         console.print(_counts_table(rows))
         console.print(_leak_table(found, config.group_correlation))
 
@@ -85,9 +84,9 @@ def _groups(rows: "Sequence[Row]") -> set[tuple[str, str, str]]:
     return {(row.label, row.split, row.group) for row in rows}
 
 
-def _counts_table(rows: "Sequence[Row]") -> Table:
+def _counts_table(rows: "Sequence[Row]") -> FitTable:
     facts = _facts(rows, ())
-    table = Table(title="images (groups)", title_justify="left", box=None)
+    table = FitTable(title="images (groups)")
     table.add_column("class", style="bold")
     for split in _SPLITS:
         table.add_column(split, justify="right")
@@ -100,11 +99,9 @@ def _counts_table(rows: "Sequence[Row]") -> Table:
     return table
 
 
-def _leak_table(found: "Sequence[Leak]", neighbours: float) -> Table:
-    table = Table(
+def _leak_table(found: "Sequence[Leak]", neighbours: float) -> FitTable:
+    table = FitTable(
         title="correlation of test images with the nearest training image: median, highest",
-        title_justify="left",
-        box=None,
         caption=f"neighbouring slices correlate above {neighbours:g} (ingest.group_correlation)",
         caption_justify="left",
     )

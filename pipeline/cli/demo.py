@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
-from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import ExitCode
-from pipeline.base.project import Project
+from pipeline.base.project import Project, is_installed
+from pipeline.base.terminal import Facts, whole
 from pipeline.cli.follow import DAG, TASKS, follow
 from pipeline.cli.ingest import feed_bar
-from pipeline.cli.tables import bars, facts_table
+from pipeline.cli.tables import bars, facts_table, figures_table
 from pipeline.data.arrive.feed import feed
 from pipeline.data.branch import declare_data
+from pipeline.data.revise.revision import Revisions
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
 
@@ -36,7 +38,7 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
     """
     started = time.monotonic()
     what = f"images of {data}" if data else "a kidney phantom (no patient's image)"
-    console.print(Rule(f"medloom: {project.name}, from {what}", align="left"))
+    console.print(Text(f"medloom: {project.name}, from {what}", "bold"))
     _feed(project, data, patients, console)
     were_up = services.find(project) is not None
     if not were_up:
@@ -62,17 +64,16 @@ def _feed(project: Project, data: Path | None, patients: int, console: Console) 
     else:
         with feed_bar(console) as bar_of_bytes:
             feed(data, project.landing, on_progress=bar_of_bytes)
-    console.print(f"landing zone {project.landing}", highlight=False)
+    console.print(whole(f"landing zone {project.landing}"))
 
 
 def summary(project: Project, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:
     """Summary of a run: data, version, figures, verdict, times, and where its files are."""
     results = {task: folder.result(task) for task in TASKS}
-    parts: list[Any] = [Rule("summary", align="left")]
-    parts.append(facts_table(_outcome(project, results, run)))
+    parts: list[Any] = [Text("\nsummary", "bold"), facts_table(_outcome(project, results, run))]
     if metrics := results["promote"].get("metrics"):
-        parts.append(metrics_table(metrics))
-    parts += [_times(results, seconds), _where(project, folder, results), _next(project)]
+        parts.append(figures_table(metrics))
+    parts += [_times(results, seconds), _where(project, folder, results), next_steps(project)]
     return Group(*parts)
 
 
@@ -102,38 +103,36 @@ def _outcome(
     return facts
 
 
-def metrics_table(metrics: list[dict[str, str]]) -> Table:
-    """Table of figures with floor and protocol."""
-    table = Table("metric", "value [95 % interval]", "floor", "protocol")
-    for metric in metrics:
-        table.add_row(metric["metric"], metric["value"], metric["floor"], metric["protocol"])
-    return table
-
-
-def _times(results: dict[str, dict[str, Any]], seconds: float) -> Table:
+def _times(results: dict[str, dict[str, Any]], seconds: float) -> Facts:
     spent = {t: f"{r['seconds']:.0f} s" for t, r in results.items() if "seconds" in r}
-    table = Table(*spent, "all", title="time per step", title_justify="left")
-    table.add_row(*spent.values(), f"{seconds:.0f} s")
-    return table
+    return facts_table({**spent, "all": f"{seconds:.0f} s"}, "time per step")
 
 
-def _where(project: Project, folder: DagRunFolder, results: dict[str, dict[str, Any]]) -> Table:
+def _where(project: Project, folder: DagRunFolder, results: dict[str, dict[str, Any]]) -> Facts:
     page = results["report"].get("page")
-    facts = {"report": page or "none was written", "logs": project.logs}
+    facts = {"report": whole(page or "none was written"), "logs": whole(project.logs)}
     if (grid := folder.folder / "samples.png").exists():
-        facts["sample grid"] = grid
+        facts["sample grid"] = whole(grid)
     return facts_table(facts)
 
 
-def _next(project: Project) -> Text:
+def next_steps(project: Project) -> Group:
+    """Commands to go on with, each with what it does above it."""
+    ledger = Ledger(project)
+    journal = Journal(ledger)
+    commands: dict[str, str] = {}
+    if champion := journal.champion:
+        label = min(row.label for row in Revisions(ledger).rows(champion.data))
+        commands["champion show"] = "the champion and its verdict, rule by rule"
+        commands[f"generate --label {label} -n 16 --seed 7 -o out"] = "16 synthetic images of it"
+    elif journal.records:
+        commands["champion history"] = "every decision, with its reason"
+    commands["up"] = "start Airflow and MLflow to look around; `down` stops them"
     option = "" if project.name == "phantom" else f" --project {project.name}"
-    medloom = f".venv/bin/medloom{option}"
-    commands = {
-        "champion show": "the champion and its verdict, rule by rule",
-        "generate --label stone -n 16 --seed 7 -o out": "16 synthetic images of it",
-        "up": "start Airflow and MLflow to look around; `down` stops them",
-    }
+    medloom = ("medloom" if is_installed() else ".venv/bin/medloom") + option
     lines = [Text("\ntry next")]
     for command, what in commands.items():
-        lines.append(Text.assemble(f"  {medloom} {command}", (f"   {what}", "dim")))
-    return Text("\n").join(lines)
+        # Not wrapped, so that the command can be copied.
+        lines.append(Text(f"  # {what}", "dim"))
+        lines.append(Text(f"  {medloom} {command}", no_wrap=True, overflow="ignore"))
+    return Group(*lines)

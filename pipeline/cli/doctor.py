@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
-from rich.table import Table
+from rich.text import Text
 
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import PROJECT_ROOT, Project, is_installed
+from pipeline.base.terminal import FitTable
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
@@ -44,13 +45,13 @@ def checks(project: Project) -> list[Check]:
     ]  # fmt: skip
 
 
-def doctor_table(found: list[Check]) -> Table:
+def doctor_table(found: list[Check]) -> FitTable:
     """Table of the checks."""
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
-    table = Table("", "what", "found", "what to do", box=None)
+    table = FitTable("", "check", "found", "what to do")
     for check in found:
         mark = {"ok": "✓", "note": "!", "bad": "✗"}[check.state]
-        table.add_row(f"[{styles[check.state]}]{mark}[/]", check.name, check.found, check.advice)
+        table.add_row(Text(mark, styles[check.state]), check.name, check.found, check.advice)
     return table
 
 

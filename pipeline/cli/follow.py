@@ -29,6 +29,7 @@ _MARKS = {
     "restarting": ("↻", "yellow"),
 }
 _POLL_SECONDS, _PLAIN_SECONDS = 1.0, 20.0
+_BAR = 12  # columns of a bar: at 80 columns, 40 remain for the progress in words
 
 
 def follow(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> dict[str, Any]:
@@ -74,16 +75,17 @@ def _watch(api: AirflowApi, run_id: str) -> Iterator[dict[str, Any]]:
 
 def _table(tasks: dict[str, Any], folder: DagRunFolder) -> Group:
     table = Table.grid(padding=(0, 2))
-    for _ in range(5):
+    for _ in range(4):
         table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name in TASKS:
         task = tasks.get(name, {})
         state = str(task.get("state"))
         mark, style = _MARKS.get(state, ("·", "dim"))
         facts = folder.progress(name) if state == "running" else {}
-        bar = ProgressBar(total=1.0, completed=_share(facts), width=24) if _share(facts) else ""
+        bar = ProgressBar(total=1.0, completed=_share(facts), width=_BAR) if _share(facts) else ""
         table.add_row(
-            Text(mark, style), Text(name, style), _seconds(task), bar, describe(name, folder)
+            Text(mark, style), Text(name, style), _seconds(task), bar, Text(describe(name, folder))
         )
     return Group(table)
 

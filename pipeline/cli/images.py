@@ -4,19 +4,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 from pipeline.cli.project import chosen_project, existing_project
 
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def generate(
     label: Annotated[
-        str, typer.Option(help="Class of the images, e.g. stone; or a mixture, 3*cyst+stone.")
+        str,
+        typer.Option(
+            help="Class of the images, as `medloom data show` lists them; or a mixture of two, "
+            "such as 3*A+B of the classes A and B."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
     count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
@@ -90,7 +94,7 @@ def evaluate(
 
     if (version is None) == (weights is None):
         raise BadInputError("give either --version or --weights, such as --version champion")
-    with bars_of_steps(Console(stderr=True)) as tell:
+    with bars_of_steps(Terminal(stderr=True)) as tell:
         if version is not None:
             number, found = evaluate_version(existing_project(), version, data, out, tell)
             title = f"version {number}"
@@ -123,7 +127,7 @@ def compare(
     from pipeline.cli.tables import bars_of_steps, compared_table
     from pipeline.promotion.by_hand import compare_versions
 
-    with bars_of_steps(Console(stderr=True)) as tell:
+    with bars_of_steps(Terminal(stderr=True)) as tell:
         found = compare_versions(existing_project(), first, second, data, tell)
     if as_json:
         parts = found._asdict().items()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console, Group
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import FitTable, Prose, Terminal
 from pipeline.cli.project import chosen_project
 from pipeline.data.branch import declare_data
 
@@ -73,7 +73,7 @@ def ingest(
 ) -> None:
     """Copy images into the landing zone, then ingest the new ones into a data revision.
 
-    - **A folder** has one folder per class, as in `images/stone/0001.png`; with --label it may be
+    - **A folder** has one folder per class, as in `images/CLASS/0001.png`; with --label it may be
       any folder, and all its images have that class.
 
     - **A zip or tar archive** contains the class folders, unless --label gives the class. A
@@ -127,7 +127,7 @@ def ingest(
     ]  # fmt: skip
     if strict:
         _require_nothing_to_say(project, plans)
-    console = Console()
+    console = Terminal()
     facts, table = (_rehearse if dry_run else _ingest)(project, plans)
     if as_json:
         console.print_json(data=facts)
@@ -146,7 +146,7 @@ def _require_nothing_to_say(project: "Project", plans: "list[FeedPlan]") -> None
     from pipeline.cli.tables import bars
     from pipeline.data.arrive.rehearsal import load_pseudonyms, rehearse
 
-    with bars(Console(stderr=True)) as bar:
+    with bars(Terminal(stderr=True)) as bar:
         found = rehearse(project, plans, load_pseudonyms(project, make=False), bar("reading"))
     said = [line for plan in plans for line in _left_out(plan)]
     said += [notice.text for notice in found.notices]
@@ -160,7 +160,7 @@ def _rehearse(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, An
     from pipeline.cli.tables import bars
     from pipeline.data.arrive.rehearsal import load_pseudonyms, rehearse
 
-    with bars(Console(stderr=True)) as bar:
+    with bars(Terminal(stderr=True)) as bar:
         found = rehearse(project, plans, load_pseudonyms(project, make=False), bar("reading"))
     return asdict(found) | {"dry_run": True}, rehearsal_table(found)
 
@@ -185,9 +185,9 @@ def _ingest(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any]
     fetched = FetchLog(project.fetched_file, index.names)
     fed = []
     for plan in plans:
-        with feed_bar(Console(stderr=True)) as bar:
+        with feed_bar(Terminal(stderr=True)) as bar:
             fed.append(apply_plan(plan, project.landing, fetched=fetched, on_progress=bar))
-    with bars(Console(stderr=True)) as bars_of:
+    with bars(Terminal(stderr=True)) as bars_of:
         # A plan puts the class first, whatever the project's parameter says.
         report = steps.ingest(project, bars_of("reading"), class_folder=1 if plans else 0)
     report = _with_plans(report, plans)
@@ -197,7 +197,9 @@ def _ingest(project: "Project", plans: "list[FeedPlan]") -> tuple[dict[str, Any]
         "unsafe": sum(one.unsafe for one in fed),
         "unsteady": sum(len(one.unsteady) for one in fed),
     }
-    return facts, Group(*(Text(line) for one in fed for line in _copied(one)), ingest_table(report))
+    return facts, Group(
+        *(Prose(line) for one in fed for line in _copied(one)), ingest_table(report)
+    )
 
 
 def _with_plans(report: "IngestReport", plans: "list[FeedPlan]") -> "IngestReport":
@@ -212,7 +214,7 @@ def _with_plans(report: "IngestReport", plans: "list[FeedPlan]") -> "IngestRepor
 @contextmanager
 def feed_bar(console: Console) -> Iterator[Callable[[int, int, int, int], None]]:
     """A progress bar by bytes with the number of files: an `arrive.feed.OnProgress`."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         task = progress.add_task("copying", total=None)
 
@@ -235,7 +237,7 @@ def rehearsal_table(found: "Rehearsal") -> Group:
     }
     if found.unsteady:
         facts["changed while read"] = found.unsteady
-    table = Table("class", title="what would happen", title_justify="left", box=None)
+    table = FitTable("class", title="what would happen")
     columns = {
         "new": "new", "duplicate": "duplicate", "quarantined": "quarantined",
         "patients": "new patients", "groups": "new groups without a patient",

@@ -4,15 +4,16 @@ import atexit
 import gc
 import os
 import re
+import shlex
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError, ExitCode, run_as_command
+from pipeline.base.terminal import Terminal
 from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
@@ -65,7 +66,7 @@ def _no_bench() -> None:
 
 app.add_typer(_bench(), name="bench")
 
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -178,7 +179,7 @@ def run(
     run_id = api.trigger(DAG, {})
     facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
     if wait:
-        watcher = Console(stderr=True) if as_json else console
+        watcher = Terminal(stderr=True) if as_json else console
         facts = follow(api, run_id, DagRunFolder.of(project, run_id), watcher)
     if as_json:
         console.print_json(data={"run_id": run_id, "state": facts["state"]})
@@ -199,7 +200,9 @@ def checkout(
     from pipeline.stages import run as stages
 
     made = stages.checkout(existing_project(), to, branch)
-    console.print(f"{made} is in {to}; next: cd {to} && dvc repro", highlight=False)
+    console.print(
+        f"{made} is in {to}; next: cd {shlex.quote(str(to))} && dvc repro", highlight=False
+    )
 
 
 # -- versions --------------------------------------------------------------------------------------

@@ -1,23 +1,23 @@
 """`medloom init` and `medloom params …`: create a project, and show its parameters."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import Choice, chosen_project
 
 params_app = typer.Typer(
     help="The parameters of the project: values, meanings, and changes of the defaults.",
     no_args_is_help=True,
 )
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -48,7 +48,7 @@ def init(
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"parameters    {file}", highlight=False, soft_wrap=True)
     console.print(f"landing zone  {project.landing}", highlight=False, soft_wrap=True)
-    source = data or "FOLDER"
+    source = shlex.quote(str(data or "FOLDER"))
     console.print(f"next          medloom --project {name} ingest {source}", highlight=False,
                   soft_wrap=True)  # fmt: skip
 
@@ -85,7 +85,7 @@ def show(
         }
         typer.echo(json.dumps({"origin": params.origin, "parameters": facts}, indent=2))
         return
-    table = Table("parameter", "value", "meaning", box=None, pad_edge=False)
+    table = FitTable("parameter", "value", "meaning")
     for name, value in rows.items():
         style = "bold" if name in changed else ""
         mark = " *" if name in changed else ""
@@ -119,7 +119,7 @@ def diff(
     if not found:
         console.print(f"nothing differs from the {whose}s" if not against else "nothing differs")
         return
-    table = Table("parameter", whose, "in force", box=None, pad_edge=False)
+    table = FitTable("parameter", whose, "in force")
     for name, (old, new) in found.items():
         table.add_row(name, Text(_shown(old)), Text(_shown(new), "bold"))
     console.print(table)

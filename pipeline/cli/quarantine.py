@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Group
+from rich.table import Column
 from rich.text import Text
 
+from pipeline.base.terminal import FitTable, Terminal, whole
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ quarantine_app = typer.Typer(
     help="Quarantined files of the landing zone: list, show, release, reject.",
     no_args_is_help=True,
 )
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Records = Annotated[list[str], typer.Argument(help="First column of `medloom quarantine`.")]
@@ -79,7 +80,7 @@ def show(
     tables = []
     for each in found:
         path = str(project.landing / each.file) if each.file else each.place
-        facts = dict(each.facts) | {"file": Text(_plain(path))}
+        facts = dict(each.facts) | {"file": whole(_plain(path))}
         for number, decision in enumerate(_decisions(each, records), 1):
             facts[f"decision {number}"] = "{action} by {by}, {time}: {reason}".format(**decision)
         tables.append(facts_table(facts))
@@ -119,9 +120,11 @@ def reject(records: Records, reason: Why, by: By = None, as_json: Json = False) 
         console.print(f"{len(done.records)} rejected for good; you may delete the files")
 
 
-def quarantine_table(found: "Sequence[QuarantinedFile]") -> Table:
+def quarantine_table(found: "Sequence[QuarantinedFile]") -> FitTable:
     """Table of quarantined files, by file name."""
-    table = Table("record", "file in the landing zone", "reason", "state", "detail")
+    table = FitTable(
+        "record", Column("file in the landing zone", no_wrap=True), "reason", "state", "detail"
+    )
     for each in found:
         table.add_row(each.record, Text(_plain(each.place)), each.reason, each.state, each.detail)
     return table

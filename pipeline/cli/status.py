@@ -6,6 +6,7 @@ from rich.console import Group
 
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
+from pipeline.base.terminal import whole
 from pipeline.cli.tables import facts_table
 from pipeline.data.landing.index import LocalIndex
 from pipeline.flow.planning import count_images
@@ -63,8 +64,8 @@ def status_table(facts: dict[str, Any]) -> Group:
     data, champion = facts["data"], facts["champion"]
     project = {
         "project": facts["project"],
-        "state": facts["state"],
-        "landing zone": f"{facts['landing']} ({facts['waiting_files']} files pending)",
+        "state": whole(facts["state"]),
+        "landing zone": whole(f"{facts['landing']} ({facts['waiting_files']} files pending)"),
         "data": f"{data['images']} images, revision {data['revision'][:12]}" if data else "none",
         "champion": f"{champion['model']} version {champion['version']}, since {champion['since']}"
         if champion

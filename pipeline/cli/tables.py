@@ -6,9 +6,10 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
+from pipeline.base.terminal import Facts, FitTable
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.processed import SPLITS
@@ -20,7 +21,7 @@ from pipeline.promotion.gate import Compared
 @contextmanager
 def bars(console: Console) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
     """Progress bars: yields a function that adds one and returns its `(done, total)` callback."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
 
         def add(what: str) -> Callable[[int, int], None]:
@@ -44,14 +45,9 @@ def bars_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]
         yield tell
 
 
-def facts_table(facts: dict[str, Any], title: str = "") -> Table:
-    """A table of two columns, name and value."""
-    table = Table(title=title or None, title_justify="left", show_header=False, box=None)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(name, value if isinstance(value, Text) else str(value))
-    return table
+def facts_table(facts: dict[str, Any], title: str = "") -> Facts:
+    """Names and values, one below the other."""
+    return Facts(facts, title)
 
 
 def ingest_table(report: IngestReport) -> Group:
@@ -74,12 +70,10 @@ def ingest_table(report: IngestReport) -> Group:
     return Group(*parts, notices_table(report.notices))
 
 
-def notices_table(notices: Sequence[Notice]) -> Table:
+def notices_table(notices: Sequence[Notice]) -> Facts:
     """What an ingest passed over, guessed or could not use."""
-    table = facts_table({}, "to know" if notices else "")
-    for notice in notices:
-        table.add_row(notice.name, Text(notice.text, style="yellow"))
-    return table
+    facts = ((notice.name, Text(notice.text, style="yellow")) for notice in notices)
+    return Facts(facts, "to know" if notices else "")
 
 
 def _by_kind(counts: Mapping[str, int]) -> str:
@@ -88,9 +82,9 @@ def _by_kind(counts: Mapping[str, int]) -> str:
     return f"{total} files: {words}" if total else "no file"
 
 
-def split_table(report: IngestReport) -> Table:
+def split_table(report: IngestReport) -> FitTable:
     """Images (groups) by class and split."""
-    table = Table(title="images (groups)", title_justify="left", box=None)
+    table = FitTable(title="images (groups)")
     table.add_column("class", style="bold")
     for split in SPLITS:
         table.add_column(split, justify="right")
@@ -110,14 +104,14 @@ def champion_table(model: str, record: Record, verdict: dict[str, Any]) -> Group
         "previous": f"version {record.predecessor}" if record.predecessor else "none",
         "run": record.run_key,
         "data revision": record.data[:12],
-        "weights": f"sha256 {record.weights_sha256[:16]}…",
+        "weights": f"sha256 {record.weights_sha256[:16]} (first 16 digits)",
         "decided by": record.by,
         "why": record.reason,
     }
     return Group(facts_table(facts), verdict_table(verdict))
 
 
-def waiting_table(record: Record) -> Table:
+def waiting_table(record: Record) -> Facts:
     """A verdict that waits for a person's approval, and why."""
     facts = {
         "version": record.version,
@@ -129,9 +123,9 @@ def waiting_table(record: Record) -> Table:
     return facts_table(facts, "waits for a person")
 
 
-def verdict_table(verdict: dict[str, Any]) -> Table:
+def verdict_table(verdict: dict[str, Any]) -> FitTable:
     """Every rule of a verdict with its figures."""
-    table = Table("rule", "passed", "figures", title="verdict", title_justify="left")
+    table = FitTable("rule", "passed", "figures", title="verdict")
     for rule in verdict.get("rules", []):
         passed = {True: "yes", False: "no", None: "open"}[rule.get("passed")]
         table.add_row(str(rule.get("name")), passed, str(rule.get("says", "")))
@@ -158,17 +152,27 @@ def _interval(figure: Figure) -> str:
     return f"  [{figure.low:.4g}, {figure.high:.4g}]"
 
 
-def evaluation_table(evaluation: Evaluation, title: str) -> Table:
+def evaluation_table(evaluation: Evaluation, title: str) -> FitTable:
     """The figures over all classes, each with interval, floor and protocol."""
-    table = Table("metric", "value", "floor", "protocol", title=title, title_justify="left")
-    for row in overall_figures(evaluation):
+    return figures_table(overall_figures(evaluation), title)
+
+
+def figures_table(figures: Sequence[dict[str, str]], title: str = "") -> FitTable:
+    """A table of what `overall_figures` returns."""
+    table = FitTable("metric", _kept("value [interval]"), "floor", "protocol", title=title or None)
+    for row in figures:
         table.add_row(row["metric"], row["value"], row["floor"], row["protocol"])
     return table
 
 
+def _kept(header: str) -> Column:
+    """A column of figures: an interval is not parted from its value."""
+    return Column(header, no_wrap=True)
+
+
 def compared_table(compared: Compared, first: str, second: str) -> Group:
     """Figures of two versions side by side, and the test of their difference over groups."""
-    table = Table("metric", first, second, "floor", "protocol")
+    table = FitTable("metric", _kept(first), _kept(second), "floor", "protocol")
     rows = zip(*map(overall_figures, (compared.first, compared.second)), strict=True)
     for one, two in rows:
         table.add_row(one["metric"], one["value"], two["value"], one["floor"], one["protocol"])
@@ -186,9 +190,9 @@ def compared_table(compared: Compared, first: str, second: str) -> Group:
     return Group(table, facts_table(facts))
 
 
-def history_table(records: Sequence[Record]) -> Table:
+def history_table(records: Sequence[Record]) -> FitTable:
     """The journal, oldest first."""
-    table = Table("#", "time", "version", box=None, pad_edge=False)
+    table = FitTable("#", "time", "version")
     table.add_column("decision", no_wrap=True)
     for name in ("before", "run", "by", "why"):
         table.add_column(name)

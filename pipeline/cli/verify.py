@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.audit.verify import Findings
     from pipeline.ledger.signing import Verifier
 
-console = Console()
+console = Terminal()
 
 Which = Annotated[
     str | None, typer.Argument(help="Version number, champion or previous. Default: champion.")
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
         Everything is read again and hashed: git objects, the journal's chain and signatures,
         manifests, images and weights in the remote, tags, artifacts and aliases in the registry.
-        For each chain the first broken link is shown, with what it implies.
+        For each chain the first broken link is shown, and what it means.
         """
         if every and version:
             raise BadInputError("give a version or --all, not both")
@@ -87,7 +87,7 @@ def _verify(project: Project, which: str | None, keys: list[Path], *, registry: 
 
     verifiers = _verifiers(project, keys)
     context = services.mlflow(project) if registry else nullcontext("")
-    with bars_of_steps(Console(stderr=True)) as say, context as uri:
+    with bars_of_steps(Terminal(stderr=True)) as say, context as uri:
         opened = None
         if registry:
             from pipeline.registry.registry import Registry
@@ -107,10 +107,9 @@ def _verifiers(project: Project, keys: list[Path]) -> list["Verifier"]:
 def findings_table(findings: "Findings") -> "Group":
     """Table of the chains."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("chain", "links that hold", "first broken link", "what it implies")
+    table = FitTable("chain", "links that hold", "first broken link", "what it means")
     for chain in findings.chains:
         broken = chain.broken
         table.add_row(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.filesize import decimal
-from rich.table import Table
 
 from pipeline.base.project import Project
+from pipeline.base.terminal import FitTable
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_if_idle, lease_of
 from pipeline.ledger.ledger import Ledger
@@ -68,9 +68,9 @@ def remove(project: Project, leftovers: list[Leftover]) -> list[Leftover]:
     ]
 
 
-def clean_table(leftovers: list[Leftover], *, dry_run: bool) -> Table:
+def clean_table(leftovers: list[Leftover], *, dry_run: bool) -> FitTable:
     """The leftovers as a table."""
-    table = Table("what", "why", "places", "size", "would go" if dry_run else "removed")
+    table = FitTable("what", "why", "places", "size", "would go" if dry_run else "removed")
     for item in leftovers:
         goes = "yes" if item.removable and item.paths else "no"
         table.add_row(item.kind, item.why, str(len(item.paths)), decimal(item.bytes), goes)

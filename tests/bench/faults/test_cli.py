@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import typer
-from rich.console import Console
 from typer.testing import CliRunner
 
 from bench.faults import cli
@@ -15,21 +14,22 @@ from bench.faults.outages import Outage
 from bench.faults.race import RaceTable
 from bench.faults.storm import StormTable
 from bench.faults.tables import TABLES
-from bench.faults.tamper import Harmed
+from bench.faults.tamper import Tampered
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 
 GOOD: dict[str, Any] = {
     "race": RaceTable(2, 3, 4, 1, (), 1.0),
     "crashes": Crash("promote", "before git push (2)", True, (), ("git push",), ()),
     "outages": Outage("ingest", "remote full", 75, "medloom: no space left"),
-    "tamper": Harmed("tag in the registry", True, ("version 1: tag",)),
+    "tamper": Tampered("tag in the registry", True, ("version 1: tag",)),
     "storm": StormTable(5, 4, 20, 2, (), 60.0),
 }
 BAD: dict[str, Any] = {
     "race": RaceTable(2, 3, 4, 1, ("the chain is broken",), 1.0),
     "crashes": Crash("promote", "before git push (2)", True, ("objects: 1 is 2",), (), ()),
     "outages": Outage("ingest", "remote full", 1, "Traceback"),
-    "tamper": Harmed("tag in the registry", False, ()),
+    "tamper": Tampered("tag in the registry", False, ()),
     "storm": StormTable(5, 4, 20, 4, (), 60.0),
 }
 SAYS = {
@@ -59,7 +59,7 @@ def test_a_broken_promise_is_told_and_is_the_exit_code(
         yield from rows
 
     monkeypatch.setattr(cli, "_rows", made)
-    monkeypatch.setattr(cli, "Console", lambda: Console(width=200))
+    monkeypatch.setattr(cli, "Terminal", lambda: Terminal(width=200))
     rows.append(GOOD[part])
     assert CliRunner().invoke(app, [part]).exit_code == 0
     rows.append(BAD[part])

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.faults.crashes import Crash, crash_everywhere, name_of
 from bench.faults.fingerprint import Fingerprint
 from bench.faults.outages import Outage, outages
-from bench.faults.tamper import Harmed, tamper_everywhere
+from bench.faults.tamper import Tampered, tamper_everywhere
 from bench.faults.tiny import TINY, TinyCheckout
 from bench.faults.victim import LOG
 from pipeline.base.errors import MedloomError
@@ -33,7 +33,7 @@ _REGISTRY = {
 """Tables of MLflow's database, and the columns to compare."""
 
 
-def make_road(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyCheckout:
+def make_scenario(folder: Path, numbers: Mapping[str, object] = TINY) -> TinyCheckout:
     """A new tiny project with phantoms in its landing zone."""
     tiny = TinyCheckout.make(folder / "medloom", numbers)
     write_phantom(tiny.project.landing, PATIENTS, 0)
@@ -83,7 +83,7 @@ def outage_matrix(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[O
         yield from outages(tiny, action, partial(look, tiny.project), chosen)
 
 
-def tamper_all(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[Harmed]:
+def tamper_all(tiny: TinyCheckout, only: Callable[[str], bool]) -> Iterator[Tampered]:
     """Make two versions, then apply and undo every change; `only` selects by name."""
     from pipeline.registry.registry import Registry
 

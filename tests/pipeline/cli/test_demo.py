@@ -1,0 +1,43 @@
+"""The end of `medloom demo`: what it says to try next is about this project."""
+
+from pathlib import Path
+
+from pipeline.base.project import Project
+from pipeline.cli.demo import next_steps
+from pipeline.data.manifest import MANIFEST_FOLDER, Row, write_batch
+from pipeline.ledger.ledger import DATA
+from tests.support.decisions import Story
+from tests.support.terminals import shown
+
+LABELS = ("pneumonia", "no-finding")
+
+
+def data_revision(story: Story, folder: Path) -> str:
+    """A revision of chest X-rays."""
+    rows = [
+        Row(f"{number:064x}", "a", "b", "b1", label, "g", "train", "unknown", 8, 8, 8)
+        for number, label in enumerate(LABELS)
+    ]
+    write_batch(folder, "b1", rows)
+    name = f"{MANIFEST_FOLDER}/b1.csv"
+    return story.ledger.commit_files(DATA, None, {name: (folder / name).read_text()}, "data")
+
+
+def test_a_project_without_a_champion_is_not_told_to_draw(project: Project) -> None:
+    story = Story(project)
+    assert "history" not in shown(next_steps(project))
+    story.verdict("rejected", 1)
+    said = shown(next_steps(project))
+    assert "--project tiny champion history" in said
+    assert "generate" not in said
+
+
+def test_the_class_to_draw_is_one_of_the_champions(project: Project, tmp_path: Path) -> None:
+    story = Story(project)
+    story.verdict("promoted", 1, data=data_revision(story, tmp_path / "work"))
+    lines = shown(next_steps(project)).splitlines()
+    commands = [line.strip() for line in lines if "medloom" in line]
+    assert ".venv/bin/medloom --project tiny generate --label no-finding -n 16 --seed 7 -o out" in (
+        commands
+    )
+    assert all(len(command.split()) > 1 for command in commands)
