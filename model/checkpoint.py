@@ -79,7 +79,7 @@ class Checkpoints:
             if held["key"] != self.key:
                 raise ValueError(
                     f"{file} belongs to another training (key {held['key'][:12]}, this one is "
-                    f"{self.key[:12]}: the data, the config or the code differ); give another "
+                    f"{self.key[:12]}: the data, the config or the code differ); use another "
                     f"folder, or remove {self.folder} to start over"
                 )
             state: dict[str, Any] = held["state"]

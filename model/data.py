@@ -23,12 +23,12 @@ def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequenc
         raise ValueError(f"{labels.shape} labels for {len(images)} images")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         raise ValueError(
-            f"labels reach from {labels.min()} to {labels.max()}, with {len(classes)} classes"
+            f"labels are {labels.min()} to {labels.max()}, but there are {len(classes)} classes"
         )
     counts = np.bincount(labels, minlength=len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise ValueError(
-            f"no training image of class {', '.join(missing)}: add images, or leave the class out"
+            f"no training image of class {', '.join(missing)}: add images, or remove the class"
         )
 
 

@@ -97,7 +97,7 @@ class ExtractorConfig(Section):
         if self.name == "radiomics" and self.path is not None:
             raise ValueError(f"path is {self.path}, but radiomics has no weights; leave it null")
         if self.name == "radiomics" and self.sha256 != wanted:
-            raise ValueError(f"sha256 names another rule than this version's radiomics, {wanted}")
+            raise ValueError(f"sha256 is not that of this version's radiomics, {wanted}")
         if self.allow_download and self.name != "inception":
             raise ValueError(f"allow_download is for inception; {self.name} is never downloaded")
         if self.name == "inception" and self.path is None and not self.allow_download:

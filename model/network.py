@@ -35,7 +35,7 @@ class NetworkConfig(Section):
         if len(self.widths) != stages(self.image_size):
             raise ValueError(
                 f"{len(self.widths)} widths for {self.image_size} px: "
-                f"it takes {stages(self.image_size)}, from 4 px to {self.image_size // 2} px"
+                f"give {stages(self.image_size)}, for 4 px to {self.image_size // 2} px"
             )
         return self
 

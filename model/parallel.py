@@ -62,8 +62,8 @@ class Shard:
         """
         if batch % (2 * self.world):
             raise ValueError(
-                f"a batch of {batch} cannot be shared by {self.world} processes in pairs: make "
-                f"recipe.batch a multiple of {2 * self.world}"
+                f"a batch of {batch} cannot be divided into pairs among {self.world} processes: "
+                f"set recipe.batch to a multiple of {2 * self.world}"
             )
 
 

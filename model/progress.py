@@ -134,7 +134,7 @@ class Watch:
             Stopped: it returned true.
         """
         if self.should_stop and self.should_stop():
-            raise Stopped("training was told to stop")
+            raise Stopped("training was asked to stop")
 
 
 def copy_of(generator: Generator) -> dict[str, Tensor]:

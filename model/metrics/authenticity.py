@@ -80,7 +80,7 @@ def copying_report(
     made, learned, held = (np.asarray(rows, np.float64) for rows in (fake, train, holdout))
     if min(len(made), len(held)) < 1 or len(learned) < 2:
         raise ValueError(
-            "copying needs fakes, held-out images and at least two training images, got "
+            "figures of copying need fakes, held-out images and two training images, got "
             f"{len(made)}, {len(held)} and {len(learned)}"
         )
     near, control = (nearest_rows(rows, learned, 2) for rows in (made, held))
@@ -132,6 +132,6 @@ def _c_t_in_cells(
             weights.append(held.sum())
     if not scores:
         raise ValueError(
-            f"none of {cells} cells has {_LEAST_IN_CELL} fakes and held-out images: use fewer cells"
+            f"none of {cells} cells has {_LEAST_IN_CELL} fakes and held-out images; use fewer cells"
         )
     return float(np.average(scores, weights=weights))

@@ -114,7 +114,7 @@ def canonical_statistics(images: Images) -> CanonicalStatistics:
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) < 2 or min(images.shape) < 2:
         raise ValueError(f"images must be uint8 [N >= 2, H, W], got {images.dtype} {images.shape}")
     if min(images.shape[1:]) < 16:
-        raise ValueError(f"images must be at least 16 px a side, got {images.shape[1:]}")
+        raise ValueError(f"images must be at least 16 x 16 px, got {images.shape[1:]}")
     counts = np.array([np.bincount(image.ravel(), minlength=256) for image in images])
     mean_image: Array = images.mean(0)
     frequency, power = _spectra(images)

@@ -98,5 +98,5 @@ def _factor(features: Features) -> Features:
 def _pair(real: ArrayLike, fake: ArrayLike) -> tuple[Features, Features]:
     x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
     if min(len(x), len(y)) < 2:
-        raise ValueError(f"at least two rows a side are needed, got {len(x)} and {len(y)}")
+        raise ValueError(f"needs at least two rows on each side, got {len(x)} and {len(y)}")
     return x, y

@@ -180,5 +180,5 @@ def _pair(real: ArrayLike, fake: ArrayLike) -> tuple[Features, Features]:
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(f"features must be [N, d] and [M, d], got {x.shape} and {y.shape}")
     if min(len(x), len(y)) < 2:
-        raise ValueError(f"at least two rows a side are needed, got {len(x)} and {len(y)}")
+        raise ValueError(f"needs at least two rows on each side, got {len(x)} and {len(y)}")
     return x, y

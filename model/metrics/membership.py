@@ -49,7 +49,7 @@ def membership_inference(train_scores: ArrayLike, holdout_scores: ArrayLike) -> 
     train, holdout = (np.asarray(side, np.float64) for side in (train_scores, holdout_scores))
     if min(train.size, holdout.size) == 0 or not np.isfinite([train.sum(), holdout.sum()]).all():
         raise ValueError(
-            "membership needs finite scores of both sides, got "
+            "membership inference needs finite scores on both sides, got "
             f"{np.isfinite(train).sum()} of {train.size} and "
             f"{np.isfinite(holdout).sum()} of {holdout.size}"
         )

@@ -69,7 +69,7 @@ def nearest_rows(x: Features, y: Features, count: int) -> Neighbours:
         ValueError: y has fewer than `count` rows.
     """
     if len(y) < count:
-        raise ValueError(f"{count} neighbours are asked for, there are {len(y)} rows")
+        raise ValueError(f"{count} neighbours requested, but there are {len(y)} rows")
     centre = y.mean(0)  # smaller numbers reduce the expansion's rounding error
     found = []
     for rows, squares in squared_distances(x - centre, y - centre):

@@ -59,7 +59,9 @@ def precision_recall_density_coverage(real: ArrayLike, fake: ArrayLike, k: int =
     """
     x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
     if min(len(x), len(y)) <= k:
-        raise ValueError(f"k = {k} needs more than {k} rows a side, got {len(x)} and {len(y)}")
+        raise ValueError(
+            f"k = {k} needs more than {k} rows on each side, got {len(x)} and {len(y)}"
+        )
     centre = x.mean(0)
     x, y = x - centre, y - centre
     real_balls, fake_balls = (nearest_rows(v, v, k + 1).distance[:, k] ** 2 for v in (x, y))

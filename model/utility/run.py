@@ -108,11 +108,13 @@ def _hold(train: Labelled, test: Labelled, classes: Sequence[str], config: Utili
     for split in (train, test):
         check(split.images, split.labels, classes)
     if shared := sorted(set(train.groups.tolist()) & set(test.groups.tolist())):
-        raise ValueError(f"{len(shared)} groups are in training and test, such as {shared[0]}")
+        raise ValueError(f"{len(shared)} groups are both in training and test, such as {shared[0]}")
     if len(classes) < 2:
-        raise ValueError("utility is measured by telling classes apart, and there is one class")
+        raise ValueError(
+            "utility is the accuracy of a classifier, which needs two classes; there is one"
+        )
     if not config.minutes:
-        raise ValueError("evaluate.utility.minutes is 0, which asks for no fit")
+        raise ValueError("evaluate.utility.minutes is 0: set the minutes that the fits may take")
 
 
 # -- the fits --------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ def _draw_pool(
     images = sampler([classes[label] for label in labels.tolist()], seed)
     check(images, labels, classes)
     if images.shape[1:] != size:
-        raise ValueError(f"generated images are {images.shape[1:]}, the real ones are {size}")
+        raise ValueError(f"generated images are {images.shape[1:]}, real images are {size}")
     return images, labels
 
 
@@ -265,14 +267,14 @@ def _warnings(
     found = []
     if config.confounded:
         found.append(
-            "Class and source are confounded in these data, as their owner declares: a classifier "
-            "may tell scanners or repositories apart, not findings. No figure here says otherwise."
+            "Class and source are confounded in these data, as evaluate.utility.confounded says: a "
+            "classifier may distinguish scanners or repositories and not findings."
         )
     if control.fires:
         found.append(
-            f"Grey levels and border alone, which know no shape, reach a balanced accuracy of "
+            f"Grey levels and borders alone, without any shape, reach a balanced accuracy of "
             f"{control.balanced_accuracy.value:.2f}, where guessing reaches {control.chance:.2f}: "
-            "so much of every arm may need no anatomy."
+            "every arm may reach that much without anatomy."
         )
     if not draws.freedom:
         few = [
@@ -282,12 +284,12 @@ def _warnings(
         ]
         found.append(
             f"No interval and no claim: {', '.join(few) or 'a class'} has a single test group, so "
-            "nothing tells how other patients would differ."
+            "the variation between patients is unknown."
         )
     if not_run:
         found.append(
-            f"{not_run} of {len(plan(config))} fits were not run: {config.minutes:g} minutes did "
-            "not suffice. Which ones hangs on the machine's speed, so this record is not "
-            "repeatable; more evaluate.utility.minutes complete it."
+            f"{not_run} of {len(plan(config))} fits were not run within {config.minutes:g} min. "
+            "Which ones depends on the machine's speed, so this record is not repeatable; "
+            "increase evaluate.utility.minutes to complete it."
         )
     return found

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.terminal import Terminal
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ champion_app = typer.Typer(
     help="Which version is champion, how it came to be, and changing it by hand.",
     no_args_is_help=True,
 )
-console = Console()
+console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Version = Annotated[str, typer.Argument(help="Version number, or challenger: the newest waiting.")]
@@ -152,10 +152,10 @@ def _changed(project: "Project", record: "Record", *, as_json: bool) -> None:
     """Tell consumers and the user of a new champion."""
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
-    from pipeline.promotion.webhook import tell_champion
+    from pipeline.promotion.webhook import notify_champion
 
-    if warning := tell_champion(project, Journal(Ledger(project))):
-        Console(stderr=True).print(f"warning: {warning}", style="yellow", highlight=False)
+    if warning := notify_champion(project, Journal(Ledger(project))):
+        Terminal(stderr=True).print(f"warning: {warning}", style="yellow", highlight=False)
     _print(record, as_json=as_json)
 
 

@@ -22,12 +22,12 @@ task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_hel
 
 Told = dict[str, Any]
 _TOLD = ("task", "outcome", "why", "summary", "seconds", "joules", "tries")
-"""What every task tells, beside what its step returns; of the rest the run's folder alone knows."""
+"""Facts that every task prints, with what its step returns; the others stay in the run's folder."""
 _MOST_WORDS = 2000
 
 
 def _scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
-    """Run a step as a task: record it, and print what came of it, or how it failed, as JSON.
+    """Run a step as a task: record it, and print its result, or its failure, as JSON.
 
     Args:
         task: its name.
@@ -75,7 +75,7 @@ def task_watch() -> None:
 
 @task_app.command("ingest")
 def task_ingest() -> None:
-    """Take in what has landed."""
+    """Ingest the new files of the landing zone."""
     from pipeline.flow import steps
 
     def work(project: Project, folder: Any, facts: Told) -> Told:
@@ -101,7 +101,7 @@ def task_ingest() -> None:
 
 @task_app.command("plan")
 def task_plan() -> None:
-    """Decide what to train; it tells the run's key."""
+    """Decide what to train; prints the run's key."""
     from pipeline.flow import steps
 
     def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
@@ -161,7 +161,7 @@ def task_promote(
         bool, typer.Option(help="A verdict that would promote waits for a person.")
     ] = False,
 ) -> None:
-    """Judge the run's version against the champion and act on it; it tells the journal's record."""
+    """Judge the run's version against the champion; prints the number of the journal's record."""
     from pipeline.cli.tables import overall_figures
     from pipeline.promotion.judge import promote
 
@@ -238,7 +238,7 @@ def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
 def task_announce(
     record: Annotated[int, typer.Option(help="Number of the decision in the journal.")],
 ) -> None:
-    """Tell consumers of the champion that a decision made; exits with 99 when it made none."""
+    """Notify consumers of a new champion; exits with 99 when the decision made none."""
     from pipeline.promotion.announce import announce
 
     def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
@@ -256,9 +256,9 @@ def task_announce(
 def task_notify(
     dag: Annotated[str, typer.Option(help="The DAG whose run failed.")],
     run: Annotated[str, typer.Option(help="The run's id.")],
-    reason: Annotated[str, typer.Option(help="As Airflow tells it.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason, from Airflow.")] = "",
 ) -> None:
-    """Tell the webhook of a failed run."""
+    """Notify the webhook of a failed run."""
     from pipeline.promotion.webhook import post
 
     project = Project.load()
@@ -270,18 +270,18 @@ def task_notify(
 @task_app.command("report")
 def task_report(
     results: Annotated[
-        str, typer.Option(help="JSON list of what the run's tasks told; null of one that did not.")
+        str, typer.Option(help="JSON list of the tasks' results; null for a task without one.")
     ],
     states: Annotated[
-        str, typer.Option(help="JSON of each task's state, for those that told nothing.")
+        str, typer.Option(help="JSON of the tasks' states, for those without a result.")
     ] = "{}",
 ) -> None:
     """Write the run's report, whatever happened to the run."""
-    from pipeline.reports.run.task_results import read_told
+    from pipeline.reports.run.task_results import read_results
     from pipeline.reports.run.write import write_report
 
     def work(project: Project, folder: Any, facts: Told) -> Told:
-        told = read_told(results, states)
+        told = read_results(results, states)
         page = write_report(project, told, folder.folder)
         facts.update(key=told["plan"].get("key"), page=str(page), summary=page.name)
         return {}
@@ -290,7 +290,7 @@ def task_report(
 
 
 def _decision(facts: Told, record: Any) -> Told:
-    """What a task tells of the journal's record that it wrote or found."""
+    """The result of a task that wrote or found a record of the journal."""
     facts["decision"] = record.model_dump()
     facts["summary"] = f"version {record.version} {record.action}: {record.reason}"
     return {"version": record.version, "action": record.action, "record": record.sequence}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.base.terminal import Terminal
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.data.revise.relabelling import Relabelling
     from pipeline.data.revise.withdrawal import Withdrawal
 
-console = Console()
+console = Terminal()
 
 Reason = Annotated[
     str, typer.Option(help="Why, without a patient's name; kept for good in the journal.")
@@ -45,14 +45,14 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
         ] = False,
         policy: Annotated[
             Literal["mark", "demote"],
-            typer.Option(help="What to do with a champion that learned from the images."),
+            typer.Option(help="What to do with a champion that was trained on the images."),
         ] = "mark",
         dry_run: DryRun = False,
         as_json: Json = False,
     ) -> None:
         """Withdraw consent for images: no later training uses them, no later ingest accepts them.
 
-        Versions that learned from them are tagged, and the scheduler retrains without them.
+        Versions trained on them are tagged, and the scheduler retrains without them.
         Repeat the command to complete it after a crash, or to purge later. The landing zone is
         never touched: the command lists its files for you to remove.
         """
@@ -97,7 +97,7 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
         if as_json:
             console.print_json(data=asdict(done))
         else:
-            _tell_relabelled(done, dry_run=dry_run)
+            _print_relabelled(done, dry_run=dry_run)
 
 
 def _withdraw(
@@ -133,27 +133,27 @@ def _withdraw(
         facts = asdict(done) | {"dry_run": dry_run, "purged": asdict(purged) if purged else None}
         console.print_json(data=facts)
     else:
-        _tell_withdrawn(project, done, dry_run=dry_run)
+        _print_withdrawn(project, done, dry_run=dry_run)
         if purged:
-            _tell_purged(purged, dry_run=dry_run)
+            _print_purged(purged, dry_run=dry_run)
 
 
 def _say(line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _tell_withdrawn(project: Project, done: "Withdrawal", *, dry_run: bool) -> None:
+def _print_withdrawn(project: Project, done: "Withdrawal", *, dry_run: bool) -> None:
     what = "would be withdrawn" if dry_run else "withdrawn"
     _say(f"{len(done.images)} image(s) {what}, as {done.kind} {', '.join(done.groups)}".rstrip())
     if done.records:
         _say(f"journal record {', '.join(map(str, done.records))}; data revision {done.after[:12]}")
-    _say(f"runs that learned from them: {', '.join(done.runs) or 'none'}")
+    _say(f"runs trained on them: {', '.join(done.runs) or 'none'}")
     _say(f"versions of those runs: {', '.join(map(str, done.versions)) or 'none'}")
     if done.demoted is not None:
         champion = f"version {done.champion}" if done.champion is not None else "none"
         _say(f"version {done.demoted} is demoted; champion is {champion}")
     elif done.champion_affected:
-        _say(f"champion version {done.champion} learned from them; --policy demote replaces it")
+        _say(f"champion version {done.champion} was trained on them; --policy demote replaces it")
     for warning in done.warnings:
         _say(f"warning: {warning}")
     for file in done.landing:
@@ -164,10 +164,9 @@ def _tell_withdrawn(project: Project, done: "Withdrawal", *, dry_run: bool) -> N
         )
 
 
-def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
+def _print_purged(purged: "Purge", *, dry_run: bool) -> None:
     verb = "would be removed" if dry_run else "removed"
-    _say(f"{len(purged.objects)} objects of the DVC remote and cache {verb}, {purged.left} of them "
-         "still there")  # fmt: skip
+    _say(f"{purged.left} object(s) of the DVC remote and cache {verb}{_gone_before(purged)}")
     for name in (*purged.folders, *purged.pages):
         _say(f"{verb}: {name}")
     for name in purged.beside:
@@ -175,17 +174,25 @@ def _tell_purged(purged: "Purge", *, dry_run: bool) -> None:
     for name in purged.artifacts:
         _say(f"{verb} from MLflow: {name}")
     for md5 in purged.lost:
-        _say(f"warning: the listing {md5} is lost; the files it named cannot be found")
+        _say(f"warning: the listing {md5} is missing; the files that it named cannot be found")
     for commit in purged.committed:
-        _say(f"warning: data commit {commit[:12]} holds an image in git, which keeps it")
-    _say("kept: weights of generators and generated images, which are not the images; hashes in "
-         "the ledger. Run the same command on every other machine of the project")  # fmt: skip
+        _say(f"warning: data commit {commit[:12]} has an image in git itself; it was not removed")
+    _say(
+        "kept: weights of generators, generated images, and hashes in the ledger. Run the same "
+        "command on every other machine that worked on the project"
+    )
 
 
-def _tell_relabelled(done: "Relabelling", *, dry_run: bool) -> None:
+def _gone_before(purged: "Purge") -> str:
+    """The objects that an earlier call, or another machine, has removed."""
+    gone = len(purged.objects) - purged.left
+    return f"; {gone} more are gone already" if gone else ""
+
+
+def _print_relabelled(done: "Relabelling", *, dry_run: bool) -> None:
     for id_, (before, after) in done.changes.items():
         _say(f"{id_[:12]}  {before} -> {after}")
     verb = "would be corrected" if dry_run else "corrected"
-    _say(f"{len(done.changes)} label(s) {verb}, {len(done.unchanged)} correct already")
+    _say(f"{len(done.changes)} label(s) {verb}, {len(done.unchanged)} already correct")
     if done.changes and not dry_run:
         _say(f"data revision {done.after[:12]}, journal record {done.records[-1]}")

@@ -4,7 +4,7 @@ from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.project import Project
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal
 from pipeline.ledger.ledger import Ledger
-from pipeline.promotion.webhook import tell_champion
+from pipeline.promotion.webhook import notify_champion
 
 
 def announce(project: Project, record: int) -> tuple[int, str]:
@@ -33,4 +33,4 @@ def announce(project: Project, record: int) -> tuple[int, str]:
     champion = journal.champion
     if champion is None or champion.sequence != record:
         raise NothingNewError(f"version {decision.version} is no longer champion")
-    return champion.number, tell_champion(project, journal)
+    return champion.number, notify_champion(project, journal)

@@ -26,8 +26,8 @@ _PAUSES = (1.0, 3.0)
 """Seconds before each further try."""
 
 
-def tell_champion(project: Project, journal: Journal) -> str:
-    """Send the current champion; returns a warning, or "" on success."""
+def notify_champion(project: Project, journal: Journal) -> str:
+    """Notify the webhook of the current champion; returns a warning, or "" on success."""
     champion = journal.champion
     return post(
         project,
@@ -53,14 +53,14 @@ def post(project: Project, event: str, **facts: Any) -> str:
     """
     if not project.webhook_url or project.webhook_secret_file is None:
         return ""
-    told = {"event": event, "time": datetime.now(UTC).isoformat(timespec="seconds"), **facts}
-    body = json.dumps(told, sort_keys=True).encode()
+    content = {"event": event, "time": datetime.now(UTC).isoformat(timespec="seconds"), **facts}
+    body = json.dumps(content, sort_keys=True).encode()
     try:
         secret = project.webhook_secret_file.read_bytes().strip()
     except OSError as error:
-        return f"the webhook was not told: MEDLOOM_WEBHOOK_SECRET_FILE: {error}"
+        return f"the webhook was not notified: MEDLOOM_WEBHOOK_SECRET_FILE: {error}"
     if not secret:
-        return f"the webhook was not told: {project.webhook_secret_file} holds no secret"
+        return f"the webhook was not notified: {project.webhook_secret_file} is empty"
     return _send(project.webhook_url, body, secret)
 
 
@@ -94,4 +94,4 @@ def _send(url: str, body: bytes, secret: bytes) -> str:
         if pause is not None:
             time.sleep(pause)
     # The address may contain a token, so the warning shows only the host.
-    return f"the webhook at {urlsplit(url).hostname} was not told: {why}"
+    return f"the webhook at {urlsplit(url).hostname} was not notified: {why}"

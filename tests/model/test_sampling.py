@@ -80,7 +80,7 @@ def test_a_mixture_is_between_classes_and_its_scale_is_free(folder: Path) -> Non
     assert np.array_equal(sample(generator, ["2*cyst"], 7), sample(generator, ["cyst"], 7))
     assert not np.array_equal(mixed, sample(generator, ["cyst"], 7))
     for wrong in ("-1*cyst+stone", "a*cyst", "0*cyst"):
-        with pytest.raises(ValueError, match="no weight"):
+        with pytest.raises(ValueError, match="not a weight"):
             sample(generator, [wrong], 7)
     with pytest.raises(ValueError, match="tumour"):
         sample(generator, ["cyst+2*tumour"], 7)

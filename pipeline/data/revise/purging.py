@@ -1,8 +1,8 @@
-"""Removing every copy of withdrawn images that medloom made, and everything that shows them.
+"""Remove every copy of withdrawn images that medloom made, and every file that shows them.
 
-What is removed is found anew from the ledger at every call, and journalled before the first byte
-goes: a kill is finished by repeating, and an audit knows which objects are missing on purpose. The
-ledger itself holds hashes only and keeps them; weights and generated images are not the image.
+Each call finds what to remove from the ledger, and records it in the journal before it removes
+anything. So repeating a killed call completes it, and an audit knows which objects are missing on
+purpose. Hashes in the ledger, weights and generated images are kept.
 """
 
 import json
@@ -30,18 +30,18 @@ from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 PURGED = "purged"
 PICTURES = ("grid-*.png", "nearest.png", "report.html")
-"""What the evaluate stage and the report make that shows real images."""
+"""Files with real images that the evaluate stage and the report write."""
 
 
 class Artifacts(Protocol):
-    """What a purge needs of the registry."""
+    """The part of the registry that a purge needs."""
 
     def run_artifacts_named(self, run_key: str, names: Collection[str]) -> list[str]:
         """Artifacts of the MLflow runs of a run key whose file name matches a pattern."""
         ...
 
     def delete_artifact(self, artifact: str) -> None:
-        """Remove one, as `run_artifacts_named` names it; it may be gone already."""
+        """Remove an artifact, named as by `run_artifacts_named`; it need not exist."""
         ...
 
 
@@ -54,13 +54,13 @@ class Purge:
         objects: md5 of stored images, thumbnails, arrays and pictures in the DVC remote and cache.
         runs: keys of the runs that learned from a revision with one of the images.
         artifacts: of MLflow, "<run id>/<path>".
-        folders: checkpoints, workspaces and caches, relative to the state where they lie in it.
+        folders: checkpoints, workspaces and caches; paths inside the state are relative to it.
         pages: of reports, relative to the state.
-        beside: checkpoints of the runs beside the objects of the DVC remote.
-        lost: listings in neither remote nor cache, whose objects cannot be named.
-        committed: data commits that hold an image file in git itself, which nothing removes: an
-            early version put images there, and the ledger must be written anew.
-        left: how many of the objects were still there.
+        beside: checkpoints of the runs in the DVC remote, next to its objects.
+        lost: listings in neither remote nor cache, whose objects cannot be found.
+        committed: data commits with an image file in git itself, as an early version wrote them.
+            They are not removed: that needs a rewrite of the ledger.
+        left: how many of the objects existed before this call; an earlier one removed the others.
     """
 
     images: tuple[str, ...]
@@ -84,21 +84,21 @@ def purge(
     reason: str,
     dry_run: bool = False,
 ) -> Purge:
-    """Remove withdrawn images from everywhere that medloom put them, on this machine and remotely.
+    """Remove withdrawn images from this machine, the DVC remote and the registry.
 
-    Every other machine that worked on the project must run it, too: caches are each host's own.
+    Run it on every other machine that worked on the project, too: each has its own caches.
 
     Args:
         project: the project.
         registry: of the project.
-        images: ids; they are withdrawn already.
+        images: ids of images that are withdrawn.
         by: who decided.
-        reason: in words.
+        reason: why.
         dry_run: change nothing.
 
     Raises:
         TransientError: a store or the registry cannot be reached, or an affected run or an ingest
-            is still worked on; the same call goes on later.
+            is in progress; repeat the call later.
     """
     ledger, beside = Ledger(project), RemoteFiles(project.remote)
     with (
@@ -121,7 +121,7 @@ def purge(
     return plan
 
 
-# -- what there is ---------------------------------------------------------------------------------
+# -- finding ---------------------------------------------------------------------------------------
 
 
 def _plan(
@@ -161,7 +161,7 @@ class _Finder:
     lost: set[str]
 
     def raw(self, images: set[str]) -> Iterator[str]:
-        """Stored images, and the thumbnails of every batch of every revision with one of them."""
+        """Stored images, and the thumbnails of every batch with one of them, in every revision."""
         for commit in self.revisions.commits:
             held = [row for row in self.revisions.rows(commit) if row.id in images]
             for batch in {row.batch for row in held}:
@@ -172,7 +172,7 @@ class _Finder:
                     yield from (md5 for name, md5 in files.items() if name in names)
 
     def outputs(self, images: set[str], runs: Mapping[str, str]) -> Iterator[str]:
-        """Arrays and pictures of the runs: of the splits that the images are in, and any grid."""
+        """Arrays of the runs' splits with the images, and pictures of the runs."""
         for key, data in runs.items():
             held = [row for row in self.revisions.rows(data) if row.id in images]
             splits = {row.split for row in held}
@@ -202,13 +202,13 @@ class _Finder:
 
 
 def _outs(lock: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """The folders that the stages of a dvc.lock wrote."""
+    """The folders among the outputs in a dvc.lock."""
     outs = (out for stage in lock.get("stages", {}).values() for out in stage.get("outs", []))
     return [out for out in outs if out["md5"].endswith(".dir")]
 
 
 def _folders(project: Project, runs: Collection[str]) -> Iterator[Path]:
-    """What may hold pixels on this host and can be made again, or need not be."""
+    """Folders on this host that may hold pixels and are not needed, or can be recreated."""
     yield from (project.checkpoints / key for key in sorted(runs))
     yield from _workspaces(project, runs)
     yield from _caches(project)
@@ -221,22 +221,22 @@ def _workspaces(project: Project, runs: Collection[str]) -> Iterator[Path]:
 
 
 def _caches(project: Project) -> Iterator[Path]:
-    # No listing names what a killed stage left in the cache, so all of it goes: it fills again
-    # from the remote, and a stage that misses something there is tried again.
+    # No listing has the files that a killed stage left in the cache, so the cache is emptied. It
+    # fills again from the remote; a stage that misses a file is retried.
     yield from (project.cache / "features", project.cache / "dvc" / "files")
 
 
 def _pages(project: Project, runs: Collection[str]) -> Iterator[Path]:
-    """Report pages of the affected runs, below the folders of the DAG's runs."""
+    """Report pages of the affected runs, in the folders of DAG runs."""
     for folder in sorted(path for path in project.runs.glob("*") if path.is_dir()):
         if _run_keys(folder) & set(runs):
             yield from (file for name in PICTURES for file in sorted(folder.glob(name)))
 
 
 def _run_keys(folder: Path) -> set[str]:
-    """Which run a folder is about, as its plan says, or its report, which another host planned."""
-    told = {name: folder / f"{name}.json" for name in ("plan", "report")}
-    facts = {name: json.loads(file.read_text()) for name, file in told.items() if file.exists()}
+    """Run keys of a DAG run's folder: from its plan, or its report if another host planned it."""
+    files = {name: folder / f"{name}.json" for name in ("plan", "report")}
+    facts = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
     plan, report = facts.get("plan", {}), facts.get("report", {})
     return {plan.get("run", {}).get("key", ""), report.get("key") or ""} - {""}
 
@@ -252,13 +252,13 @@ def _names(project: Project, paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
-    """Say in the journal what goes, unless it is said already."""
+    """Record in the journal what is removed, unless it is recorded already."""
     wanted = {name: set(getattr(plan, name)) for name in ("objects", "images", "artifacts")}
     while True:
         journal = Journal(ledger)
-        said = [record.details for record in journal.records if record.action == PURGED]
+        recorded = [record.details for record in journal.records if record.action == PURGED]
         if all(
-            values <= {value for details in said for value in details[name]}
+            values <= {value for details in recorded for value in details[name]}
             for name, values in wanted.items()
         ):
             return
@@ -274,7 +274,7 @@ def _record(ledger: Ledger, plan: Purge, by: str, reason: str) -> None:
 
 
 def _remove_local(project: Project, plan: Purge) -> None:
-    """Remove folders and pages of this host, each as soon as nobody works there."""
+    """Remove folders and pages of this host, each when no process holds its lease."""
     for folder in _workspaces(project, plan.runs):
         with hold_lease(project.leases, lease_of(folder.name) or folder.name, "purge"):
             _remove(folder)
@@ -293,7 +293,7 @@ def _remove(path: Path) -> None:
 
 
 def _forget(project: Project, images: Collection[str]) -> None:
-    """Remove what this host's index and the one that hosts share know of the images."""
+    """Remove the images from this host's index and from the shared index."""
     index = LocalIndex.of(project)
     fetch_index(project, index)
     index.forget(entry for entry in index.entries() if entry.image_id in images)

@@ -1,4 +1,4 @@
-"""The report of one run: from what its tasks told, the ledger, the remote and the registry."""
+"""The report of one run: from the results of its tasks, the ledger, the remote and the registry."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.promotion.gate import Verdict
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
-from pipeline.reports.run.task_results import TASKS, Told
+from pipeline.reports.run.task_results import TASKS, TaskResults
 from pipeline.reports.run_facts import (
     Failure,
     IngestFacts,
@@ -37,24 +37,24 @@ from pipeline.reports.run_facts import (
 PAGE, FACTS, SAMPLES = "report.html", "model-card.json", "samples.png"
 
 
-def write_report(project: Project, told: Told, to: Path) -> Path:
-    """Write a run's page, and its facts as JSON, from whatever the run came to; returns the page.
+def write_report(project: Project, results: TaskResults, to: Path) -> Path:
+    """Write a run's page, and its facts as JSON, however the run ended; returns the page.
 
-    Both are kept with the registered version, if there is one; nothing in them names a source file.
+    Both are added to the registered version, if there is one. Neither names a source file.
 
     Args:
         project: the project.
-        told: what the run's tasks told.
+        results: of the run's tasks.
         to: folder to write into, made when missing.
     """
-    key, ledger = told["plan"].get("key"), Ledger(project)
+    key, ledger = results["plan"].get("key"), Ledger(project)
     to.mkdir(parents=True, exist_ok=True)
     with _outputs(ledger, key) as work:
         if work:
             grids = sorted((work.folder / "models" / "samples").glob("*.png"))
             if grids:
                 shutil.copyfile(grids[-1], to / SAMPLES)
-        facts = gather(project, ledger, told, work)
+        facts = gather(project, ledger, results, work)
         images = ReportImages.of(work.folder / "reports") if work else ReportImages()
         page = render_report(facts, images, to / PAGE)
         card = write_facts(facts, to / FACTS)
@@ -68,33 +68,35 @@ def write_report(project: Project, told: Told, to: Path) -> Path:
     return page
 
 
-def gather(project: Project, ledger: Ledger, told: Told, work: Workspace | None) -> ReportFacts:
-    """All that the page says; what did not happen is left out."""
-    plan, record = told["plan"], _record(ledger, told)
+def gather(
+    project: Project, ledger: Ledger, results: TaskResults, work: Workspace | None
+) -> ReportFacts:
+    """The facts of the page, as far as the run got."""
+    plan, record = results["plan"], _record(ledger, results)
     data = plan.get("data") or ledger.head(DATA)
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
     return ReportFacts(
         title=project.model.removeprefix("medloom-"),
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         phantom=is_phantom(ledger),
-        model=_model(project, ledger, told, work),
+        model=_model(project, ledger, results, work),
         champion_version=record.predecessor if record else None,
-        failure=_failure(told),
+        failure=_failure(results),
         verdict=Verdict.model_validate_json(json.dumps(record.verdict)) if record else None,
         waits_for=tuple(record.details.get("approval", ())) if record else (),
         evaluation=Evaluation.load(evaluation) if evaluation and evaluation.exists() else None,
-        ingest=_ingest(told["ingest"]),
+        ingest=_ingest(results["ingest"]),
         splits=_splits(ledger, data) if data else (),
         quarantine=_quarantine(ledger, data) if data else None,
-        tasks=tuple(_task(name, told[name]) for name in TASKS),
+        tasks=tuple(_task(name, results[name]) for name in TASKS),
         environment=describe_environment()
         | ({"trained because": ", ".join(plan["reasons"])} if plan.get("reasons") else {}),
     )
 
 
-def _record(ledger: Ledger, told: Told) -> Record | None:
+def _record(ledger: Ledger, results: TaskResults) -> Record | None:
     """The gate's decision in the journal."""
-    number = told["promote"].get("record")
+    number = results["promote"].get("record")
     return Journal(ledger).records[number - 1] if number else None
 
 
@@ -117,9 +119,9 @@ def _outputs(ledger: Ledger, key: str | None) -> Iterator[Workspace | None]:
 
 
 def _model(
-    project: Project, ledger: Ledger, told: Told, work: Workspace | None
+    project: Project, ledger: Ledger, results: TaskResults, work: Workspace | None
 ) -> ModelFacts | None:
-    plan, version = told["plan"], told["register"].get("version")
+    plan, version = results["plan"], results["register"].get("version")
     evaluation = work.folder / "reports" / EVALUATION_FILE if work else None
     if work is None or evaluation is None or not evaluation.exists():
         return None
@@ -139,16 +141,16 @@ def _model(
 
 
 def _resumptions(record: Path) -> tuple[Resumption, ...]:
-    """Where the training went on on another machine, by its own record."""
+    """The resumptions on another machine, by the training's own record."""
     training = json.loads(record.read_text()) if record.exists() else {}
     return tuple(Resumption.model_validate(one) for one in training.get("resumed_inexactly", ()))
 
 
-def _failure(told: Told) -> Failure | None:
+def _failure(results: TaskResults) -> Failure | None:
     for task in TASKS:
-        outcome = told[task].get("outcome", "done")
+        outcome = results[task].get("outcome", "done")
         if outcome not in ("done", "skipped"):
-            message = str(told[task].get("why") or "the task was ended from outside")
+            message = str(results[task].get("why") or "the task was killed")
             return Failure(task=task, message=message[-2000:])
     return None
 

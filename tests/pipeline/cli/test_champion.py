@@ -60,9 +60,9 @@ def test_rollback_is_by_the_user_and_is_told(
 
     def tell(project: Project, journal: Any) -> str:
         told.append(journal.champion.action)
-        return "the webhook was not told"
+        return "the webhook was not notified"
 
-    monkeypatch.setattr(webhook, "tell_champion", tell)
+    monkeypatch.setattr(webhook, "notify_champion", tell)
     said = medloom("rollback", "--reason", "no [stones]")
     assert f"version 1 rolled-back by {getpass.getuser()}: no [stones]" in said
     assert told == ["rolled-back"]

@@ -110,7 +110,7 @@ def test_without_a_secret_nothing_is_sent(listen: Listen, content: bytes | None)
     file = told.webhook_secret_file
     assert file
     file.unlink() if content is None else file.write_bytes(content)
-    assert "was not told" in webhook.post(told, "run-failed")
+    assert "was not notified" in webhook.post(told, "run-failed")
     assert heard == []
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from pipeline.base.project import Project
 from pipeline.flow import steps
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.reports.run.task_results import read_told
+from pipeline.reports.run.task_results import read_results
 from pipeline.reports.run.write import write_report
 from tests.support.pictures import fill, put
 
 
 def written(project: Project, to: Path, *results: dict[str, Any]) -> dict[str, Any]:
-    page = write_report(project, read_told(json.dumps(results)), to)
+    page = write_report(project, read_results(json.dumps(results)), to)
     assert page.parent == to
     return dict(json.loads((to / "model-card.json").read_text()))
 
