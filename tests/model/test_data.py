@@ -36,7 +36,7 @@ def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
         (IMAGES.astype(np.float32), LABELS, "uint8"),
         (IMAGES[:, :2], LABELS, "size, size"),
         (IMAGES, LABELS[:-1], "99"),
-        (IMAGES, LABELS + 1, "from 1 to 3"),
+        (IMAGES, LABELS + 1, "labels are 1 to 3"),
         (IMAGES, np.minimum(LABELS, 1), "class stone"),
         (IMAGES[:0], LABELS[:0], "cyst, normal, stone"),
     ],
