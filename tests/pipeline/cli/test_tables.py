@@ -20,6 +20,7 @@ from pipeline.cli.quarantine import quarantine_table
 from pipeline.cli.status import status_table
 from pipeline.cli.verify import findings_table
 from pipeline.data.arrive.rehearsal import ClassCounts, Rehearsal
+from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.leak import Leak
 from pipeline.data.ingest.run import IngestReport
 from pipeline.data.landing.index import Entry
@@ -87,10 +88,12 @@ def test_champion_and_history(story: Story) -> None:
 def ingest_report() -> IngestReport:
     counts = {LABEL: {"train": 12345, "val": 2345, "test": 2345}, "no-finding": {"train": 3}}
     reasons = {"burnt-in": 3, "unknown-class": 2}
-    notes = ("12 files name a class that the project has not: " + PATH,)
+    notices = (Notice("files-without-row", 12, f"12 files are in no row, such as {PATH}"),)
     return IngestReport(
-        "2026-11-29-000001", 5, 5, 1, 1, 2, 2, 0, 5, reasons, counts, counts, notes, ()
-    )
+        batch="2026-11-29-000001", files=5, seen=5, new=1, ingested=1, duplicate=2, quarantined=2,
+        passed_over={"hidden": 3, "thumbnails of a network drive": 120}, read=5, reasons=reasons,
+        images=counts, groups=counts, notices=notices, entries=(),
+    )  # fmt: skip
 
 
 def test_ingest_and_dry_run() -> None:
