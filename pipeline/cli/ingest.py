@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.data.arrive.feed import FeedReport
     from pipeline.data.arrive.feed_plan import FeedPlan
     from pipeline.data.arrive.rehearsal import Rehearsal
-    from pipeline.data.ingest.run import IngestReport
+    from pipeline.data.ingest.report import IngestReport
 
 
 def ingest(

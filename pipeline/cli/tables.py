@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.base.terminal import Facts, FitTable
 from pipeline.data.ingest.account import Notice
-from pipeline.data.ingest.run import IngestReport
+from pipeline.data.ingest.report import IngestReport
 from pipeline.data.processed import SPLITS
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.ledger.journal import Record

@@ -14,7 +14,7 @@ from pipeline.data.branch import begin_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.account import NOTICES_FILE
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE
-from pipeline.data.ingest.run import IngestReport
+from pipeline.data.ingest.report import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.shared_index import fetch_index, newest_index, share_index

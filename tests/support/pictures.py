@@ -11,7 +11,8 @@ from PIL import Image
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import RELEASED_FILE, released_text
-from pipeline.data.ingest.run import IngestReport, ingest
+from pipeline.data.ingest.report import IngestReport
+from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.zone import scan
 from pipeline.data.names import Pseudonyms

@@ -20,7 +20,7 @@ from pipeline.data.arrive.preview import LandingPreview
 from pipeline.data.branch import declare_data, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.account import Notice
-from pipeline.data.ingest.run import IngestReport
+from pipeline.data.ingest.report import IngestReport
 from pipeline.data.ingest.run import ingest as ingest_files
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import Row, read_manifest

@@ -7,14 +7,18 @@ the images in the manifest.
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import ChecksConfig, IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
+from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
 from pipeline.data.ingest.account import (
     Notice,
@@ -26,7 +30,9 @@ from pipeline.data.ingest.account import (
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
 from pipeline.data.ingest.checks import CheckFinding, run_checks
 from pipeline.data.ingest.grouping import Grouping
+from pipeline.data.ingest.mixture import mixture_notices
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
+from pipeline.data.ingest.report import IngestReport, make_report
 from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_rows, read_lists
@@ -42,47 +48,9 @@ from pipeline.data.manifest import (
     write_batch,
 )
 from pipeline.data.names import Pseudonyms, check_key, write_key_id
-from pipeline.data.processed import SPLITS
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.readers import Progress, examine_all
 from pipeline.data.refusal import Refused
-
-Table = dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """Result of an ingest.
-
-    Attributes:
-        batch: name of the new batch, or None when no image is new.
-        files: number of files in the landing zone.
-        seen: images in those files, and files without an image: the sum of the three outcomes.
-        new: images of the new batch.
-        ingested, duplicate, quarantined: images and files by outcome.
-        passed_over: hidden, system, list and sidecar files, thumbnails and bins, by kind; they are
-            not counted in files.
-        read: files that were opened; the others have not changed since an earlier ingest.
-        reasons: number quarantined, by reason.
-        images, groups: of the whole manifest after this ingest, by class and split.
-        notices: what was passed over, guessed or could not be used.
-        entries: the outcome of each file, for `LocalIndex.record`.
-    """
-
-    batch: str | None
-    files: int
-    seen: int
-    new: int
-    ingested: int
-    duplicate: int
-    quarantined: int
-    passed_over: dict[str, int]
-    read: int
-    reasons: dict[str, int]
-    images: Table
-    groups: Table
-    notices: tuple[Notice, ...]
-    entries: tuple[Entry, ...]
 
 
 def ingest(
@@ -162,6 +130,7 @@ def ingest(
             if not (workspace / PHANTOM_FILE).exists():
                 write_key_id(workspace, names, (row.group for row in added))
             _store(workspace, Path(store), added, new)
+            notices += mixture_notices(added, _stored(workspace, added))
     batches = {row.id: row.batch for row in rows + added}
     entries = [_finish(entry, grouping, batches) for entry in entries] + kept
     entries.sort(key=lambda entry: entry.key)
@@ -172,7 +141,7 @@ def ingest(
             workspace, quarantine_records(entries, {row.label for row in rows + added})
         )
         write_notices(workspace, notices)
-    return _report(
+    return make_report(
         entries,
         added,
         rows + added,
@@ -287,6 +256,17 @@ def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str,
     write_batch(workspace, batch, list(added))
 
 
+def _stored(workspace: Path, added: Iterable[Row]) -> Callable[[str], Pixels]:
+    """Reads the pixels of a new image by its id."""
+    places = {row.id: workspace / row.path for row in added}
+
+    def read(id_: str) -> Pixels:
+        with Image.open(places[id_], formats=["PNG"]) as image:
+            return np.asarray(image)
+
+    return read
+
+
 def _finish(entry: Entry, grouping: Grouping, batches: Mapping[str, str]) -> Entry:
     """The entry with its batch, or quarantined when its image turned out to be a bridge."""
     if entry.outcome == "quarantined":
@@ -298,40 +278,3 @@ def _finish(entry: Entry, grouping: Grouping, batches: Mapping[str, str]) -> Ent
         )
         return quarantined(entry, Refused("bridge", detail))
     return replace(entry, batch=batches[entry.image_id])
-
-
-def _report(
-    entries: Sequence[Entry],
-    added: Sequence[Row],
-    rows: Sequence[Row],
-    *,
-    files: int,
-    passed_over: dict[str, int],
-    read: int,
-    notices: Iterable[Notice],
-) -> IngestReport:
-    outcomes = Counter(entry.outcome for entry in entries)
-    reasons = Counter(entry.reason for entry in entries if entry.outcome == "quarantined")
-    return IngestReport(
-        batch=added[0].batch if added else None,
-        files=files,
-        seen=len(entries),
-        new=len(added),
-        ingested=outcomes["ingested"],
-        duplicate=outcomes["duplicate"],
-        quarantined=outcomes["quarantined"],
-        passed_over=passed_over,
-        read=read,
-        reasons=dict(sorted(reasons.items())),
-        images=_table((row.label, row.split) for row in rows),
-        groups=_table({(row.label, row.split, row.group): None for row in rows}),
-        notices=tuple(notices),
-        entries=tuple(entries),
-    )
-
-
-def _table(cells: Iterable[tuple[str, ...]]) -> Table:
-    """Count cells by their first two parts, class and split."""
-    counts = Counter(cell[:2] for cell in cells)
-    labels = sorted({label for label, _ in counts})
-    return {label: {split: counts[label, split] for split in SPLITS} for label in labels}

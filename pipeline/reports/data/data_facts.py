@@ -129,6 +129,15 @@ class DriftProtocol(Section):
     level: float = Field(description="share of permutations that may reach the floor, per class")
 
 
+class MixtureFact(Section):
+    """A class that mixes kinds of images, by their features (`data.ingest.mixture`)."""
+
+    label: str
+    silhouette: float
+    sizes: tuple[int, ...] = Field(description="images of each kind, of those looked at")
+    kinds: tuple[tuple[str, ...], ...] = Field(description="ids of the images of each kind")
+
+
 class DataFacts(Section):
     """All facts of the report.
 
@@ -144,6 +153,7 @@ class DataFacts(Section):
         group_correlation: correlation above which images count as neighbouring slices.
         least_groups: fewest test groups of a class for the gate to judge it.
         notices: what the ingest of its last batch passed over, guessed or could not use.
+        mixtures: classes that mix kinds of images.
         refusals_of: source of the quarantined files: the local index, or the revision.
         duplicates: None when this machine's local index does not know them.
         changes: since the revision that it is compared with; None without one.
@@ -173,6 +183,7 @@ class DataFacts(Section):
     odd: tuple[OddImage, ...]
     odd_by_check: dict[str, int]
     notices: tuple[Notice, ...]
+    mixtures: tuple[MixtureFact, ...]
     refusals_of: str
     refusals: tuple[QuarantineRecord, ...]
     reasons: dict[str, int]

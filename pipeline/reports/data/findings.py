@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.reports.data.data_facts import DataFacts
+from pipeline.reports.data.data_facts import DataFacts, MixtureFact
 
 _ORDER = ("no", "maybe", "yes")
 Finding = tuple[str, str]
@@ -11,6 +11,7 @@ Finding = tuple[str, str]
 def findings(facts: DataFacts) -> list[Finding]:
     """Pairs of a state (no: bad, maybe: check it, yes: good) and a sentence; bad first."""
     found = [*_counts(facts), *_leak(facts), *_drift(facts), *_quarantine(facts)]
+    found += [("no", _mixture(mixture)) for mixture in facts.mixtures]
     found += [("maybe", f"The last ingest: {notice.text}.") for notice in facts.notices]
     return sorted(found, key=lambda finding: _ORDER.index(finding[0]))
 
@@ -31,6 +32,13 @@ def _counts(facts: DataFacts) -> Iterator[Finding]:
             f"Consent for {_images(facts.gone)} of this revision was withdrawn since: counting "
             "here, but neither shown nor measured.",
         )
+
+
+def _mixture(mixture: MixtureFact) -> str:
+    return (
+        f"Class {mixture.label} mixes {len(mixture.sizes)} kinds of images, by their features: a "
+        "generator learns blends of them."
+    )
 
 
 def _leak(facts: DataFacts) -> Iterator[Finding]:

@@ -147,6 +147,12 @@ def draw_pictures(
             ]
             for leak in facts.leak
         },
+        kinds={
+            mixture.label: [
+                [pixels.picture(id_) for id_ in kind[:_STRIP]] for kind in mixture.kinds
+            ]
+            for mixture in facts.mixtures
+        },
         odd=[
             pixels.picture(one.id, ", ".join(f"{name} {v:.3g}" for name, v in one.warnings.items()))
             for one in facts.odd[:_ODD]

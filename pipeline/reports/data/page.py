@@ -26,6 +26,7 @@ class DataPictures:
         sheets: class -> a fixed choice of its images.
         groups: large group -> some of its images.
         pairs: class -> pairs of a test and a training image, nearest first.
+        kinds: class that mixes kinds of images -> some images of each kind.
         odd: images with a warning.
         corrected: relabelled images.
         refused: index in the list of refusals -> image, or its mosaic.
@@ -34,6 +35,7 @@ class DataPictures:
     sheets: dict[str, list[Picture]] = field(default_factory=dict)
     groups: dict[str, list[Picture]] = field(default_factory=dict)
     pairs: dict[str, list[tuple[LeakPair, Picture, Picture]]] = field(default_factory=dict)
+    kinds: dict[str, list[list[Picture]]] = field(default_factory=dict)
     odd: Sequence[Picture] = ()
     corrected: Sequence[Picture] = ()
     refused: dict[int, Picture] = field(default_factory=dict)

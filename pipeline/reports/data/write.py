@@ -5,7 +5,7 @@ lacks were withdrawn, and are neither shown nor measured.
 """
 
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import read_thumbnails
 from pipeline.data.ingest.account import NOTICES_FILE, parse_notices
+from pipeline.data.ingest.mixture import find_mixtures
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.manifest import RAW_FOLDER, Row
@@ -27,7 +28,7 @@ from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, quarantined
-from pipeline.reports.data.data_facts import DataFacts
+from pipeline.reports.data.data_facts import DataFacts, MixtureFact
 from pipeline.reports.data.drift import drift_facts
 from pipeline.reports.data.gallery import (
     OnProgress,
@@ -156,6 +157,9 @@ def _facts(
         ingest.group_correlation,
     )
     on_progress("leak", 1, 1)
+    on_progress("kinds of images", 0, 1)
+    mixtures = _mixtures(held, pixels)
+    on_progress("kinds of images", 1, 1)
     changed = drift = protocol = None
     if about.against is not None:
         changed = changes(ledger, about.revisions, about.against, about.commit)
@@ -193,6 +197,7 @@ def _facts(
         odd=odd,
         odd_by_check=dict(Counter(check for one in odd for check in one.warnings).most_common()),
         notices=tuple(parse_notices(ledger.read(about.commit, str(NOTICES_FILE)) or "")),
+        mixtures=mixtures,
         refusals_of=quarantine.source,
         refusals=tuple(refusal for refusal, _ in quarantine.refusals),
         reasons=dict(Counter(refusal.reason for refusal, _ in quarantine.refusals).most_common()),
@@ -200,6 +205,17 @@ def _facts(
         changes=changed,
         drift=drift or (),
         drift_protocol=protocol,
+    )
+
+
+def _mixtures(held: Iterable[Row], pixels: StoredPixels) -> tuple[MixtureFact, ...]:
+    classes: dict[str, list[str]] = defaultdict(list)
+    for row in held:
+        classes[row.label].append(row.id)
+    found = find_mixtures(classes, lambda id_: pixels(pixels.by_id[id_]))
+    return tuple(
+        MixtureFact(label=one.label, silhouette=one.silhouette, sizes=one.sizes, kinds=one.kinds)
+        for one in found
     )
 
 
