@@ -22,7 +22,7 @@ from pipeline.cli.verify import findings_table
 from pipeline.data.arrive.rehearsal import ClassCounts, Rehearsal
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.leak import Leak
-from pipeline.data.ingest.run import IngestReport
+from pipeline.data.ingest.report import IngestReport
 from pipeline.data.landing.index import Entry
 from pipeline.data.revise.diff import Cell, Changes, RevisionChange
 from pipeline.data.revise.quarantining import QuarantinedFile
