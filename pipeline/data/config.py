@@ -14,6 +14,7 @@ Shown = tuple[float, float] | Literal["file", "percentiles"]
 _WINDOWS: dict[str, Shown] = {
     "CT": (40.0, 400.0), "CR": "file", "DX": "file", "MR": "file", "US": "file",
 }  # fmt: skip
+_OFTEN_WITH_TEXT = ("US", "CR", "DX", "MG", "RF", "XA", "ES", "OT", "SC", "XC")
 
 
 class CheckRule(Section):
@@ -118,7 +119,24 @@ class IngestConfig(Section):
     burnt_in_glyphs: int = Field(
         default=5,
         ge=0,
-        description="letter-like shapes in a row that count as burnt-in text; 0: no check",
+        description="letter-like shapes in a row that count as burnt-in text unread; 0: no check "
+        "for text and marks at all",
+    )
+    burnt_in_confidence: float = Field(
+        default=0.85,
+        ge=0.0,
+        le=1.0,
+        description="confidence from which text that is read counts as burnt-in; 0: none is read",
+    )
+    burnt_in_read: tuple[str, ...] = Field(
+        default=_OFTEN_WITH_TEXT,
+        description="modalities whose images are all read, as text is common on them; unknown: "
+        "images that tell no modality. Other images are read where strokes look like letters",
+    )
+    burnt_in_crosses: int = Field(
+        default=2,
+        ge=0,
+        description="drawn crosses, as of a measurement, that set an image aside; 0: none do",
     )
     checks: ChecksConfig = Field(
         default=ChecksConfig(),
@@ -171,6 +189,15 @@ class IngestConfig(Section):
                     "centre, and the width above 0"
                 )
         return _WINDOWS | windows
+
+    @field_validator("burnt_in_read")
+    @classmethod
+    def _check_burnt_in_read(cls, read: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in read if one != "unknown" and not re.fullmatch("[A-Z]+", one)]:
+            raise ValueError(
+                f"{', '.join(wrong)} is no modality; allowed are DICOM's, such as US, and unknown"
+            )
+        return read
 
     @model_validator(mode="after")
     def _check_modalities(self) -> Self:

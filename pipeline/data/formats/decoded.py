@@ -20,6 +20,7 @@ class Decoded:
         spacing: millimetres from row to row and from column to column, or None.
         window: the values shown as black and white, in words such as `-160..240 HU`; "" for the
             file's own grey levels.
+        captured: whether a DICOM file is in colour or was captured from a screen.
         label: class, when the file itself gives it; else "".
         patient, issuer, series: identifiers from the source. They are turned into pseudonyms at
             once, are in no repr, and are never written.
@@ -31,6 +32,7 @@ class Decoded:
     view: str = "unknown"
     spacing: tuple[float, float] | None = None
     window: str = ""
+    captured: bool = False
     label: str = ""
     patient: str = field(default="", repr=False)
     issuer: str = field(default="", repr=False)

@@ -15,6 +15,7 @@ import logging
 import warnings
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ _READ = tuple(
     )
 )
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_SECONDARY = "1.2.840.10008.5.1.4.1.1.7"  # and its kinds of several frames, .1 to .4
 _META = b"\x02\x00\x00\x00UL\x04\x00"
 
 
@@ -76,11 +78,13 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
     _check(dataset, config)
     shared = _first(dataset, "SharedFunctionalGroupsSequence")
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    captured = _is_captured(dataset)
     try:
         for number in range(max(1, _integer(dataset, "NumberOfFrames"))):
             pixels = pixel_array(dataset, index=number)
             own = per_frame[number] if number < len(per_frame) else Dataset()
-            yield _frame(pixels, _facts(dataset, shared, own), config)
+            frame = _frame(pixels, _facts(dataset, shared, own), config)
+            yield frame if isinstance(frame, Refused) else replace(frame, captured=captured)
     except Refused:
         raise
     except Exception as error:  # the decoders of eleven compressions raise errors of any kind
@@ -158,6 +162,13 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
             "too-many-pixels",
             f"the image has {columns}x{rows} pixels; allowed are {config.max_pixels} in all",
         )
+
+
+def _is_captured(dataset: Dataset) -> bool:
+    """Whether the image is a secondary capture, as of a screen, or in colour."""
+    kind = str(dataset.get("SOPClassUID", ""))
+    secondary = kind == _SECONDARY or kind.startswith(f"{_SECONDARY}.")
+    return secondary or _integer(dataset, "SamplesPerPixel") > 1
 
 
 def _facts(dataset: Dataset, shared: Dataset, own: Dataset) -> Dataset:

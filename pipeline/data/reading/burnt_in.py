@@ -1,20 +1,22 @@
-"""Find text burnt into the pixels by its strokes: it may identify the patient.
+"""Find text and marks burnt into the pixels by their strokes: text may identify the patient.
 
 Letters are thin bright strokes on a darker background, of one height, side by side. The marks of a
-scale are small, in a line, beside the anatomy. Anatomy has thin bright strokes too (ribs, the
-table, vessels), but not five of one height in a row. The text is not read: a person reviews the
-quarantined image and decides.
+scale are small, in a line, beside the anatomy. The crosses of a measurement stand alone. Anatomy
+has thin bright strokes too (ribs, the table, vessels), but not five of one height in a row. Shorter
+rows are places where text may be; `text_reader` reads there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from pipeline.data.formats import Pixels
+from pipeline.data.reading.marks import LEAST_CROSS, MOST_CROSS, is_cross
 
 _INK = 0.5  # of the brightest pixel
 _RISE = 0.35  # above its surroundings, likewise
@@ -24,6 +26,10 @@ _MARK, _MARKS, _LONG = 8, 8, 0.4  # of a scale: largest mark, fewest marks, leas
 _LEAST_MARK = 4  # pixels in all
 _EXTREMES = (np.minimum, np.maximum)
 _MARGIN, _DARK = 4, 0.15  # pixels around a mark that are darker than this share of the brightest
+# Shares of the brightest: most behind letters, and least difference to it; of two and of more.
+_PAPER, _CONTRAST = 0.35, 0.45
+_PAPER_OF_MORE, _CONTRAST_OF_MORE = 0.5, 0.35
+_SMALL = 300  # pixels of the short side
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,42 @@ class Box:
         """Column of its right edge."""
         return self.column + self.width / 2
 
+    @property
+    def top(self) -> float:
+        """Row of its upper edge."""
+        return self.row - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        """Row of its lower edge."""
+        return self.row + self.height / 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of letter-like shapes: its bounding box, and the height of a letter, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    letter: float
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """What strokes look like.
+
+    Attributes:
+        glyphs: number of letter-like shapes in the longest row, or of marks on a scale.
+        crosses: number of drawn crosses.
+        places: rows of two and more shapes that may be text.
+    """
+
+    glyphs: int
+    crosses: int
+    places: tuple[Place, ...]
+
 
 def glyphs_in_a_row(pixels: Pixels) -> int:
     """Number of letter-like shapes in the longest row of them, or of marks on a scale.
@@ -53,21 +95,121 @@ def glyphs_in_a_row(pixels: Pixels) -> int:
     Args:
         pixels: uint8 or uint16 [H, W], 0 black.
     """
-    shapes = list(_shapes(_strokes(pixels)))
-    letters = [box for box in shapes if _is_letter(box)]
+    return find_strokes(pixels).glyphs
+
+
+def find_strokes(pixels: Pixels) -> Strokes:
+    """Letters, marks of a scale and crosses, bright on something darker.
+
+    Args:
+        pixels: uint8 or uint16 [H, W], 0 black.
+    """
+    strokes = _strokes(pixels)
+    shapes = list(_shapes(strokes))
+    rows = list(_rows([box for box in shapes if _is_letter(box)]))
+    return Strokes(
+        max([_marks_of_a_scale(shapes, pixels), *map(len, rows)]),
+        sum(
+            is_cross(_cut(strokes, box))
+            for box in shapes
+            if box.height >= LEAST_CROSS and _may_be_cross(box)
+        ),
+        tuple(_place(row) for row in rows if len(row) > 1 and _may_be_text(row, pixels, strokes)),
+    )
+
+
+def _may_be_cross(box: Box) -> bool:
+    """By size, as most shapes are none and cutting them out takes longer."""
+    height, width = box.height, box.width
+    square = LEAST_CROSS <= width <= 1.2 * height <= 1.44 * width
+    return square and height <= MOST_CROSS and box.area <= 0.5 * height * width
+
+
+def _marks_of_a_scale(shapes: Sequence[Box], pixels: Pixels) -> int:
     small = [
         box
         for box in shapes
-        if max(box.height, box.width) <= _MARK and box.height * box.width >= _LEAST_MARK
+        if box.height <= _MARK and box.width <= _MARK and box.height * box.width >= _LEAST_MARK
     ]
+    if len(small) < _MARKS or not _longest_line(small, pixels.shape):
+        return 0
     dark = ceil(_DARK * int(pixels.max()))
-    marks = [box for box in small if len(small) >= _MARKS and _in_the_dark(box, pixels, dark)]
-    height, width = pixels.shape
+    return _longest_line([box for box in small if _in_the_dark(box, pixels, dark)], pixels.shape)
+
+
+def _longest_line(marks: Sequence[Box], shape: tuple[int, ...]) -> int:
+    height, width = shape
     return max(
-        max((len(chain) for chain in _rows(letters)), default=0),
         # Marks are perpendicular to their scale; remains of a curved line are parallel to it.
         _longest_scale([(m.column, m.row) for m in marks if m.height <= m.width + 1], height),
         _longest_scale([(m.row, m.column) for m in marks if m.width <= m.height + 1], width),
+    )
+
+
+def _may_be_text(row: Sequence[Box], pixels: Pixels, strokes: NDArray[np.bool_]) -> bool:
+    """Whether a row of shapes is worth reading: letters on an even ground that is darker.
+
+    A fifth of all CT slices has two edges of bones side by side, and reading takes longer than all
+    the rest. So pairs have to look more like letters, and more so in small images, where bones are
+    as large as letters.
+    """
+    pair, small = len(row) == 2, min(pixels.shape) < _SMALL
+    if not (pair or small):
+        return True
+    if pair and not _are_a_pair(row[0], row[1], strict=small):
+        return False
+    paper, contrast = (_PAPER, _CONTRAST) if pair else (_PAPER_OF_MORE, _CONTRAST_OF_MORE)
+    return all(_is_inked(box, pixels, strokes, paper, contrast, even=pair and small) for box in row)
+
+
+def _are_a_pair(one: Box, other: Box, *, strict: bool) -> bool:
+    """Whether two shapes stand on one line; if strict, also have the height and fill of letters."""
+    if abs(one.bottom - other.bottom) > 1:
+        return False
+    return not strict or (
+        abs(one.top - other.top) <= 1
+        and all(
+            box.area <= 0.65 * box.height * box.width and 0.35 <= box.width / box.height <= 1.25
+            for box in (one, other)
+        )
+    )
+
+
+def _is_inked(
+    box: Box,
+    pixels: Pixels,
+    strokes: NDArray[np.bool_],
+    paper: float,
+    contrast: float,
+    *,
+    even: bool,
+) -> bool:
+    """Whether the ground around a shape is at most `paper`, and its ink `contrast` above that."""
+    brightest = max(int(pixels.max()), 1)
+    around = _cut(pixels, box, 2)[~_cut(strokes, box, 2)] / brightest
+    ink = float(np.median(_cut(pixels, box)[_cut(strokes, box)])) / brightest
+    ground = float(np.median(around))
+    if even and np.count_nonzero(around > _INK) > 0.1 * around.size:
+        return False
+    return ground <= paper and ink - ground >= contrast
+
+
+def _cut(image: NDArray[Any], box: Box, margin: int = 0) -> NDArray[Any]:
+    """What an image holds in a box and its margin."""
+    top, left = round(box.top), round(box.left)
+    return image[
+        max(top - margin, 0) : top + box.height + margin,
+        max(left - margin, 0) : left + box.width + margin,
+    ]
+
+
+def _place(row: Sequence[Box]) -> Place:
+    return Place(
+        round(min(box.left for box in row)),
+        round(min(box.top for box in row)),
+        round(max(box.right for box in row)),
+        round(max(box.bottom for box in row)),
+        sum(box.height for box in row) / len(row),
     )
 
 

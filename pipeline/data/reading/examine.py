@@ -16,7 +16,7 @@ from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, open_stable, read_whole
 from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
 from pipeline.data.names import Pseudonyms
-from pipeline.data.reading.quality import check_quality
+from pipeline.data.reading.quality import check_burnt_in, check_quality
 from pipeline.data.reading.results import Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.views import guess_view
 from pipeline.data.refusal import Refused
@@ -143,6 +143,9 @@ class Examiner:
         if id_ not in self.released:
             try:
                 check_quality(pixels, small, self.config)
+                check_burnt_in(
+                    pixels, self.config, modality=decoded.modality, captured=decoded.captured
+                )
             except Refused as refused:
                 raise Refused(refused.reason, refused.detail, id_) from None
         stored = encode_png(pixels)

@@ -112,5 +112,8 @@ def _bundles(shares: Iterable[Share], most: int) -> list[list[Share]]:
 
 
 def _patience(share: Share) -> float:
-    """Time limit in seconds: generous, as other work may run and shares are uneven."""
-    return 60.0 + share.found.size * min(2 / share.of, 1) / 2e5
+    """Time limit in seconds: generous, as other work may run and shares are uneven.
+
+    Text may be read on every frame of a film: half a second and more each, of 30 kB.
+    """
+    return 60.0 + share.found.size * min(2 / share.of, 1) / 2e4

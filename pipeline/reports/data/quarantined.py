@@ -15,7 +15,7 @@ from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_rows, read_lists
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, scan
-from pipeline.data.reading.burnt_in import glyphs_in_a_row
+from pipeline.data.reading.burnt_in import find_strokes
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.readers import examine_all
 from pipeline.data.reading.results import Image as Good
@@ -105,7 +105,10 @@ def read_again(
 
 def shows_text(pixels: Pixels, reason: str) -> bool:
     """Whether a quarantined image may show text; most were never checked for it."""
-    return reason in _UNSURE or glyphs_in_a_row(pixels) >= _FEW_GLYPHS
+    if reason in _UNSURE:
+        return True
+    strokes = find_strokes(pixels)
+    return strokes.glyphs >= _FEW_GLYPHS or bool(strokes.places)
 
 
 def _listed(landing: Path) -> list[LandedFile]:

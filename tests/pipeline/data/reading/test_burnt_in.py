@@ -8,9 +8,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import Decoded, decode
-from pipeline.data.reading.burnt_in import glyphs_in_a_row
+from pipeline.data.reading.burnt_in import find_strokes, glyphs_in_a_row
 from pipeline.phantoms.phantom import write_phantom
 from tests.conftest import SHARED_DATA
+from tests.support.lettering import INKS, calipers, lettered, radiograph, ultrasound
 from tests.support.pictures import Grey, picture
 
 MOST = IngestConfig().burnt_in_glyphs
@@ -48,6 +49,43 @@ def test_a_picture_without_text_has_none() -> None:
         assert glyphs_in_a_row(picture(seed, 256)) < MOST
         noise = np.random.default_rng(seed).integers(0, 256, (256, 256), dtype=np.uint8)
         assert glyphs_in_a_row(noise) < MOST
+
+
+@pytest.mark.parametrize("text", ["LT9", "RT", "rt axilla"])
+@pytest.mark.parametrize("size", [10, 16, 24])
+def test_short_text_is_a_place_to_read(text: str, size: int) -> None:
+    pixels = lettered(ultrasound(size), text, size, ink=INKS[0], seed=size)
+    assert find_strokes(pixels).places
+    assert find_strokes(pixels.astype(np.uint16) * 16).places == find_strokes(pixels).places
+
+
+def test_edges_of_bones_are_no_places() -> None:
+    """Two or three bright spots side by side, thick, uneven, or with tissue around them."""
+    pixels = np.full((128, 128), 100, np.uint8)
+    pixels[40:50, 40:43] = pixels[40:50, 48:51] = 250
+    pixels[80:86, 60:63] = pixels[84:92, 66:69] = 250
+    assert glyphs_in_a_row(pixels) == 2
+    assert not find_strokes(pixels).places
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("arm", [3, 6, 9])
+def test_drawn_crosses_are_counted(arm: int, turned: bool) -> None:
+    for seed in range(3):
+        assert find_strokes(calipers(ultrasound(seed), seed, arm=arm, turned=turned)).crosses == 2
+
+
+def test_anatomy_has_no_crosses() -> None:
+    for seed in range(3):
+        for pixels in (ultrasound(seed), radiograph(seed), picture(seed, 256)):
+            assert find_strokes(pixels).crosses == 0
+    ring = np.hypot(*np.mgrid[-20:21, -20:21])
+    pixels = np.where(abs(ring - 9) < 1, 240, 10).astype(np.uint8)
+    assert find_strokes(pixels).crosses == 0
+    pixels = np.full((64, 64), 10, np.uint8)
+    pixels[20:31, 20] = pixels[20, 20:31] = 240  # a corner
+    pixels[40, 40:51] = pixels[40:51, 45] = 240  # a T
+    assert find_strokes(pixels).crosses == 0
 
 
 def shares(folder: Path, pattern: str = "*") -> float:

@@ -6,8 +6,11 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import shrink
-from pipeline.data.reading.quality import check_quality
+from pipeline.data.reading import quality
+from pipeline.data.reading.quality import check_burnt_in, check_quality
+from pipeline.data.reading.text_reader import Reading
 from pipeline.data.refusal import Refused
+from tests.support.lettering import INKS, calipers, lettered, radiograph, ultrasound
 from tests.support.pictures import picture
 
 CONFIG = IngestConfig()
@@ -48,3 +51,82 @@ def test_good_images_pass_at_the_bounds() -> None:
 )
 def test_boxes_spread_at_most_twice_as_much_as_pixels(pixels: np.ndarray) -> None:
     assert shrink(pixels).std() <= 2 * pixels.std() + 0.01
+
+
+def refusal(
+    pixels: np.ndarray, config: IngestConfig = CONFIG, *, modality: str = "", captured: bool = False
+) -> Refused | None:
+    """Why an image is set aside for what is burnt into it, or None."""
+    try:
+        check_burnt_in(pixels, config, modality=modality, captured=captured)
+    except Refused as refused:
+        return refused
+    return None
+
+
+SHORT = lettered(ultrasound(7), "LT9", 12, ink="bright on dark", seed=7)
+LABEL = lettered(radiograph(7), "RT C", 16, ink="dark on bright", seed=7)
+
+
+@pytest.mark.parametrize("modality", ["", "CT", "US"])
+def test_short_text_is_read_on_any_modality(modality: str) -> None:
+    refused = refusal(SHORT, modality=modality)
+    assert refused
+    assert "text is read in a place" in refused.detail
+    assert "raise ingest.burnt_in_confidence" in refused.detail
+    assert "LT9" not in refused.detail
+    assert refused.reason == "burnt-in"
+
+
+def test_the_whole_image_is_read_where_text_is_common() -> None:
+    """Strokes are bright: dark letters on a label are found by reading alone."""
+    unknown = CONFIG.model_copy(update={"burnt_in_read": ("unknown",)})
+    assert refusal(LABEL, modality="DX")
+    assert refusal(LABEL, modality="CT", captured=True)
+    assert refusal(LABEL, unknown)
+    assert not refusal(LABEL)
+    assert not refusal(LABEL, modality="CT")
+    assert not refusal(LABEL, unknown, modality="CT")
+
+
+def test_what_was_read_is_told_by_number_confidence_and_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readings = [
+        Reading(0.97, 8, 12, 5, 80, 20),
+        Reading(0.9, 3, 0, 0, 9, 9),
+        Reading(0.99, 1, 0, 0, 9, 9),  # single letters are read into anatomy
+        Reading(0.6, 9, 0, 0, 9, 9),
+    ]
+    monkeypatch.setattr(quality, "read_text", lambda pixels: readings)
+    refused = refusal(picture(1, 128), modality="US")
+    assert refused
+    assert "in 2 places" in refused.detail
+    assert "confidence 0.97) from column 12 to 80, row 5 to 20" in refused.detail
+
+
+def test_crosses_have_a_detail_of_their_own() -> None:
+    pixels = calipers(ultrasound(1))
+    refused = refusal(pixels)
+    assert refused
+    assert "2 crosses are drawn into the image" in refused.detail
+    assert not refusal(pixels, CONFIG.model_copy(update={"burnt_in_crosses": 3}))
+    assert not refusal(pixels, CONFIG.model_copy(update={"burnt_in_crosses": 0}))
+
+
+def test_each_key_turns_its_check_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = lettered(ultrasound(7), "12/03/2019", 16, ink=INKS[0])
+    unread = CONFIG.model_copy(update={"burnt_in_confidence": 0.0})
+    assert not refusal(SHORT, CONFIG.model_copy(update={"burnt_in_glyphs": 0}), modality="US")
+    assert not refusal(SHORT, CONFIG.model_copy(update={"burnt_in_confidence": 1.0}))
+    monkeypatch.setattr(quality, "read_text", None)
+    monkeypatch.setattr(quality, "read_places", None)
+    assert not refusal(SHORT, unread, modality="US")
+    assert "letter-like shapes in a row" in str(refusal(long, unread))
+
+
+@pytest.mark.parametrize("wrong", ["us", "ultrasound ", "", "Unknown"])
+def test_modalities_that_are_read_are_words_of_dicom(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is no modality; allowed are"):
+        IngestConfig(burnt_in_read=("US", wrong))
+    assert IngestConfig(burnt_in_read=("US", "unknown")).burnt_in_read == ("US", "unknown")
