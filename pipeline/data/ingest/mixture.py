@@ -114,7 +114,7 @@ def mixture_notices(rows: Iterable[Row], read: Callable[[str], Pixels]) -> list[
     for row in rows:
         if row.view == "unknown":
             unknown.setdefault(row.label, []).append(row.id)
-    return notices + [_found_notice(found) for found in find_mixtures(unknown, read)]
+    return notices + _found_notices(find_mixtures(unknown, read))
 
 
 def _mixes(views: Counter[str]) -> bool:
@@ -132,13 +132,14 @@ def _views_notice(label: str, views: Counter[str]) -> Notice:
     return Notice("mixed-views", views.total(), text)
 
 
-def _found_notice(found: Mixture) -> Notice:
-    sizes = " + ".join(str(size) for size in found.sizes)
+def _found_notices(found: Sequence[Mixture]) -> list[Notice]:
+    if not found:
+        return []
+    classes = ", ".join(f"{one.label} ({' + '.join(map(str, one.sizes))})" for one in found)
     text = (
-        f"class {found.label} mixes {len(found.kinds)} kinds of images, by their features ({sizes} "
-        f"of those looked at; silhouette {found.silhouette:.2f}): views, body parts or devices. A "
-        "generator learns blends of them. `medloom data report` shows them; give the views by a "
-        "medloom.csv or ingest.guess_views and learn from one with `preprocess.views`, or ingest "
-        "one kind alone"
+        "classes that mix kinds of images, by their features, with the number of each kind looked "
+        f"at: {classes}. They may be views, body parts or devices, and a generator learns blends "
+        "of them. `medloom data report` shows the kinds; give the views by a medloom.csv or "
+        "ingest.guess_views and learn from one with `preprocess.views`, or ingest one kind alone"
     )
-    return Notice("mixed-kinds", sum(found.sizes), text)
+    return [Notice("mixed-kinds", sum(sum(one.sizes) for one in found), text)]
