@@ -6,13 +6,19 @@ from pipeline.reports.data.data_facts import DataFacts, MixtureFact
 
 _ORDER = ("no", "maybe", "yes")
 Finding = tuple[str, str]
+_MEASURED = ("mixed-kinds", "patients-guessed")
+"""Notices of the ingest that the report measures itself."""
 
 
 def findings(facts: DataFacts) -> list[Finding]:
     """Pairs of a state (no: bad, maybe: check it, yes: good) and a sentence; bad first."""
     found = [*_counts(facts), *_leak(facts), *_drift(facts), *_quarantine(facts)]
     found += [("no", _mixture(mixture)) for mixture in facts.mixtures]
-    found += [("maybe", f"The last ingest: {notice.text}.") for notice in facts.notices]
+    found += [
+        ("maybe", f"The last ingest: {notice.text}.")
+        for notice in facts.notices
+        if notice.name not in _MEASURED
+    ]
     return sorted(found, key=lambda finding: _ORDER.index(finding[0]))
 
 
