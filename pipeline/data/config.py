@@ -146,6 +146,11 @@ class IngestConfig(Section):
         default=r"^(?P<patient>phantom-\d+)-",
         description="regular expression over the file name; its group `patient` is the patient",
     )
+    no_patient: tuple[str, ...] = Field(
+        default=(),
+        description="values that identify nobody, in addition to ANONYMOUS, 000000, XXXX and the "
+        "like; compared by letters and digits alone",
+    )
     group_correlation: float = Field(
         default=0.96,
         gt=0.0,

@@ -47,6 +47,9 @@ class Row:
         brightness: median of the pixels that are not black, 0 to 1, as "0.314"; "" in old rows.
         warnings: findings of `ingest.checks`, as "outlier 0.43; windowing 7.1"; or "".
         window: the values shown as black and white, in words; "" for the file's own grey levels.
+        study: pseudonym of the study or volume it is from; "" without one, and in old rows.
+        patient: pseudonym of the patient that its file names, where `group` is another name of
+            the same patient; else "".
         more: name and text of each column that this version does not know.
     """
 
@@ -67,6 +70,8 @@ class Row:
     window: str = ""
     brightness: str = ""
     warnings: str = ""
+    study: str = ""
+    patient: str = ""
     more: tuple[tuple[str, str], ...] = ()
 
     @property

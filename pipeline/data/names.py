@@ -13,6 +13,7 @@ import hmac
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,34 +21,16 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.placeholders import identifies_nobody
 
 PATIENT_PREFIX = "patient-"
 PIXELS_PREFIX = "pixels-"
+STUDY_PREFIX = "study-"
 KEY_ID_FILE = Path("data/patient-key")
 """On the data branch: the id of the key in use, never the key itself."""
 
 _PHANTOM = re.compile(r"phantom-\d+")
 _SHORTEST_KEY = 32
-_PLACEHOLDERS = frozenset(
-    [
-        "anon",
-        "anonymous",
-        "anonymised",
-        "anonymized",
-        "deidentified",
-        "de-identified",
-        "unknown",
-        "none",
-        "null",
-        "nil",
-        "na",
-        "n/a",
-        "no_name",
-        "noname",
-        "removed",
-    ]
-)
-"""What de-identification software writes in place of a patient; it identifies nobody."""
 
 
 @dataclass(frozen=True)
@@ -97,27 +80,38 @@ class Pseudonyms:
         return self._name("key", "")[:12]
 
     def patient(self, name: str, issuer: str = "") -> str:
-        """Name of a patient's group; "" when `name` identifies nobody. Case is ignored.
+        """Name of a patient's group; "" when `name` identifies nobody.
+
+        Case is ignored, and so is how accents are encoded: a Mac writes them decomposed.
 
         Args:
             name: an identifier from the source, or from a file name.
             issuer: who issued the identifier; two hospitals may both have a patient 1.
         """
-        name = _plain(name)
-        if not name or name in _PLACEHOLDERS:
-            return ""
-        if group := phantom_group(name):
-            return group
-        issued = f"{_plain(issuer)}\0{name}" if issuer else name
-        return PATIENT_PREFIX + self._name("patient", issued)[:12]
+        return "" if identifies_nobody(name) else self._patient(_plain(name), _plain(issuer))
 
-    def series(self, uid: str) -> str:
-        """Name of the group of a scan's images when the patient is unknown; "" for ""."""
-        return PIXELS_PREFIX + self._name("series", uid)[:12] if uid else ""
+    def ever(self, name: str, issuer: str = "") -> tuple[str, ...]:
+        """Every pseudonym that this or an earlier version gave a name, the current one first.
+
+        Earlier versions hashed accents as they were encoded, and knew fewer placeholders. What
+        they wrote about a patient still holds for the patient. Empty for an empty name.
+        """
+        pairs = [(_plain(name), _plain(issuer)), (_decomposed(name), _decomposed(issuer)),
+                 (_folded(name), _folded(issuer))]  # fmt: skip
+        return tuple(dict.fromkeys(self._patient(*pair) for pair in pairs if pair[0]))
+
+    def study(self, uid: str) -> str:
+        """Pseudonym of a study or volume, which is one patient's; "" for ""."""
+        return STUDY_PREFIX + self._name("series", uid)[:12] if uid else ""
 
     def file(self, path: str) -> str:
         """Pseudonym of a file of the landing zone, as used by the local index."""
         return self._name("file", path)[:32]
+
+    def _patient(self, name: str, issuer: str) -> str:
+        if group := phantom_group(name):
+            return group
+        return PATIENT_PREFIX + self._name("patient", f"{issuer}\0{name}" if issuer else name)[:12]
 
     def _name(self, kind: str, text: str) -> str:
         message = f"{kind}\0{text}".encode("utf-8", "surrogateescape")
@@ -159,7 +153,22 @@ def write_key_id(workspace: Path, names: Pseudonyms, groups: Iterable[str]) -> N
         file.write_text(f"{names.key_id}\n")
 
 
+def group_of_study(study: str) -> str:
+    """Name of the group of a study whose patient is unknown; "" for ""."""
+    return PIXELS_PREFIX + study.removeprefix(STUDY_PREFIX) if study else ""
+
+
 def _plain(name: str) -> str:
+    """One spelling of a name, however its accents are encoded."""
+    return _folded(unicodedata.normalize("NFC", name))
+
+
+def _decomposed(name: str) -> str:
+    """A name as it was hashed before, when it came from a Mac."""
+    return _folded(unicodedata.normalize("NFD", name))
+
+
+def _folded(name: str) -> str:
     return " ".join(name.replace("\0", " ").split()).casefold()
 
 

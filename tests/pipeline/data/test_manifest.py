@@ -35,9 +35,9 @@ def test_a_manifest_without_later_columns_is_written_as_before(tmp_path: Path) -
     text = write_batch(tmp_path, "b0001-x", [row]).read_text()
     assert text.splitlines()[0] == (
         "id,sha256,source_sha256,batch,label,group,split,view,width,height,bits,version,"
-        "modality,spacing,window,brightness,warnings"
+        "modality,spacing,window,brightness,warnings,study,patient"
     )
-    assert (row.brightness, row.more) == ("", ())
+    assert (row.brightness, row.study, row.patient, row.more) == ("", "", "", ())
 
 
 def test_a_row_of_a_newer_format_is_not_guessed_at() -> None:

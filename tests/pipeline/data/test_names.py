@@ -1,7 +1,9 @@
 """Pseudonyms, their key, and the project's record of it."""
 
+import hmac
 import os
 import stat
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -24,13 +26,39 @@ def test_a_name_is_one_group_under_one_key() -> None:
     }  # fmt: skip
     assert len(names) == 5
     assert all(name.startswith("patient-") for name in names)
-    assert NAMES.series("1.2") != NAMES.patient("1.2")
+    assert NAMES.study("1.2") != NAMES.patient("1.2")
     assert NAMES.file("a") != OTHER.file("a")
 
 
 @pytest.mark.parametrize("nobody", ["", "  ", "Anonymous", "ANON", "n/a", "\0"])
 def test_placeholders_identify_no_patient(nobody: str) -> None:
     assert NAMES.patient(nobody) == ""
+
+
+def test_a_name_is_one_however_its_accents_are_encoded() -> None:
+    for name in ("Jäger 7", "Núñez", "각하", "Ångström"):
+        composed, decomposed = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+        assert composed != decomposed
+        assert NAMES.patient(composed) == NAMES.patient(decomposed)
+        assert NAMES.patient("1", composed) == NAMES.patient("1", decomposed)
+
+
+def test_what_earlier_versions_called_a_patient_is_known() -> None:
+    """The earlier rule, as it was: casefold, and HMAC of the text as it came."""
+
+    def then(name: str) -> str:
+        text = f"patient\0{name.casefold()}".encode()
+        key = b"a key of the tests, and of nothing else"
+        return "patient-" + hmac.new(key, text, "sha256").hexdigest()[:12]
+
+    composed, decomposed = (unicodedata.normalize(form, "Jäger") for form in ("NFC", "NFD"))
+    assert NAMES.patient(composed) == then(composed)
+    for name in (composed, decomposed):
+        assert set(NAMES.ever(name)) == {then(composed), then(decomposed)}
+        assert NAMES.ever(name)[0] == NAMES.patient(name)
+    assert NAMES.ever("HX-1") == (then("HX-1"),)
+    assert NAMES.ever("000000") == (then("000000"),)
+    assert NAMES.ever(" ") == ()
 
 
 def test_phantom_pseudonyms_need_no_key() -> None:
