@@ -16,7 +16,10 @@ _FEW = 50  # up to this many names, searching for each is faster than parsing ev
 
 
 class Image(NamedTuple):
-    """One row of a listing, with some columns of `pipeline.data.manifest.Row`."""
+    """One row of a listing, with some columns of `pipeline.data.manifest.Row`.
+
+    `patient` is "" in listings of before that column.
+    """
 
     id: str
     sha256: str
@@ -24,6 +27,7 @@ class Image(NamedTuple):
     label: str
     group: str
     split: str
+    patient: str = ""
 
 
 class Listings:
@@ -83,9 +87,10 @@ def _parse(blob: str, content: bytes) -> Iterator[Image]:
     try:
         lines = csv.reader(io.StringIO(content.decode(), newline=""))
         header = next(lines)
-        at = [header.index(name) for name in Image._fields]
+        given = [name for name in Image._fields if name in header or name != "patient"]
+        at = [header.index(name) for name in given]
         for line in lines:
-            yield Image._make([line[column] for column in at])
+            yield Image(*(line[column] for column in at))
     except (ValueError, IndexError, StopIteration) as error:
         raise BadInputError(
             f"the ledger's object {blob} is not the manifest of a batch: {error}; "

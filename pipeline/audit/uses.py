@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,8 +171,8 @@ def _resolve(listings: Listings, asked: str, pseudonyms: Pseudonyms | None) -> _
         return _of_file(listings, file)
     digest = asked.strip().lower()
     images = _by_digest(listings, digest) if _HEX.fullmatch(digest) else ()
-    group = pseudonyms.patient(asked) if pseudonyms else phantom_group(asked)
-    of_patient = _of_group(listings, group) if group else ()
+    called = pseudonyms.ever(asked) if pseudonyms else (phantom_group(asked),)
+    group, of_patient = _of_patient(listings, called)
     if images and of_patient:
         raise BadInputError(
             f"{asked} is a patient's name and also a prefix of the image {images[0]}; give the "
@@ -243,6 +243,20 @@ def _of_group(listings: Listings, group: str) -> tuple[str, ...]:
     written = group.replace('"', '""')  # as csv does
     found = listings.search([written], lambda row: row.group == group)
     return tuple(sorted({row.id for row in found}))
+
+
+def _of_patient(listings: Listings, called: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The group and the images of a patient, by all pseudonyms that versions gave the name.
+
+    The group is "" without a pseudonym. An earlier version may have divided the patient's images
+    between two groups: the first by name is told, with the images of both.
+    """
+    if not any(called):
+        return "", ()
+    found = listings.search(called, lambda row: row.group in called or row.patient in called)
+    groups = sorted({row.group for row in found})
+    images = {id_ for group in groups for id_ in _of_group(listings, group)}
+    return (groups or [*called])[0], tuple(sorted(images))
 
 
 def _ambiguous(asked: str, candidates: tuple[str, ...]) -> BadInputError:

@@ -1,9 +1,14 @@
 """Create the data branch, tell phantoms from patients, and pull its files into a workspace."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.manifest import PHANTOM_FILE, RAW_FOLDER, read_manifest
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
+
+_PULLED_AT_ONCE = 500  # a command line has an end
 
 
 def declare_data(project: Project, *, phantom: bool) -> None:
@@ -43,6 +48,12 @@ def pull_thumbnails(work: Workspace) -> None:
     if batches:
         targets = [str(RAW_FOLDER / batch / "thumbnails.npz") for batch in batches]
         work.dvc.run("pull", *targets)
+
+
+def pull_images(work: Workspace, files: Sequence[Path]) -> None:
+    """Pull some stored images from the remote, by their paths in the workspace."""
+    for start in range(0, len(files), _PULLED_AT_ONCE):
+        work.dvc.run("pull", *map(str, files[start : start + _PULLED_AT_ONCE]))
 
 
 def pull_batches(work: Workspace) -> None:

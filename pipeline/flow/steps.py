@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.base.errors import NothingNewError
 from pipeline.base.project import Project
-from pipeline.data.branch import begin_data, pull_thumbnails
+from pipeline.data.branch import begin_data, pull_images, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.account import NOTICES_FILE
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE
@@ -70,6 +70,7 @@ def ingest(
                 workers=readers.READERS,
                 on_progress=on_progress,
                 class_folder=class_folder,
+                fetch=lambda files: pull_images(work, files),
             )
             if report.batch:
                 _add_batch(work, report)

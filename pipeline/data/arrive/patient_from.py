@@ -80,15 +80,17 @@ def check_known(
     Raises:
         BadInputError: some would; a group never changes, so the patient would be in two groups.
     """
+    rows = list(rows)
     groups = {row.id: row.group for row in rows}
+    aliases = {row.patient: row.group for row in rows if row.patient}
     held: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
         if entry.outcome == "ingested" and entry.image_id in groups:
             held[entry.file].add(groups[entry.image_id])
     wrong = []
     for path, patient in patients.items():
-        group = names.patient(patient)
-        if group and held[names.file(path)] - {group}:
+        called = {aliases.get(name, name) for name in names.ever(patient)}
+        if names.patient(patient) and held[names.file(path)] - called:
             wrong.append(path)
     if wrong:
         raise BadInputError(

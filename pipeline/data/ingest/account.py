@@ -107,7 +107,7 @@ def passed_over_notice(passed_over: Mapping[str, int]) -> list[Notice]:
 
 def group_notice(added: Collection[Row]) -> list[Notice]:
     """The notice about images whose patient is not known; none if all are."""
-    guessed = [row for row in added if row.group.startswith(PIXELS_PREFIX)]
+    guessed = [row for row in added if row.group.startswith(PIXELS_PREFIX) and not row.study]
     if not guessed:
         return []
     groups = len({row.group for row in guessed})

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import Thumbnail
+from pipeline.data.ingest.everybody import one_for_all
 from pipeline.data.ingest.grouping import (
     PIXELS_PREFIX,
     Grouping,
@@ -65,6 +66,11 @@ def place_splits(
     return {id_: splits[component] for id_, component in grouping.components.items()}
 
 
+_LACKING = (
+    "Add images of other patients, remove the class's folder, or set ingest.allow_missing: true"
+)
+
+
 def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
     """Check that no pixel group is too large and that every split has every class.
 
@@ -87,9 +93,8 @@ def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
         label, split = lacking[0]
         raise BadInputError(
             f"class {label} has {book.groups(label)} of the 3 groups (patients, or sets of similar "
-            f"images) that a class needs, one each for train, val and test: {split} has none. Add "
-            "images of other patients, remove the class's folder, or set "
-            "ingest.allow_missing: true"
+            f"images) that a class needs, one each for train, val and test: {split} has none. "
+            + (next((notice.text for notice in one_for_all(rows)), _LACKING))
         )
 
 

@@ -4,7 +4,7 @@ No finding is certain. `ingest.checks` says whether a check warns, or quarantine
 person has reviewed it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +16,7 @@ from pipeline.data.formats.canonical import Thumbnail
 from pipeline.data.ingest.grouping import normalise
 from pipeline.data.ingest.resolve import NewImage
 from pipeline.data.manifest import Row
+from pipeline.data.refusal import Refused
 
 LEAST_IMAGES = 50
 """Fewest images of a class from which its usual values are estimated."""
@@ -62,6 +63,18 @@ def run_checks(
         for id_, oddity in _of_class(mine, known, thumbnails, checks):
             found.setdefault(id_, []).append(oddity)
     return {id_: tuple(each) for id_, each in found.items()}
+
+
+def refused_by_checks(
+    odd: Mapping[str, Sequence[CheckFinding]], checks: ChecksConfig, released: Collection[str]
+) -> dict[str, Refused]:
+    """The refusals, by image id, where a check's action is `quarantine`."""
+    refused = {}
+    for id_ in set(odd) - set(released):
+        found = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
+        if found:
+            refused[id_] = Refused(found[0].check, found[0].detail, id_)
+    return refused
 
 
 def _of_class(

@@ -28,12 +28,15 @@ class NewImage:
         label: its class.
         group: of its patient, or of its scan, when known; or "".
         source_sha256: of the file, or of the archive's member.
+        study, patient: as in the manifest's `Row`.
     """
 
     image: Image
     label: str
     group: str
     source_sha256: str
+    study: str = ""
+    patient: str = ""
 
 
 def reusable(
@@ -155,8 +158,13 @@ def resolve(
             claimed.add(image.id)
             entries.append(entry)
             if row is None and isinstance(image, Image):
-                new[image.id] = NewImage(image, look.label, look.group, look.source_sha256)
+                new[image.id] = _new_image(image, look)
     return entries, new
+
+
+def _new_image(image: Image, look: Look) -> NewImage:
+    study = look.identity.study
+    return NewImage(image, look.label, look.group, look.source_sha256, study, look.alias)
 
 
 def no_consent() -> Refused:
@@ -170,8 +178,22 @@ def quarantined(entry: Entry, refused: Refused) -> Entry:
     return replace(entry, outcome="quarantined", reason=refused.reason, detail=refused.detail)
 
 
+def quarantine(
+    entries: Iterable[Entry], new: dict[str, NewImage], refused: Mapping[str, Refused]
+) -> list[Entry]:
+    """The entries, with refused images quarantined and removed from `new`."""
+    for id_ in refused:
+        new.pop(id_, None)
+    return [
+        quarantined(entry, refused[entry.image_id])
+        if entry.image_id in refused and entry.outcome != "quarantined"
+        else entry
+        for entry in entries
+    ]
+
+
 def _is_withdrawn(look: Look, withdrawn: Withdrawn) -> bool:
-    if look.group in withdrawn.groups:
+    if not withdrawn.groups.isdisjoint(look.called):
         return True
     if isinstance(look.result, Refused):
         return False

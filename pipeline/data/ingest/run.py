@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.config import ChecksConfig, IngestConfig
+from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
@@ -28,12 +28,22 @@ from pipeline.data.ingest.account import (
     write_notices,
 )
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
-from pipeline.data.ingest.checks import CheckFinding, run_checks
+from pipeline.data.ingest.checks import CheckFinding, refused_by_checks, run_checks
+from pipeline.data.ingest.conflicts import Fetch, under_two_classes
+from pipeline.data.ingest.everybody import one_for_all
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.mixture import mixture_notices
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.report import IngestReport, make_report
-from pipeline.data.ingest.resolve import NewImage, no_consent, quarantined, resolve, reusable
+from pipeline.data.ingest.resolve import (
+    NewImage,
+    no_consent,
+    quarantine,
+    quarantined,
+    resolve,
+    reusable,
+)
+from pipeline.data.ingest.studies import unify_studies
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.lists import apply_rows, read_lists
 from pipeline.data.landing.patient_pattern import patient_in_name
@@ -63,6 +73,7 @@ def ingest(
     on_progress: Progress | None = None,
     listed: Listing | None = None,
     class_folder: int = 0,
+    fetch: Fetch | None = None,
 ) -> IngestReport:
     """Ingest the new files of the landing zone as one batch in the workspace.
 
@@ -77,6 +88,8 @@ def ingest(
         listed: used in place of `scan`, with files that are elsewhere; of the landing zone only
             the lists are read then.
         class_folder: number of the class folder in each path; 0: `config.class_folder`.
+        fetch: brings stored images of earlier batches into the workspace, by their paths in it;
+            a few, to be compared with new ones. Without it those that lack are not compared.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
@@ -105,6 +118,8 @@ def ingest(
         looks = examine_all(
             examiner, changed, workers=workers, on_progress=on_progress, passed_over=passed_over
         )
+        looks, told = unify_studies(looks, rows, names, withdrawn.groups)
+        notices += told
         entries, new = resolve(
             looks,
             kept,
@@ -121,8 +136,12 @@ def ingest(
         if new:
             thumbnails = read_thumbnails(workspace, {row.batch for row in rows})
             require_thumbnails(rows, thumbnails)
+            refused, told = under_two_classes(new, rows, thumbnails, workspace, Path(store), fetch)
+            notices += told
             odd = run_checks(new, rows, thumbnails, config.checks)
-            entries = _quarantine_odd(entries, new, odd, config.checks, released)
+            entries = quarantine(
+                entries, new, refused | refused_by_checks(odd, config.checks, released)
+            )
             grouping = group_new(new, rows, thumbnails, config)
         added = _rows(new, grouping, rows, odd, config)
         if added:
@@ -135,6 +154,7 @@ def ingest(
     entries = [_finish(entry, grouping, batches) for entry in entries] + kept
     entries.sort(key=lambda entry: entry.key)
     notices += passed_over_notice(passed_over) + group_notice(added)
+    notices += one_for_all(rows + added) if added else []
     notices += [Notice("groups-joined", 1, note) for note in grouping.notes]
     if added:
         write_quarantine(
@@ -169,27 +189,8 @@ def _consented(
     if not groups:
         return found
     patient = found.patient or patient_in_name(found.path, config)
-    return replace(found, refused=no_consent()) if names.patient(patient) in groups else found
-
-
-def _quarantine_odd(
-    entries: Sequence[Entry],
-    new: dict[str, NewImage],
-    odd: Mapping[str, Sequence[CheckFinding]],
-    checks: ChecksConfig,
-    released: Collection[str],
-) -> list[Entry]:
-    """The entries, with odd images quarantined where a check says so and removed from `new`."""
-    refused = {}
-    for id_ in set(odd) - set(released):
-        found = [one for one in odd[id_] if checks.by_name(one.check).action == "quarantine"]
-        if found:
-            refused[id_] = Refused(found[0].check, found[0].detail, id_)
-            del new[id_]
-    return [
-        quarantined(entry, refused[entry.image_id]) if entry.image_id in refused else entry
-        for entry in entries
-    ]
+    withdrawn = not set(groups).isdisjoint(names.ever(patient))
+    return replace(found, refused=no_consent()) if withdrawn else found
 
 
 def _sources(rows: Iterable[Row]) -> dict[str, str]:
@@ -227,6 +228,8 @@ def _rows(
             window=new[id_].image.window,
             brightness=f"{new[id_].image.brightness:.3f}",
             warnings=warnings_text((one.check, one.value) for one in odd.get(id_, ())),
+            study=new[id_].study,
+            patient=new[id_].patient,
         )
         for id_ in sorted(splits)
     ]

@@ -15,9 +15,10 @@ from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, open_stable, read_whole
 from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
-from pipeline.data.names import Pseudonyms
+from pipeline.data.names import Pseudonyms, group_of_study
+from pipeline.data.placeholders import identifies_nobody, is_one_of, is_vague
 from pipeline.data.reading.quality import check_burnt_in, check_quality
-from pipeline.data.reading.results import Image, Known, Look, Share, ShareResult
+from pipeline.data.reading.results import Identity, Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.views import guess_view
 from pipeline.data.refusal import Refused
 
@@ -116,13 +117,14 @@ class Examiner:
     ) -> Iterator[Look]:
         """Every image of one file's bytes; raises Refused when the file is damaged."""
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
-            yield Look(found, 0, digest, label, self._group(found, name, None), Known(known))
+            who = self._identity(found, name, None)
+            yield Look(found, 0, digest, label, who.patient, Known(known), who)
             return
         for decoded in decode(data, self.config):
             if isinstance(decoded, Refused):
                 yield Look(found, 0, digest, label, "", decoded)
                 continue
-            group, own = self._group(found, name, decoded), label or decoded.label
+            who, own = self._identity(found, name, decoded), label or decoded.label
             result: Image | Refused
             try:
                 if not own:
@@ -130,7 +132,8 @@ class Examiner:
                 result = self._take(decoded, found)
             except Refused as refused:
                 result = refused
-            yield Look(found, 0, digest, own, group, result)
+            group = who.patient or group_of_study(who.study)
+            yield Look(found, 0, digest, own, group, result, who)
 
     def _take(self, decoded: Decoded, found: LandedFile) -> Image:
         if decoded.synthetic or found.sidecar:
@@ -173,16 +176,21 @@ class Examiner:
             window=decoded.window,
         )
 
-    def _group(self, found: LandedFile, name: str, decoded: Decoded | None) -> str:
-        """The group: of the patient by list, file name or file content, else of the scan."""
-        patient = found.patient or patient_in_name(name, self.config)
-        if group := self.names.patient(patient):
-            return group
-        if decoded is None:
-            return ""
-        return self.names.patient(decoded.patient, decoded.issuer) or self.names.series(
-            decoded.series
-        )
+    def _identity(self, found: LandedFile, name: str, decoded: Decoded | None) -> Identity:
+        """Whom a file names: the patient by list, file name or content, in this order."""
+        given = found.patient or patient_in_name(name, self.config), ""
+        own = (decoded.patient, decoded.issuer) if decoded else ("", "")
+        study = self.names.study(decoded.series) if decoded else ""
+        nobody = self.config.no_patient
+        for patient, issuer in (given, own):
+            if not identifies_nobody(patient, nobody):
+                called = self.names.ever(patient, issuer)
+                unissued = self.names.ever(patient)[0]
+                return Identity(called[0], unissued, called[1:], is_vague(patient), study)
+        patient, issuer = given if given[0] else own
+        # An earlier version may have taken a placeholder for a patient; a person's word ends that.
+        former = () if is_one_of(patient, nobody) else self.names.ever(patient, issuer)
+        return Identity("", next(iter(self.names.ever(patient)), ""), former, study=study)
 
 
 def _member_label(label: str, path: str, kind: str, layout: Layout) -> str:

@@ -47,6 +47,28 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Pseudonyms of whom and what a file names.
+
+    Attributes:
+        patient: of the patient; "" where none is named, or only a placeholder.
+        unissued: of the same identifier without its issuer, also of a placeholder; "" for none.
+        former: what earlier versions may have called the patient, also for a placeholder.
+        vague: whether the identifier is a placeholder with a number, such as Anon1.
+        study: of the study or the volume; "" without one.
+    """
+
+    patient: str = ""
+    unissued: str = ""
+    former: tuple[str, ...] = ()
+    vague: bool = False
+    study: str = ""
+
+
+NOBODY = Identity()
+
+
+@dataclass(frozen=True)
 class Look:
     """Result for one image or file: an accepted image, or why it is refused.
 
@@ -59,6 +81,8 @@ class Look:
         label: class, or "".
         group: pseudonym of the patient, or of the scan when the patient is unknown; or "".
         result: the image, the known image that these bytes became before, or why it is refused.
+        identity: whom the file names.
+        alias: `identity.patient`, where the group goes by another name of the same patient.
     """
 
     found: LandedFile
@@ -67,6 +91,13 @@ class Look:
     label: str
     group: str
     result: Image | Known | Refused
+    identity: Identity = NOBODY
+    alias: str = ""
+
+    @property
+    def called(self) -> frozenset[str]:
+        """The group, and every pseudonym that any version gave the patient."""
+        return frozenset({self.group, self.identity.patient, *self.identity.former}) - {""}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ class Subject:
     Attributes:
         kind: image or group.
         rows: the newest row of each of its images, of any revision.
-        group: name of the group; "" for an image.
+        group: name of the group; "" for an image. Earlier versions may have given a patient a
+            second one, whose rows are here too.
         unspoken: words that would identify the patient and must not enter any record.
     """
 
@@ -68,6 +69,14 @@ class Subject:
     def images(self) -> frozenset[str]:
         """Ids of its images."""
         return frozenset(row.id for row in self.rows)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Every pseudonym of the group's patient; empty for an image."""
+        if not self.group:
+            return frozenset()
+        called = {name for row in self.rows for name in (row.group, row.patient)}
+        return frozenset(called | {self.group}) - {""}
 
 
 class Revisions:
@@ -137,9 +146,11 @@ def find_subject(
                                                               row.source_sha256}):  # fmt: skip
         unspoken = (Path(text).name, Path(text).stem) if Path(text).is_file() else ()
         return Subject("image", rows, unspoken=unspoken)
-    for group in (text, pseudonyms.patient(text)):
-        if group and (rows := tuple(row for row in ever.values() if row.group == group)):
-            return Subject("group", rows, group, unspoken=() if group == text else (text,))
+    for called in ((text,), pseudonyms.ever(text)):
+        named = set(called) - {""}
+        groups = {row.group for row in ever.values() if {row.group, row.patient} & named}
+        if rows := tuple(row for row in ever.values() if row.group in groups):
+            return Subject("group", rows, min(groups), () if text in groups else (text,))
     found = [row for id_, row in ever.items() if id_.startswith(text)]
     if len(text) >= _SHORTEST_PREFIX and len(found) == 1:
         return Subject("image", tuple(found))

@@ -182,7 +182,7 @@ def _revise(ledger: Ledger, project: Project, subject: Subject, decision: Decisi
         asked = listed | Withdrawn(
             subject.images,
             frozenset(row.source_sha256 for row in subject.rows),
-            frozenset({subject.group} - {""}),
+            subject.groups,
         )
         if asked == listed and not leaving:
             return
@@ -193,7 +193,7 @@ def _revise(ledger: Ledger, project: Project, subject: Subject, decision: Decisi
         details = {
             "kind": subject.kind,
             "images": sorted(subject.images),
-            "groups": sorted({subject.group} - {""}),
+            "groups": sorted(subject.groups),
         }
         decision.details.update(details)
         work.commit_and_push(
@@ -251,10 +251,7 @@ def landing_files(project: Project, subject: Subject, config: IngestConfig) -> t
         found.path
         for found in files
         if index.names.file(found.path) in hold
-        or (
-            subject.group
-            and index.names.patient(patient_in_name(found.path, config)) == subject.group
-        )
+        or not subject.groups.isdisjoint(index.names.ever(patient_in_name(found.path, config)))
     )
 
 

@@ -89,16 +89,17 @@ def read_again(
         found
         for found in _listed(landing)
         if (index.names.file(found.path), found.size, found.mtime_ns) in known
-        and index.names.patient(found.patient or patient_in_name(found.path, config))
-        not in withdrawn.groups
+        and withdrawn.groups.isdisjoint(
+            index.names.ever(found.patient or patient_in_name(found.path, config))
+        )
     ]
     store.mkdir(parents=True, exist_ok=True)
     # As if a person had released them: images that fail a quality check are then stored too.
     released = frozenset(entry.image_id for entry in wanted)
     examiner = Examiner(landing, config, index.names, store, released=released)
     looks = examine_all(examiner, files, workers=workers, on_progress=on_progress)
-    good = [(look.result, look.group) for look in looks if isinstance(look.result, Good)]
-    excluded = {image.id for image, group in good if group in withdrawn.groups}
+    good = [(look.result, look.called) for look in looks if isinstance(look.result, Good)]
+    excluded = {image.id for image, called in good if called & withdrawn.groups}
     stored = {id_: store / f"{id_}.png" for id_ in released - excluded}
     return {id_: file for id_, file in stored.items() if file.exists()}
 
