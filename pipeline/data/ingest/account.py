@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline.data.ingest.patient_tokens import find_tokens
 from pipeline.data.landing.lists import Matched
 from pipeline.data.landing.zone import LandedFile
 from pipeline.data.layout import normalised
@@ -105,8 +106,13 @@ def passed_over_notice(passed_over: Mapping[str, int]) -> list[Notice]:
     return [Notice("passed-over", count, text)]
 
 
-def group_notice(added: Collection[Row]) -> list[Notice]:
-    """The notice about images whose patient is not known; none if all are."""
+def group_notices(added: Collection[Row], paths: Mapping[str, str]) -> list[Notice]:
+    """Notices about images whose patient is not known; none if all are.
+
+    Args:
+        added: rows of the new images.
+        paths: of new images in the landing zone, by image id.
+    """
     guessed = [row for row in added if row.group.startswith(PIXELS_PREFIX) and not row.study]
     if not guessed:
         return []
@@ -116,7 +122,15 @@ def group_notice(added: Collection[Row]) -> list[Notice]:
         "similar images: one patient may be in two splits. `--patient-from` or a medloom.csv gives "
         "the patients"
     )
-    return [Notice("patients-guessed", len(guessed), text)]
+    found = [Notice("patients-guessed", len(guessed), text)]
+    if hint := find_tokens(paths[row.id] for row in guessed if row.id in paths):
+        text = (
+            f"names of {_files(hint.files)} look as if they held patients, such as {hint.example}: "
+            f"{hint.patients} patients by `--patient-from '{hint.pattern}'`. As a group never "
+            "changes, use it in a new project (--project)"
+        )
+        found.append(Notice("patients-in-names", hint.files, text))
+    return found
 
 
 def write_notices(workspace: Path, notices: Iterable[Notice]) -> Path:

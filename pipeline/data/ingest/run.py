@@ -22,7 +22,7 @@ from pipeline.data.formats import Pixels
 from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
 from pipeline.data.ingest.account import (
     Notice,
-    group_notice,
+    group_notices,
     listing_notices,
     passed_over_notice,
     write_notices,
@@ -150,12 +150,16 @@ def ingest(
                 write_key_id(workspace, names, (row.group for row in added))
             _store(workspace, Path(store), added, new)
             notices += mixture_notices(added, _stored(workspace, added))
+    paths = {entry.image_id: look.found.path for look, entry in zip(looks, entries, strict=True)}
+    notices += [
+        *passed_over_notice(passed_over),
+        *group_notices(added, paths),
+        *(one_for_all(rows + added) if added else ()),
+        *(Notice("groups-joined", 1, note) for note in grouping.notes),
+    ]
     batches = {row.id: row.batch for row in rows + added}
     entries = [_finish(entry, grouping, batches) for entry in entries] + kept
     entries.sort(key=lambda entry: entry.key)
-    notices += passed_over_notice(passed_over) + group_notice(added)
-    notices += one_for_all(rows + added) if added else []
-    notices += [Notice("groups-joined", 1, note) for note in grouping.notes]
     if added:
         write_quarantine(
             workspace, quarantine_records(entries, {row.label for row in rows + added})

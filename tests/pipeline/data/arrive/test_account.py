@@ -186,6 +186,22 @@ def test_strict_refuses_before_anything_is_copied(project: Project, tmp_path: Pa
     assert ingest(project, str(source), "--strict", "--patient-from", pattern)["new"] == 24
 
 
+def test_names_that_look_like_patients_are_told(project: Project, tmp_path: Path) -> None:
+    for number, label in enumerate(("bacteria", "normal", "virus")):
+        for patient in range(4):
+            for image in range(2):
+                name = f"person{number * 37 + patient * 5 + 1}_{label}_{image + 11}.png"
+                seed = 1000 * number + 10 * patient + image
+                put(tmp_path / "in" / label / name, encode(picture(seed)))
+    source = str(tmp_path / "in")
+    dry = ingest(project, source, "--dry-run")
+    (told,) = (n["text"] for n in dry["notices"] if n["name"] == "patients-in-names")
+    assert "12 patients" in told
+    assert "person1_" not in told
+    ingest(project, source, "--patient-from", told.split("'")[1])
+    assert len({row.group for row in rows(project)}) == 12
+
+
 def test_the_terminal_shows_the_account(project: Project, tmp_path: Path) -> None:
     source = fill(tmp_path / "in")
     put(source / "stone" / "#recycle" / "deleted.png", encode(picture(5)))
