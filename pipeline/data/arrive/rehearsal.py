@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from pipeline.base.project import Project
 from pipeline.data.arrive.feed_plan import FeedPlan, plan_notices, present_patients
 from pipeline.data.arrive.patient_from import check_known
 from pipeline.data.arrive.preview import LandingPreview
-from pipeline.data.branch import declare_data, pull_thumbnails
+from pipeline.data.branch import declare_data, pull_images, pull_thumbnails
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.report import IngestReport
@@ -27,7 +28,7 @@ from pipeline.data.manifest import Row, read_manifest
 from pipeline.data.names import KEY_ID_FILE, PATIENT_PREFIX, Pseudonyms
 from pipeline.data.reading import readers
 from pipeline.data.revise.revision import Revisions
-from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 
 OnFile = Callable[[int, int], None]
@@ -116,7 +117,8 @@ def rehearse(
     """
     with TemporaryDirectory(prefix="medloom-dry-run-") as place:
         folder = Path(place)
-        workspace = clone_data(project, folder)
+        work, workspace = clone_data(project, folder), folder / "workspace"
+        workspace.mkdir(exist_ok=True)
         if (workspace / KEY_ID_FILE).exists():
             names = Pseudonyms.load(project.patient_key)
         index = LocalIndex(_index_copy(project, folder), names)
@@ -133,6 +135,7 @@ def rehearse(
             workers=readers.READERS,
             on_progress=on_file,
             listed=preview.listed(),
+            fetch=partial(pull_images, work) if work else None,
             class_folder=1 if plans else 0,  # a plan puts the class first
         )
         added = [row for row in read_manifest(workspace) if row.batch == report.batch]
@@ -149,22 +152,23 @@ def rehearse(
     )
 
 
-def clone_data(project: Project, folder: Path) -> Path:
-    """Clone the project's newest data revision below a folder; empty when there is none.
+def clone_data(project: Project, folder: Path) -> Workspace | None:
+    """Clone the project's newest data revision to a folder; None when there is none.
 
     Raises:
         BadInputError: the project holds a phantom.
     """
-    workspace = folder / "workspace"
-    if _has_ledger(project):
-        # Its own mirror and caches, so that those of the project stay as they are.
-        project = replace(project, cache=folder / "cache")
-        ledger = Ledger(project)
-        if ledger.head(DATA) is not None:
-            declare_data(project, phantom=False)
-            pull_thumbnails(ledger.clone(DATA, workspace))
-    workspace.mkdir(exist_ok=True)
-    return workspace
+    if not _has_ledger(project):
+        return None
+    # Its own mirror and caches, so that those of the project stay as they are.
+    project = replace(project, cache=folder / "cache")
+    ledger = Ledger(project)
+    if ledger.head(DATA) is None:
+        return None
+    declare_data(project, phantom=False)
+    work = ledger.clone(DATA, folder / "workspace")
+    pull_thumbnails(work)
+    return work
 
 
 def _index_copy(project: Project, folder: Path) -> Path:
