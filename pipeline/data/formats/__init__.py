@@ -15,7 +15,7 @@ from pipeline.data.refusal import Refused
 __all__ = ["ALLOWED", "SNIFF_BYTES", "Decoded", "Pixels", "decode", "sniff"]
 
 _MODULES = {
-    "PNG": "raster", "JPEG": "raster", "TIFF": "raster", "BMP": "raster", "DICOM": "dicom",
+    "PNG": "raster", "JPEG": "raster", "TIFF": "tiff", "BMP": "raster", "DICOM": "dicom",
     "NIfTI": "nifti", "NPZ": "npz",
 }  # fmt: skip
 ALLOWED = ", ".join(_MODULES) + ", and zip and tar archives of those"

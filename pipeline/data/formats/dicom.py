@@ -6,8 +6,8 @@ pseudonyms; the technical attributes may be kept.
 
 Grey levels: by default CT uses one window in Hounsfield units, so that all hospitals look alike.
 Other modalities use the window or table of the file, else two percentiles. MONOCHROME1 is inverted,
-so that 0 is black. Axial, coronal and sagittal images are oriented as radiologists view them
-(`geometry`).
+so that 0 is black, and padding around the field of view is black whatever the window is. Axial,
+coronal and sagittal images are oriented as radiologists view them (`geometry`).
 """
 
 import io
@@ -23,14 +23,23 @@ import pydicom
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 from pydicom.pixels import pixel_array
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.decoded import Decoded
+from pipeline.data.formats.dicom_colour import colour_frame, palette_colours
+from pipeline.data.formats.dicom_grey import (
+    OVERLAY_TAGS,
+    blackened,
+    is_hounsfield,
+    looked_up,
+    overlay_bits,
+    rescaled,
+    stored_values,
+)
+from pipeline.data.formats.dicom_values import first, integer, many, numbers, stated, word
 from pipeline.data.formats.geometry import orient, view_of
 from pipeline.data.formats.window import Window
 from pipeline.data.refusal import Refused
@@ -46,7 +55,7 @@ _PALETTE = tuple(
     for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
 _FILE_KEYWORDS = (
-    "Modality", "PhotometricInterpretation", "BitsStored", "BitsAllocated", "PixelRepresentation",
+    "Modality", "PhotometricInterpretation", "BitsStored", "HighBit",
     "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "VOILUTSequence",
     "WindowCenter", "WindowWidth", "VOILUTFunction", "PixelSpacing", "ImagerPixelSpacing",
     "ImageOrientationPatient", "PixelPaddingValue", "PixelPaddingRangeLimit", "PatientID",
@@ -56,12 +65,13 @@ _FRAME_KEYWORDS = (
     "PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence",
     "PlaneOrientationSequence",
 )  # fmt: skip
-_READ = tuple(
+_READ = OVERLAY_TAGS + tuple(
     Tag(keyword)
     for keyword in (
         *_FILE_KEYWORDS,
         *("SOPClassUID", "ImageType", "BurnedInAnnotation", "SyntheticData"),
-        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration", "HighBit"),
+        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration"),
+        *("BitsAllocated", "PixelRepresentation"),
         *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
         *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         *("PixelData", "FloatPixelData", "DoubleFloatPixelData"),
@@ -76,14 +86,15 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
     """Each frame of a DICOM file, or why that frame is refused; see `formats.decode`."""
     dataset = _read(data, config)
     _check(dataset, config)
-    shared = _first(dataset, "SharedFunctionalGroupsSequence")
+    shared = first(dataset, "SharedFunctionalGroupsSequence")
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     captured = _is_captured(dataset)
+    overlays = overlay_bits(dataset)
     try:
-        for number in range(max(1, _integer(dataset, "NumberOfFrames"))):
-            pixels = pixel_array(dataset, index=number)
+        for number in range(max(1, integer(dataset, "NumberOfFrames"))):
             own = per_frame[number] if number < len(per_frame) else Dataset()
-            frame = _frame(pixels, _facts(dataset, shared, own), config)
+            facts = _facts(dataset, shared, own)
+            frame = _frame(_pixels(dataset, number), facts, overlays, config)
             yield frame if isinstance(frame, Refused) else replace(frame, captured=captured)
     except Refused:
         raise
@@ -103,8 +114,11 @@ def _read(data: bytes, config: IngestConfig) -> Dataset:
             dataset.file_meta.TransferSyntaxUID = UID(
                 "1.2.840.10008.1.2" + ("" if implicit else ".1" if little else ".2")
             )
-        for _ in dataset:  # pydicom parses a value on first access
-            pass
+        for element in list(dataset):  # pydicom parses a value on first access
+            if element.is_empty:  # it says no more than a missing one
+                del dataset[element.tag]
+        if "BitsStored" not in dataset and "BitsAllocated" in dataset:
+            dataset.BitsStored = dataset.BitsAllocated
     except Exception as error:  # a damaged header raises errors of any kind
         raise Refused(
             "corrupt", f"the content begins as DICOM and cannot be read ({type(error).__name__})"
@@ -133,16 +147,16 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
             raise Refused("unsupported-depth", "pixels are floating-point numbers")
         kind = kind if not kind[:1].isdigit() else "object of an unknown kind"
         raise Refused("no-pixels", f"a DICOM file without an image ({kind})")
-    if _word(dataset, "SyntheticData") == "YES":
+    if word(dataset, "SyntheticData") == "YES":
         raise Refused(
             "synthetic", "the file says SyntheticData YES; a generator must not learn from it"
         )
-    if _word(dataset, "BurnedInAnnotation") == "YES":
+    if word(dataset, "BurnedInAnnotation") == "YES":
         raise Refused(
             "burnt-in", "the file says BurnedInAnnotation YES: its pixels may identify the "
             "patient. Export it without annotations, or mask them"
         )  # fmt: skip
-    modality = _word(dataset, "Modality")
+    modality = word(dataset, "Modality")
     if modality not in config.modalities:
         came = modality if modality.isalnum() and len(modality) <= 8 else "not stated"
         raise Refused(
@@ -150,11 +164,11 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
             f"the modality is {came}; allowed are {', '.join(config.modalities)} "
             "(ingest.modalities)",
         )
-    if "LOCALIZER" in {str(word).upper() for word in _many(dataset.get("ImageType"))}:
+    if "LOCALIZER" in {str(word).upper() for word in many(dataset.get("ImageType"))}:
         raise Refused(
             "localizer", "a localizer, which was made to plan the scan and is not part of it"
         )
-    rows, columns = _integer(dataset, "Rows"), _integer(dataset, "Columns")
+    rows, columns = integer(dataset, "Rows"), integer(dataset, "Columns")
     if rows <= 0 or columns <= 0:
         raise Refused("corrupt", f"the image has {columns}x{rows} pixels")
     if rows * columns > config.max_pixels:
@@ -168,30 +182,40 @@ def _is_captured(dataset: Dataset) -> bool:
     """Whether the image is a secondary capture, as of a screen, or in colour."""
     kind = str(dataset.get("SOPClassUID", ""))
     secondary = kind == _SECONDARY or kind.startswith(f"{_SECONDARY}.")
-    return secondary or _integer(dataset, "SamplesPerPixel") > 1
+    return secondary or integer(dataset, "SamplesPerPixel") > 1
 
 
 def _facts(dataset: Dataset, shared: Dataset, own: Dataset) -> Dataset:
     """Attributes of one frame: from the file, the shared functional groups, then its own."""
     facts = Dataset()
+    facts.set_original_encoding(*dataset.original_encoding)  # of the tables
     for keyword in _FILE_KEYWORDS:
         if keyword in dataset:
             facts[keyword] = dataset[keyword]
     for groups in (shared, own):
         for name in _FRAME_KEYWORDS:
-            facts.update(_first(groups, name))
+            facts.update(stated(first(groups, name)))
     return facts
 
 
 # -- one frame -------------------------------------------------------------------------------------
 
 
-def _frame(pixels: NDArray[Any], facts: Dataset, config: IngestConfig) -> Decoded | Refused:
+def _pixels(dataset: Dataset, number: int) -> NDArray[Any]:
+    """Numbers [H, W] of all bits allocated, or RGB [H, W, 3]."""
+    if integer(dataset, "SamplesPerPixel") == 1:
+        return np.asarray(pixel_array(dataset, index=number, correct_unused_bits=False))
+    return colour_frame(dataset, number)
+
+
+def _frame(
+    pixels: NDArray[Any], facts: Dataset, overlays: int, config: IngestConfig
+) -> Decoded | Refused:
     try:
-        grey, window = _grey(pixels, facts, config)
+        grey, window = _grey(pixels, facts, overlays, config)
     except Refused as refused:
         return refused
-    orientation = _numbers(facts.get("ImageOrientationPatient"))
+    orientation = numbers(facts.get("ImageOrientationPatient"))
     spacing = _spacing(facts)
     view = "unknown"
     if len(orientation) == 6:
@@ -200,7 +224,7 @@ def _frame(pixels: NDArray[Any], facts: Dataset, config: IngestConfig) -> Decode
         spacing = (spacing[1], spacing[0]) if spacing and swapped else spacing
     return Decoded(
         grey,
-        modality=_word(facts, "Modality"),
+        modality=word(facts, "Modality"),
         view=view,
         spacing=spacing,
         window=window,
@@ -211,14 +235,15 @@ def _frame(pixels: NDArray[Any], facts: Dataset, config: IngestConfig) -> Decode
 
 
 def _grey(
-    pixels: NDArray[Any], facts: Dataset, config: IngestConfig
+    pixels: NDArray[Any], facts: Dataset, overlays: int, config: IngestConfig
 ) -> tuple[NDArray[np.uint8], str]:
     """Grey levels uint8 [H, W], 0 black, and the window in words."""
-    photometric = _word(facts, "PhotometricInterpretation")
-    if photometric == "PALETTE COLOR":
-        pixels = apply_color_lut(pixels, facts)
-        if pixels.dtype.itemsize == 2:
-            pixels = (pixels >> 8).astype(np.uint8)
+    photometric = word(facts, "PhotometricInterpretation")
+    padding = None
+    if pixels.ndim == 2:
+        pixels, padding = stored_values(pixels, facts, overlays)
+        if photometric == "PALETTE COLOR":
+            pixels = palette_colours(pixels, facts)
     if pixels.ndim == 3:
         if pixels.dtype != np.uint8:
             raise Refused(
@@ -228,32 +253,23 @@ def _grey(
         return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).convert("L")), ""
     if photometric not in _GREY:
         raise Refused("corrupt", "the pixels are grey, and the header declares colour")
-    stored = _mask_unused_bits(pixels, facts)
-    values = apply_modality_lut(stored, facts)
-    grey, words = _windowed(values, stored, facts, config)
-    return (255 - grey if photometric == "MONOCHROME1" else grey), words
-
-
-def _mask_unused_bits(pixels: NDArray[Any], facts: Dataset) -> NDArray[Any]:
-    """The pixels without unused high bits, in which old files may keep overlays."""
-    unused = 8 * pixels.dtype.itemsize - _integer(facts, "BitsStored")
-    if unused <= 0 or pixels.dtype.kind not in "ui":
-        return pixels
-    return (pixels << unused) >> unused
+    grey, words = _windowed(pixels, padding, facts, config)
+    return blackened(255 - grey if photometric == "MONOCHROME1" else grey, padding), words
 
 
 def _windowed(
-    values: NDArray[Any], stored: NDArray[Any], facts: Dataset, config: IngestConfig
+    stored: NDArray[Any], padding: NDArray[np.bool_] | None, facts: Dataset, config: IngestConfig
 ) -> tuple[NDArray[np.uint8], str]:
-    modality = _word(facts, "Modality")
+    values = rescaled(stored, facts)
+    modality = word(facts, "Modality")
     shown = config.windows.get(modality, "file")
-    hounsfield = "RescaleSlope" in facts and _word(facts, "RescaleType") in ("", "HU")
-    if isinstance(shown, tuple) and (hounsfield or modality != "CT"):
+    if isinstance(shown, tuple) and (modality != "CT" or is_hounsfield(values, facts)):
         window = Window.preset(shown, "HU" if modality == "CT" else "")
         return window.apply(values), window.words
     if shown != "percentiles" and (of_file := _file_window(values, stored, facts)):
         return of_file
-    window = Window.from_percentiles(_unpadded(values, stored, facts))
+    measured = values if padding is None or padding.all() else values[~padding]
+    window = Window.from_percentiles(measured)
     return window.apply(values), window.words
 
 
@@ -261,80 +277,23 @@ def _file_window(
     values: NDArray[Any], stored: NDArray[Any], facts: Dataset
 ) -> tuple[NDArray[np.uint8], str] | None:
     """Grey levels by the file's own window or table; None when it has none."""
-    if table := _first(facts, "VOILUTSequence"):
-        return _lookup(values, table), "the file's table"
-    centre, width = (_numbers(facts.get(key)) for key in ("WindowCenter", "WindowWidth"))
+    if table := first(facts, "VOILUTSequence"):
+        entries, bits = looked_up(values, table)
+        return Window(0, 2**bits - 1).apply(entries), "the file's table"
+    centre, width = (numbers(facts.get(key)) for key in ("WindowCenter", "WindowWidth"))
     if centre and width and width[0] > 1:
-        if _word(facts, "VOILUTFunction") == "SIGMOID":  # PS3.3 C.11.2.1.3.1
+        if word(facts, "VOILUTFunction") == "SIGMOID":  # PS3.3 C.11.2.1.3.1
             steps = -4 * (values.astype(np.float64) - centre[0]) / width[0]
             return Window(0, 1).apply(1 / (1 + np.exp(np.clip(steps, -60, 60)))), "the file's curve"
         window = Window.preset((centre[0] - 0.5, width[0] - 1), "")  # PS3.3 C.11.2.1.2.1
         return window.apply(values), window.words
-    if _integer(facts, "BitsStored") == 8 and values is stored and values.dtype == np.uint8:
+    if integer(facts, "BitsStored") == 8 and values is stored and values.dtype == np.uint8:
         return values, ""
     return None
 
 
-def _lookup(values: NDArray[Any], table: Dataset) -> NDArray[np.uint8]:
-    """Grey levels by a lookup table (PS3.3 C.11.2.1.1).
-
-    pydicom's own `apply_voi` takes indices modulo 256 where the entries have 8 bits.
-    """
-    entries, first, bits = (int(number) for number in table.LUTDescriptor)
-    data = table.LUTData
-    if isinstance(data, bytes):
-        data = np.frombuffer(data, "u1" if len(data) == (entries or 65536) else "<u2")
-    if first > 32767 and values.min() < 0:  # a signed number that was read as unsigned
-        first -= 65536
-    lut = np.asarray(data)
-    index = np.clip(np.round(values).astype(np.int64) - first, 0, len(lut) - 1)
-    return Window(0, 2**bits - 1).apply(lut[index])
-
-
-def _unpadded(values: NDArray[Any], stored: NDArray[Any], facts: Dataset) -> NDArray[Any]:
-    """The measured values; padding around a round field of view is far below them."""
-    padding = _numbers(facts.get("PixelPaddingValue"))
-    if not padding:
-        return values
-    limit = _numbers(facts.get("PixelPaddingRangeLimit")) or padding
-    low, high = sorted((padding[0], limit[0]))
-    measured = values[(stored < low) | (stored > high)]
-    return measured if measured.size else values
-
-
-# -- attributes of any form ------------------------------------------------------------------------
-
-
-def _word(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip().upper()
-
-
-def _integer(dataset: Dataset, keyword: str) -> int:
-    numbers = _numbers(dataset.get(keyword))
-    return int(numbers[0]) if numbers else 0
-
-
-def _numbers(value: Any) -> tuple[float, ...]:
-    try:
-        found = tuple(float(one) for one in _many(value))
-    except (TypeError, ValueError):
-        return ()
-    return found if all(np.isfinite(one) for one in found) else ()
-
-
-def _many(value: Any) -> tuple[Any, ...]:
-    if value is None or value == "":
-        return ()
-    return tuple(value) if isinstance(value, (MultiValue, list, tuple)) else (value,)
-
-
-def _first(dataset: Dataset, keyword: str) -> Dataset:
-    sequence = dataset.get(keyword)
-    return sequence[0] if sequence else Dataset()
-
-
 def _spacing(facts: Dataset) -> tuple[float, float] | None:
-    found = _numbers(facts.get("PixelSpacing") or facts.get("ImagerPixelSpacing"))
+    found = numbers(facts.get("PixelSpacing") or facts.get("ImagerPixelSpacing"))
     return (found[0], found[1]) if len(found) == 2 and min(found) > 0 else None
 
 

@@ -1,4 +1,4 @@
-"""PNG, JPEG, TIFF and BMP by Pillow, to greyscale of 8 or 16 bits.
+"""PNG, JPEG and BMP by Pillow, to greyscale of 8 or 16 bits; what `tiff` shares with them.
 
 Rules:
 - A 16-bit greyscale file stays 16 bits; 16-bit colour is refused, because Pillow would silently
@@ -10,22 +10,22 @@ Rules:
   different anatomy.
 - CMYK JPEG: Adobe writes ink inverted, and Pillow always assumes so; a file without Adobe's
   marker is inverted back.
-- The pages of a TIFF are images of one scan, which share a group; previews and masks among them are
-  skipped. Other files of several frames are films, and refused.
+- Of an MPO, as phones write it, the first picture is taken: the others are previews, depth or gain
+  maps of the same view. Other files of several frames are films, and refused.
 """
 
-import hashlib
 import io
-import struct
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageChops, ImageOps
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.MpoImagePlugin import MpoImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -35,31 +35,38 @@ from pipeline.data.refusal import Refused
 from pipeline.data.synthetic import is_marked
 
 # The classes are imported, which registers their readers: Pillow's lazy start is not thread-safe.
-_READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, TiffImageFile, BmpImageFile))
-_BITS_PER_SAMPLE, _SUBFILE_TYPE = 258, 254  # TIFF tags
-_NO_PAGE = 0b101  # bits of the subfile type: a smaller copy of another page, a mask
+_READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, BmpImageFile))
+_BITS_PER_SAMPLE = 258  # TIFF tag
 _COLOUR = ("RGB", "RGBA", "LA", "CMYK")
 
 
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
-    """The one image of a file, or the pages of a TIFF; see `pipeline.data.formats.decode`."""
+    """The one image of a file; see `pipeline.data.formats.decode`."""
+    with (
+        as_refusals(config.max_pixels),
+        Image.open(io.BytesIO(data), formats=_READERS) as image,
+    ):
+        yield _decode(image, data, config.max_pixels)
+
+
+@contextmanager
+def as_refusals(max_pixels: int) -> Iterator[None]:
+    """Turn whatever a reader raises into a Refused.
+
+    A damaged file makes the parsers raise errors of any kind (OSError, SyntaxError, struct.error,
+    KeyError, ...), and one such file must not stop the ingest of thousands.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=_READERS) as image:
-            if isinstance(image, TiffImageFile):
-                yield from _pages(image, data, config)
-            else:
-                yield _decode(image, data, config.max_pixels)
+        yield
     except Refused:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many("more pixels than the reader opens", config.max_pixels) from error
+        raise too_many("more pixels than the reader opens", max_pixels) from error
     except EOFError as error:
-        raise _truncated() from error
-    # A damaged file makes Pillow's parsers raise errors of any kind (OSError, SyntaxError,
-    # struct.error, KeyError, ...), and one such file must not stop the ingest of thousands.
+        raise truncated() from error
     except Exception as error:
         if "truncated" in str(error).lower():
-            raise _truncated() from error
+            raise truncated() from error
         detail = f"the content begins as an image and cannot be decoded ({type(error).__name__})"
         raise Refused("corrupt", detail) from error
 
@@ -69,67 +76,24 @@ def is_animated_gif(data: bytes) -> bool:
     try:
         with GifImageFile(io.BytesIO(data)) as image:
             return image.is_animated
-    except Exception:  # see decode
+    except Exception:  # see as_refusals
         return False
-
-
-def _pages(image: TiffImageFile, data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
-    """Every page of a TIFF; their number and sizes are checked before any is decoded."""
-    pages: list[int] = []
-    pixels = 0
-    for number in range(_count(data, config.max_members)):
-        image.seek(number)
-        if int(image.tag_v2.get(_SUBFILE_TYPE, 0)) & _NO_PAGE and pages:
-            continue
-        pages.append(number)
-        pixels += image.width * image.height
-        if pixels > config.max_pixels:
-            many = f" in {len(pages)} pages" if len(pages) > 1 else ""
-            raise _too_many(f"{pixels} pixels{many}", config.max_pixels)
-    series = hashlib.sha256(data).hexdigest() if len(pages) > 1 else ""
-    for number in pages:
-        image.seek(number)
-        try:
-            yield replace(_take(image, data), series=series)
-        except Refused as refused:
-            if len(pages) == 1:
-                raise
-            yield refused
-
-
-def _count(data: bytes, most: int) -> int:
-    """Number of a TIFF's directories, one per page; Pillow does not notice a truncated chain."""
-    order = "<" if data[:2] == b"II" else ">"
-    at = struct.unpack_from(f"{order}I", data, 4)[0]
-    seen: set[int] = set()
-    while at and at not in seen:  # a cycle ends where it began
-        seen.add(at)
-        if len(seen) > most:
-            raise Refused(
-                "too-many-members",
-                f"the file holds over {most} pages, the limit of ingest.max_members: split it",
-            )
-        try:
-            (entries,) = struct.unpack_from(f"{order}H", data, at)
-            (at,) = struct.unpack_from(f"{order}I", data, at + 2 + 12 * entries)
-        except struct.error as error:
-            raise _truncated() from error
-    return len(seen)
 
 
 def _decode(image: ImageFile, data: bytes, max_pixels: int) -> Decoded:
     if image.width * image.height > max_pixels:
-        raise _too_many(f"{image.width}x{image.height} pixels", max_pixels)
+        raise too_many(f"{image.width}x{image.height} pixels", max_pixels)
     frames = getattr(image, "n_frames", 1)
-    if frames > 1:
+    if frames > 1 and not isinstance(image, MpoImageFile):
         raise Refused(
             "multi-frame",
             f"the file is a film of {frames} frames; allowed are single frames and TIFF pages",
         )
-    return _take(image, data)
+    return take(image, data)
 
 
-def _take(image: ImageFile, data: bytes) -> Decoded:
+def take(image: ImageFile, data: bytes) -> Decoded:
+    """The current frame of an open image; `data` are the bytes of its file."""
     if image.mode in _COLOUR and _bits_per_sample(image, data) > 8:
         raise Refused(
             "unsupported-depth",
@@ -155,7 +119,7 @@ def _to_grey(image: Image.Image) -> Pixels:
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         upright = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _sixteen_bits(np.asarray(upright))
+        return sixteen_bits(np.asarray(upright))
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
         upright = ImageChops.invert(upright)
     if upright.has_transparency_data:
@@ -166,7 +130,12 @@ def _to_grey(image: Image.Image) -> Pixels:
     return np.asarray(upright if upright.mode == "L" else upright.convert("L"))
 
 
-def _sixteen_bits(values: np.ndarray) -> Pixels:
+def sixteen_bits(values: NDArray[np.number]) -> Pixels:
+    """Numbers of any type as uint16.
+
+    Raises:
+        Refused: they are not whole numbers from 0 to 65535.
+    """
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 65535 and np.array_equal(values, np.round(values))):
         raise Refused(
@@ -177,9 +146,11 @@ def _sixteen_bits(values: np.ndarray) -> Pixels:
     return values.astype(np.uint16)
 
 
-def _too_many(came: str, max_pixels: int) -> Refused:
+def too_many(came: str, max_pixels: int) -> Refused:
+    """The refusal of an image that `came` describes."""
     return Refused("too-many-pixels", f"the image has {came}; allowed are {max_pixels} in all")
 
 
-def _truncated() -> Refused:
+def truncated() -> Refused:
+    """The refusal of a file that ends too early."""
     return Refused("truncated", "the file ends before its image does; copy it again, whole")

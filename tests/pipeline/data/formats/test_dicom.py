@@ -127,8 +127,14 @@ def test_padding_does_not_decide_the_window() -> None:
 def test_overlays_hidden_in_high_bits_are_cut_off() -> None:
     values = ct_values(picture(6))
     marked = values | (np.indices(values.shape).sum(0) % 2 << 13).astype(np.uint16)
-    decoded = one(slice_of(marked, BitsStored=12, HighBit=11))
-    assert np.abs(decoded.pixels.astype(int) - picture(6)).max() <= 1
+    dataset = slice_of(marked, BitsStored=12, HighBit=11)
+    (undeclared,) = decode(to_bytes(dataset), CONFIG)
+    assert isinstance(undeclared, Refused)
+    assert undeclared.reason == "unsupported-depth"
+    assert "declares 12 bits" in undeclared.detail
+    dataset.add_new(0x60000100, "US", 16)
+    dataset.add_new(0x60000102, "US", 13)
+    assert np.abs(one(dataset).pixels.astype(int) - picture(6)).max() <= 1
 
 
 @pytest.mark.parametrize(
