@@ -138,6 +138,11 @@ class IngestConfig(Section):
         ge=0,
         description="drawn crosses, as of a measurement, that set an image aside; 0: none do",
     )
+    mask_levels: int = Field(
+        default=16,
+        ge=0,
+        description="most grey levels of an image that is a mask and no picture; 0: no check",
+    )
     checks: ChecksConfig = Field(
         default=ChecksConfig(),
         description="checks that compare new images with others of their class",

@@ -9,7 +9,7 @@ RELATIVE = frozenset({"conflict", "bridge"})
 # LandedFile by comparing an image with others of its class.
 CLASS_CHECKS = frozenset({"near-duplicate", "outlier", "windowing", "low-information"})
 # A person may review the image and release it.
-RELEASABLE = frozenset({"low-contrast", "too-small", "too-long", "burnt-in"}) | CLASS_CHECKS
+RELEASABLE = CLASS_CHECKS | {"low-contrast", "too-small", "too-long", "burnt-in", "label-map"}
 
 
 class Refused(BadInputError):  # noqa: N818 - the outcome for one file, not a failure of ingest

@@ -3,15 +3,17 @@
 The header's free text (description, auxiliary file, database name) is never read: some converters
 write the patient into it. A volume is one scan of one person, so its slices share a group.
 
-NIfTI does not say what was measured. A volume with values of air (-500 or less) is treated as CT in
-Hounsfield units and gets CT's window; any other is windowed between two percentiles of the whole
-volume.
+NIfTI does not say what was measured. A volume that looks like CT in Hounsfield units (`hounsfield`)
+gets CT's window; any other is windowed between two percentiles of the whole volume. A label map is
+refused as a whole. A header without any orientation gives no view: slices are cut along the axes as
+they are stored, as if these went to the left, the front and the head.
 """
 
 import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 from nibabel import Nifti1Image, Nifti2Image
@@ -20,19 +22,21 @@ from numpy.typing import NDArray
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.decoded import Decoded
+from pipeline.data.formats.hounsfield import looks_like_ct
+from pipeline.data.formats.labels import holds_labels
 from pipeline.data.formats.window import Window
 from pipeline.data.refusal import Refused
 
 _VIEWS = ("sagittal", "coronal", "axial")
 # Axes to the patient's left, back and head, as in DICOM, so that slices are oriented.
 _LPS = axcodes2ornt(("L", "P", "S"))
-_AIR = -500.0
+_LABELS = (1002, 1003)  # intents: label, neuroname
 _STRAIGHT = 0.9
 
 
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
     """The slices of a volume along `ingest.slice_axis`; see `formats.decode`."""
-    volume, zooms, straight = _read(data, config)
+    volume, zooms, view = _read(data, config)
     axis = _VIEWS.index(config.slice_axis)
     window = _window(volume, config)
     series = hashlib.sha256(data).hexdigest()
@@ -42,21 +46,32 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
         yield Decoded(
             window.apply(plane),
             modality="CT" if window.unit else "",
-            view=config.slice_axis if straight else "oblique",
-            spacing=(rows, columns) if min(rows, columns) > 0 else None,
+            view=view or config.slice_axis,
+            spacing=(rows, columns) if 0 < min(rows, columns) < inf else None,
             window=window.words,
             series=series,
         )
 
 
-def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
-    """The volume [L, P, S] as float32, its voxel sizes in mm, and whether its axes are aligned."""
+def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple[float, ...], str]:
+    """The volume [L, P, S] as float32, its voxel sizes in mm, and its view.
+
+    The view is "" where the axes are those of the patient; else oblique or unknown.
+    """
     kind = Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
     try:
         header = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
         shape = tuple(int(size) for size in header.get_data_shape())
+        dtype, intent = header.get_data_dtype(), int(header["intent_code"])
+        oriented = bool(header["sform_code"] or header["qform_code"])
     except Exception as error:
         raise _corrupt(error) from error
+    if dtype.kind not in "iuf":
+        raise Refused(
+            "unsupported-depth",
+            f"voxels of {'colour' if dtype.names else dtype.name}; allowed are whole and "
+            "floating-point numbers",
+        )
     solid = tuple(size for size in shape[3:] if size != 1)
     if solid or len(shape) < 2:
         raise Refused(
@@ -81,12 +96,20 @@ def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple
             detail = "the file ends before its volume does; copy it again, whole"
             raise Refused("truncated", detail) from error
         raise _corrupt(error) from error
+    if intent in _LABELS or holds_labels(volume):
+        raise Refused(
+            "label-map",
+            "the volume is a label map (few whole numbers, or regions of one number each), no scan",
+        )
+    if not oriented:
+        zooms = (*(float(zoom) for zoom in header.get_zooms()[:3]), 0.0, 0.0)[:3]
+        return np.flip(volume, 1), zooms, "unknown"
     return _reorient(volume, affine)
 
 
 def _reorient(
     volume: NDArray[np.float32], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], tuple[float, ...], bool]:
+) -> tuple[NDArray[np.float32], tuple[float, ...], str]:
     """The volume with axes to the left, the back and the head, as `_read` returns it."""
     zooms = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
     try:
@@ -102,7 +125,7 @@ def _reorient(
     order = np.argsort(turn[:, 0])
     straight = np.abs(affine[:3, :3] / zooms).max(axis=0).min() >= _STRAIGHT
     turned = tuple(float(zoom) for zoom in zooms[order])
-    return np.transpose(volume, order), turned, bool(straight)
+    return np.transpose(volume, order), turned, "" if straight else "oblique"
 
 
 def _to_image(plane: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -122,7 +145,7 @@ def _window(volume: NDArray[np.float32], config: IngestConfig) -> Window:
     finite = volume[np.isfinite(volume)]
     if not finite.size:
         raise Refused("corrupt", "no voxel is a number")
-    if finite.min() > _AIR:
+    if not looks_like_ct(finite):
         return Window.from_percentiles(finite)
     shown = config.windows.get("CT")
     if isinstance(shown, tuple):

@@ -55,16 +55,21 @@ def _labels(archive: zipfile.ZipFile, split: str, count: int, config: IngestConf
     name = f"{split}_labels.npy"
     if not count or name not in archive.namelist() or not config.npz_classes:
         return [""] * count
-    numbers = _array(archive, name, config).reshape(count, -1)
-    if numbers.shape[1] != 1 or numbers.dtype.kind not in "ui":
-        raise Refused("unsupported-format", "labels that are not one whole number per image")
-    known = config.npz_classes
-    if int(numbers.max()) >= len(known):
+    numbers = _array(archive, name, config)
+    if numbers.size != count or numbers.dtype.kind not in "ui":
         raise Refused(
-            "unknown-class",
-            f"label {int(numbers.max())}; ingest.npz_classes names 0 to {len(known) - 1}",
+            "unsupported-format",
+            f"an array of labels {'x'.join(map(str, numbers.shape))} of {numbers.dtype.name} for "
+            f"{count} images; allowed is one whole number per image",
         )
-    return [known[int(number)] for number in numbers[:, 0]]
+    known = config.npz_classes
+    for number in (int(numbers.min()), int(numbers.max())):
+        if not 0 <= number < len(known):
+            raise Refused(
+                "unknown-class",
+                f"label {number}; ingest.npz_classes names 0 to {len(known) - 1}",
+            )
+    return [known[int(number)] for number in numbers.ravel()]
 
 
 def _array(archive: zipfile.ZipFile, name: str, config: IngestConfig) -> NDArray[Any]:

@@ -38,7 +38,6 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 _READER = (TiffImageFile.format,)
 _NO_PAGE = 0b101  # bits of the subfile type: a smaller copy of another page, a mask
 _PLAIN_BITS = (1, 2, 4, 8)  # unsigned greys that Pillow reads rightly
-_BY_TIFFFILE = (COMPRESSION.NONE, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
 _USUAL_BITS = (8, 10, 12, 14)  # of a picture in numbers of 16 bits and more
 _WIDTH, _BITS, _PHOTOMETRIC, _ORIENTATION, _PREDICTOR = 256, 258, 262, 274, 317  # tags
 _TILE_WIDTH, _FORMAT = 322, 339
@@ -248,7 +247,7 @@ def _numbers(page: TiffPage, data: bytes) -> NDArray[Any]:
     whole = page.bitspersample in (8, 16, 32, 64)
     if page.predictor == PREDICTOR.FLOATINGPOINT or page.dtype is None:
         return _by_pillow(page, data)
-    if whole and page.compression in _BY_TIFFFILE:
+    if whole and page.compression == COMPRESSION.NONE:
         _check_extent(page, data)
         return page.asarray(maxworkers=1).reshape(page.imagelength, page.imagewidth)
     rows = _unpacked(page, data)
@@ -285,9 +284,10 @@ def _check_extent(page: TiffPage, data: bytes) -> None:
 
 
 def _unpacked(page: TiffPage, data: bytes) -> NDArray[np.uint8]:
-    """The bytes [H, B] of the rows of a page of any depth, as libtiff unpacks LZW and the like.
+    """The bytes [H, B] of the rows of a page of any depth, as libtiff unpacks them.
 
     The directory is made to say that each byte is a pixel, so Pillow changes nothing in them.
+    libtiff, unlike tifffile, unpacks no more than the header says, however much a bomb holds.
     """
     bits = page.bitspersample
     width = -(-page.imagewidth * bits // 8)

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats import Pixels
+from pipeline.data.formats.labels import few_levels
 from pipeline.data.reading.burnt_in import find_strokes
 from pipeline.data.reading.text_reader import Reading, read_places, read_text
 from pipeline.data.refusal import Refused
 
 
 def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConfig) -> None:
-    """Refuse an image that is too small, too long, empty or flat.
+    """Refuse an image that is too small, too long, empty or flat, or a mask.
 
     Args:
         pixels: [H, W].
@@ -21,7 +22,7 @@ def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConf
         config: thresholds.
 
     Raises:
-        Refused: too-small, too-long, all-black, constant or low-contrast.
+        Refused: too-small, too-long, all-black, constant, low-contrast or label-map.
     """
     height, width = pixels.shape
     short, long = sorted((height, width))
@@ -45,6 +46,12 @@ def check_quality(pixels: Pixels, small: NDArray[np.float32], config: IngestConf
             "low-contrast",
             f"grey levels {low} to {high} with standard deviation {spread:.2f}; allowed is >= "
             f"{config.min_std:g}",
+        )
+    if levels := few_levels(pixels, config.mask_levels):
+        raise Refused(
+            "label-map",
+            f"{levels} grey levels: a mask, no picture. Put only pictures into class folders; if "
+            "it is one, release it, or set ingest.mask_levels to 0",
         )
 
 

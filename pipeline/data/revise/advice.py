@@ -16,6 +16,8 @@ _WAIT = "the next ingest tries it again"
 
 _ADVICE = {
     **dict.fromkeys(RELEASABLE, _LOOK),
+    "label-map": "a mask, no picture: take it out of the class folder; `medloom data quarantine "
+    "release` lets an image in that is a picture all the same",
     **dict.fromkeys(("all-black", "constant", "empty", "no-pixels", "localizer"), _NOTHING),
     **dict.fromkeys(("truncated", "corrupt"), _COPY),
     **dict.fromkeys(("too-large", "too-many-pixels", "too-many-members", "archive-bomb"), _LIMIT),

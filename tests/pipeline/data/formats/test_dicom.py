@@ -7,13 +7,15 @@ import numpy as np
 import pydicom
 import pytest
 from pydantic import ValidationError
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig, Shown
-from pipeline.data.formats import Decoded, decode
+from pipeline.data.formats import Decoded, decode, dicom
 from pipeline.data.manifest import read_manifest
 from pipeline.data.refusal import Refused
 from pipeline.flow import steps
@@ -192,6 +194,39 @@ def test_frames_have_their_own_numbers() -> None:
     assert {d.spacing for d in decoded} == {(0.5, 0.5)}
     for number, d in zip((10, 11, 12), decoded, strict=True):
         assert np.abs(d.pixels.astype(int) - picture(number)).max() <= 1
+
+
+_FULL: dict[str, Any] = {
+    "WindowCenter": 40, "WindowWidth": 400, "RescaleType": "HU", "PixelPaddingValue": 0,
+    "VOILUTFunction": "LINEAR", "ImageType": ["ORIGINAL", "PRIMARY"], "PatientID": "A",
+    "IssuerOfPatientID": "B", "BurnedInAnnotation": "NO", "SyntheticData": "NO",
+    "NumberOfFrames": 1, "ImagerPixelSpacing": [1, 1], "PixelPaddingRangeLimit": 0,
+}  # fmt: skip
+_NEEDED = ("Modality", "Rows", "Columns", "BitsAllocated", "PixelData", "SamplesPerPixel",
+           "PhotometricInterpretation", "PixelRepresentation")  # fmt: skip
+
+
+_UNWRITABLE = {"", "BitsAllocated", "OverlayBitPosition"}  # empty, by pydicom
+
+
+@pytest.mark.parametrize(
+    "keyword", sorted({keyword_for_tag(tag) for tag in dicom._READ} - _UNWRITABLE)
+)
+def test_an_empty_attribute_is_a_missing_one(keyword: str) -> None:
+    grey = picture(1)
+    dataset = slice_of(ct_values(grey), **_FULL)
+    dataset.add(DataElement(keyword, dictionary_VR(keyword).split(" ")[0], None))
+    found: list[Decoded | Refused] = []
+    try:
+        found += decode(to_bytes(dataset), CONFIG)
+    except Refused:
+        assert keyword in _NEEDED
+        return
+    (decoded,) = found
+    assert isinstance(decoded, Decoded)
+    # An intercept of 0 is taken where there is air; this slice has none.
+    if keyword != "RescaleIntercept":
+        assert np.abs(decoded.pixels.astype(int) - grey).max() <= 1
 
 
 @pytest.mark.parametrize(

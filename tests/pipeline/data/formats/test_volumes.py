@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 from typing import Any
 
 import nibabel
@@ -158,6 +159,24 @@ def test_npz_of_medmnist_uses_the_classes_of_params(project: IngestedFolder) -> 
     few = IngestConfig(npz_classes=("cyst",))
     with pytest.raises(Refused, match="label 1"):
         list(decode(data, few))
+
+
+@pytest.mark.parametrize("number", [2, -1, 2**40])
+def test_npz_with_a_label_that_is_no_class_is_one_refused_file(
+    number: int, project: IngestedFolder
+) -> None:
+    labels = np.array([0, number, 1])
+    data = npz(train_images=np.stack([picture(n) for n in range(3)]), train_labels=labels)
+    put(project.landing / "a.npz", data)
+    put(project.landing / "stone" / "b.npz", data)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("cyst/c.npz", data)
+    put(project.landing / "d.zip", stream.getvalue())
+    config = IngestConfig(allow_missing=True, npz_classes=("cyst", "stone"))
+    report = project.ingest(config=config)
+    assert (report.new, report.reasons) == (0, {"unknown-class": 3})
+    assert {f"label {number}" in entry.detail for entry in report.entries} == {True}
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 0), (3, 0, 28)])
