@@ -144,7 +144,11 @@ def _check(dataset: Dataset, config: IngestConfig) -> None:
     kind = UID(str(dataset.get("SOPClassUID", ""))).name or "object of no stated kind"
     if "PixelData" not in dataset:
         if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-            raise Refused("unsupported-depth", "pixels are floating-point numbers")
+            raise Refused(
+                "unsupported-depth",
+                "the pixels are floating-point numbers, as of a parametric map; allowed are whole "
+                "numbers: export it as integers with a rescale slope",
+            )
         kind = kind if not kind[:1].isdigit() else "object of an unknown kind"
         raise Refused("no-pixels", f"a DICOM file without an image ({kind})")
     if word(dataset, "SyntheticData") == "YES":

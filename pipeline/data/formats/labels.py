@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 FEW_LEVELS = 16
 _MOST_LEVELS = 256
 _HIGHEST = 65535
-_SAMPLE = 4096  # numbers that are looked at first: nearly every picture shows itself in them
+_SAMPLE = 512  # numbers that are looked at first: nearly every picture shows itself in them
 _EVEN = 0.75  # share of neighbours with one number, in a label map of many
 _PLANES = 32  # of a volume that are looked at for that
 

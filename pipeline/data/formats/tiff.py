@@ -115,7 +115,8 @@ def _images_behind(page: TiffPage, data: bytes) -> int:
     count = 1
     if page.imagej_description is not None:
         stated = dict(line.split("=", 1) for line in page.description.splitlines() if "=" in line)
-        count = int(stated.get("images", 1))
+        number = stated.get("images", "")
+        count = int(number) if number.isdecimal() else 1
     elif page.shaped_description is not None:
         shape = shaped_description_metadata(page.shaped_description)["shape"]
         count = int(np.prod(shape, dtype=np.float64)) * page.dtype.itemsize // page.nbytes
@@ -218,7 +219,7 @@ def _grey(page: TiffPage, values: NDArray[Any], highest: float) -> Decoded:
         pixels = np.asarray(Image.fromarray(values).convert("L"))
     else:
         pixels = sixteen_bits(values)
-        if page.photometric == PHOTOMETRIC.MINISWHITE:
+        if page.photometric == PHOTOMETRIC.MINISWHITE and _PHOTOMETRIC in page.tags:
             pixels = np.subtract(_white(page, highest), pixels, dtype=np.uint16)
         if page.bitspersample <= 8:
             pixels = pixels.astype(np.uint8)

@@ -5,6 +5,7 @@ Eight bits are what radiologists are shown and enough for a generator of at most
 """
 
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ class Window:
     @classmethod
     def from_percentiles(cls, values: NDArray[Any]) -> "Window":
         """Between two percentiles, for values of unknown meaning."""
-        low, high = np.percentile(values, (_LOW, _HIGH))
-        return cls(float(low), float(max(high, low + 1e-6)))
+        low, high = (float(one) for one in np.percentile(values, (_LOW, _HIGH)))
+        # Beside a great number 1e-6 is nothing, and nothing can be divided by a width of 0.
+        return cls(low, max(high, low + 1e-6, nextafter(low, inf)))
 
     @property
     def words(self) -> str:

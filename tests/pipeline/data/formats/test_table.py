@@ -37,7 +37,7 @@ from tests.support.jpegs import (
     ycc_without_marker,
 )
 from tests.support.pictures import encode, picture
-from tests.support.tiffs import imagej_stack, packed, tiff
+from tests.support.tiffs import by_hand, imagej_stack, packed, tiff
 
 Cases = abc.Sequence[tuple[Any, ...]]
 """Each a file; its grey levels (of one image or a list), or the reason; the greatest error."""
@@ -193,7 +193,8 @@ def _() -> Cases:
 
 @cell(_ROW, "tiff", "as it is")
 def _() -> Cases:
-    return [(tiff(GREY, byteorder=order), GREY) for order in "<>"]
+    unsaid = by_hand(DEEP.shape, {258: 16}, DEEP.tobytes())
+    return [*[(tiff(GREY, byteorder=order), GREY) for order in "<>"], (unsaid, DEEP)]
 
 
 @cell(_ROW, "dicom", "8 bits as they are; others by the window")

@@ -99,6 +99,13 @@ def test_a_damaged_volume_is_refused(data: bytes, why: str) -> None:
     assert caught.value.reason == why
 
 
+@pytest.mark.parametrize("number", [0.0, 3.0, 1e12, -1e30, 3e38])
+def test_a_volume_of_one_number_is_flat(number: float) -> None:
+    decoded = images(nifti(np.full(SHAPE, number, np.float32)))
+    assert len(decoded) == SHAPE[2]
+    assert all(len(np.unique(one.pixels)) == 1 for one in decoded)
+
+
 def test_a_volume_larger_than_allowed_is_not_read() -> None:
     with pytest.raises(Refused, match="too-large"):
         images(nifti(body()), IngestConfig(max_bytes=2048))
