@@ -137,6 +137,8 @@ def _check_size(pages: Sequence[TiffPage], images: int, config: IngestConfig) ->
         raise too_many(f"{pixels} pixels{many}", config.max_pixels)
     if not all(page.imagewidth and page.imagelength for page in pages):
         raise Refused("corrupt", "a page of the file has no pixels")
+    if any(page.tilewidth * page.tilelength > config.max_pixels for page in pages):
+        raise too_many("tiles of more pixels", config.max_pixels)  # a tile is unpacked as a whole
 
 
 # -- pixels ----------------------------------------------------------------------------------------

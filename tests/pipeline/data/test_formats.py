@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipeline.data.config import IngestConfig
@@ -16,6 +17,7 @@ from pipeline.data.formats.canonical import image_id
 from pipeline.data.refusal import Refused
 from pipeline.data.synthetic import SYNTHETIC_MARK, is_marked
 from tests.support.pictures import encode, picture
+from tests.support.tiffs import tiff
 
 LIMIT = 1_000_000
 GREY = picture(1)
@@ -235,6 +237,17 @@ def test_the_pages_of_a_tiff_are_bounded_in_number_and_in_sum() -> None:
         all_of(data, IngestConfig(max_members=3))
     with pytest.raises(Refused, match=r"too-many-pixels.* in 4 pages"):
         all_of(data, IngestConfig(max_pixels=4 * size - 1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiles_beyond_all_bounds_are_not_unpacked(dtype: type) -> None:
+    data = bytearray(tiff(GREY.astype(dtype), tile=(16, 16), compression="zlib"))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        tag = file.pages.first.tags["TileLength"]
+        width = {3: "<H", 4: "<I"}[tag.dtype]
+    struct.pack_into(width, data, tag.valueoffset, 65520 if width == "<H" else 16_777_200)
+    with pytest.raises(Refused, match="too-many-pixels: the image has tiles"):
+        all_of(bytes(data), IngestConfig(max_pixels=1_000_000))
 
 
 def test_a_preview_in_a_tiff_is_no_page() -> None:
