@@ -18,7 +18,7 @@ _PLANES = 32  # of a volume that are looked at for that
 def holds_labels(volume: NDArray[np.floating]) -> bool:
     """Whether a volume [I, J, K] is a label map: 2 to 16 whole numbers, or up to 256 in regions.
 
-    A label is 0 or greater. A volume of one number is not told.
+    A label is 0 or greater. A volume of a single number does not count as a label map.
     """
     counts = _whole_numbers(volume)
     if counts is None:

@@ -3,7 +3,7 @@
 Rules beside those of `raster`:
 - Grey numbers of more than 8 bits, and signed or floating ones, are read as numbers, in either
   byte order. Whole numbers from 0 to 65535 are kept; others are refused: their scale is not known.
-- MinIsWhite (WhiteIsZero) is turned, at any depth. In 16 bits, white is the highest number of 8,
+- MinIsWhite (WhiteIsZero) is inverted, at any depth. In 16 bits, white is the highest number of 8,
   10, 12, 14 or 16 bits, whichever is the least that no pixel of the file is above: a film digitiser
   writes 12 bits in 16.
 - The pages of a file are images of one scan, which share a group. So are the images that ImageJ

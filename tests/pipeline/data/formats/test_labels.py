@@ -1,4 +1,4 @@
-"""Masks and CT are told by their numbers, and by nothing else."""
+"""Masks and CT are recognised by their numbers alone."""
 
 import gzip
 from pathlib import Path
@@ -36,7 +36,7 @@ MR = np.where(BODY, 2000 + NOISE * 300 + 3000 * ROWS[:, :, None], np.abs(NOISE) 
         np.where(np.abs(COLUMNS[:, :, None]) < 0.02, -950, SOFT),  # cut around a bowel with gas
     ],
 )
-def test_ct_is_told_by_its_air(volume: NDArray[np.float64]) -> None:
+def test_ct_is_recognised_by_its_air(volume: NDArray[np.float64]) -> None:
     finite = volume[np.isfinite(volume)]
     # Where nothing is left of the air but NaN, nothing tells CT.
     assert looks_like_ct(finite) == bool((finite <= -500).any())
@@ -85,7 +85,9 @@ MANY = RNG.permutation(144).reshape(12, 12, 1)
         (np.where(BODY, np.nan, 1.0), False),
     ],
 )
-def test_label_maps_are_told_by_their_numbers(volume: NDArray[np.float64], truth: bool) -> None:
+def test_label_maps_are_recognised_by_their_numbers(
+    volume: NDArray[np.float64], truth: bool
+) -> None:
     assert holds_labels(volume) is truth
 
 

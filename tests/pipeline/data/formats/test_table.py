@@ -216,7 +216,7 @@ def _() -> Cases:
 _ROW = "0 is white: MONOCHROME1, MinIsWhite"
 
 
-@cell(_ROW, "tiff", "turned, at any depth")
+@cell(_ROW, "tiff", "inverted, at any depth")
 def _() -> Cases:
     twelve = DEEP >> 4
     cases: list[tuple[Any, ...]] = []
@@ -242,7 +242,7 @@ def _() -> Cases:
     return [*cases, (lzw, DEEP), (big, DEEP), (stream.getvalue(), "label-map")]
 
 
-@cell(_ROW, "dicom", "turned")
+@cell(_ROW, "dicom", "inverted")
 def _() -> Cases:
     return [(dicom(ct_values(255 - GREY), PhotometricInterpretation="MONOCHROME1"), GREY, 1)]
 
@@ -272,7 +272,7 @@ def _() -> Cases:
     ]
 
 
-@cell(_ROW, "dicom", "luma; a JPEG stream is asked before the header")
+@cell(_ROW, "dicom", "luma; the JPEG stream decides before the header")
 def _() -> Cases:
     planes = RGB.transpose(2, 0, 1).copy()
     grey = np.repeat(GREY[:, :, None], 3, axis=2)
@@ -311,7 +311,7 @@ def _() -> Cases:
     return [(encode(RGB, "TIFF", compression="jpeg", quality=98), LUMA, 4)]
 
 
-@cell(_ROW, "dicom", "luma; a JPEG stream is asked before the header")
+@cell(_ROW, "dicom", "luma; the JPEG stream decides before the header")
 def _() -> Cases:
     grey = np.repeat(GREY[:, :, None], 3, axis=2)
     ycc = np.asarray(Image.fromarray(RGB).convert("YCbCr"))
@@ -328,7 +328,7 @@ def _() -> Cases:
 _ROW = "CMYK"
 
 
-@cell(_ROW, "raster", "luma; ink is turned where Adobe's marker is missing")
+@cell(_ROW, "raster", "luma; inverted where Adobe's marker is missing")
 def _() -> Cases:
     ink = Image.fromarray(np.repeat(GREY[:, :, None], 3, axis=2)).convert("CMYK")
     stream = io.BytesIO()
@@ -406,12 +406,12 @@ OVER_BLACK = np.where(HALF > 0, GREY, 0).astype(np.uint8)
 _ROW = "1, 2 or 4 bits"
 
 
-@cell(_ROW, "raster", "stretched to 8 bits; 16 levels at most are taken for a mask")
+@cell(_ROW, "raster", "scaled to 8 bits; with 16 levels or fewer a mask")
 def _() -> Cases:
     return [(encode(GREY, "PNG", "1"), "label-map"), (encode(GREY, "BMP", "1"), "label-map")]
 
 
-@cell(_ROW, "tiff", "stretched to 8 bits; 16 levels at most are taken for a mask")
+@cell(_ROW, "tiff", "scaled to 8 bits; with 16 levels or fewer a mask")
 def _() -> Cases:
     small = GREY[:40, :44]  # of another size, which `outcome` does not check for masks
     return [(packed(GREY >> 4, 4, white_is_zero=False), "label-map")] + [
