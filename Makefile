@@ -42,7 +42,7 @@ test: $(INSTALLED) ## the whole test suite, on two cores
 
 .PHONY: test-live
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal; a wheel
-	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_names.py tests/test_wheel.py
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended

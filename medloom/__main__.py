@@ -9,11 +9,14 @@ _HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Run the command line.
 
-    If installed, `pipeline` and `model` are in this folder, which is added to the path of this
-    process. In a checkout they are on the path already.
+    `pipeline` and `model` are in this folder if installed, and beside it in a checkout. That folder
+    comes first on the path of this process: PYTHONPATH may hold others of these names.
     """
-    if (_HERE / "pipeline").is_dir():
-        sys.path.insert(0, str(_HERE))
+    installed = (_HERE / "pipeline").is_dir()
+    sys.path.insert(0, str(_HERE if installed else _HERE.parent))
+    from pipeline.base.children import settle
+
+    settle()
     from pipeline.cli.main import main as command_line
 
     command_line()

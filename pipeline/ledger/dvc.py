@@ -35,9 +35,11 @@ class Dvc:
         `verify` makes DVC hash downloads; otherwise it would accept altered objects.
         """
         (self.workspace / ".dvc" / "config.local").write_text(
-            f"[core]\n    remote = store\n    analytics = false\n"
-            f"[cache]\n    dir = {self.cache / 'dvc'}\n    type = reflink,hardlink,copy\n"
-            f"['remote \"store\"']\n    url = {self.remote}\n    verify = true\n"
+            "[core]\n    remote = store\n    analytics = false\n    check_update = false\n"
+            f"[cache]\n    dir = {_quoted(str(self.cache / 'dvc'))}\n"
+            "    type = reflink,hardlink,copy\n"
+            f"['remote \"store\"']\n    url = {_quoted(self.remote)}\n    verify = true\n",
+            encoding="utf-8",
         )
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
@@ -57,7 +59,8 @@ class Dvc:
             env={**self._environment(), **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         ) as process:
             for line in process.stdout or ():
                 if arguments[0] == "repro":  # the stage's output belongs in the task's log
@@ -78,13 +81,15 @@ class Dvc:
     def _environment(self) -> dict[str, str]:
         # The stages' commands call `python`, which must be this interpreter.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        clean = {k: v for k, v in child_environment().items() if not k.startswith("GIT_")}
-        return clean | {
-            "PATH": path,
-            "DVC_NO_ANALYTICS": "1",
-            "DVC_SITE_CACHE_DIR": str(self.cache / "dvc-site"),
-            "DVC_STUDIO_OFFLINE": "1",
-        }
+        site = str(self.cache / "dvc-site")
+        return child_environment() | {"PATH": path, "DVC_SITE_CACHE_DIR": site}
+
+
+def _quoted(value: str) -> str:
+    """A value of DVC's configuration, in which a bare # starts a comment and a comma a list."""
+    marks = ('"', "'", '"""', "'''")
+    mark = next(m for m in marks if m[0] not in value or (len(m) == 3 and m not in value))
+    return f"{mark}{value}{mark}"
 
 
 def _reason(command: str, output: str) -> str:

@@ -2,14 +2,17 @@
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline.base.errors import TransientError
+from pipeline.base.children import child_environment
+from pipeline.base.errors import BadInputError, TransientError
 
 # Commits in the ledger are the pipeline's, whatever the user's git configuration says.
 _IDENTITY = {
@@ -20,6 +23,9 @@ _IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
+    # Its messages are read here: a refused push must be told from a full disk in any language.
+    "LC_ALL": "C",
+    "LANGUAGE": "",
 }
 
 _RACE_SECONDS = 5.0
@@ -48,19 +54,12 @@ class Git:
         Raises:
             GitError: git exited with a code other than 0.
         """
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.folder,
-            env={**self._environment(), **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        text = {"encoding": "utf-8", "errors": "surrogateescape"}
+        done = self._git(*arguments, env=env, input=stdin, **text)
         if done.returncode:
             shown = " ".join(arguments[:3])
             raise GitError(f"git {shown} in {self.folder} failed: {done.stderr.strip()}")
-        return done.stdout.removesuffix("\n")
+        return str(done.stdout).removesuffix("\n")
 
     def archive(self, commit: str, folder: str) -> dict[str, bytes]:
         """Every file in a folder of a commit, by its path within the folder.
@@ -112,29 +111,16 @@ class Git:
         return self._run_bytes("cat-file", how, stdin="".join(f"{n}\n" for n in names).encode())
 
     def _run_bytes(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.folder,
-            env=self._environment(),
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
+        done = self._git(*arguments, input=stdin)
         if done.returncode:
             said = done.stderr.decode().strip()[:2000]
             raise GitError(f"git {arguments[0]} in {self.folder} failed: {said}")
-        return done.stdout
+        return bytes(done.stdout)
 
     def damage(self) -> list[str]:
         """What `git fsck` reports: corrupt or missing objects, broken links."""
-        done = subprocess.run(
-            ["git", "fsck", "--full", "--no-dangling", "--no-progress"],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        options = ("--full", "--no-dangling", "--no-progress")
+        done = self._git("fsck", *options, encoding="utf-8", errors="surrogateescape")
         said = (done.stderr + done.stdout).strip().splitlines()
         return [line for line in said if not line.startswith("notice:")] if done.returncode else []
 
@@ -174,8 +160,23 @@ class Git:
             return False
         return True
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        # GIT_DIR and the like would point git at the caller's repository, for example in a hook.
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-        return clean | _IDENTITY
+    def _git(
+        self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> "subprocess.CompletedProcess[Any]":
+        # Without GIT_DIR and the like, which would point git at the caller's repository.
+        clean = child_environment() | _IDENTITY
+        try:
+            return subprocess.run(
+                ["git", *arguments],
+                cwd=self.folder,
+                env={**clean, **(env or {})},
+                capture_output=True,
+                check=False,
+                **options,
+            )
+        except FileNotFoundError as error:
+            if shutil.which("git", path=clean.get("PATH")):
+                raise  # the folder is missing
+            raise BadInputError(
+                "git was not found on PATH: install git 2.32 or later, or put its folder on PATH"
+            ) from error

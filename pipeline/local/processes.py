@@ -24,7 +24,7 @@ def spawn(
     with (project.logs / f"{name}.log").open("ab") as stream:
         return subprocess.Popen(
             command,
-            env=env or child_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=env or child_environment(),
             cwd=project.state,
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -178,5 +178,5 @@ def mlflow_command(project: Project, uri: str) -> list[str]:
         sys.executable, "-m", "mlflow", "server",
         "--host", "127.0.0.1", "--port", port, "--workers", "1",
         "--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}",
-        "--artifacts-destination", str(home / "artifacts"),
+        "--artifacts-destination", (home / "artifacts").as_uri(),  # a path would be unquoted
     ]  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from pipeline.base.children import child_environment
+from pipeline.base.children import HEARTBEAT, child_environment
 from pipeline.base.errors import TransientError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import PROJECT_ROOT, Project
@@ -30,7 +30,6 @@ from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free
 from pipeline.local.services import Services, mlflow_command
 
 TRAIN_POOL = "medloom_train"
-_HEARTBEAT = "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 
 
 class Supervisor:
@@ -158,9 +157,8 @@ def airflow_environment(project: Project, services: Services) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": _kept_secret(home / "jwt-secret"),
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-        # A task whose supervisor was killed is retried after this many seconds. The only option
-        # that the user may set, as hosts differ in how long they stall.
-        _HEARTBEAT: os.environ.get(f"AIRFLOW__{_HEARTBEAT}", "60"),
+        # A task whose supervisor was killed is retried after this many seconds.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": os.environ.get(HEARTBEAT, "60"),
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
@@ -169,9 +167,8 @@ def airflow_environment(project: Project, services: Services) -> dict[str, str]:
         "LOGGING__BASE_LOG_FOLDER": str(project.logs / "tasks"),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    clean = {k: v for k, v in child_environment().items() if not k.startswith("AIRFLOW")}
     return {
-        **clean,
+        **child_environment(),
         **project.environment(),
         "MEDLOOM_COMMAND": shlex.join([sys.executable, "-m", "pipeline"]),
         "MEDLOOM_MLFLOW_URI": services.mlflow_uri,

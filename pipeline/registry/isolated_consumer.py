@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.children import child_environment
 from pipeline.base.errors import BadInputError
 
 _CONSUMER = """
@@ -18,6 +19,7 @@ sys.modules.update(dict.fromkeys(("medloom", "pipeline", "model", "dags")))  # a
 import mlflow, numpy
 request = json.loads(sys.argv[1])
 mlflow.set_tracking_uri(request["uri"])
+mlflow.set_registry_uri(request["uri"])
 model = mlflow.pyfunc.load_model(request["model"])
 numpy.save("images.npy", model.predict(request["labels"], params=request["params"]))
 """
@@ -47,6 +49,7 @@ def ask(
         done = subprocess.run(
             [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
             cwd=folder,
+            env={k: v for k, v in child_environment().items() if k != "PYTHONPATH"},
             capture_output=True,
             text=True,
             check=False,

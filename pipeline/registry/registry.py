@@ -5,7 +5,6 @@ and a copy of the lineage, for people and tools that use MLflow.
 """
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,11 +48,9 @@ class Registry:
 
     def __init__(self, uri: str, model: str) -> None:
         self.uri, self.model = uri, model
-        # Fewer retries than MLflow's default, which takes minutes: the task is retried as a whole.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         mlflow.set_tracking_uri(uri)
-        self._client = MlflowClient(uri)
+        mlflow.set_registry_uri(uri)  # else MLFLOW_REGISTRY_URI could name another server
+        self._client = MlflowClient(uri, uri)
 
     # -- versions --------------------------------------------------------------------------------
 

@@ -126,8 +126,8 @@ class Tiny:
 
 
 @contextmanager
-def tiny_project(folder: Path) -> Iterator[Tiny]:
-    """Two batches, two champions one after the other, a signed journal, and MLflow running."""
+def tiny_project(folder: Path, champions: int = 2) -> Iterator[Tiny]:
+    """Champions one after the other, a batch each, a signed journal, and MLflow running."""
     project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
     make_key(folder / "key")
     project = replace(project, journal_key=folder / "key")
@@ -143,6 +143,7 @@ def tiny_project(folder: Path) -> Iterator[Tiny]:
         fill(project.landing, groups=3, each=1)
         steps.ingest(tiny.project)
         tiny.learn(1)
-        tiny.add_images(7)
-        tiny.learn(2)
+        for seed in range(2, champions + 1):
+            tiny.add_images(seed + 5)
+            tiny.learn(seed)
         yield tiny
