@@ -13,7 +13,7 @@ from statistics import median
 from typing import TypeVar
 
 from bench.audit_history import SyntheticHistory, make_history
-from model.section import Section
+from model.section import Stored
 from pipeline.audit.trace import trace
 from pipeline.audit.uses import find_uses
 from pipeline.base.errors import BadInputError
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _ROUNDS = 5
 
 
-class Timing(Section):
+class Timing(Stored):
     """Seconds for one question: the median of five calls in this process, and of five commands."""
 
     question: str
@@ -33,7 +33,7 @@ class Timing(Section):
     answer: str
 
 
-class AuditScale(Section):
+class AuditScale(Stored):
     """What was measured.
 
     Attributes:

@@ -11,7 +11,7 @@ from bench.trial import Outcome, Trial, kept_outcome, run_trial
 from model.config import TrainConfig
 from model.families import recipe_class
 from model.progress import Progress
-from model.section import Section
+from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import DIVERSITY, KERNEL
 
@@ -59,7 +59,7 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
     )
 
 
-class Standing(Section):
+class Standing(Stored):
     """The result of one contestant, as means over the seeds.
 
     Attributes:

@@ -14,7 +14,7 @@ from model.extractors import ExtractorConfig
 from model.features import extract, load_extractor
 from model.metrics import kernel_distance
 from model.runtime import cores, processor_name
-from model.section import Section
+from model.section import Stored
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig
 from pipeline.evaluation.score import OnProgress, draw_fakes, score_images
@@ -26,7 +26,7 @@ PLAIN_BATCH = 32
 NOISE = 12.0  # grey levels; noised real images replace generated ones
 
 
-class Extraction(Section):
+class Extraction(Stored):
     """Extraction by the plain loop and by ours, timed in turn, the best of several rounds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Extraction(Section):
     distance_ours: float
 
 
-class Whole(Section):
+class Whole(Stored):
     """An evaluation with every metric, without and with cached features of real images.
 
     Attributes:
@@ -62,7 +62,7 @@ class Whole(Section):
     cached: float
 
 
-class EvaluateSpeed(Section):
+class EvaluateSpeed(Stored):
     """The result of `medloom bench evaluate`, and the machine."""
 
     processor: str

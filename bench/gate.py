@@ -18,7 +18,7 @@ from bench.gate_guards import collapsing, copying
 from bench.gate_pool import SEEDS, make_pool
 from bench.gate_rows import DecisionRate
 from model.features import extract
-from model.section import Section
+from model.section import Stored
 from pipeline.data.processed import SPLITS, Processed
 from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig
@@ -37,7 +37,7 @@ _NOISE, _BLUR = 10.0, 0.7  # standard deviations, grey levels and pixels: visibl
 _TRIALS_PER_COLLAPSE = 20  # MS-SSIM takes half a second
 
 
-class GateBench(Section):
+class GateBench(Stored):
     """The size of the data, and the rates found."""
 
     groups: int

@@ -4,13 +4,13 @@ from typing import Literal
 
 from scipy import stats
 
-from model.section import Section
+from model.section import Stored
 
 CONFIDENCE = 0.99
 """Of the Clopper-Pearson interval; a promise is broken if the whole interval violates it."""
 
 
-class DecisionRate(Section):
+class DecisionRate(Stored):
     """How often the gate decided one way.
 
     Attributes:

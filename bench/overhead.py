@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.faults.tiny import TinyCheckout
-from model.section import Section
+from model.section import Stored
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
@@ -29,7 +29,7 @@ MOST_OVERHEAD, MOST_IDLE = 60.0, 30.0
 Say = Callable[[str], None]
 
 
-class Overhead(Section):
+class Overhead(Stored):
     """What was measured, in seconds of wall-clock time.
 
     Attributes:

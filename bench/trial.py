@@ -16,7 +16,7 @@ from model.families.base import Generator
 from model.parallel import this_shard
 from model.progress import Progress
 from model.runtime import processor_name
-from model.section import Section
+from model.section import Stored
 from model.training import fit
 from model.validation import Judgement, make_judge
 from model.weights import save_generator
@@ -34,7 +34,7 @@ FINAL_JUDGEMENT = 800
 OnLine = Callable[[Progress], None]
 
 
-class Trial(Section):
+class Trial(Stored):
     """A training, and how it is scored.
 
     Attributes:
@@ -50,7 +50,7 @@ class Trial(Section):
     on_test: bool = False
 
 
-class Moment(Section):
+class Moment(Stored):
     """A validation during training; `seconds` exclude validations."""
 
     seconds: float
@@ -60,7 +60,7 @@ class Moment(Section):
     ms_ssim_real: float
 
 
-class Outcome(Section):
+class Outcome(Stored):
     """The outcome of a trial.
 
     Attributes:

@@ -15,7 +15,7 @@ class TrainConfig(Section):
 
     family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=18.0, gt=0, description="thousands of real images shown in all")
+    kimg: float = Field(default=18.0, ge=0.001, description="thousands of real images shown in all")
     budget_minutes: float = Field(
         default=0.0,
         ge=0,

@@ -4,6 +4,7 @@ Needs only torch, numpy and pydantic.
 """
 
 from collections.abc import Container, Sequence
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,7 @@ def sample(
     Raises:
         ValueError: a label is not one of the generator's classes, or a number is out of range.
     """
+    _require_finite(truncation)
     mixtures = class_weights(generator, labels)
     length = generator.config.latent
     z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
@@ -113,6 +115,7 @@ def interpolate(
     """
     if len(labels) < 2 or frames < 1:
         raise ValueError(f"got {len(labels)} labels, {frames} frames; needs two labels, one frame")
+    _require_finite(truncation)
     mixtures = class_weights(generator, labels)
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
     z, classes = [], []
@@ -141,6 +144,11 @@ def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
         for name, share in mixtures[label].items():
             row[known[name]] = share / total
     return weights
+
+
+def _require_finite(truncation: float) -> None:
+    if not isfinite(truncation):
+        raise ValueError(f"truncation is {truncation}; allowed is a number, usually from 0 to 1")
 
 
 def _parse(label: str, known: Container[str]) -> dict[str, float]:

@@ -36,7 +36,9 @@ class UtilityConfig(Section):
         default=(1.0, 4.0, 0.25),
         description="synthetic images shown for each real one; last dropped first",
     )
-    kimg: float = Field(default=16.0, gt=0, description="thousands of images shown in every fit")
+    kimg: float = Field(
+        default=16.0, ge=0.001, description="thousands of images shown in every fit"
+    )
     learning_rate: float = Field(default=2e-3, gt=0, description="AdamW's, at the start (cosine)")
     synthetic: int = Field(
         default=2000, ge=16, description="generated images to draw from, classes in equal shares"

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from ..section import Section
+from ..section import Stored
 from .config import Arm, UtilityConfig
 
 Claim = Literal["better", "worse", "undecided"]
 
 
-class Estimate(Section):
+class Estimate(Stored):
     """A figure with its 95 % interval over test groups and seeds.
 
     Attributes:
@@ -22,7 +22,7 @@ class Estimate(Section):
     high: float | None = None
 
 
-class ArmScore(Section):
+class ArmScore(Stored):
     """The scores of one arm's classifiers on the test split.
 
     Attributes:
@@ -43,7 +43,7 @@ class ArmScore(Section):
     macro_auc: float
 
 
-class Contrast(Section):
+class Contrast(Stored):
     """Balanced accuracy of one arm minus that of another: same test images, same seeds.
 
     Attributes:
@@ -62,7 +62,7 @@ class Contrast(Section):
     claim: Claim
 
 
-class Control(Section):
+class Control(Stored):
     """How well classes are distinguished without shapes, by grey levels and the image's border.
 
     Attributes:
@@ -77,7 +77,7 @@ class Control(Section):
     fires: bool
 
 
-class UtilityReport(Section):
+class UtilityReport(Stored):
     """The utility of synthetic data for training a classifier of real images.
 
     Attributes:

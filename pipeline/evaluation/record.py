@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from model.extractors import ExtractorConfig
-from model.section import Section
+from model.families import names
+from model.section import Section, Stored
 from model.utility.config import UtilityConfig
 from model.utility.record import UtilityReport
 from pipeline.base.errors import BadInputError
@@ -74,8 +75,15 @@ class EvaluateConfig(Section):
         description="value of synthetic images for training a classifier; off by default",
     )
 
+    @field_validator("baseline")
+    @classmethod
+    def _a_family_that_is_there(cls, name: str) -> str:
+        if name and name not in names():
+            raise ValueError(f"is not one of {', '.join(names())}, or '' for none")
+        return name
 
-class Protocol(Section):
+
+class Protocol(Stored):
     """How the figures were made. Evaluations of different protocols are never compared."""
 
     extractor: str
@@ -99,7 +107,7 @@ class Protocol(Section):
     version: int = 2
 
 
-class Figure(Section):
+class Figure(Stored):
     """One number with the context needed to read it.
 
     Attributes:
@@ -128,7 +136,7 @@ class Figure(Section):
     n_fake: int
 
 
-class Statistic(Section):
+class Statistic(Stored):
     """A per-image statistic, and how far its distributions over real and generated images agree.
 
     Attributes:
@@ -148,7 +156,7 @@ class Statistic(Section):
     outside_floor: float
 
 
-class Evaluation(Section):
+class Evaluation(Stored):
     """Everything measured of one generator.
 
     Attributes:

@@ -15,6 +15,10 @@ from pipeline.ledger.ledger import DATA, Ledger, RunKey
 from pipeline.ledger.run import Run
 from pipeline.stages.snapshot import take_snapshot
 
+_MOST_SKEW_MINUTES = 60.0
+"""Clocks of hosts differ by less; a file from later came while a clock was wrong, and would seem to
+be arriving until that time."""
+
 
 class RetrainConfig(Section):
     """The `retrain` section of params.yaml: when new images start a training.
@@ -39,12 +43,14 @@ class Plan:
         run: run key and its parts.
         code, data: commits of code and data.
         reasons: what changed since the last verdict, in words.
+        notes: what is worth knowing before the training, in sentences.
     """
 
     run: RunKey
     code: str
     data: str
     reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | None = None) -> str:
@@ -57,6 +63,8 @@ def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | 
     if pending.oldest_arrival is None or pending.newest_arrival is None:
         raise NothingNewError("the landing zone has no new files")
     waited, quiet = (now - pending.oldest_arrival) / 3600, (now - pending.newest_arrival) / 60
+    if quiet < -_MOST_SKEW_MINUTES:
+        return f"{pending.count} files, some from a time to come: was the clock of this host wrong?"
     if waited >= config.max_wait_hours:
         return f"{pending.count} files, the oldest has waited {waited:.1f} h"
     if pending.count < config.min_new_images:

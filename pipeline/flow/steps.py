@@ -5,7 +5,7 @@ be killed at any time.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pipeline.base.errors import NothingNewError
@@ -22,6 +22,7 @@ from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
 from pipeline.flow.all_params import require_valid
+from pipeline.flow.feasible import require_feasible
 from pipeline.flow.planning import (
     Plan,
     RetrainConfig,
@@ -110,12 +111,19 @@ def watch(project: Project) -> str:
 
 
 def plan(project: Project, *, trigger: str) -> Plan:
-    """Plan a training and open its run in the ledger; raises as `make_plan`."""
+    """Plan a training and open its run in the ledger.
+
+    Raises:
+        NothingNewError: as `make_plan`.
+        BadInputError: the parameters are invalid, or the training could not end in a promotion.
+    """
     ledger = Ledger(project)
-    config = require_valid(ProjectParams.of(project)).retrain
-    made = make_plan(ledger, config, asked_by_person=trigger == "manual")
+    params = require_valid(ProjectParams.of(project))
+    made = make_plan(ledger, params.retrain, asked_by_person=trigger == "manual")
+    withdrawn = unplanned_withdrawals(ledger) > 0
+    notes = require_feasible(ledger, params, made.data, withdrawn=withdrawn)
     ledger.open_run(made.run.key, made.code, made.data, trigger)
-    return made
+    return replace(made, notes=notes)
 
 
 def describe_ingest(report: IngestReport) -> dict[str, Any]:

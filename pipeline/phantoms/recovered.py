@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from model.section import Section
+from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.phantoms.recovery import KINDS, Found, Images, Kind, recover
 
 
-class Prevalence(Section):
+class Prevalence(Stored):
     """Share of images that show at least one, with its 95 % Clopper-Pearson interval.
 
     The interval assumes independent images. Generated images are independent; slices of one
@@ -32,7 +32,7 @@ class Prevalence(Section):
     images: int
 
 
-class Recovered(Section):
+class Recovered(Stored):
     """One finding in the images of one class.
 
     Attributes:

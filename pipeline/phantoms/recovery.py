@@ -23,7 +23,7 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.morphology import convex_hull_image, disk
 
-from model.section import Section
+from model.section import Stored
 from pipeline.base.errors import BadInputError
 
 Images = NDArray[np.uint8]
@@ -58,7 +58,7 @@ _OPENING = 3.5  # radius of the smallest cyst distinguished from a rim, in frame
 _STONE_RISE, _STONE_RISE_COARSE, _COARSE = 0.9, 0.65, 96
 
 
-class Found(Section):
+class Found(Stored):
     """The findings in one image.
 
     Attributes:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, Self
@@ -114,6 +115,8 @@ class LoadedBundle:
             BadInputError: an unknown class, a number out of range, or an option that the code of
                 this version does not support.
         """
+        if not isfinite(truncation):  # the code of an earlier version would draw nonsense
+            raise BadInputError(f"truncation is {truncation}; allowed is a number, 0 to 2")
         options: dict[str, Any] = {"start": start}
         if truncation != 1.0 or frames:
             if not hasattr(self.sampling, "interpolate"):  # added in the same version as truncation

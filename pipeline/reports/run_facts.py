@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
-from model.section import Section
+from model.section import Stored
 from pipeline.evaluation.record import Evaluation
 from pipeline.promotion.gate import Verdict
 
 
-class Resumption(Section):
+class Resumption(Stored):
     """A training that went on where it could not go on bit for bit."""
 
     images_seen: int = Field(description="images shown before it")
@@ -18,7 +18,7 @@ class Resumption(Section):
     after: dict[str, Any] = Field(description="runtime from then on")
 
 
-class ModelFacts(Section):
+class ModelFacts(Stored):
     """The generator, with its data and code revisions."""
 
     name: str
@@ -34,7 +34,7 @@ class ModelFacts(Section):
     resumed_inexactly: tuple[Resumption, ...] = ()
 
 
-class IngestFacts(Section):
+class IngestFacts(Stored):
     """Outcomes of the files in the landing zone, counted in files."""
 
     arrived: int
@@ -44,7 +44,7 @@ class IngestFacts(Section):
     reasons: dict[str, int] = Field(default_factory=dict, description="of the quarantined")
 
 
-class SplitCount(Section):
+class SplitCount(Stored):
     """Images and groups of a class in a split."""
 
     label: str
@@ -53,7 +53,7 @@ class SplitCount(Section):
     groups: int
 
 
-class QuarantineEntry(Section):
+class QuarantineEntry(Stored):
     """A quarantined file, named by its content, since its name may be a patient's."""
 
     source_sha256: str = Field(pattern="^[0-9a-f]{12,64}$")
@@ -62,7 +62,7 @@ class QuarantineEntry(Section):
     reason: str
 
 
-class TaskFacts(Section):
+class TaskFacts(Stored):
     """A step of the run."""
 
     name: str
@@ -71,14 +71,14 @@ class TaskFacts(Section):
     tries: int = 1
 
 
-class Failure(Section):
+class Failure(Stored):
     """The step at which a run failed, and why."""
 
     task: str
     message: str
 
 
-class ReportFacts(Section):
+class ReportFacts(Stored):
     """All facts of the page. Every part but the first two may be absent.
 
     Attributes:

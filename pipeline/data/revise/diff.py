@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from model.section import Section
+from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
 from pipeline.data.processed import SPLITS
@@ -19,7 +19,7 @@ _SHORTEST_COMMIT = 4
 _SHOWN = 5  # revisions that an error names
 
 
-class Cell(Section):
+class Cell(Stored):
     """Image counts of a class and split. A relabelled image leaves one cell for another."""
 
     label: str
@@ -38,7 +38,7 @@ COUNTS = tuple(name for name in Cell.model_fields if name not in ("label", "spli
 """What a cell counts, in order."""
 
 
-class Relabelled(Section):
+class Relabelled(Stored):
     """An image whose class was corrected, by id."""
 
     id: str
@@ -46,7 +46,7 @@ class Relabelled(Section):
     after: str
 
 
-class RevisionChange(Section):
+class RevisionChange(Stored):
     """One data revision and its changes against the one before."""
 
     commit: str
@@ -62,7 +62,7 @@ class RevisionChange(Section):
     record: int | None = Field(default=None, description="sequence number in the journal")
 
 
-class Changes(Section):
+class Changes(Stored):
     """Changes from one data revision to another.
 
     Attributes:

@@ -12,7 +12,7 @@ import math
 from statistics import fmean, variance
 from typing import NamedTuple
 
-from model.section import Section
+from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import KERNEL, Evaluation
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
@@ -20,7 +20,7 @@ from pipeline.promotion.gate.rules import GateConfig, Rule, rule
 _MOST_GROUPS = 1000
 
 
-class Comparison(Section):
+class Comparison(Stored):
     """The test of a candidate against the champion, in kernel distance (positive: better)."""
 
     groups: int

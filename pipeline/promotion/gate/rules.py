@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from model.section import Section
+from model.section import Section, Stored
 
 
 class GateConfig(Section):
@@ -48,7 +48,7 @@ class GateConfig(Section):
         return self.false_promotion / self.looks
 
 
-class Rule(Section):
+class Rule(Stored):
     """The result of one rule.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from model.section import Section
+from model.section import Stored
 from pipeline.evaluation.record import Evaluation, require_same_protocol
 from pipeline.promotion.gate.comparison import Comparison, added_classes, compare, primary
 from pipeline.promotion.gate.guards import guards
@@ -11,7 +11,7 @@ from pipeline.promotion.gate.rules import GateConfig, Rule
 Outcome = Literal["promoted", "inconclusive", "rejected"]
 
 
-class Verdict(Section):
+class Verdict(Stored):
     """A decision and every figure behind it.
 
     Attributes:

@@ -2,14 +2,14 @@
 
 from pydantic import Field
 
-from model.section import Section
+from model.section import Stored
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.revise.diff import Changes
 from pipeline.reports.run_facts import SplitCount
 
 
-class Tally(Section):
+class Tally(Stored):
     """Images and groups with a common property, in total and by class."""
 
     name: str
@@ -18,7 +18,7 @@ class Tally(Section):
     by_class: dict[str, int]
 
 
-class Levels(Section):
+class Levels(Stored):
     """Grey levels of a class's images of one bit depth, as stored."""
 
     label: str
@@ -36,7 +36,7 @@ class Levels(Section):
     top: int
 
 
-class LargeGroup(Section):
+class LargeGroup(Stored):
     """One of the largest groups."""
 
     group: str
@@ -45,7 +45,7 @@ class LargeGroup(Section):
     images: int
 
 
-class Groups(Section):
+class Groups(Stored):
     """Numbers and sizes of groups."""
 
     count: int
@@ -56,7 +56,7 @@ class Groups(Section):
     largest: tuple[LargeGroup, ...]
 
 
-class LeakPair(Section):
+class LeakPair(Stored):
     """A test image and the training image nearest to it, by id."""
 
     correlation: float
@@ -64,7 +64,7 @@ class LeakPair(Section):
     trained: str
 
 
-class ClassLeak(Section):
+class ClassLeak(Stored):
     """Similarity of a class's test images to training images, by correlation of thumbnails."""
 
     label: str
@@ -78,7 +78,7 @@ class ClassLeak(Section):
     pairs: tuple[LeakPair, ...]
 
 
-class OddImage(Section):
+class OddImage(Stored):
     """An image that a check of its ingest reported."""
 
     id: str
@@ -86,7 +86,7 @@ class OddImage(Section):
     warnings: dict[str, float] = Field(description="check -> measured value")
 
 
-class Duplicate(Section):
+class Duplicate(Stored):
     """A file, named by its content, with the same pixels as an earlier image."""
 
     record: str
@@ -94,7 +94,7 @@ class Duplicate(Section):
     image: str
 
 
-class Measured(Section):
+class Measured(Stored):
     """A figure between old and new images, with its floor by chance."""
 
     protocol: str
@@ -104,7 +104,7 @@ class Measured(Section):
     beyond: bool
 
 
-class Drift(Section):
+class Drift(Stored):
     """Whether the added images of a class differ from the earlier ones."""
 
     label: str
@@ -118,7 +118,7 @@ class Drift(Section):
     intensity: Measured | None = None
 
 
-class DriftProtocol(Section):
+class DriftProtocol(Stored):
     """How the kernel distances were measured."""
 
     extractor: str
@@ -129,7 +129,7 @@ class DriftProtocol(Section):
     level: float = Field(description="share of permutations that may reach the floor, per class")
 
 
-class MixtureFact(Section):
+class MixtureFact(Stored):
     """A class that mixes kinds of images, by their features (`data.ingest.mixture`)."""
 
     label: str
@@ -138,7 +138,7 @@ class MixtureFact(Section):
     kinds: tuple[tuple[str, ...], ...] = Field(description="ids of the images of each kind")
 
 
-class DataFacts(Section):
+class DataFacts(Stored):
     """All facts of the report.
 
     Attributes:

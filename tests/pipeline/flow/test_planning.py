@@ -39,6 +39,14 @@ def test_nothing_waits_longer_than_the_limit() -> None:
     landing_is_ready(pending(1, oldest=25 * 60, newest=1), CONFIG, NOW)
 
 
+def test_files_from_a_time_to_come_do_not_wait_for_it() -> None:
+    year = 365 * 24 * 60.0
+    came = landing_is_ready(pending(10, oldest=-year, newest=-year), CONFIG, NOW)
+    assert "was the clock of this host wrong?" in came
+    with pytest.raises(NothingNewError, match="still arriving"):  # clocks of hosts differ a little
+        landing_is_ready(pending(10, oldest=60, newest=-1), CONFIG, NOW)
+
+
 def test_a_project_without_images_plans_nothing(project: Project) -> None:
     ledger = Ledger(project)
     with pytest.raises(NothingNewError, match="no images were ingested yet"):

@@ -1,0 +1,151 @@
+"""Whether a training can end in a promotion, told before it starts.
+
+Training takes hours, and what follows it refuses some data and parameters. Here the same conditions
+are checked on the manifest and on params.yaml alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.base.errors import BadInputError
+from pipeline.data.manifest import Row
+from pipeline.data.revise.revision import Revisions
+from pipeline.evaluation.image_set import LEAST_IMAGES
+from pipeline.flow.all_params import Params
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import Ledger
+
+_LEAST_GROUPS = 2
+_MORE = "ingest more patients"
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """Why a training would be in vain.
+
+    Attributes:
+        refusals: reasons for which it cannot end in a promotion.
+        notes: what is worth knowing, although the training makes sense.
+    """
+
+    refusals: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
+    """Check a training of a data revision; what is fine is not named.
+
+    Args:
+        ledger: with the revision and the journal.
+        params: the parameters in force.
+        data: commit of the revision.
+    """
+    revisions, champion = Revisions(ledger), Journal(ledger).champion
+    before = {row.label for row in revisions.rows(champion.data)} if champion else None
+    return judge_rows(revisions.rows(data), params, before)
+
+
+def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
+    """As `infeasible`, of a revision's rows and the champion's classes; None: no champion."""
+    rows = [row for row in every if _is_seen(row, params)]
+    refusals = (*_classes(every, rows, params), *_test(rows), *_val(rows, params))
+    refusals += tuple(_neighbours(rows, params))
+    gate = tuple(_gate(rows, before, params))
+    return Infeasible(refusals, gate) if before is None else Infeasible(refusals + gate, ())
+
+
+def require_feasible(
+    ledger: Ledger, params: Params, data: str, *, withdrawn: bool
+) -> tuple[str, ...]:
+    """The notes on a training.
+
+    Args:
+        ledger, params, data: as in `infeasible`.
+        withdrawn: images were withdrawn, so that the champion must be replaced. The training is
+            then needed although the gate may not promote it.
+
+    Raises:
+        BadInputError: it cannot end in a promotion; the message has figures and keys.
+    """
+    found = infeasible(ledger, params, data)
+    if found.refusals and not withdrawn:
+        raise BadInputError("training was not started:\n  " + "\n  ".join(found.refusals))
+    return (*found.refusals, *found.notes)
+
+
+def _is_seen(row: Row, params: Params) -> bool:
+    return not params.preprocess.views or row.view in params.preprocess.views
+
+
+def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Iterator[str]:
+    """The views leave an image of each class in each split that has one; train has every class."""
+    left = {(row.label, row.split) for row in rows}
+    for label, split in sorted({(row.label, row.split) for row in every} - left):
+        here = [row for row in every if (row.label, row.split) == (label, split)]
+        views = Counter(row.view for row in here)
+        there = ", ".join(f"{view} {count}" for view, count in sorted(views.items()))
+        yield (
+            f"preprocess.views is {', '.join(params.preprocess.views)}, but class {label} has no "
+            f"such image in {split}, where it has {there}: add one of these views"
+        )
+    for label in sorted({row.label for row in every}):
+        if not any((row.label, row.split) == (label, "train") for row in every):
+            yield f"class {label} has no training image: {_MORE} of it"
+
+
+def _test(rows: Sequence[Row]) -> Iterator[str]:
+    test = [row for row in rows if row.split == "test"]
+    groups = len({row.group for row in test})
+    if len(test) < LEAST_IMAGES or groups < _LEAST_GROUPS:
+        yield (
+            f"the test split has {len(test)} images of {groups} groups; at least {LEAST_IMAGES} "
+            f"images of {_LEAST_GROUPS} groups are needed to evaluate: {_MORE}"
+        )
+
+
+def _val(rows: Sequence[Row], params: Params) -> Iterator[str]:
+    counts = Counter(row.label for row in rows if row.split == "val")
+    missing = sorted({row.label for row in rows} - set(counts))
+    if params.train.validation_images and max(counts.values(), default=0) < 2:
+        yield (
+            f"the val split has {counts.total()} images, and no class has two; "
+            f"train.validation_images is {params.train.validation_images}: {_MORE}, or set it to 0"
+        )
+    adapts = bool(getattr(params.train.recipe, "adapt_to", 0))
+    if missing and adapts:
+        yield (
+            f"the val split has no image of {', '.join(missing)}, and train.recipe.adapt_to needs "
+            f"every class there: {_MORE}, or set it to 0"
+        )
+
+
+def _neighbours(rows: Sequence[Row], params: Params) -> Iterator[str]:
+    """Precision and recall are measured over all, and by class where a class is large enough."""
+    test = Counter(row.label for row in rows if row.split == "test")
+    train = Counter(row.label for row in rows if row.split == "train")
+    large = [n for label in test if (n := min(test[label], train[label])) >= LEAST_IMAGES]
+    least = min([*large, test.total(), train.total()])
+    if LEAST_IMAGES <= least <= params.evaluate.prdc_k:
+        yield (
+            f"evaluate.prdc_k is {params.evaluate.prdc_k}, and must be less than the {least} "
+            f"images that it is measured on: set it to at most {least - 1}"
+        )
+
+
+def _gate(rows: Sequence[Row], before: set[str] | None, params: Params) -> Iterator[str]:
+    """Enough test groups to tell two models apart, among the classes that both draw."""
+    least, labels = params.gate.min_groups, {row.label for row in rows}
+    if before is not None:
+        if labels - before:
+            return  # a candidate with added classes is promoted, if a person approves
+        labels &= before
+    groups = len({row.group for row in rows if row.split == "test" and row.label in labels})
+    if groups < least:
+        first = "this first model may be promoted, but none could replace it"
+        meaning = first if before is None else "no candidate could replace the champion"
+        yield (
+            f"the test split has {groups} groups, and gate.min_groups is {least}: {meaning}; "
+            f"{_MORE} until the test split has {least - groups} more, or set gate.min_groups lower "
+            "(at least 3)"
+        )

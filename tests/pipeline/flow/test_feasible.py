@@ -1,0 +1,125 @@
+"""What a training could only fail at, told by the manifest and the parameters."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.base.errors import BadInputError
+from pipeline.base.params_file import merged, read_yaml, validate
+from pipeline.base.project import DEFAULT_PARAMS, Project
+from pipeline.data.manifest import Row, write_batch
+from pipeline.flow import steps
+from pipeline.flow.all_params import Params
+from pipeline.flow.feasible import judge_rows
+from pipeline.ledger.journal import Journal
+from pipeline.ledger.ledger import DATA, Ledger
+
+DEFAULTS = read_yaml(DEFAULT_PARAMS)
+
+
+def params(**changes: Any) -> Params:
+    return validate("params.yaml", Params, merged(DEFAULTS, changes))
+
+
+def rows(
+    label: str, *, train: int = 10, val: int = 2, test: int = 10, each: int = 3, view: str = "axial"
+) -> list[Row]:
+    """So many groups of a class in each split, of `each` images."""
+    found = []
+    for split, groups in {"train": train, "val": val, "test": test}.items():
+        for number in range(groups * each):
+            name = f"{label}-{split}-{view}-{number}"
+            group = f"{label}-{split}-{number // each}"
+            found.append(Row(name, "s", "o", "b1", label, group, split, view, 64, 64, 8))
+    return found
+
+
+def refusals(found: Sequence[Row], before: set[str] | None = None, **changes: Any) -> str:
+    return "; ".join(judge_rows(found, params(**changes), before).refusals)
+
+
+BOTH = [*rows("cyst"), *rows("stone")]
+
+
+def test_enough_data_is_not_talked_about() -> None:
+    for before in (None, {"cyst", "stone"}, {"cyst"}):
+        found = judge_rows(BOTH, params(), before)
+        assert (found.refusals, found.notes) == ((), ())
+
+
+def test_a_test_split_too_small_to_evaluate() -> None:
+    said = refusals([*rows("cyst", test=1, each=7), *rows("stone", test=1, each=7)])
+    assert "the test split has 14 images of 2 groups; at least 20 images of 2 groups" in said
+    assert "has 30 images of 1 groups" in refusals(rows("cyst", test=1, each=30))
+    assert refusals([*rows("cyst", test=1, each=10), *rows("stone", test=1, each=10)]) == ""
+
+
+def test_views_count_before_the_test_split_does() -> None:
+    mixed = [*BOTH, *rows("cyst", view="coronal")]
+    said = refusals(mixed, preprocess={"views": ["coronal"]})
+    assert "preprocess.views is coronal, but class stone has no such image in test" in said
+    assert "it has axial 30" in said
+    assert refusals(mixed, preprocess={"views": ["axial"]}) == ""
+
+
+def test_a_class_that_is_not_trained_on() -> None:
+    assert "class stone has no training image" in refusals([*rows("cyst"), *rows("stone", train=0)])
+
+
+def test_validation_needs_a_pair_of_a_class() -> None:
+    few = [*rows("cyst", val=0), *rows("stone", val=1, each=1, test=30)]
+    assert "the val split has 1 images, and no class has two" in refusals(few)
+    assert refusals(few, train={"validation_images": 0}) == ""
+    adaptive = {"validation_images": 0, "recipe": {"adapt_to": 0.6}}
+    assert "no image of cyst, and train.recipe.adapt_to" in refusals(few, train=adaptive)
+
+
+def test_more_neighbours_than_images() -> None:
+    assert "evaluate.prdc_k is 40, and must be less than the 30" in refusals(
+        BOTH, evaluate={"prdc_k": 40}
+    )
+    assert refusals(BOTH, evaluate={"prdc_k": 29}) == ""
+
+
+def test_fewer_test_groups_than_the_gate_asks_for() -> None:
+    few = [*rows("cyst", test=3, each=8), *rows("stone", test=2, each=8)]
+    said = refusals(few, {"cyst", "stone"})
+    assert "the test split has 5 groups, and gate.min_groups is 8" in said
+    assert "3 more, or set gate.min_groups lower" in said
+    assert refusals(few, {"cyst", "stone"}, gate={"min_groups": 5}) == ""
+    first = judge_rows(few, params(), None)
+    assert first.refusals == ()
+    assert "this first model may be promoted, but none could replace it" in first.notes[0]
+
+
+def test_the_gate_compares_the_classes_that_both_draw() -> None:
+    some = [*rows("cyst", test=10), *rows("stone", test=2, each=8)]
+    assert refusals(some, {"cyst"}) == "", "a class was added: a person may approve it"
+    assert "has 2 groups" in refusals(rows("stone", test=2, each=12), {"cyst", "stone"})
+
+
+@pytest.fixture
+def small(project: Project, tmp_path: Path) -> Project:
+    """A project whose test split has 14 images."""
+    found = [*rows("cyst", test=1, each=7), *rows("stone", test=1, each=7)]
+    text = write_batch(tmp_path, "b1", found).read_text()
+    Ledger(project).commit_files(DATA, None, {"data/manifest/b1.csv": text}, "data")
+    return project
+
+
+def test_plan_refuses_before_a_run_is_opened(small: Project) -> None:
+    with pytest.raises(BadInputError, match=r"training was not started:\n.*14 images of 2 groups"):
+        steps.plan(small, trigger="manual")
+    branches = Ledger(small).mirror.run("ls-remote", small.ledger)
+    assert "refs/heads/run/" not in branches
+
+
+def test_plan_trains_without_the_withdrawn_whatever_the_gate_may_say(
+    small: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "unplanned_withdrawals", lambda _ledger: 1)
+    plan = steps.plan(small, trigger="scheduled")
+    assert "14 images" in plan.notes[0]
+    assert Journal(Ledger(small)).records == []
