@@ -71,16 +71,16 @@ class Project:
         """Read the environment; `name` is a folder in state/ and overrides MEDLOOM_STATE.
 
         Raises:
-            BadInputError: the project's name is invalid, the landing zone or the patient key is
-                inside the state, a webhook has no secret, or a task on a shared ledger has no
-                model name.
+            BadInputError: the project's name is invalid, this user has no home folder, the landing
+                zone or the patient key is inside the state, a ledger or remote is neither a folder
+                nor a URL, a webhook has no secret, or a task on a shared ledger has no model name.
         """
         root = Path(
             environ.get("MEDLOOM_HOME") or ("~/medloom" if is_installed() else PROJECT_ROOT)
         )
         default = root / "state" / (name or "phantom")
         chosen = default if name else Path(environ.get("MEDLOOM_STATE") or default)
-        state = chosen.expanduser().absolute()
+        state = _absolute(chosen)
         if not _NAME.fullmatch(state.name):
             raise BadInputError(
                 f"{state.name!r} is not a valid project name, which is the name of the state "
@@ -94,16 +94,16 @@ class Project:
         named = environ.get("MEDLOOM_MODEL")
         project = cls(
             state=state,
-            landing=landing.expanduser().absolute(),
-            ledger=environ.get("MEDLOOM_LEDGER") or str(state / "ledger.git"),
-            remote=environ.get("MEDLOOM_REMOTE") or str(state / "remote"),
-            cache=Path(environ.get("MEDLOOM_CACHE") or state / "cache").expanduser().absolute(),
+            landing=_absolute(landing),
+            ledger=_folder_or_url(environ, "MEDLOOM_LEDGER", state / "ledger.git"),
+            remote=_folder_or_url(environ, "MEDLOOM_REMOTE", state / "remote"),
+            cache=_absolute(Path(environ.get("MEDLOOM_CACHE") or state / "cache")),
             model=named or f"medloom-{state.name}",
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
             patient_key=_patient_key(environ),
-            journal_key=Path(key).expanduser().absolute() if key else None,
+            journal_key=_absolute(Path(key)) if key else None,
             webhook_url=environ.get("MEDLOOM_WEBHOOK_URL", ""),
-            webhook_secret_file=Path(secret).expanduser().absolute() if secret else None,
+            webhook_secret_file=_absolute(Path(secret)) if secret else None,
         )
         if project.landing.is_relative_to(state):
             raise BadInputError(
@@ -201,6 +201,29 @@ def is_installed(root: Path | None = None) -> bool:
 
 def _patient_key(environ: Mapping[str, str]) -> Path:
     if named := environ.get("MEDLOOM_PATIENT_KEY_FILE"):
-        return Path(named).expanduser().absolute()
+        return _absolute(Path(named))
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(home).expanduser().absolute() / "medloom" / "patient.key"
+    return _absolute(Path(home)) / "medloom" / "patient.key"
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise BadInputError(
+            f"{path} is in a home folder, and user {os.getuid()} has none: set HOME to a folder "
+            "that this user can write to"
+        ) from None
+
+
+def _folder_or_url(environ: Mapping[str, str], variable: str, default: Path) -> str:
+    """A URL as it is, a folder with its whole path: processes work in different folders."""
+    named = environ.get(variable) or str(default)
+    if "://" in named:
+        return named
+    host, colon, path = named.partition(":")
+    if colon and "/" not in host:
+        raise BadInputError(
+            f"{variable} is {named}; allowed are a folder, or a URL such as ssh://{host}/{path}"
+        )
+    return str(_absolute(Path(named)))

@@ -6,24 +6,33 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import psutil
 from rich.text import Text
 
-from pipeline.base.errors import MedloomError
+from pipeline.base.children import IGNORED, child_environment
+from pipeline.base.errors import BadInputError, MedloomError
+from pipeline.base.host import faults, nearest_existing
 from pipeline.base.project import PROJECT_ROOT, Project, is_installed
 from pipeline.base.terminal import FitTable
+from pipeline.flow.all_params import require_valid
+from pipeline.flow.feasible import infeasible
 from pipeline.ledger.journal import Journal
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.local import services
 
 State = Literal["ok", "note", "bad"]
 _DISK_NEEDED_GB, _MEMORY_NEEDED_GB = 4, 4
+_GIT_NEEDED = (2, 32)
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _INSTALL = "install medloom's wheel again" if is_installed() else "make install"
 
 
@@ -37,11 +46,15 @@ class Check:
     advice: str = ""
 
 
+_NOT_LOOKED_AT = Check("ledger", "note", "not looked at", "mend what is marked with a cross first")
+
+
 def checks(project: Project) -> list[Check]:
-    """Run all checks; none depends on another."""
+    """Run all checks; the state of a project that this host does not support is left alone."""
     return [
-        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(project), _params(project),
-        _state(project), _ledger(project), _services(project),
+        _python(), _git(), *_packages(), _compiler(), _memory(), _disk(project), *_host(project),
+        _variables(), *_proxies(project), _patient_key(project), _params(project), _state(project),
+        _ledger(project), _next_run(project), _services(project),
     ]  # fmt: skip
 
 
@@ -69,8 +82,12 @@ def _git() -> Check:
     path = shutil.which("git")
     if path is None:
         return Check("git", "bad", "not found", "install git")
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-    return Check("git", "ok", said.strip().removeprefix("git version "))
+    said = subprocess.run(
+        [path, "--version"], env=child_environment(), capture_output=True, text=True, check=False
+    ).stdout.strip()
+    found = tuple(int(n) for n in re.findall(r"\d+", said)[:2])
+    advice = "install git 2.32 or later: earlier ones let a user's configuration decide"
+    return _check("git", found >= _GIT_NEEDED, said.removeprefix("git version "), advice)
 
 
 def _packages() -> Iterator[Check]:
@@ -102,19 +119,57 @@ def _memory() -> Check:
 
 
 def _disk(project: Project) -> Check:
-    free = shutil.disk_usage(_existing(project.state)).free / 1e9
+    free = shutil.disk_usage(nearest_existing(project.state)).free / 1e9
     advice = f"free at least {_DISK_NEEDED_GB} GB, or set MEDLOOM_STATE to another disk"
     return _check("free disk", free >= _DISK_NEEDED_GB, f"{free:.0f} GB", advice)
 
 
-def _existing(path: Path) -> Path:
-    return path if path.exists() else _existing(path.parent)
+def _host(project: Project) -> Iterator[Check]:
+    found = faults(project)
+    yield from (Check(fault.what, "bad", fault.found, fault.advice) for fault in found)
+    if not found:
+        places = f"clock, owner and paths are fine; temporary files go to {tempfile.gettempdir()}"
+        yield Check("host", "ok", places)
+
+
+def _variables() -> Check:
+    ignored = os.environ.get(IGNORED, "").replace(",", ", ")
+    advice = "nothing to do: MEDLOOM_* alone decides where medloom works"
+    return _check("variables", not ignored, f"ignored: {ignored}" if ignored else "none is ignored",
+                  advice, "note")  # fmt: skip
+
+
+def _proxies(project: Project) -> Iterator[Check]:
+    named = {name for name in os.environ if name.lower() in _PROXIES}
+    places = {
+        "MLflow": project.mlflow_uri, "the remote": project.remote,
+        "the ledger": project.ledger, "the webhook": project.webhook_url,
+    }  # fmt: skip
+    through = [what for what, url in places.items() if url and _goes_through(url)]
+    if named:
+        reached = ", ".join(through) or "nothing that this project uses"
+        advice = "" if through else "nothing to do"
+        yield Check("proxy", "note", f"{', '.join(sorted(named))}: for {reached}", advice)
+
+
+def _goes_through(url: str) -> bool:
+    host = urlsplit(url)
+    return host.scheme in getproxies() and not proxy_bypass(host.hostname or "")
+
+
+def _patient_key(project: Project) -> Check:
+    key = project.patient_key
+    if key.exists():
+        advice = f"make {key} readable, or set MEDLOOM_PATIENT_KEY_FILE"
+        return _check("patient key", os.access(key, os.R_OK), str(key), advice)
+    place = nearest_existing(key.parent)
+    fine = place.is_dir() and os.access(place, os.W_OK)
+    advice = f"set MEDLOOM_PATIENT_KEY_FILE to a file elsewhere: {place} is no folder to write to"
+    found = "made by the first ingest" if fine else "cannot be made"
+    return _check("patient key", fine, f"{key}: {found}", advice)
 
 
 def _params(project: Project) -> Check:
-    from pipeline.flow.all_params import require_valid
-    from pipeline.ledger.project_params import ProjectParams
-
     def look() -> str:
         params = ProjectParams.of(project)
         require_valid(params)
@@ -124,7 +179,7 @@ def _params(project: Project) -> Check:
 
 
 def _state(project: Project) -> Check:
-    place = _existing(project.state)
+    place = nearest_existing(project.state)
     advice = f"make {place} writable, or set MEDLOOM_STATE"
     return _check("state", os.access(place, os.W_OK), str(project.state), advice)
 
@@ -132,9 +187,29 @@ def _state(project: Project) -> Check:
 def _ledger(project: Project) -> Check:
     if not project.state.is_dir():
         return Check("ledger", "note", "none yet", "medloom demo")
+    if any(not fault.passes for fault in faults(project)):
+        return _NOT_LOOKED_AT
     return _attempt(
         "ledger", lambda: f"{len(Journal(Ledger(project)).records)} records, chain intact"
     )
+
+
+def _next_run(project: Project) -> Check:
+    def look() -> str:
+        ledger = Ledger(project)
+        data = ledger.head(DATA)
+        if data is None:
+            return "no images yet"
+        found = infeasible(ledger, require_valid(ProjectParams.of(project)), data)
+        if found.refusals:
+            raise BadInputError("; ".join(found.refusals))
+        return "; ".join(found.notes) or "can end in a promotion"
+
+    if not project.state.is_dir():
+        return Check("next training", "note", "no images yet", "medloom ingest FOLDER")
+    if any(not fault.passes for fault in faults(project)):
+        return replace(_NOT_LOOKED_AT, name="next training")
+    return _attempt("next training", look)
 
 
 def _services(project: Project) -> Check:
@@ -146,5 +221,5 @@ def _services(project: Project) -> Check:
 def _attempt(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, "ok", look())
-    except MedloomError as error:
+    except (MedloomError, OSError) as error:
         return Check(name, "bad", "error", str(error))

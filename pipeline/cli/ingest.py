@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import FitTable, Prose, Terminal
-from pipeline.cli.project import chosen_project
+from pipeline.cli.project import fit_project
 from pipeline.data.branch import declare_data
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def ingest(
     from pipeline.data.config import IngestConfig
     from pipeline.ledger.project_params import ProjectParams
 
-    project = chosen_project()
+    project = fit_project()
     if not sources and (label or patient_from):
         raise BadInputError("--label and --patient-from describe a PATH or URL: give one")
     patients = PatientsFrom.parse(patient_from) if patient_from is not None else None

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.base.errors import BadInputError, ExitCode, run_as_command
+from pipeline.base.host import require_supported
 from pipeline.base.terminal import Terminal
 from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.params import init, params_app
-from pipeline.cli.project import Choice, chosen_project, existing_project
+from pipeline.cli.project import Choice, chosen_project, existing_project, fit_project
 from pipeline.cli.task import task_app
 
 app = typer.Typer(
@@ -109,7 +110,7 @@ def demo(
 
     if data is not None and Choice.name is None and "MEDLOOM_STATE" not in os.environ:
         Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
-    raise typer.Exit(run_demo(chosen_project(), data, patients, console))
+    raise typer.Exit(run_demo(fit_project(), data, patients, console))
 
 
 @app.command()
@@ -118,7 +119,7 @@ def up() -> None:
     from pipeline.local import services
 
     with console.status("starting MLflow and Airflow (about half a minute)"):
-        services.up(chosen_project())
+        services.up(fit_project())
     status()
 
 
@@ -138,7 +139,9 @@ def status(as_json: Json = False) -> None:
     """Show the services, and the project's data, champion and last runs."""
     from pipeline.cli.status import project_status, status_table
 
-    facts = project_status(chosen_project())
+    project = chosen_project()
+    require_supported(project)
+    facts = project_status(project)
     console.print_json(data=facts) if as_json else console.print(status_table(facts))
 
 

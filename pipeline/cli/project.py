@@ -1,6 +1,7 @@
 """Find the project of a command."""
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.host import require_fit, require_supported
 from pipeline.base.project import Project
 
 
@@ -15,11 +16,23 @@ def chosen_project() -> Project:
     return Project.load(name=Choice.name)
 
 
+def fit_project() -> Project:
+    """The chosen project, on a host where work can start; the project need not exist yet.
+
+    Raises:
+        BadInputError, TransientError: as `pipeline.base.host.require_fit`.
+    """
+    project = chosen_project()
+    require_fit(project)
+    return project
+
+
 def existing_project() -> Project:
     """The chosen project, which must exist.
 
     Raises:
-        BadInputError: it does not exist; the message lists the existing ones.
+        BadInputError: it does not exist, and the message lists the existing ones; or this host is
+            not supported.
     """
     project = chosen_project()
     if not project.state.is_dir():
@@ -28,4 +41,5 @@ def existing_project() -> Project:
         raise BadInputError(
             f"there is no project {project.state}{known}; `medloom demo` creates one"
         )
+    require_supported(project)
     return project

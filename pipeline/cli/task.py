@@ -7,6 +7,7 @@ output, one line of JSON, which the scheduler keeps as its XCom and hands to the
 
 import json
 import os
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.base.errors import exit_code
+from pipeline.base.errors import ExitCode, exit_code
+from pipeline.base.host import require_fit
 from pipeline.base.project import Project
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
@@ -48,6 +50,7 @@ def _scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
     def run() -> None:
         nonlocal facts
         with folder.recorded(task) as facts:
+            require_fit(project)
             returned.update(work(project, folder, facts))
             facts.update(returned)
 
@@ -57,6 +60,9 @@ def _scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
         traceback.print_exc()
         code = 1
     told = {name: facts[name] for name in _TOLD if name in facts} | returned
+    if code not in (ExitCode.DONE, ExitCode.NOTHING_NEW) and told.get("outcome") != "failed":
+        why = f"nothing can be written to {folder.folder}; the task's log says why"
+        told |= {"task": task, "outcome": "failed", "why": why}
     told |= {name: told[name][-_MOST_WORDS:] for name in ("why", "summary") if name in told}
     print(json.dumps(told), flush=True)
     raise typer.Exit(code)
@@ -106,6 +112,8 @@ def task_plan() -> None:
 
     def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         plan = steps.plan(project, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
+        for note in plan.notes:
+            print(f"medloom: {note}", file=sys.stderr, flush=True)
         facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")
         told = {"key": plan.run.key, "data": plan.data, "code": plan.code}
         return told | {"reasons": list(plan.reasons)}

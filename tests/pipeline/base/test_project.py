@@ -81,3 +81,34 @@ def test_a_task_on_a_shared_ledger_needs_the_models_name(tmp_path: Path) -> None
     with pytest.raises(BadInputError, match="set MEDLOOM_MODEL"):
         Project.load(task)
     assert Project.load(task | {"MEDLOOM_MODEL": "kidney"}).model == "kidney"
+
+
+def test_a_ledger_and_a_remote_are_one_place_for_every_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    given = {
+        "MEDLOOM_STATE": "state/a",
+        "MEDLOOM_LEDGER": "ledger.git",
+        "MEDLOOM_REMOTE": "~/store",
+    }
+    project = Project.load(given)
+    assert project.ledger == str(tmp_path / "ledger.git")
+    assert project.remote == str(tmp_path / "home" / "store")
+
+
+def test_a_place_in_another_notation_is_refused(tmp_path: Path) -> None:
+    given = {"MEDLOOM_STATE": str(tmp_path / "a"), "MEDLOOM_LEDGER": "git@host:team/ledger.git"}
+    with pytest.raises(
+        BadInputError, match=r"MEDLOOM_LEDGER is .* ssh://git@host/team/ledger\.git"
+    ):
+        Project.load(given)
+
+
+def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**30)
+    with pytest.raises(BadInputError, match="user 1073741824 has none: set HOME"):
+        Project.load({"MEDLOOM_STATE": "/state/a"})

@@ -1,18 +1,22 @@
 """Read-only commands: what they print, and that they create nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.base.errors import BadInputError
+from pipeline.base.children import HEARTBEAT, IGNORED
+from pipeline.base.errors import BadInputError, ExitCode
 from pipeline.base.project import Project
 from pipeline.cli.main import app
+from pipeline.flow.steps import ingest
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local.cleaning import find_leftovers, remove
+from tests.support.pictures import fill
 
 
 def invoke(project: Project, *arguments: str) -> str:
@@ -69,3 +73,54 @@ def test_clean_removes_only_checkpoints_of_decided_runs(project: Project) -> Non
     assert [folder.name for folder in project.checkpoints.iterdir()] == ["open"]
     assert Path(project.ledger).exists()
     assert project.cache.exists()
+
+
+def doctors_findings(project: Project) -> dict[str, dict[str, str]]:
+    return {found["name"]: found for found in json.loads(invoke(project, "doctor", "--json"))}
+
+
+def test_doctor_names_what_was_ignored_and_who_is_reached_by_a_proxy(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = doctors_findings(project)
+    assert (found["variables"]["state"], found["host"]["state"]) == ("ok", "ok")
+    assert "proxy" not in found
+    monkeypatch.setenv(IGNORED, "GIT_DIR,MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("MEDLOOM_REMOTE", "https://store/here")
+    found = doctors_findings(replace(project, remote="https://store/here"))
+    assert found["variables"]["found"] == "ignored: GIT_DIR, MLFLOW_TRACKING_URI"
+    assert found["proxy"]["found"].endswith("for the remote")
+
+
+def test_doctor_names_what_the_next_training_lacks(project: Project, tmp_path: Path) -> None:
+    fill(project.landing)
+    ingest(project)
+    (tmp_path / "file").touch()
+    found = doctors_findings(replace(project, patient_key=tmp_path / "file" / "key"))
+    assert found["patient key"]["state"] == found["next training"]["state"] == "bad"
+    assert "at least 20 images of 2 groups are needed" in found["next training"]["advice"]
+
+
+def test_a_state_that_is_not_supported_here_is_left_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.state.mkdir(parents=True)
+    monkeypatch.setenv(HEARTBEAT, "soon")
+    found = doctors_findings(project)
+    assert found[HEARTBEAT]["state"] == "bad"
+    assert found["ledger"]["found"] == found["next training"]["found"] == "not looked at"
+    for command in ("status", "clean"):
+        with pytest.raises(BadInputError, match="it is 'soon'; set it to whole seconds"):
+            invoke(project, command)
+    assert list(project.state.iterdir()) == []
+
+
+def test_a_task_that_cannot_write_its_result_says_so(project: Project) -> None:
+    project.state.mkdir(parents=True)
+    project.runs.write_text("a file, where the folder of the runs should be")
+    result = CliRunner().invoke(app, ["task", "plan"], env=project.environment())
+    assert result.exit_code == ExitCode.TRANSIENT
+    told = json.loads(result.stdout.splitlines()[-1])
+    assert (told["task"], told["outcome"]) == ("plan", "failed")
+    assert "nothing can be written to" in told["why"]
