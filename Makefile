@@ -37,8 +37,8 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/lint-imports
 
 .PHONY: test
-test: $(INSTALLED) ## the whole test suite, on two cores
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(INSTALLED) ## the whole test suite; two cores have work for three processes, as many tests wait
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal; a wheel

@@ -13,6 +13,7 @@ if WORKER:  # before torch is imported: each worker has a core, and so have the 
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 from pipeline.base.project import Project  # noqa: E402
+from pipeline.cli.project import Choice  # noqa: E402
 from pipeline.data.reading import readers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ LONGEST = (
     "tests/test_story.py",
     "tests/test_empty_states.py",
     "tests/test_wheel.py",
+    "tests/test_environments.py",
+    "tests/pipeline/data/arrive/test_account.py",
     "tests/pipeline/stages/test_evaluate.py",
     "tests/pipeline/phantoms/test_recovery.py",
     "tests/model/test_training.py",
@@ -63,6 +66,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("MEDLOOM_", "AIRFLOW", "MLFLOW_")):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(Choice, "name", None)
 
 
 @pytest.fixture

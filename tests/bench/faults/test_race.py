@@ -48,7 +48,7 @@ def test_broken_promises_are_found(project: Project, registry: SqliteRegistry) -
     told.append({**told[-1], "version": 9})
     found = "\n".join(violations(ledger, registry, told, 4))
     assert "record 3 names 1, champion was 2" in found
-    assert "the registry says" in found
+    assert "the registry has" in found
     assert "lost or doubled" in found
     assert "4 candidates were promoted, and 3" in found
     assert len(stale.records) == 2
