@@ -8,30 +8,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.arrive.class_folders import check_classes, class_first
 from pipeline.data.arrive.fetched import FetchLog, marked
 from pipeline.data.arrive.local import LocalSource
 from pipeline.data.arrive.patient_from import PatientsFrom, can_be_listed
 from pipeline.data.arrive.source import Item, Source
 from pipeline.data.arrive.stores import StoreSource
 from pipeline.data.arrive.writing import fingerprint
-from pipeline.data.formats import SNIFF_BYTES, sniff
-from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.ingest.account import Notice, passed_over_notice, respelled_notice
 from pipeline.data.landing.lists import COLUMNS, LONGEST, Line, Matched, match, parse_list
-from pipeline.data.layout import (
-    CLASS_NAME,
-    AmbiguousClassesError,
-    advice_on,
-    find_layout,
-    parts_with_class_first,
-    wrappers_of,
-)
+from pipeline.data.layout import CLASS_NAME
 from pipeline.data.passed_over import LIST_NAME, passed_over
-from pipeline.data.refusal import Refused
 
 _LONGEST_NAME = 240  # file systems allow 255 bytes; a mark or a hidden name needs some
 _LONGEST_PATH = 4000
-_LOOKED_AT = 100
 _NOTHING = dict.fromkeys(COLUMNS, "")
 
 
@@ -150,10 +140,10 @@ def plan_feed(
     elif label:
         rows = {path: line | {"class": ""} for path, line in rows.items()}
     else:
-        _check_classes(source, items, rows)
+        check_classes(source, items, rows)
     targets = {item.path: f"{front}{item.path}" for item in items}
     if label is None and inside is None:
-        targets = _class_first(source, targets, rows, classes, class_folder)
+        targets = class_first(source, targets, rows, classes, class_folder)
     return FeedPlan(
         source,
         [_planned(source, item, targets[item.path], rows.get(item.path), landing, fetched)
@@ -204,34 +194,6 @@ def _valid_label(label: str) -> str:
             f"--label {label!r} is not a class: allowed are a-z, 0-9, - and _, as in kidney-stone"
         )
     return label.strip().lower()
-
-
-def _class_first(
-    source: Source,
-    targets: dict[str, str],
-    rows: dict[str, Line],
-    classes: Collection[str],
-    class_folder: int,
-) -> dict[str, str]:
-    """Path in the source -> path in the landing zone, where the first folder is the class."""
-    loose = [path for path in targets if not (path in rows and rows[path]["class"])]
-    try:
-        layout = find_layout(loose, classes, class_folder)
-    except AmbiguousClassesError as error:
-        raise BadInputError(
-            f"{source.shown}: {error.shown()}; {advice_on(error, option=True)}"
-        ) from None
-    wrappers = wrappers_of(path for path in loose if "/" in path)
-    moved = {}
-    for path in loose:
-        try:
-            index = layout.find(path) if "/" in path else 0
-        except Refused:  # ingest says that it has no class
-            continue
-        if index:
-            parts = parts_with_class_first(path.split("/"), index, min(wrappers, index))
-            moved[path] = "/".join(parts)
-    return targets | moved
 
 
 def _wanted(items: Iterable[Item]) -> tuple[list[Item], Counter[str]]:
@@ -303,21 +265,6 @@ def _list_rows(
             "--allow-unmatched to group those files by similarity"
         )
     return rows, sorted(set(patients.lines) - paths)
-
-
-def _check_classes(source: Source, items: list[Item], rows: dict[str, Line]) -> None:
-    """Check that something gives the class: a folder, a list, an archive or an NPZ."""
-    given = any("/" in item.path for item in items) or any(line["class"] for line in rows.values())
-    if given or any(_may_hold_classes(source, item) for item in items[:_LOOKED_AT]):
-        return
-    raise BadInputError(
-        f"{source.shown} holds no folder, and nothing else gives the class: add --label CLASS, or "
-        f"give a folder with one folder per class, as in {source.shown}/stone/0001.png"
-    )
-
-
-def _may_hold_classes(source: Source, item: Item) -> bool:
-    return sniff(source.read(item, SNIFF_BYTES)) in (*ARCHIVES, "NPZ")
 
 
 def _planned(
