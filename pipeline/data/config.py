@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from math import isfinite
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -193,7 +192,7 @@ class IngestConfig(Section):
     @classmethod
     def _check_windows(cls, windows: dict[str, Shown]) -> dict[str, Shown]:
         for modality, shown in windows.items():
-            if isinstance(shown, tuple) and not (all(map(isfinite, shown)) and shown[1] > 0):
+            if isinstance(shown, tuple) and shown[1] <= 0:
                 raise ValueError(
                     f"{modality}: {list(shown)} is not a window; allowed are two numbers, the "
                     "centre, and the width above 0"

@@ -160,9 +160,9 @@ def test_a_class_with_one_test_group_has_no_interval() -> None:
 @pytest.mark.parametrize(
     ("test", "sampler", "config", "message"),
     [
-        (TRAIN, good, SHORT, "40 groups are in training and test"),
+        (TRAIN, good, SHORT, "40 groups are both in training and test"),
         (TEST, good, SHORT.model_copy(update={"minutes": 0.0}), "minutes is 0"),
-        (TEST, lambda names, seed: good(names, seed)[:, :16, :16], SHORT, "the real ones are"),
+        (TEST, lambda names, seed: good(names, seed)[:, :16, :16], SHORT, "real images are"),
         (TEST._replace(labels=TEST.labels * 0), good, SHORT, "class bars"),
     ],
 )
