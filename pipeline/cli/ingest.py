@@ -273,6 +273,11 @@ def _left_out(plan: "FeedPlan") -> list[str]:
             f"{len(plan.unsafe)} file(s) of {plan.source.shown} have names that are not valid in a "
             f"folder and were not copied, such as {plan.unsafe[0][:200]!a}"
         )
+    if plan.lost:
+        lines.append(
+            f"{len(plan.lost)} row(s) of lists in {plan.source.shown} match none of its files, "
+            f"such as {plan.lost[0]}"
+        )
     if plan.unused:
         lines.append(
             f"{len(plan.unused)} row(s) of --patient-from name no file of {plan.source.shown}, "

@@ -61,6 +61,7 @@ class FeedPlan:
         unsafe: paths that are not valid in the landing zone; these files are not copied.
         unused: files that the CSV of --patient-from names and the source lacks.
         passed_over: number of files that are not copied, by kind (`data.passed_over`).
+        lost: rows of the source's own lists that match none of its files, as "LIST: row N".
         respelled: number of files whose row in the source's own lists spells the path otherwise.
     """
 
@@ -71,6 +72,7 @@ class FeedPlan:
     unused: list[str] = field(repr=False)
     passed_over: Counter[str] = field(default_factory=Counter)
     respelled: int = 0
+    lost: tuple[str, ...] = field(default=(), repr=False)
 
 
 def open_source(text: str) -> Source:
@@ -153,6 +155,7 @@ def plan_feed(
         unused,
         skipped,
         len(matched.respelled),
+        tuple(f"{folder}{LIST_NAME}: row {number}" for folder, number in matched.unused),
     )  # fmt: skip
 
 

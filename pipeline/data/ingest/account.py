@@ -50,15 +50,15 @@ def listing_notices(
         Notice(
             "rows-without-file",
             len(matched.unused),
-            f"{_rows(matched.unused)} of medloom.csv name(s) no file and is not used: correct the "
-            "path, which is relative to the list's folder",
+            f"rows of medloom.csv that match no file: {_rows(matched.unused)}. Correct their "
+            "paths, which are relative to the list's folder",
         ),
         *respelled_notice(len(matched.respelled)),
         Notice(
             "files-without-row",
             len(matched.unnamed),
-            f"{_files(len(matched.unnamed))} lie(s) below a medloom.csv and no row names it: "
-            "its patient is not known by the list",
+            f"files below a medloom.csv that no row names: {len(matched.unnamed)}. No list gives "
+            "their patients",
         ),
     ]
     moved = sum(
@@ -87,8 +87,8 @@ def listing_notices(
 def respelled_notice(count: int) -> list[Notice]:
     """The notice about files whose row spells the path otherwise; none without such files."""
     text = (
-        f"{_files(count)} matched a row of medloom.csv that spells the path otherwise (slashes, "
-        "upper and lower case, Unicode form)"
+        "files matched to a row of medloom.csv that spells the path otherwise (slashes, upper and "
+        f"lower case, Unicode form): {count}"
     )
     return [Notice("rows-respelled", count, text)] if count else []
 
@@ -162,7 +162,7 @@ def _is_first(found: LandedFile) -> bool:
 def _rows(places: Sequence[tuple[str, int]]) -> str:
     numbers = ", ".join(str(number) for _, number in places[:_ROWS_SHOWN])
     more = f" and {len(places) - _ROWS_SHOWN} more" if len(places) > _ROWS_SHOWN else ""
-    return f"{len(places)} row(s) (number {numbers}{more})"
+    return f"{len(places)} (row {numbers}{more})"
 
 
 def _files(count: int) -> str:

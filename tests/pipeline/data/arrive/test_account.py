@@ -163,7 +163,7 @@ def test_rows_without_file_and_files_without_row_are_told(project: Project, tmp_
     assert notices(dry) == found
     assert (found["rows-without-file"], found["files-without-row"]) == (2, 20)
     (said,) = [n["text"] for n in facts["notices"] if n["name"] == "rows-without-file"]
-    assert "number 5, 6" in said
+    assert "2 (row 5, 6)" in said
     assert "elsewhere" not in said
     revisions = Revisions(Ledger(project))
     stored = json.loads(Ledger(project).read(str(revisions.head), "data/notices.json") or "")
