@@ -4,7 +4,6 @@ Notices hold no names of files or folders, as they are stored with the data revi
 """
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,14 +144,6 @@ def parse_notices(text: str) -> list[Notice]:
     """The notices of a data/notices.json; an empty text holds none."""
     names = ("name", "count", "text")
     return [Notice(*(one[name] for name in names)) for one in json.loads(text or "[]")]
-
-
-def counts(notices: Iterable[Notice]) -> dict[str, int]:
-    """Notice name -> count."""
-    found: Counter[str] = Counter()
-    for notice in notices:
-        found[notice.name] += notice.count
-    return dict(found)
 
 
 def _is_first(found: LandedFile) -> bool:
