@@ -27,6 +27,9 @@ class NetworkConfig(Section):
     head: Literal["smooth", "shuffle"] = Field(
         default="smooth", description="how features at half size become an image"
     )
+    given: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="kinds of findings whose places the generator is given"
+    )
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:

@@ -14,8 +14,12 @@ from torch import Tensor
 
 from .families import make_generator
 from .families.base import Generator
+from .layouts import MOST, Layouts, given
 from .network import NetworkConfig
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
+
+LEAST_COVERED = 64
+"""Of 255, the share of a pixel from which a finding's mask has it."""
 
 
 def load_generator(folder: Path | str, sha256: str | None = None) -> Generator:
@@ -63,12 +67,13 @@ def sample(
     *,
     start: int = 0,
     truncation: float = 1.0,
+    layouts: Layouts | None = None,
 ) -> NDArray[np.uint8]:
     """Draw one image per label.
 
-    Image i depends only on the seed, `start + i`, its label and the truncation. On one machine it
-    is bit for bit the same in any batch, because each image goes through the network alone, in
-    float32.
+    Image i depends only on the seed, `start + i`, its label, its layout and the truncation. On one
+    machine it is bit for bit the same in any batch, because each image goes through the network
+    alone, in float32.
 
     Args:
         generator: from `load_generator`.
@@ -78,18 +83,90 @@ def sample(
         start: index of the first image; 0 to 2^64 - 1.
         truncation: factor of z: under 1, images are more typical and less varied (Brock et al.
             2018, arXiv 1809.11096, by scaling); 0 gives every image of a class alike.
+        layouts: where the findings are, one layout per label, for a generator that takes them;
+            None: those of `draw_layouts`.
 
     Returns:
         uint8 [N, H, W], 0 black to 255 white.
 
     Raises:
-        ValueError: a label is not one of the generator's classes, or a number is out of range.
+        ValueError: a label is not one of the generator's classes, a number is out of range, or
+            the layouts do not fit the generator.
     """
     _require_finite(truncation)
     mixtures = class_weights(generator, labels)
     length = generator.config.latent
     z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
-    return _draw(generator, z, mixtures)
+    if layouts is None:
+        layouts = draw_layouts(generator, labels, seed, start=start)
+    return _draw(generator, z, mixtures, _given(generator, layouts, len(labels)))
+
+
+def draw_layouts(
+    generator: Generator,
+    labels: Sequence[str],
+    seed: int,
+    *,
+    start: int = 0,
+    findings: int | None = None,
+    kind: str | None = None,
+    diameters: tuple[float, float] | None = None,
+) -> Layouts | None:
+    """The layouts of images, as `sample` draws them unless it is given others.
+
+    Args:
+        generator, labels, seed, start: as in `sample`.
+        findings: number of findings in each image, all of `kind`; None: as in the training images
+            of its class.
+        kind: one of the generator's `config.given`; None: the kind that the class is about.
+        diameters: least and largest diameter in pixels; None: as in the training images.
+
+    Returns:
+        One layout per label; None if the generator takes no layouts.
+
+    Raises:
+        ValueError: the generator takes no layouts but `findings`, `kind` or `diameters` is given,
+            or one of them is out of range.
+    """
+    bank, config = generator.bank, generator.config
+    if bank is None:
+        if (findings, kind, diameters) != (None, None, None):
+            raise ValueError(
+                "this generator was trained without findings, so it cannot be told where they "
+                "are: leave their number, kind and size out"
+            )
+        return None
+    if kind is not None and kind not in config.given:
+        raise ValueError(f"unknown kind {kind!r}; this generator has {', '.join(config.given)}")
+    if findings is not None and not 0 <= findings <= MOST:
+        raise ValueError(f"{findings} findings; allowed are 0 to {MOST}")
+    side = config.image_size
+    if diameters is not None:
+        low, high = diameters
+        if not 0 < low <= high <= side / 2:
+            raise ValueError(
+                f"diameters {low:g} to {high:g} px; allowed are more than 0 to {side / 2:g}"
+            )
+        diameters = (low / side, high / side)
+    return bank.draw(
+        class_weights(generator, labels),
+        side,
+        seed,
+        start=start,
+        findings=findings,
+        kind=None if kind is None else config.given.index(kind),
+        diameters=diameters,
+    )
+
+
+def label_maps(layouts: Layouts) -> NDArray[np.uint8]:
+    """The kind of finding of each pixel: uint8 [N, S, S], 0 none, k the k-th kind from 1.
+
+    A pixel is of the kind that covers most of it, if that is a quarter of it or more: a small
+    finding may cover half of no pixel.
+    """
+    kinds = layouts.maps.argmax(1) + 1
+    return np.where(layouts.maps.max(1) >= LEAST_COVERED, kinds, 0).astype(np.uint8)
 
 
 def interpolate(
@@ -118,12 +195,20 @@ def interpolate(
     _require_finite(truncation)
     mixtures = class_weights(generator, labels)
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
-    z, classes = [], []
+    ends = _given(generator, draw_layouts(generator, labels, seed, start=start), len(labels))
+    z, classes, between = [], [], []
     for index in range(len(labels) - 1):
         for share in (frame / frames for frame in range(frames)):
             z.append(truncation * _slerp(stops[index], stops[index + 1], share))
             classes.append((1 - share) * mixtures[index] + share * mixtures[index + 1])
-    return _draw(generator, [*z, truncation * stops[-1]], torch.stack([*classes, mixtures[-1]]))
+            if ends is not None:
+                between.append((1 - share) * ends[index] + share * ends[index + 1])
+    return _draw(
+        generator,
+        [*z, truncation * stops[-1]],
+        torch.stack([*classes, mixtures[-1]]),
+        None if ends is None else torch.stack([*between, ends[-1]]),
+    )
 
 
 def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
@@ -170,7 +255,25 @@ def _parse(label: str, known: Container[str]) -> dict[str, float]:
     return terms
 
 
-def _draw(generator: Generator, z: Sequence[Tensor], classes: Tensor) -> NDArray[np.uint8]:
+def _given(generator: Generator, layouts: Layouts | None, count: int) -> Tensor | None:
+    """What the network takes of layouts, after a check of their shape."""
+    config = generator.config
+    if layouts is None or generator.bank is None:
+        if layouts is not None:
+            raise ValueError("this generator takes no layouts: it was trained without findings")
+        return None
+    wanted = (count, len(config.given), config.image_size, config.image_size)
+    if layouts.maps.shape != wanted or layouts.maps.dtype != np.uint8:
+        raise ValueError(
+            f"layouts are {layouts.maps.dtype} {layouts.maps.shape}; give uint8 {wanted}, one map "
+            f"for each of {', '.join(config.given)}"
+        )
+    return given(layouts)
+
+
+def _draw(
+    generator: Generator, z: Sequence[Tensor], classes: Tensor, given: Tensor | None
+) -> NDArray[np.uint8]:
     size = generator.config.image_size
     device = next(generator.parameters()).device
     images = np.empty((len(z), size, size), np.uint8)
@@ -178,7 +281,8 @@ def _draw(generator: Generator, z: Sequence[Tensor], classes: Tensor) -> NDArray
     generator.eval()
     with torch.inference_mode():
         for index, one in enumerate(z):
-            drawn = generator(one[None].to(device), classes[index, None].to(device))
+            layout = None if given is None else given[index, None].to(device)
+            drawn = generator(one[None].to(device), classes[index, None].to(device), layout)
             images[index] = to_uint8(drawn)[0]
     generator.train(was_training)
     return images

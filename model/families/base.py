@@ -2,28 +2,52 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ..layouts import LayoutBank
 from ..network import NetworkConfig
 from ..parallel import Shard
 from ..runtime import Runtime
 from .recipe import Recipe
 
 Row = dict[str, float]
-Batch = tuple[Tensor, Tensor]
+
+
+class Batch(NamedTuple):
+    """Images, their classes, and where their findings are.
+
+    Attributes:
+        images: float32 [N, 1, H, W], -1 black to 1 white.
+        labels: int64 [N].
+        given: float32 [N, K + 1, H, W], 0 to 1, as `model.layouts.given` makes it; None for a
+            generator that takes no layouts.
+    """
+
+    images: Tensor
+    labels: Tensor
+    given: Tensor | None = None
 
 
 class Generator(nn.Module, ABC):
-    """A network from z and a class to an image."""
+    """A network from z, a class and, if it takes one, a layout to an image.
+
+    Attributes:
+        config: shape of the network.
+        bank: draws layouts; None if the network takes none.
+    """
 
     config: NetworkConfig
+    bank: LayoutBank | None = None
 
     @abstractmethod
-    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
-        """float [N, latent], classes as `ClassEmbedding` takes them -> float [N, 1, H, W]."""
+    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:
+        """float [N, latent], classes as `ClassEmbedding` takes them -> float [N, 1, H, W].
+
+        `given` is as in `Batch`; without one, a network that takes layouts is told nothing.
+        """
 
 
 class ClassEmbedding(nn.Embedding):

@@ -73,27 +73,30 @@ class SmoothHead(nn.Module):
     black, which a saturated output gives easily and a linear one never quite.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, given: int) -> None:
         super().__init__()
         fine = max(width // 2, NARROWEST_HEAD)
         self.narrow = _conv(width, fine, 1, GAIN)
         self.detail = _conv(fine, fine, 3, GAIN)
         self.image = _conv(fine, 1, 3, 0.5 * GAIN)
+        self.layout = _conv(given, fine, 3, GAIN) if given else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, layout: Tensor | None = None) -> Tensor:
         """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], -1 to 1."""
         x = F.interpolate(self.narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
+        if self.layout is not None:
+            x = x + self.layout(layout)
         return torch.tanh(self.image(_leaky(self.detail(_leaky(x)))).float())
 
 
 class ShuffleHead(nn.Module):
     """A sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158): cheap, but leaves a lattice."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, given: int) -> None:
         super().__init__()
         self.phases = _conv(width, 4, 3, 0.5 * GAIN)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, layout: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], about -1 to 1."""
         return F.pixel_shuffle(self.phases(x), 2).float()
 
@@ -114,9 +117,11 @@ class ResidualGenerator(Generator):
         self.transitions = nn.ModuleList(
             _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
         )
-        self.head = HEADS[config.head](widths[-1])
+        given = len(config.given)
+        self.layouts = nn.ModuleList(_conv(given, w, 3, GAIN) for w in widths if given)
+        self.head = HEADS[config.head](widths[-1], given)
 
-    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
+    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:
         """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
@@ -125,19 +130,21 @@ class ResidualGenerator(Generator):
                 # A 1 x 1 convolution commutes with resampling, and is cheaper before it.
                 x = self.transitions[index - 1](x)
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            if self.layouts:
+                x = x + self.layouts[index](F.adaptive_max_pool2d(given, x.shape[-2:]))
             x = block(x)
-        images: Tensor = self.head(_leaky(x))
+        images: Tensor = self.head(_leaky(x), given)
         return images
 
 
 class ResidualTrunk(nn.Module):
     """An image -> features, from half its size down to 4 px and then a vector."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, given: int = 0) -> None:
         super().__init__()
         widths = config.widths[::-1]
         self.length = widths[-1]
-        self.stem = _conv(4, widths[0], 3, GAIN)
+        self.stem = _conv(4 * (1 + given), widths[0], 3, GAIN)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
@@ -146,13 +153,19 @@ class ResidualTrunk(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """float [N, 1, H, W] about [-1, 1] -> float32 [N, length], whatever the autocast."""
+        return self.stages(images)[0]
+
+    def stages(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The vector of `forward`, and the features of every stage, finest first."""
         x = self.stem(F.pixel_unshuffle(images, 2))
+        found = []
         for index, block in enumerate(self.blocks):
             if index:
                 x = self.transitions[index - 1](F.avg_pool2d(x, 2))
             x = block(x)
+            found.append(x)
         with torch.autocast(images.device.type, enabled=False):
-            return _leaky(self.features(_leaky(x).float().flatten(1)))
+            return _leaky(self.features(_leaky(x).float().flatten(1))), found
 
 
 def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:

@@ -13,6 +13,17 @@ from .recipe import Recipe
 BLACK = -1.0
 
 
+def augment_pair(images, given, recipe, draws, strength=1.0):
+    """As `augment`; the layout moves with the image."""
+    if given is None:
+        return augment(images, recipe, draws, strength), None
+    both = torch.cat([images, given * 2 - 1], 1)
+    if recipe.translate or recipe.scale:
+        both = _move(both, recipe, draws, strength)
+    images, given = both[:, :1], (both[:, 1:] + 1) / 2
+    return _grey(images, recipe, draws, strength), given
+
+
 def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
     """Flip, shift, scale, contrast, brightness and cutout, drawn independently for each image.
 
@@ -32,6 +43,11 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
         images = torch.where(turned, images.flip(3), images)
     if recipe.translate or recipe.scale:
         images = _move(images, recipe, draws, strength)
+    return _grey(images, recipe, draws, strength)
+
+
+def _grey(images, recipe, draws, strength):
+    count = len(images)
     if recipe.contrast:
         factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)

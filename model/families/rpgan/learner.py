@@ -1,6 +1,7 @@
 """The training step: update D, then G, then the average."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import NetworkConfig
@@ -10,7 +11,7 @@ from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
 from ..recipe import Recipe as CommonRecipe
-from .augment import augment
+from .augment import augment, augment_pair
 from .losses import (
     difference_penalty,
     discriminator_loss,
@@ -34,7 +35,7 @@ class Learner(BaseLearner):
         """Start from weights drawn from torch's global random state."""
         self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
-        self.generator, self.critic = Generator(network), Discriminator(network)
+        self.generator, self.critic = Generator(network), Discriminator(network, self.recipe.layout_input and bool(network.given), self.recipe.dense > 0 and bool(network.given))
         with torch.no_grad():
             self.generator.embedding.weight *= self.recipe.class_scale
         self.average = Generator(network)
@@ -102,7 +103,7 @@ class Learner(BaseLearner):
         Returns:
             Losses and mean logits; `penalty` (R1 + R2) only in steps that compute it.
         """
-        real, labels = batch
+        real, labels, maps = batch if len(batch) == 3 else (*batch, None)
         recipe, count = self.recipe, len(real)
         draws = Draws(self.rng, shard, real.device)
         strength = self.numbers["strength"]
@@ -113,20 +114,40 @@ class Learner(BaseLearner):
 
         # D.
         with torch.no_grad(), runtime.autocast():
-            fake = self.generator(draws.normal(count, recipe.latent), labels)
-            shown = torch.cat([augment(images, recipe, draws, strength) for images in (real, fake)])
+            fake = self.generator(draws.normal(count, recipe.latent), labels, maps)
+            pairs = [augment_pair(images, maps, recipe, draws, strength) for images in (real, fake)]
+            shown = torch.cat([pair[0] for pair in pairs])
+            given = None if maps is None else torch.cat([pair[1] for pair in pairs])
         both = torch.cat([labels, labels])
         with runtime.autocast():
-            logit_real, logit_fake = self.critic(shown, both).chunk(2)
+            logits, dense, x = self.critic.all(shown, both, given)
+            logit_real, logit_fake = logits.chunk(2)
         loss_d = discriminator_loss(logit_real, logit_fake).mean()
         report = {"logit_real": logit_real.mean().item(), "logit_fake": logit_fake.mean().item()}
         objective = loss_d
+        if recipe.label_matching:
+            classes = self.critic.embedding.num_embeddings
+            other = torch.randint(1, classes, (count,), generator=self.rng)
+            wrong = self.critic.class_logits(x[:count], (labels + other) % classes)
+            objective = objective + recipe.label_matching * discriminator_loss(logit_real, wrong).mean()
+        if given is not None and recipe.mismatch and self.critic.layout_input:
+            wrong = given[:count].roll(1, 0)
+            differs = ((wrong - given[:count]).abs().amax((1, 2, 3)) > 0.5).float()
+            with runtime.autocast():
+                logit_wrong = self.critic(shown[:count], labels, wrong)
+            term = (discriminator_loss(logit_real, logit_wrong) * differs).mean()
+            objective = objective + recipe.mismatch * term
+            report["mismatch"] = term.item()
+        if dense is not None:
+            term = self._dense(dense, given, real=True)
+            objective = objective + recipe.dense * term
+            report["dense"] = term.item()
         # R1 + R2, every k-th step with k times the weight: gamma means the same for any k.
         if recipe.gamma and progress.index % recipe.penalty_every == 0:
             gamma = cosine(recipe.gamma, recipe.gamma_end, progress.done)
             with runtime.autocast():
                 if recipe.penalty == "gradient":
-                    squares = gradient_penalty(self.critic, shown, both)
+                    squares = gradient_penalty(lambda i, l: self.critic(i, l, given), shown, both)
                 else:
                     halves = [draws.normal(count, *shown.shape[1:]) for _ in range(2)]
                     noise = recipe.penalty_step * torch.cat(halves)
@@ -142,12 +163,17 @@ class Learner(BaseLearner):
         z = draws.normal(count, recipe.latent)
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():
-            fake = self.generator(z, labels)
-            logit_fake = self.critic(augment(fake, recipe, draws, strength), labels)
+            fake = self.generator(z, labels, maps)
+            seen_fake, seen_given = augment_pair(fake, maps, recipe, draws, strength)
+            logit_fake, dense, _ = self.critic.all(seen_fake, labels, seen_given)
         self.critic.requires_grad_(requires_grad=True)
         loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)
         loss = loss_g + recipe.mode_seeking * apart
+        if dense is not None:
+            term = self._dense(dense, seen_given, real=False)
+            loss = loss + recipe.dense_g * term
+            report["dense_g"] = term.item()
         descend(loss, self.optimizer_g, rate, shard, recipe.most_update)
 
         update_ema(
@@ -158,3 +184,24 @@ class Learner(BaseLearner):
             "loss_g": loss_g.item(),
             "mode_seeking": apart.item(),
         }
+
+    def _dense(self, dense: Tensor, given: Tensor, real: bool) -> Tensor:
+        """OASIS: kinds, background, fake; weights by inverse frequency in the batch."""
+        small = F.adaptive_max_pool2d(given, dense.shape[-2:])
+        most, which = small.max(1)
+        kinds = small.shape[1]
+        target = torch.where(most > 0.5, which, torch.full_like(which, kinds))
+        count = len(target) // 2 if real else len(target)
+        of_real = target[:count]
+        frequency = torch.bincount(of_real.flatten(), minlength=kinds + 1).float()
+        present = (frequency > 0).sum()
+        weight = torch.where(
+            frequency > 0, of_real.numel() / (present * frequency.clamp(min=1)), frequency
+        )
+        weights = torch.cat([weight.clamp(max=200.0), torch.ones(1)])
+        logits = dense[:count]
+        loss = F.cross_entropy(logits, of_real, weights, reduction="none").mean()
+        if real:
+            all_fake = torch.full_like(target[count:], kinds + 1)
+            loss = loss + F.cross_entropy(dense[count:], all_fake)
+        return loss

@@ -70,3 +70,8 @@ class Recipe(CommonRecipe):
     cutout: float = Field(
         default=0.0, ge=0, lt=1, description="side of the square hidden from D, share of the side"
     )
+    layout_input: bool = Field(default=True, description="D sees the layout beside the image")
+    mismatch: float = Field(default=1.0, ge=0, description="weight of wrong layouts")
+    dense: float = Field(default=0.0, ge=0, description="weight of the dense head")
+    dense_g: float = Field(default=0.0, ge=0, description="weight of the dense head for G")
+    label_matching: float = Field(default=0.0, ge=0, description="weight of wrong labels")
