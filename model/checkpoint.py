@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from .config import TrainConfig
+from .layouts import Layouts
 
 KEPT = 2
 """Checkpoints kept: the newest, and the one before it in case a disk damaged the newest."""
@@ -30,13 +31,17 @@ def fingerprint(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     config: TrainConfig,
+    layouts: Layouts | None = None,
+    kinds: Sequence[str] = (),
 ) -> str:
     """Hex digest of all that a training's result depends on: data, config, torch and this code."""
     digest = hashlib.sha256()
-    for part in (images, labels):
+    parts: list[NDArray[Any]] = [images, labels]
+    parts += [] if layouts is None else [layouts.maps, layouts.told]
+    for part in parts:
         digest.update(f"{part.dtype} {part.shape}".encode())
         digest.update(np.ascontiguousarray(part).data)
-    digest.update(repr((list(classes), str(torch.__version__))).encode())
+    digest.update(repr((list(classes), list(kinds), str(torch.__version__))).encode())
     digest.update(config.model_dump_json().encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())

@@ -68,8 +68,17 @@ class TrainConfig(Section):
         batch = self.recipe.batch
         return -(-round(self.kimg * 1000) // batch) * batch
 
-    def network(self, image_size: int, classes: tuple[str, ...]) -> NetworkConfig:
-        """The networks for this data, with `widths` cut or extended to the image size."""
+    def network(
+        self,
+        image_size: int,
+        classes: tuple[str, ...],
+        kinds: tuple[str, ...] = (),
+        view: str = "",
+    ) -> NetworkConfig:
+        """The networks for this data, with `widths` cut or extended to the image size.
+
+        `kinds` of findings are given to the families that take layouts.
+        """
         widths = list(self.recipe.widths)
         while len(widths) < stages(image_size):
             widths.append(max(widths[-1] // 2, 4))
@@ -79,4 +88,6 @@ class TrainConfig(Section):
             classes=classes,
             latent=self.recipe.latent,
             widths=tuple(widths[: stages(image_size)]),
+            given=kinds if self.recipe.takes_layouts else (),
+            view=view,
         )

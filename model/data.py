@@ -7,8 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Batch = tuple[Tensor, Tensor]
-Draw = Callable[[torch.Generator], Batch]
+from .layout_bank import given
+from .layouts import Layouts
+
+Drawn = tuple[Tensor, Tensor, Tensor | None]
+Draw = Callable[[torch.Generator], Drawn]
 
 
 def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequence[str]) -> None:
@@ -33,7 +36,11 @@ def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequenc
 
 
 def balanced_draw(
-    images: NDArray[np.uint8], labels: NDArray[np.int64], classes: int, batch: int
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: int,
+    batch: int,
+    layouts: Layouts | None = None,
 ) -> Draw:
     """A function that draws a batch with replacement, classes in equal shares.
 
@@ -42,18 +49,21 @@ def balanced_draw(
     augmentation makes up for. Neighbours (0 and 1, 2 and 3, …) have the same class.
 
     Returns:
-        rng -> (uint8 [batch, H, W], int64 [batch]).
+        rng -> (uint8 [batch, H, W], int64 [batch], and float32 [batch, K + 1, H, W] as
+        `model.layout_bank.given` makes it, or None without layouts).
     """
     data = torch.from_numpy(np.array(images))
     by_class = torch.from_numpy(np.argsort(labels, kind="stable"))
     counts = torch.from_numpy(np.bincount(labels, minlength=classes))
     first = counts.cumsum(0) - counts
 
-    def draw(rng: torch.Generator) -> Batch:
+    def draw(rng: torch.Generator) -> Drawn:
         # Every class in turn, from a random start, so that no batch lacks a class by chance.
         turn = torch.randint(classes, (1,), generator=rng)
         chosen = ((torch.arange(batch // 2) + turn) % classes).repeat_interleave(2)
         within = (torch.rand(batch, generator=rng) * counts[chosen]).long()
-        return data[by_class[first[chosen] + within]], chosen
+        rows = by_class[first[chosen] + within]
+        maps = None if layouts is None else given(layouts[rows.numpy()])
+        return data[rows], chosen, maps
 
     return draw

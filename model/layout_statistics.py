@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .layouts import MOST, PLACES, LayoutBank, Layouts
+from .layout_bank import MOST, PLACES, LayoutBank
+from .layouts import Layouts
 
 LEAST_IMAGES = 5
 """Annotated images of a class below which nothing is said about its findings."""
@@ -74,7 +75,9 @@ def layout_bank(
         if len(mine) < LEAST_IMAGES:
             continue
         for kind in range(kinds):
-            counts = np.bincount([min(len(image[kind]), MOST) for image in mine], minlength=MOST + 1)
+            counts = np.bincount(
+                [min(len(image[kind]), MOST) for image in mine], minlength=MOST + 1
+            )
             bank.counts[label, kind] = torch.from_numpy(counts / len(mine)).float()
     for kind in range(kinds):
         every = [blob for image in found for blob in image[kind]]
@@ -98,4 +101,5 @@ def _places(found: list[Blob]) -> NDArray[np.float64]:
     y, x = ([getattr(blob, axis) for blob in found] for axis in ("y", "x"))
     counts, _, _ = np.histogram2d(y, x, bins=PLACES, range=[[0, 1], [0, 1]])
     smooth: NDArray[np.float64] = ndimage.gaussian_filter(counts, _BLUR, mode="constant")
-    return smooth / smooth.sum()
+    smooth /= smooth.sum()
+    return smooth

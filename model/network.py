@@ -30,6 +30,9 @@ class NetworkConfig(Section):
     given: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         default=(), description="kinds of findings whose places the generator is given"
     )
+    view: str = Field(
+        default="", description="the part of an image that is shown, in words; '': all of it"
+    )
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:

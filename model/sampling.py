@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .families import make_generator
 from .families.base import Generator
-from .layouts import MOST, Layouts, given
+from .layout_bank import MOST, given
+from .layouts import Layouts
 from .network import NetworkConfig
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 

@@ -22,6 +22,7 @@ from .config import TrainConfig
 from .data import Draw, balanced_draw, check
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
+from .layouts import Layouts
 from .network import NetworkConfig
 from .parallel import Shard, this_shard
 from .progress import Progress, Record, Watch, copy_of
@@ -82,6 +83,10 @@ def fit(
     classes: Sequence[str],
     config: TrainConfig,
     *,
+    kinds: Sequence[str] = (),
+    layouts: Layouts | None = None,
+    mm: float = 0.0,
+    view: str = "",
     judge: Judge | None = None,
     held_out: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
     checkpoint_folder: Path | None = None,
@@ -101,6 +106,10 @@ def fit(
         labels: int64 [N], an index into `classes`.
         classes: names, in label order.
         config: the `train` section.
+        kinds: of findings, in the order of the layouts' maps.
+        layouts: where the images' findings are; None: the generator takes no layouts.
+        mm: millimetres to the image's side, to be asked for findings by their size; 0: unknown.
+        view: the part of an image that is shown, in words, for whoever loads the generator.
         judge: called at each snapshot (see `make_judge`); chooses the weights to keep.
         held_out: images and labels that are not trained on, with every class, for a learner to
             detect overfitting.
@@ -118,7 +127,13 @@ def fit(
         Stopped: `should_stop` returned true.
     """
     check(images, labels, classes)
-    run = _start(images, labels, classes, config, checkpoint_folder)
+    if (layouts is None) == bool(kinds) or (layouts is not None and len(layouts) != len(images)):
+        raise ValueError(
+            f"{len(kinds)} kinds of findings and layouts of "
+            f"{0 if layouts is None else len(layouts)} images for {len(images)} images"
+        )
+    data = _Data(images, labels, tuple(classes), tuple(kinds), layouts, mm, view)
+    run = _start(data, config, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
         raise ValueError(
@@ -175,8 +190,12 @@ class _Run:
 
     def _batch(self, draw: Draw) -> Batch:
         """This process's share of a batch, on its device."""
-        images, labels = (self.shard.take(part) for part in draw(self.learner.rng))
-        return to_float(images.to(self.runtime.device)), labels.to(self.runtime.device)
+
+        def mine(part: Tensor) -> Tensor:
+            return self.shard.take(part).to(self.runtime.device)
+
+        images, labels, given = draw(self.learner.rng)
+        return Batch(to_float(mine(images)), mine(labels), None if given is None else mine(given))
 
     def _maintain(self, before: Step) -> None:
         record, average = self.record, self.learner.average
@@ -236,23 +255,35 @@ class _Run:
         )
 
 
-def _start(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    classes: Sequence[str],
-    config: TrainConfig,
-    checkpoint_folder: Path | None,
-) -> _Run:
+@dataclass(frozen=True)
+class _Data:
+    """What `fit` learns from; its arguments of these names."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    layouts: Layouts | None
+    mm: float
+    view: str
+
+
+def _start(data: _Data, config: TrainConfig, checkpoint_folder: Path | None) -> _Run:
     """Make a learner and choose the runtime, or take both from a checkpoint."""
     shard = this_shard()
     shard.check_batch(config.recipe.batch)
-    draw = balanced_draw(images, labels, len(classes), config.recipe.batch)
+    network = config.network(data.images.shape[1], data.classes, data.kinds, data.view)
+    layouts = data.layouts if network.given else None
+    draw = balanced_draw(data.images, data.labels, len(data.classes), config.recipe.batch, layouts)
     checkpoints = None
     if checkpoint_folder is not None:
-        checkpoints = Checkpoints(checkpoint_folder, fingerprint(images, labels, classes, config))
-    learner = make_learner(
-        config.network(images.shape[1], tuple(classes)), config.recipe, config.seed
-    )
+        key = fingerprint(data.images, data.labels, data.classes, config, layouts, data.kinds)
+        checkpoints = Checkpoints(checkpoint_folder, key)
+    learner = make_learner(network, config.recipe, config.seed)
+    if layouts is not None:
+        from .layout_statistics import layout_bank
+
+        learner.set_bank(layout_bank(layouts, data.labels, len(data.classes), data.mm))
     record = Record()
     state = checkpoints.load() if checkpoints else None
     difference = ""
@@ -260,7 +291,7 @@ def _start(
         runtime, record = Runtime(**state["runtime"]), Record(**state["record"])
         difference = runtime.differs(config.threads)
     if state is None or difference:
-        trial_images, trial_labels = draw(torch.Generator().manual_seed(config.seed))
+        trial_images, trial_labels, _ = draw(torch.Generator().manual_seed(config.seed))
         runtime = choose_runtime(
             learner,
             to_float(trial_images),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..layouts import LayoutBank
+from ..layout_bank import LayoutBank
 from ..network import NetworkConfig
 from ..parallel import Shard
 from ..runtime import Runtime
@@ -78,7 +78,7 @@ class Learner(ABC):
         """Train on a batch.
 
         Args:
-            batch: this process's share: images float32 [N, 1, H, W] in [-1, 1], labels int64 [N].
+            batch: this process's share.
             progress: of the training, before this step.
             runtime: device and precision.
             shard: this process's rank.
@@ -143,6 +143,12 @@ class Learner(ABC):
             part.load_state_dict(state[name])
         self.rng.set_state(state["rng"])
         self.numbers = dict(state["numbers"])
+
+    def set_bank(self, bank: LayoutBank) -> None:
+        """Give every generator of this training the statistics from which layouts are drawn."""
+        for network in self.networks().values():
+            if isinstance(network, Generator) and network.bank is not None:
+                network.bank.load_state_dict(bank.state_dict())
 
     def place(self, runtime: Runtime) -> None:
         """Move every network to the runtime's device and memory format, in place."""

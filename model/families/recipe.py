@@ -1,5 +1,7 @@
 """The settings that all families share. Does not import torch."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ..network import Widths
@@ -7,7 +9,13 @@ from ..section import Section
 
 
 class Recipe(Section):
-    """The settings that all families share; a family sets its own defaults and adds keys."""
+    """The settings that all families share; a family sets its own defaults and adds keys.
+
+    Attributes:
+        takes_layouts: whether the family's generator is given where findings are.
+    """
+
+    takes_layouts: ClassVar[bool] = True
 
     batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..layout_bank import LayoutBank
 from ..network import BASE_SIZE, NetworkConfig
 from .base import ClassEmbedding, Generator
 
@@ -23,7 +24,8 @@ GAIN = math.sqrt(2 / (1 + SLOPE**2))
 NARROWEST_HEAD = 8
 
 
-def _leaky(x: Tensor) -> Tensor:
+def leaky(x: Tensor) -> Tensor:
+    """The nonlinearity of every stage."""
     return F.leaky_relu(x, SLOPE)
 
 
@@ -56,7 +58,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> the same shape."""
-        branch: Tensor = self.second(_leaky(self.first(_leaky(x))))
+        branch: Tensor = self.second(leaky(self.first(leaky(x))))
         return x + branch
 
 
@@ -86,7 +88,7 @@ class SmoothHead(nn.Module):
         x = F.interpolate(self.narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
         if self.layout is not None:
             x = x + self.layout(layout)
-        return torch.tanh(self.image(_leaky(self.detail(_leaky(x)))).float())
+        return torch.tanh(self.image(leaky(self.detail(leaky(x)))).float())
 
 
 class ShuffleHead(nn.Module):
@@ -117,12 +119,16 @@ class ResidualGenerator(Generator):
         self.transitions = nn.ModuleList(
             _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
         )
-        given = len(config.given)
+        given = len(config.given) + 1 if config.given else 0
+        self.bank = LayoutBank(len(config.classes), len(config.given)) if given else None
         self.layouts = nn.ModuleList(_conv(given, w, 3, GAIN) for w in widths if given)
         self.head = HEADS[config.head](widths[-1], given)
 
     def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:
-        """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
+        """As `Generator.forward`; a layout is added before every stage and at full size."""
+        if self.layouts and given is None:
+            side = self.config.image_size
+            given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
         for index, block in enumerate(self.blocks):
@@ -130,21 +136,22 @@ class ResidualGenerator(Generator):
                 # A 1 x 1 convolution commutes with resampling, and is cheaper before it.
                 x = self.transitions[index - 1](x)
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            if self.layouts:
+            if self.layouts and given is not None:
+                # A maximum, since the mean of a small finding vanishes in a coarse stage.
                 x = x + self.layouts[index](F.adaptive_max_pool2d(given, x.shape[-2:]))
             x = block(x)
-        images: Tensor = self.head(_leaky(x), given)
+        images: Tensor = self.head(leaky(x), given)
         return images
 
 
 class ResidualTrunk(nn.Module):
     """An image -> features, from half its size down to 4 px and then a vector."""
 
-    def __init__(self, config: NetworkConfig, given: int = 0) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         widths = config.widths[::-1]
         self.length = widths[-1]
-        self.stem = _conv(4 * (1 + given), widths[0], 3, GAIN)
+        self.stem = _conv(4, widths[0], 3, GAIN)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
             _conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
@@ -165,7 +172,7 @@ class ResidualTrunk(nn.Module):
             x = block(x)
             found.append(x)
         with torch.autocast(images.device.type, enabled=False):
-            return _leaky(self.features(_leaky(x).float().flatten(1))), found
+            return leaky(self.features(leaky(x).float().flatten(1))), found
 
 
 def _pairs(widths: Sequence[int]) -> list[tuple[int, int]]:

@@ -4,7 +4,6 @@ There is no model selection or early stopping. At a tenth of the real images, a 
 would be larger than the training set, and selecting by it would give every arm real images.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..data import Batch, Draw, balanced_draw
+from ..data import Draw, Drawn, balanced_draw
 from ..families.rpgan.augment import augment
 from ..families.rpgan.recipe import Recipe
 from ..parallel import Draws, Shard
@@ -86,17 +85,15 @@ def real_and_synthetic(
         batch: images per batch, an even number.
     """
     fake = 2 * round(batch * share / 2)
-    draws: list[Callable[[torch.Generator], Batch]] = [
+    draws: list[Draw] = [
         balanced_draw(*source, classes, count)
         for source, count in ((real, batch - fake), (synthetic, fake))
         if count and source is not None
     ]
 
-    def draw(rng: torch.Generator) -> Batch:
-        parts = [one(rng) for one in draws]
-        return torch.cat([images for images, _ in parts]), torch.cat(
-            [labels for _, labels in parts]
-        )
+    def draw(rng: torch.Generator) -> Drawn:
+        images, labels, _ = zip(*(one(rng) for one in draws), strict=True)
+        return torch.cat(images), torch.cat(labels), None
 
     return draw
 
@@ -121,7 +118,7 @@ def fit_classifier(draw: Draw, classes: int, training: Training, seed: int) -> n
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
     draws, recipe = Draws(rng, Shard(), device), Recipe()
     for _ in range(training.steps):
-        images, labels = draw(rng)
+        images, labels, _ = draw(rng)
         seen = _as_input(images, device)
         if training.classic:
             seen = augment(seen, recipe, draws)

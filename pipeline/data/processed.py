@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.layouts import Layouts
+
 SPLITS = ("train", "val", "test")
 
 
@@ -21,42 +23,75 @@ class SplitArrays:
         labels: int64 [N], an index into the sorted class names.
         ids: str [N], the image's identity in the manifest.
         groups: str [N], the group that the image belongs to.
+        layouts: where the findings are, for the kinds of the data set; None if no image of it is
+            annotated.
+        mm: float32 [N], millimetres to the image's side, 0 where unknown; None in old arrays.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
     groups: NDArray[np.str_]
+    layouts: Layouts | None = None
+    mm: NDArray[np.float32] | None = None
 
     def rows(self, label: NDArray[np.int64]) -> "SplitArrays":
         """The rows with new labels: `label` maps old labels to new ones, and -1 drops a row."""
         kept = label[self.labels] >= 0
-        labels = label[self.labels[kept]]
-        return SplitArrays(self.images[kept], labels, self.ids[kept], self.groups[kept])
+        return SplitArrays(
+            self.images[kept],
+            label[self.labels[kept]],
+            self.ids[kept],
+            self.groups[kept],
+            None if self.layouts is None else self.layouts[kept],
+            None if self.mm is None else self.mm[kept],
+        )
 
     def save(self, folder: Path) -> None:
         """Write one .npy file per array into `folder` (created when missing)."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("images", "labels", "ids", "groups"):
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        arrays = {name: getattr(self, name) for name in ("images", "labels", "ids", "groups")}
+        if self.layouts is not None:
+            arrays |= {"maps": self.layouts.maps, "annotated": self.layouts.told}
+        if self.mm is not None:
+            arrays["mm"] = self.mm
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a split; images are memory-mapped, the rest is small."""
+        """Read a split; images and maps are memory-mapped, the rest is small."""
+        layouts = mm = None
+        if (folder / "maps.npy").exists():
+            maps = np.load(folder / "maps.npy", mmap_mode="r")
+            layouts = Layouts(maps, np.load(folder / "annotated.npy"))
+        if (folder / "mm.npy").exists():
+            mm = np.load(folder / "mm.npy")
         return cls(
             images=np.load(folder / "images.npy", mmap_mode="r"),
             labels=np.load(folder / "labels.npy"),
             ids=np.load(folder / "ids.npy"),
             groups=np.load(folder / "groups.npy"),
+            layouts=layouts,
+            mm=mm,
         )
 
 
 @dataclass(frozen=True)
 class Processed:
-    """A processed data set: the class names in label order, and the three splits."""
+    """A processed data set.
+
+    Attributes:
+        classes: names in label order.
+        splits: train, val and test.
+        kinds: of findings, in the order of the layouts' maps; () if no image is annotated.
+        view: the part of the images that is shown, in words; "" for whole images.
+    """
 
     classes: tuple[str, ...]
     splits: dict[str, SplitArrays]
+    kinds: tuple[str, ...] = ()
+    view: str = ""
 
     @property
     def train(self) -> SplitArrays:
@@ -86,17 +121,31 @@ class Processed:
             return self
         label = np.full(len(self.classes), -1, dtype=np.int64)
         label[[self.classes.index(name) for name in kept]] = range(len(kept))
-        return Processed(kept, {name: one.rows(label) for name, one in self.splits.items()})
+        splits = {name: one.rows(label) for name, one in self.splits.items()}
+        return Processed(kept, splits, self.kinds, self.view)
 
     def save(self, folder: Path) -> None:
-        """Write classes.json and one folder per split."""
+        """Write classes.json, view.json, with layouts kinds.json, and one folder per split."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "classes.json").write_text(json.dumps(list(self.classes)) + "\n")
+        facts = {"classes": list(self.classes), "view": self.view}
+        if self.kinds:
+            facts["kinds"] = list(self.kinds)
+        for name, value in facts.items():
+            (folder / f"{name}.json").write_text(json.dumps(value) + "\n")
         for split, arrays in self.splits.items():
             arrays.save(folder / split)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        classes = tuple(json.loads((folder / "classes.json").read_text()))
-        return cls(classes, {split: SplitArrays.load(folder / split) for split in SPLITS})
+        facts = {
+            file.stem: json.loads(file.read_text())
+            for file in (folder / f"{name}.json" for name in ("classes", "kinds", "view"))
+            if file.exists() or file.stem == "classes"
+        }
+        return cls(
+            tuple(facts["classes"]),
+            {split: SplitArrays.load(folder / split) for split in SPLITS},
+            tuple(facts.get("kinds", ())),
+            facts.get("view", ""),
+        )

@@ -79,18 +79,33 @@ def to_square(
     Returns:
         uint8 [size, size].
     """
-    x0, y0, x1, y1 = crop or whole_square(pixels.shape)
-    height, width = pixels.shape
+    square = cut_square(_window(pixels, config), crop or whole_square(pixels.shape), config.size)
+    return np.clip(np.round(square), 0, 255).astype(np.uint8)
+
+
+def cut_square(
+    values: NDArray[np.float32], crop: Box, size: int, *, area: bool = False
+) -> NDArray[np.float32]:
+    """A square of an image, resized once, antialiased; beyond the image it is 0.
+
+    Args:
+        values: float32 [H, W].
+        crop: x0, y0, x1, y1 in pixels.
+        size: side of the result, pixels.
+        area: average areas, for masks, in the place of bicubic interpolation.
+    """
+    x0, y0, x1, y1 = crop
+    height, width = values.shape
     left, top = max(-floor(x0), 0), max(-floor(y0), 0)
     right, bottom = max(ceil(x1) - width, 0), max(ceil(y1) - height, 0)
-    padded = np.pad(_window(pixels, config), ((top, bottom), (left, right)))
+    padded = np.pad(values, ((top, bottom), (left, right)))
     # By the box alone: Pillow places it between pixels, and its filter sees the pixels around it.
     small = Image.fromarray(padded).resize(
-        (config.size, config.size),
-        Image.Resampling.BICUBIC,
+        (size, size),
+        Image.Resampling.BOX if area else Image.Resampling.BICUBIC,
         box=(x0 + left, y0 + top, x1 + left, y1 + top),
     )
-    return np.clip(np.round(np.asarray(small)), 0, 255).astype(np.uint8)
+    return np.asarray(small)
 
 
 def _window(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.float32]:

@@ -17,13 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.layouts import Layouts
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import report_progress
+from pipeline.data.finding_maps import finding_maps
+from pipeline.data.findings import parse_findings
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
-from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.data.region import Box
+from pipeline.data.square import PreprocessConfig, find_crop, to_square
 
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
@@ -65,12 +69,25 @@ def preprocess(
     rows = read_manifest(workspace)
     check_rows(rows)
     rows = _of_views(rows, config.views)
+    found = [parse_findings(row.findings) for row in rows]
+    kinds = tuple(sorted({one.kind for each in found for one in each or ()}))
     images = np.empty((len(rows), config.size, config.size), np.uint8)
+    maps = np.zeros((len(rows), len(kinds), config.size, config.size), np.uint8)
+    mm = np.zeros(len(rows), np.float32)
+    kept = []
     for number, row in enumerate(rows):
-        images[number] = to_square(_read(workspace, row), config)
+        pixels = _read(workspace, row)
+        crop, reason = find_crop(pixels, config)
+        if crop is None:
+            raise NotImplementedError(reason)
+        kept.append(row)
+        images[number] = to_square(pixels, config, crop)
+        maps[number] = finding_maps(found[number] or (), kinds, pixels.shape, crop, config.size)
+        mm[number] = _millimetres(row.spacing, crop)
         if on_progress:
             on_progress(number + 1, len(rows))
-    processed = _split(rows, images)
+    told = np.array([each is not None for each in found])
+    processed = _split(rows, images, Layouts(maps, told) if kinds else None, mm)
     processed.save(out)
     counts = Counter((row.split, row.label) for row in rows)
     return PreprocessResult(
@@ -135,7 +152,18 @@ def _read(workspace: Path, row: Row) -> NDArray[np.generic]:
         return np.asarray(image)
 
 
-def _split(rows: Sequence[Row], images: NDArray[np.uint8]) -> Processed:
+def _millimetres(spacing: str, crop: Box) -> float:
+    """Millimetres to the side of a square, by the manifest's spacing; 0: unknown."""
+    between_rows = spacing.partition("x")[0]
+    return float(between_rows) * (crop[3] - crop[1]) if between_rows else 0.0
+
+
+def _split(
+    rows: Sequence[Row],
+    images: NDArray[np.uint8],
+    layouts: Layouts | None,
+    mm: NDArray[np.float32],
+) -> Processed:
     classes = tuple(sorted({row.label for row in rows}))
     splits = {}
     for split in SPLITS:
@@ -145,6 +173,8 @@ def _split(rows: Sequence[Row], images: NDArray[np.uint8]) -> Processed:
             labels=np.array([classes.index(rows[i].label) for i in chosen], np.int64),
             ids=np.array([rows[i].id for i in chosen], np.str_),
             groups=np.array([rows[i].group for i in chosen], np.str_),
+            layouts=None if layouts is None else layouts[np.array(chosen, np.int64)],
+            mm=mm[chosen],
         )
     return Processed(classes, splits)
 

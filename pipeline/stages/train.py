@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.checkpoint import Checkpoints, fingerprint
@@ -91,7 +93,9 @@ def train(
     arrays = data.train
     folder = None
     if checkpoints is not None:
-        key = fingerprint(arrays.images, arrays.labels, data.classes, config)
+        key = fingerprint(
+            arrays.images, arrays.labels, data.classes, config, arrays.layouts, data.kinds
+        )
         folder = checkpoints.expanduser() / key[:16]
     try:
         val = data.val
@@ -105,6 +109,10 @@ def train(
             arrays.labels,
             data.classes,
             config,
+            kinds=data.kinds,
+            layouts=arrays.layouts,
+            mm=_millimetres(arrays.mm),
+            view=data.view,
             judge=judge,
             held_out=held_out,
             checkpoint_folder=folder,
@@ -125,6 +133,12 @@ def train(
         Checkpoints(folder, "").clear()
         folder.rmdir()
     return TrainStageResult(sha256, result.images_seen)
+
+
+def _millimetres(mm: NDArray[np.float32] | None) -> float:
+    """The median of the images that tell it; 0: none does."""
+    told = mm[mm > 0] if mm is not None else np.zeros(0)
+    return float(np.median(told)) if len(told) else 0.0
 
 
 def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:

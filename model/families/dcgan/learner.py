@@ -53,7 +53,7 @@ class Learner(BaseLearner):
 
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Update D, then G."""
-        real, labels = batch
+        real, labels, _ = batch
         draws = Draws(self.rng, shard, real.device)
         rate = cosine(self.recipe.learning_rate, self.recipe.learning_rate_end, progress.done)
         self.generator.train()

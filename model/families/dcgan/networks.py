@@ -33,7 +33,7 @@ class Generator(BaseGenerator):
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
 
-    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
+    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
         x = torch.cat([z, self.embedding(classes)], dim=1)[:, :, None, None]
         images: Tensor = self.layers(x)

@@ -1,5 +1,7 @@
 """The paper's settings, section 4: batch 128, Adam at 0.0002 with 0.5."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from ...network import Widths
@@ -7,7 +9,9 @@ from ..recipe import Recipe as CommonRecipe
 
 
 class Recipe(CommonRecipe):
-    """The paper's settings without tuning; there is no moving average."""
+    """The paper's settings without tuning; there is no moving average, and no layout is taken."""
+
+    takes_layouts: ClassVar[bool] = False
 
     batch: int = Field(default=128, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=100, ge=1, description="length of the latent vector z")

@@ -13,17 +13,6 @@ from .recipe import Recipe
 BLACK = -1.0
 
 
-def augment_pair(images, given, recipe, draws, strength=1.0):
-    """As `augment`; the layout moves with the image."""
-    if given is None:
-        return augment(images, recipe, draws, strength), None
-    both = torch.cat([images, given * 2 - 1], 1)
-    if recipe.translate or recipe.scale:
-        both = _move(both, recipe, draws, strength)
-    images, given = both[:, :1], (both[:, 1:] + 1) / 2
-    return _grey(images, recipe, draws, strength), given
-
-
 def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
     """Flip, shift, scale, contrast, brightness and cutout, drawn independently for each image.
 
@@ -37,17 +26,30 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
         The same shape; once differentiable in `images` (grid_sample has no second derivative, so
         the gradient penalty is taken at the augmented image).
     """
+    return augment_with_layout(images, None, recipe, draws, strength)[0]
+
+
+def augment_with_layout(
+    images: Tensor, given: Tensor | None, recipe: Recipe, draws: Draws, strength: float = 1.0
+) -> tuple[Tensor, Tensor | None]:
+    """As `augment`; layouts are flipped, shifted and scaled with their images.
+
+    Args:
+        images, recipe, draws, strength: as in `augment`.
+        given: layouts, float32 [N, K + 1, H, W], 0 to 1, or None.
+
+    Returns:
+        Images and layouts, of the same shapes.
+    """
     count = len(images)
+    # From here on black and "no finding" are both 0, which is what lies outside of an image.
+    both = images - BLACK if given is None else torch.cat([images - BLACK, given], 1)
     if recipe.flip:
         turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
-        images = torch.where(turned, images.flip(3), images)
+        both = torch.where(turned, both.flip(3), both)
     if recipe.translate or recipe.scale:
-        images = _move(images, recipe, draws, strength)
-    return _grey(images, recipe, draws, strength)
-
-
-def _grey(images, recipe, draws, strength):
-    count = len(images)
+        both = _move(both, recipe, draws, strength)
+    images, given = both[:, :1] + BLACK, None if given is None else both[:, 1:]
     if recipe.contrast:
         factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -56,11 +58,11 @@ def _grey(images, recipe, draws, strength):
         images = images + strength * recipe.brightness * draws.signed(count, 1, 1, 1)
     if recipe.cutout:
         images = images * _cutout_mask(images, strength * recipe.cutout, draws)
-    return images
+    return images, given
 
 
 def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tensor:
-    """Shift and scale about the centre; pixels from outside are black.
+    """Shift and scale about the centre; pixels from outside are 0.
 
     Bilinear resampling blurs, which would hide pixel-to-pixel patterns from D. So a share of the
     images is shifted by whole pixels and not scaled, which does not resample them.
@@ -77,8 +79,7 @@ def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tens
     matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
     matrix[:, :, 2] = shift
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    moved = F.grid_sample(images - BLACK, grid, align_corners=False)
-    return moved + BLACK
+    return F.grid_sample(images, grid, align_corners=False)
 
 
 def _cutout_mask(images: Tensor, cutout: float, draws: Draws) -> Tensor:

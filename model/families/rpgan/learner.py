@@ -1,7 +1,6 @@
 """The training step: update D, then G, then the average."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import NetworkConfig
@@ -11,12 +10,14 @@ from ..base import Batch, Row, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
 from ..recipe import Recipe as CommonRecipe
-from .augment import augment, augment_pair
+from .augment import augment, augment_with_layout
 from .losses import (
     difference_penalty,
     discriminator_loss,
+    fake_loss,
     generator_loss,
     gradient_penalty,
+    layout_loss,
     mode_seeking_loss,
 )
 from .networks import Discriminator, Generator
@@ -35,7 +36,7 @@ class Learner(BaseLearner):
         """Start from weights drawn from torch's global random state."""
         self.recipe = Recipe.model_validate(recipe)
         network = network.model_copy(update={"head": self.recipe.head})
-        self.generator, self.critic = Generator(network), Discriminator(network, self.recipe.layout_input and bool(network.given), self.recipe.dense > 0 and bool(network.given))
+        self.generator, self.critic = Generator(network), Discriminator(network)
         with torch.no_grad():
             self.generator.embedding.weight *= self.recipe.class_scale
         self.average = Generator(network)
@@ -77,11 +78,11 @@ class Learner(BaseLearner):
         like fakes. The strength of all augmentation rises from 0 while its average is above
         `adapt_to`, and falls while it is below.
         """
-        (real, labels), (other, other_labels) = seen, held_out
+        (real, labels, given), (other, other_labels, _) = seen, held_out
         draws = Draws(self.rng, shard, real.device)
         strength = self.numbers["strength"]
         with torch.no_grad(), runtime.autocast():
-            fake = self.generator(draws.normal(len(real), self.recipe.latent), labels)
+            fake = self.generator(draws.normal(len(real), self.recipe.latent), labels, given)
             trained, unseen, made = (
                 self.critic(augment(images, self.recipe, draws, strength), which).mean().item()
                 for images, which in ((real, labels), (other, other_labels), (fake, labels))
@@ -101,107 +102,89 @@ class Learner(BaseLearner):
         loses half of the diversity (docs/lab-notes.md).
 
         Returns:
-            Losses and mean logits; `penalty` (R1 + R2) only in steps that compute it.
+            Losses and mean logits; `penalty` (R1 + R2) only in steps that compute it, `layout_d`
+            and `layout_g` only with layouts.
         """
-        real, labels, maps = batch if len(batch) == 3 else (*batch, None)
-        recipe, count = self.recipe, len(real)
-        draws = Draws(self.rng, shard, real.device)
-        strength = self.numbers["strength"]
+        recipe, count = self.recipe, len(batch.images) * shard.world
+        draws = Draws(self.rng, shard, batch.images.device)
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
-        seen = progress.images_seen + count * shard.world
+        seen = progress.images_seen + count
         if seen < recipe.warm_up_kimg * 1000:
             rate *= seen / (recipe.warm_up_kimg * 1000)
+        loss_d, logit_real, row_d = self._critic_loss(batch, progress, runtime, draws)
+        descend(loss_d, self.optimizer_d, rate, shard, recipe.most_update)
+        loss_g, row_g = self._generator_loss(batch, logit_real, runtime, draws)
+        descend(loss_g, self.optimizer_g, rate, shard, recipe.most_update)
+        update_ema(self.average, self.generator, ema_decay(count, seen, recipe.ema_fraction))
+        return row_d | row_g
 
-        # D.
+    def _critic_loss(
+        self, batch: Batch, progress: Step, runtime: Runtime, draws: Draws
+    ) -> tuple[Tensor, Tensor, Row]:
+        """The loss of D on real images and new fakes, the logits of the real ones, and a report."""
+        images, labels, given = batch
+        recipe, count, strength = self.recipe, len(images), self.numbers["strength"]
         with torch.no_grad(), runtime.autocast():
-            fake = self.generator(draws.normal(count, recipe.latent), labels, maps)
-            pairs = [augment_pair(images, maps, recipe, draws, strength) for images in (real, fake)]
-            shown = torch.cat([pair[0] for pair in pairs])
-            given = None if maps is None else torch.cat([pair[1] for pair in pairs])
+            fake = self.generator(draws.normal(count, recipe.latent), labels, given)
+            (real, of_real), (fake, _) = (
+                augment_with_layout(one, given, recipe, draws, strength) for one in (images, fake)
+            )
+            shown = torch.cat([real, fake])
         both = torch.cat([labels, labels])
         with runtime.autocast():
-            logits, dense, x = self.critic.all(shown, both, given)
-            logit_real, logit_fake = logits.chunk(2)
-        loss_d = discriminator_loss(logit_real, logit_fake).mean()
-        report = {"logit_real": logit_real.mean().item(), "logit_fake": logit_fake.mean().item()}
-        objective = loss_d
-        if recipe.label_matching:
-            classes = self.critic.embedding.num_embeddings
-            other = torch.randint(1, classes, (count,), generator=self.rng)
-            wrong = self.critic.class_logits(x[:count], (labels + other) % classes)
-            objective = objective + recipe.label_matching * discriminator_loss(logit_real, wrong).mean()
-        if given is not None and recipe.mismatch and self.critic.layout_input:
-            wrong = given[:count].roll(1, 0)
-            differs = ((wrong - given[:count]).abs().amax((1, 2, 3)) > 0.5).float()
-            with runtime.autocast():
-                logit_wrong = self.critic(shown[:count], labels, wrong)
-            term = (discriminator_loss(logit_real, logit_wrong) * differs).mean()
-            objective = objective + recipe.mismatch * term
-            report["mismatch"] = term.item()
-        if dense is not None:
-            term = self._dense(dense, given, real=True)
-            objective = objective + recipe.dense * term
-            report["dense"] = term.item()
+            logits, cells = self.critic.with_cells(shown, both)
+        logit_real, logit_fake = logits.chunk(2)
+        apart = discriminator_loss(logit_real, logit_fake).mean()
+        loss = apart
+        row = {
+            "logit_real": logit_real.mean().item(),
+            "logit_fake": logit_fake.mean().item(),
+            "loss_d": apart.item(),
+        }
+        if cells is not None and of_real is not None:
+            told = layout_loss(cells[:count], of_real) + fake_loss(cells[count:])
+            loss = loss + recipe.layout * told
+            row["layout_d"] = told.item()
         # R1 + R2, every k-th step with k times the weight: gamma means the same for any k.
         if recipe.gamma and progress.index % recipe.penalty_every == 0:
             gamma = cosine(recipe.gamma, recipe.gamma_end, progress.done)
             with runtime.autocast():
                 if recipe.penalty == "gradient":
-                    squares = gradient_penalty(lambda i, l: self.critic(i, l, given), shown, both)
+                    squares = gradient_penalty(self.critic, shown, both)
                 else:
                     halves = [draws.normal(count, *shown.shape[1:]) for _ in range(2)]
                     noise = recipe.penalty_step * torch.cat(halves)
-                    logits = torch.cat([logit_real, logit_fake])
                     squares = difference_penalty(self.critic, shown, both, logits, noise)
             penalty = squares.sum() / count
-            objective = loss_d + penalty * (gamma / 2 * recipe.penalty_every)
-            report["penalty"] = penalty.item()
-        descend(objective, self.optimizer_d, rate, shard, recipe.most_update)
+            loss = loss + penalty * (gamma / 2 * recipe.penalty_every)
+            row["penalty"] = penalty.item()
+        return loss, logit_real.detach(), row
 
-        # G, with new fakes. The real images' logits are from D before its update, which saves a
-        # pass. D's weights need no gradient here.
-        z = draws.normal(count, recipe.latent)
+    def _generator_loss(
+        self, batch: Batch, logit_real: Tensor, runtime: Runtime, draws: Draws
+    ) -> tuple[Tensor, Row]:
+        """The loss of G on new fakes, and a report.
+
+        The real images' logits are from D before its update, which saves a pass. D's weights need
+        no gradient here.
+        """
+        images, labels, given = batch
+        recipe = self.recipe
+        z = draws.normal(len(images), recipe.latent)
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():
-            fake = self.generator(z, labels, maps)
-            seen_fake, seen_given = augment_pair(fake, maps, recipe, draws, strength)
-            logit_fake, dense, _ = self.critic.all(seen_fake, labels, seen_given)
+            fake = self.generator(z, labels, given)
+            shown, of_fake = augment_with_layout(
+                fake, given, recipe, draws, self.numbers["strength"]
+            )
+            logit_fake, cells = self.critic.with_cells(shown, labels)
         self.critic.requires_grad_(requires_grad=True)
-        loss_g = generator_loss(logit_real.detach(), logit_fake).mean()
+        close = generator_loss(logit_real, logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)
-        loss = loss_g + recipe.mode_seeking * apart
-        if dense is not None:
-            term = self._dense(dense, seen_given, real=False)
-            loss = loss + recipe.dense_g * term
-            report["dense_g"] = term.item()
-        descend(loss, self.optimizer_g, rate, shard, recipe.most_update)
-
-        update_ema(
-            self.average, self.generator, ema_decay(count * shard.world, seen, recipe.ema_fraction)
-        )
-        return report | {
-            "loss_d": loss_d.item(),
-            "loss_g": loss_g.item(),
-            "mode_seeking": apart.item(),
-        }
-
-    def _dense(self, dense: Tensor, given: Tensor, real: bool) -> Tensor:
-        """OASIS: kinds, background, fake; weights by inverse frequency in the batch."""
-        small = F.adaptive_max_pool2d(given, dense.shape[-2:])
-        most, which = small.max(1)
-        kinds = small.shape[1]
-        target = torch.where(most > 0.5, which, torch.full_like(which, kinds))
-        count = len(target) // 2 if real else len(target)
-        of_real = target[:count]
-        frequency = torch.bincount(of_real.flatten(), minlength=kinds + 1).float()
-        present = (frequency > 0).sum()
-        weight = torch.where(
-            frequency > 0, of_real.numel() / (present * frequency.clamp(min=1)), frequency
-        )
-        weights = torch.cat([weight.clamp(max=200.0), torch.ones(1)])
-        logits = dense[:count]
-        loss = F.cross_entropy(logits, of_real, weights, reduction="none").mean()
-        if real:
-            all_fake = torch.full_like(target[count:], kinds + 1)
-            loss = loss + F.cross_entropy(dense[count:], all_fake)
-        return loss
+        loss = close + recipe.mode_seeking * apart
+        row = {"loss_g": close.item(), "mode_seeking": apart.item()}
+        if cells is not None and of_fake is not None:
+            shows = layout_loss(cells, of_fake)
+            loss = loss + recipe.layout * shows
+            row["layout_g"] = shows.item()
+        return loss, row

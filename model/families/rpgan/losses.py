@@ -7,6 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MODE_SEEKING_EPSILON = 0.01
+LEAST_COVERED = 0.5
+"""Coverage of a cell's most covered pixel from which the cell is of a kind."""
+MOST_WEIGHT = 200.0
+"""Of a rare kind in `layout_loss`: a single cell in a batch must not outweigh all others."""
 
 Critic = Callable[[Tensor, Tensor], Tensor]
 
@@ -82,3 +86,40 @@ def mode_seeking_loss(images: Tensor, z: Tensor, labels: Tensor) -> Tensor:
     moved = (z[one] - z[two]).abs().mean(1)
     terms = moved / (apart + MODE_SEEKING_EPSILON * moved)
     return (terms * paired).sum() / paired.sum().clamp(min=1)
+
+
+def layout_loss(cells: Tensor, given: Tensor) -> Tensor:
+    """How badly cells show the findings of a layout: cross entropy, kinds weighted by rarity.
+
+    Sushko et al. 2021, arXiv 2012.04781, eq. 1 and 2: the weight of a kind, or of none, is the
+    inverse of its share of the batch's cells, so that a stone of two cells counts as much as all
+    that is around it.
+
+    Args:
+        cells: D's logits of K kinds, none and fake, float32 [N, K + 2, h, w].
+        given: layouts as `model.layout_bank.given` makes them, float [N, K + 1, H, W].
+
+    Returns:
+        float32 []; 0 if the batch has no layout that is told.
+    """
+    kinds = given.shape[1] - 1
+    here = F.adaptive_max_pool2d(given, cells.shape[-2:])
+    most, which = here[:, :-1].max(1)
+    truth = torch.where(most > LEAST_COVERED, which, torch.full_like(which, kinds))
+    told = here[:, -1]
+    shares = torch.stack([((truth == kind) * told).sum() for kind in range(kinds + 1)])
+    present = (shares > 0).sum().clamp(min=1)
+    weights = told.sum() / (present * shares.clamp(min=1))
+    errors = F.cross_entropy(cells, truth, reduction="none")
+    weighted: Tensor = (errors * weights.clamp(max=MOST_WEIGHT)[truth] * told).sum()
+    return weighted / told.sum().clamp(min=1)
+
+
+def fake_loss(cells: Tensor) -> Tensor:
+    """How badly D tells that no cell of generated images is real: cross entropy, float32 [].
+
+    Sushko et al. 2021, eq. 1, second term; `cells` as in `layout_loss`.
+    """
+    fake = cells.shape[1] - 1
+    truth = torch.full_like(cells[:, 0], fake, dtype=torch.int64)
+    return F.cross_entropy(cells, truth)

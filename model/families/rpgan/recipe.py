@@ -30,6 +30,9 @@ class Recipe(CommonRecipe):
     mode_seeking: float = Field(
         default=0.1, ge=0, description="weight of the term that keeps a class's images apart"
     )
+    layout: float = Field(
+        default=0.3, ge=0, description="weight of showing findings where the layout has them"
+    )
     class_scale: float = Field(
         default=0.25, gt=0, description="size of a class's vector beside z, at the start"
     )
@@ -70,8 +73,3 @@ class Recipe(CommonRecipe):
     cutout: float = Field(
         default=0.0, ge=0, lt=1, description="side of the square hidden from D, share of the side"
     )
-    layout_input: bool = Field(default=True, description="D sees the layout beside the image")
-    mismatch: float = Field(default=1.0, ge=0, description="weight of wrong layouts")
-    dense: float = Field(default=0.0, ge=0, description="weight of the dense head")
-    dense_g: float = Field(default=0.0, ge=0, description="weight of the dense head for G")
-    label_matching: float = Field(default=0.0, ge=0, description="weight of wrong labels")

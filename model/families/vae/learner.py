@@ -50,7 +50,7 @@ class Learner(BaseLearner):
 
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
         """Minimise Charbonnier + structure (1 - MS-SSIM) + beta KL / pixels."""
-        real, labels = batch
+        real, labels, given = batch
         recipe = self.recipe
         draws = Draws(self.rng, shard, real.device)
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
@@ -58,7 +58,7 @@ class Learner(BaseLearner):
             mean, log_variance = self.encoder(real, labels)
             noise = draws.normal(len(real), recipe.latent)
             z = mean + (log_variance / 2).exp() * noise
-            drawn = self.decoder(z, labels)
+            drawn = self.decoder(z, labels, given)
         difference = charbonnier(drawn, real).mean()
         dissimilarity = (1 - ms_ssim(drawn, real)).mean()
         kl = kl_to_standard_normal(mean, log_variance).mean()
