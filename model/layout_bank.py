@@ -166,6 +166,5 @@ def given(layouts: Layouts, device: torch.device | str = "cpu") -> Tensor:
 
 
 def _shares(weights: Tensor) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = weights.double().numpy()
-    shares = shares / shares.sum()
+    shares: NDArray[np.float64] = (weights.double() / weights.double().sum()).numpy()
     return shares

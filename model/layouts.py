@@ -4,6 +4,7 @@ A layout has one map per kind of finding: 0 where there is none, 255 where one c
 generator that is given a layout draws the findings there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi, sin
 
@@ -30,6 +31,15 @@ class Layouts:
 
     def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> "Layouts":
         return Layouts(self.maps[rows], self.told[rows])
+
+
+def joined(parts: Sequence[Layouts]) -> Layouts | None:
+    """The layouts of several lists of images as those of one; None of none."""
+    if not parts:
+        return None
+    return Layouts(
+        np.concatenate([part.maps for part in parts]), np.concatenate([part.told for part in parts])
+    )
 
 
 def ellipse(

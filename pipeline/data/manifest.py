@@ -50,8 +50,6 @@ class Row:
         study: pseudonym of the study or volume it is from; "" without one, and in old rows.
         patient: pseudonym of the patient that its file names, where `group` is another name of
             the same patient; else "".
-        findings: boxes and masks, as `pipeline.data.findings` writes them; "" where nobody looked
-            for findings, and in old rows.
         more: name and text of each column that this version does not know.
     """
 
@@ -74,7 +72,6 @@ class Row:
     warnings: str = ""
     study: str = ""
     patient: str = ""
-    findings: str = ""
     more: tuple[tuple[str, str], ...] = ()
 
     @property

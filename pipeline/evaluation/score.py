@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from model import metrics
 from model.features import extract, extractor_protocol
+from model.layouts import Layouts, joined
 from model.metrics.ms_ssim import betas_for
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
@@ -24,6 +25,7 @@ from pipeline.evaluation.record import EvaluateConfig, Evaluation, Protocol
 
 Images = NDArray[np.uint8]
 Sampler = Callable[[Sequence[str], int], Images]
+Commander = Callable[[Sequence[str], int], Layouts | None]
 OnProgress = Callable[[str, int, int], None]
 
 _LEAST_PER_CLASS = 2  # a variance within a class needs two
@@ -31,11 +33,15 @@ _LEAST_PER_CLASS = 2  # a variance within a class needs two
 
 @dataclass(frozen=True)
 class Fakes:
-    """Generated images: uint8 [N, H, W], class index [N], sampling seed [N]."""
+    """Generated images: uint8 [N, H, W], class index [N], sampling seed [N].
+
+    `layouts` are those that the generator was given; None if it takes none.
+    """
 
     images: Images
     labels: NDArray[np.int64]
     seeds: NDArray[np.int64]
+    layouts: Layouts | None = None
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,28 @@ class Scored:
     nearest_ssim: NDArray[np.float64]
 
 
-def draw_fakes(sampler: Sampler, processed: Processed, config: EvaluateConfig) -> Fakes:
+def draw_fakes(
+    sampler: Sampler,
+    processed: Processed,
+    config: EvaluateConfig,
+    commander: Commander | None = None,
+) -> Fakes:
     """Draw from a generator in the test split's class mix, for each seed of the protocol.
 
     Args:
         sampler: class names and a seed in, uint8 [N, H, W] out.
         processed: its test split gives the class mix.
         config: number of images, and the seeds.
+        commander: as `sampler`, the layouts that it draws by; None: they are not known.
     """
     counts = _class_mix(processed.test.labels, len(processed.classes), config)
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int64)
     names = [processed.classes[label] for label in labels]
     images = [sampler(names, seed) for seed in config.seeds]
     seeds = np.repeat(np.array(config.seeds, np.int64), len(labels))
-    return Fakes(np.concatenate(images), np.tile(labels, len(config.seeds)), seeds)
+    parts = [commander(names, seed) for seed in config.seeds] if commander else []
+    layouts = joined([part for part in parts if part is not None])
+    return Fakes(np.concatenate(images), np.tile(labels, len(config.seeds)), seeds, layouts)
 
 
 def score_images(

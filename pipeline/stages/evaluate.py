@@ -5,6 +5,7 @@ Champion and candidate are scored by the same functions (`evaluation.score`), ne
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from model.config import TrainConfig
+from model.families.base import Generator
 from model.progress import Progress
-from model.sampling import load_generator, sample
+from model.sampling import draw_layouts, load_generator, sample
 from model.weights import WEIGHTS_FILE
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
@@ -74,7 +76,7 @@ def evaluate(
         update = {"baseline_family": config.baseline, "baseline": reference.evaluation}
         evaluation = evaluation.model_copy(update=update)
     utility = measure_utility(
-        data, _sampler(models, config, None), config.utility, out, on_progress
+        data, _sampler(_load(models), config, None), config.utility, out, on_progress
     )
     evaluation = evaluation.model_copy(update={"utility": utility})
     write_evaluation(out, evaluation, fakes, data, scored, config)
@@ -118,7 +120,10 @@ def score_weights(
     Raises:
         BadInputError: the folder has no generator, or it cannot be scored on the data.
     """
-    fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
+    generator = _load(models)
+    fakes = draw_fakes(
+        _sampler(generator, config, on_progress), data, config, partial(draw_layouts, generator)
+    )
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:
         scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)
@@ -127,12 +132,17 @@ def score_weights(
     return fakes, scored
 
 
-def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | None) -> Sampler:
-    """A sampler of the generator in `models` that reports its draws as progress."""
+def _load(models: Path) -> Generator:
     try:
-        generator = load_generator(models)
+        return load_generator(models)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+
+
+def _sampler(
+    generator: Generator, config: EvaluateConfig, on_progress: OnProgress | None
+) -> Sampler:
+    """A sampler that reports its draws as progress."""
     done = 0
 
     def draw(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
