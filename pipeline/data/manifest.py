@@ -1,7 +1,7 @@
 """Read and write the manifest: one row per image, one CSV file per batch, written once.
 
-A later revision may drop an image whose consent was withdrawn, or correct its class; nothing else
-of a row ever changes. The manifest is in git beside the batches' .dvc files, so that a data
+A later revision may drop an image whose consent was withdrawn, correct its class, or add findings to
+an image that had none; nothing else of a row ever changes. The manifest is in git beside the batches' .dvc files, so that a data
 revision is a git commit. It holds no source names: those stay in the unversioned local index.
 
 Columns that only a later version knows are kept with their rows, also where a batch is written
@@ -50,6 +50,8 @@ class Row:
         study: pseudonym of the study or volume it is from; "" without one, and in old rows.
         patient: pseudonym of the patient that its file names, where `group` is another name of
             the same patient; else "".
+        findings: boxes and masks as `data.findings` writes them; "" where nobody looked for any,
+            and in old rows.
         more: name and text of each column that this version does not know.
     """
 
@@ -72,6 +74,7 @@ class Row:
     warnings: str = ""
     study: str = ""
     patient: str = ""
+    findings: str = ""
     more: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -35,6 +35,7 @@ from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 
 OnProgress = Callable[[int, int], None]
+_LISTS = ("data/manifest", str(QUARANTINE_FILE), str(NOTICES_FILE))
 
 
 def ingest(
@@ -75,20 +76,28 @@ def ingest(
             )
             if report.batch:
                 _add_batch(work, report)
+            elif report.annotated:
+                why = f"data: findings of {_images(report.annotated)}"
+                work.commit_and_push(why, *_LISTS)
         index.record(report.entries)
         if report.read:
             share_index(project, index)
     return report
 
 
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
 def _add_batch(work: Workspace, report: IngestReport) -> None:
     folder = str(RAW_FOLDER / str(report.batch))
     work.dvc.run("add", folder)
     work.dvc.run("push", f"{folder}.dvc")
-    why = f"data: batch {report.batch}, {report.new} images"
+    why = f"data: batch {report.batch}, {_images(report.new)}"
+    if report.annotated:
+        why += f", and findings of {_images(report.annotated)} of earlier ones"
     # Named one by one: paths are added by force, and the folder has the images.
-    paths = ["data/manifest", "data/raw/.gitignore", f"{folder}.dvc"]
-    paths += [str(QUARANTINE_FILE), str(NOTICES_FILE)]
+    paths = [*_LISTS, "data/raw/.gitignore", f"{folder}.dvc"]
     if (work.folder / KEY_ID_FILE).exists():
         paths.append(str(KEY_ID_FILE))
     work.commit_and_push(why, *paths)

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from model.section import Section
 from pipeline.base.errors import BadInputError
+from pipeline.data.findings import encode_mask
 
 from . import phantom_body as body_parts
 from .phantom_body import Habitus
@@ -95,6 +96,7 @@ def make_patient(
     patient = _draw_patient(rng, label, float(z[-1] - z[0]), config)
     images, findings = _render(rng, patient, z, config)
     about = {"phantom": True, "class": label, "patient": number}
+    about["pixel_mm"] = round(patient.scan.mm, 4)
     return [
         (image, about | {"slice": k, "level_mm": round(float(z[k]), 2)} | seen)
         for k, (image, seen) in enumerate(zip(images, findings, strict=True))
@@ -171,7 +173,7 @@ def _render(
     findings = []
     for k, image in enumerate(images):
         seen = [(lesion, masks[k]) for lesion, masks in covered if masks[k].any()]
-        lesions = [_lesion_truth(lesion, mask, image) for lesion, mask in seen]
+        lesions = [_lesion_truth(lesion, mask, image, scan.mm) for lesion, mask in seen]
         counts = {kind: sum(one["kind"] == kind for one in lesions) for kind in KINDS}
         where = [places[k] for places in kidneys]
         findings.append({"counts": counts, "lesions": lesions, "kidneys": where})
@@ -188,8 +190,11 @@ def _acquire(rng: np.random.Generator, hu: Array, scan: _Scan) -> NDArray[np.uin
     return pictures
 
 
-def _lesion_truth(lesion: Lesion, mask: Mask, image: NDArray[np.uint8]) -> Truth:
-    """Centre and area of the painted mask; intensity is the mean grey value under it."""
+def _lesion_truth(lesion: Lesion, mask: Mask, image: NDArray[np.uint8], mm: float) -> Truth:
+    """The painted mask, its centre, area and diameter; intensity is the mean grey value under it.
+
+    The diameter is that of a disc of the same area; `mm` is the side of a pixel.
+    """
     rows, columns = np.nonzero(mask)
     return {
         "kind": lesion.kind,
@@ -198,7 +203,9 @@ def _lesion_truth(lesion: Lesion, mask: Mask, image: NDArray[np.uint8]) -> Truth
         "y": round(float(rows.mean()), 2),
         "radius": round(float(np.sqrt(len(rows) / pi)), 2),
         "area": len(rows),
+        "diameter_mm": round(2 * mm * float(np.sqrt(len(rows) / pi)), 2),
         "intensity": round(float(image[mask].mean()), 2),
+        "mask": encode_mask(mask),
     }
 
 

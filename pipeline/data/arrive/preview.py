@@ -14,8 +14,8 @@ from pipeline.data.arrive.fetched import marked
 from pipeline.data.arrive.source import UnsteadyError
 from pipeline.data.arrive.writing import fingerprint, write_lists
 from pipeline.data.landing.lists import parents
-from pipeline.data.landing.zone import Listing, landed_as, scan
-from pipeline.data.passed_over import LIST_NAME, passed_over
+from pipeline.data.landing.zone import Listing, is_listed, landed_as, list_all, with_beside
+from pipeline.data.passed_over import LIST_NAME
 from pipeline.data.synthetic import SIDECAR_SUFFIX
 
 
@@ -36,7 +36,7 @@ class LandingPreview:
         self._landing, self._fetched = landing, folder / "fetched"
         self._fetched.mkdir()
         self._numbers = count()
-        found, self._skipped = scan(landing) if landing.is_dir() else ([], Counter())
+        found, self._skipped = list_all(landing) if landing.is_dir() else ([], Counter())
         self._files = {f.path: replace(f, at=landing / f.path) for f in found}
         self._added: dict[str, Path] = {}
         for parent in {parent for path in self._files for parent in parents(path)}:
@@ -57,12 +57,13 @@ class LandingPreview:
         """What `scan` would return."""
         files = dict(self._files)
         for path, at in self._added.items():
-            if not passed_over(path):
+            if is_listed(path):
                 files[path] = landed_as(path, at, sidecar=False)
-        return [
+        listed = [
             replace(files[path], sidecar=files[path].sidecar or self._has_sidecar(path))
             for path in sorted(files, key=os.fsencode)
-        ], self._skipped.copy()
+        ]
+        return with_beside(listed, self._skipped)
 
     def _has_sidecar(self, path: str) -> bool:
         sidecar = f"{path}{SIDECAR_SUFFIX}"

@@ -67,6 +67,7 @@ class Rehearsal:
         unsafe: files whose names are not valid in the landing zone.
         unsteady: files that changed or vanished while they were read.
         notices: what would be passed over, is guessed or cannot be used.
+        annotated: images in the data that would gain findings.
     """
 
     files: int
@@ -76,6 +77,7 @@ class Rehearsal:
     unsafe: int
     unsteady: int
     notices: tuple[Notice, ...] = field(default=())
+    annotated: int = 0
 
 
 def load_pseudonyms(project: Project, *, make: bool) -> Pseudonyms:
@@ -149,6 +151,7 @@ def rehearse(
         unsafe=sum(len(plan.unsafe) for plan in plans),
         unsteady=preview.unsteady,
         notices=(*plan_notices(plans), *report.notices),
+        annotated=report.annotated,
     )
 
 

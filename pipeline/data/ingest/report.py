@@ -29,6 +29,7 @@ class IngestReport:
         images, groups: of the whole manifest after this ingest, by class and split.
         notices: what was passed over, guessed or could not be used.
         entries: the outcome of each file, for `LocalIndex.record`.
+        annotated: images of earlier batches that gained findings.
     """
 
     batch: str | None
@@ -45,6 +46,7 @@ class IngestReport:
     groups: Table
     notices: tuple[Notice, ...]
     entries: tuple[Entry, ...]
+    annotated: int = 0
 
 
 def make_report(
@@ -56,6 +58,7 @@ def make_report(
     passed_over: dict[str, int],
     read: int,
     notices: Iterable[Notice],
+    annotated: int = 0,
 ) -> IngestReport:
     """The report of an ingest; arguments as its attributes."""
     outcomes = Counter(entry.outcome for entry in entries)
@@ -75,6 +78,7 @@ def make_report(
         groups=_table({(row.label, row.split, row.group): None for row in rows}),
         notices=tuple(notices),
         entries=tuple(entries),
+        annotated=annotated,
     )
 
 

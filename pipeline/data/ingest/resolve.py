@@ -29,6 +29,7 @@ class NewImage:
         group: of its patient, or of its scan, when known; or "".
         source_sha256: of the file, or of the archive's member.
         study, patient: as in the manifest's `Row`.
+        findings: as in the manifest's `Row`, of the first file that says something of them.
     """
 
     image: Image
@@ -37,6 +38,7 @@ class NewImage:
     source_sha256: str
     study: str = ""
     patient: str = ""
+    findings: str = ""
 
 
 def reusable(
@@ -80,7 +82,9 @@ def _still_holds(
     released: Collection[str],
     rejected: Rejected,
 ) -> bool:
-    if (entry.size, entry.mtime_ns) != (found.size, found.mtime_ns):
+    if (entry.size, entry.mtime_ns, entry.beside) != (
+        found.size, found.mtime_ns, found.said_digest
+    ):  # fmt: skip
         return False
     if entry.outcome == "quarantined" and rejected.holds(entry.image_id, entry.source_sha256):
         return True
@@ -216,6 +220,7 @@ def _entry(look: Look, names: Pseudonyms, rules: str) -> Entry:
         source_sha256=look.source_sha256,
         image_id=look.result.image_id if isinstance(look.result, Refused) else look.result.id,
         rules=rules,
+        beside=found.said_digest,
     )
 
 

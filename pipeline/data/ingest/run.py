@@ -27,6 +27,7 @@ from pipeline.data.ingest.account import (
     passed_over_notice,
     write_notices,
 )
+from pipeline.data.ingest.annotations import annotate, with_findings
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
 from pipeline.data.ingest.checks import CheckFinding, refused_by_checks, run_checks
 from pipeline.data.ingest.conflicts import Fetch, under_two_classes
@@ -114,7 +115,10 @@ def ingest(
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
-        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released, classes)
+        sizes = {row.id: (row.height, row.width) for row in rows}
+        examiner = Examiner(
+            landing, config, names, Path(store), _sources(rows), released, classes, sizes
+        )
         looks = examine_all(
             examiner, changed, workers=workers, on_progress=on_progress, passed_over=passed_over
         )
@@ -143,13 +147,16 @@ def ingest(
                 entries, new, refused | refused_by_checks(odd, config.checks, released)
             )
             grouping = group_new(new, rows, thumbnails, config)
-        added = _rows(new, grouping, rows, odd, config)
+        annotations = annotate(looks, entries, known, new)
+        notices += annotations.notices
+        added = _rows(annotations.new, grouping, rows, odd, config)
         if added:
             _check(rows + added, entries, config)
             if not (workspace / PHANTOM_FILE).exists():
                 write_key_id(workspace, names, (row.group for row in added))
             _store(workspace, Path(store), added, new)
             notices += mixture_notices(added, _stored(workspace, added))
+        _write_gained(workspace, rows, annotations.gained)
     paths = {entry.image_id: look.found.path for look, entry in zip(looks, entries, strict=True)}
     notices += [
         *passed_over_notice(passed_over),
@@ -160,7 +167,7 @@ def ingest(
     batches = {row.id: row.batch for row in rows + added}
     entries = [_finish(entry, grouping, batches) for entry in entries] + kept
     entries.sort(key=lambda entry: entry.key)
-    if added:
+    if added or annotations.gained:
         write_quarantine(
             workspace, quarantine_records(entries, {row.label for row in rows + added})
         )
@@ -173,6 +180,7 @@ def ingest(
         passed_over=dict(passed_over),
         read=len(changed),
         notices=notices,
+        annotated=len(annotations.gained),
     )
 
 
@@ -234,6 +242,7 @@ def _rows(
             warnings=warnings_text((one.check, one.value) for one in odd.get(id_, ())),
             study=new[id_].study,
             patient=new[id_].patient,
+            findings=new[id_].findings,
         )
         for id_ in sorted(splits)
     ]
@@ -261,6 +270,13 @@ def _store(workspace: Path, store: Path, added: Sequence[Row], new: Mapping[str,
         (store / f"{row.id}.png").rename(workspace / row.path)
     write_thumbnails(folder, {row.id: new[row.id].image.thumbnail for row in added})
     write_batch(workspace, batch, list(added))
+
+
+def _write_gained(workspace: Path, rows: Sequence[Row], gained: Mapping[str, str]) -> None:
+    """Write the batches again in which images gained findings."""
+    for batch in sorted({row.batch for row in rows if row.id in gained}):
+        mine = [row for row in rows if row.batch == batch]
+        write_batch(workspace, batch, with_findings(mine, gained))
 
 
 def _stored(workspace: Path, added: Iterable[Row]) -> Callable[[str], Pixels]:

@@ -15,11 +15,11 @@ from typing import Self
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
-from pipeline.data.landing.zone import scan
+from pipeline.data.landing.zone import LIST_MARK, scan
 from pipeline.data.names import Pseudonyms
 from pipeline.data.refusal import TRANSIENT
 
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Entry:
         reason, detail: of a quarantined file; no names in them.
         batch: that brought the image, of an ingested file.
         rules: hash of the ingest section that it was judged by.
+        beside: hash of the files beside it that say where findings are, and of what a medloom.csv
+            says; "" without any.
     """
 
     file: str
@@ -53,6 +55,7 @@ class Entry:
     detail: str = ""
     batch: str = ""
     rules: str = ""
+    beside: str = ""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -135,11 +138,17 @@ class LocalIndex:
     def pending(self, landing: Path) -> PendingFiles:
         """Files of the landing zone that are new or changed; nothing is opened."""
         with self._open() as connection:
-            known = set(connection.execute("SELECT DISTINCT file, size, mtime_ns FROM files"))
+            known = {
+                (file, size, mtime, beside.partition(LIST_MARK)[0])
+                for file, size, mtime, beside in connection.execute(
+                    "SELECT DISTINCT file, size, mtime_ns, beside FROM files"
+                )
+            }
         times = [
-            found.arrived_ns / 1e9
+            max(found.arrived_ns, *(one.file.arrived_ns for one in found.beside), 0) / 1e9
             for found in scan(landing)[0]
-            if (self.names.file(found.path), found.size, found.mtime_ns) not in known
+            if (self.names.file(found.path), found.size, found.mtime_ns, found.beside_digest)
+            not in known
         ]
         return PendingFiles(len(times), min(times, default=None), max(times, default=None))
 
@@ -173,7 +182,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         connection.execute(
             "CREATE TABLE files (file TEXT, item INTEGER, size INTEGER, mtime_ns INTEGER, "
             "outcome TEXT, label TEXT, extension TEXT, source_sha256 TEXT, image_id TEXT, "
-            "reason TEXT, detail TEXT, batch TEXT, rules TEXT, PRIMARY KEY (file, item))"
+            "reason TEXT, detail TEXT, batch TEXT, rules TEXT, beside TEXT, "
+            "PRIMARY KEY (file, item))"
         )
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 

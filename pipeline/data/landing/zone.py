@@ -3,21 +3,27 @@
 Archives, and files named by a list, may lie outside class folders (`landing.lists`).
 """
 
+import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.landing.beside import TRUTH_SUFFIX, Beside, Form, find_beside
+from pipeline.data.landing.marks import Marks
 from pipeline.data.layout import Layout
-from pipeline.data.passed_over import file_kind, folder_kind
+from pipeline.data.passed_over import file_kind, folder_kind, passed_over
 from pipeline.data.refusal import Refused
 from pipeline.data.synthetic import SIDECAR_SUFFIX
 
+LIST_MARK = "+"
+"""Between the hash of the files beside an image and that of what lists say."""
+_NO_CLASS = ("bad-class", "no-class")
 Listing = tuple[list["LandedFile"], Counter[str]]
 """Files of a landing zone, and the number of files passed over by kind."""
 
@@ -37,6 +43,8 @@ class LandedFile:
         patient: the patient by a list; "" without one.
         view: the view by a list; "" without one.
         at: where its bytes are, when not yet in the landing zone (`landed_as`).
+        beside: files that say where its findings are.
+        marks: what a list says of its findings, read once for many images; None without one.
     """
 
     path: str
@@ -49,14 +57,86 @@ class LandedFile:
     patient: str = field(default="", repr=False)
     view: str = ""
     at: Path | None = field(default=None, repr=False)
+    beside: tuple["Sidecar", ...] = field(default=(), repr=False)
+    marks: Marks | None = field(default=None, repr=False)
+
+    @property
+    def beside_digest(self) -> str:
+        """A hash of the state of all files beside it; "" without any. No names go into it."""
+        if not self.beside:
+            return ""
+        facts = [(one.form, one.kind, one.file.size, one.file.mtime_ns) for one in self.beside]
+        return _digest(facts)
+
+    @property
+    def said_digest(self) -> str:
+        """`beside_digest`, and a hash of what lists say of its findings."""
+        said = f"{LIST_MARK}{_digest(self.marks)}" if self.marks is not None else ""
+        return self.beside_digest + said
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A file beside an image, as listed; see `landing.beside.Beside`."""
+
+    form: Form
+    kind: str
+    file: LandedFile
+
+
+def _digest(facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def scan(landing: Path) -> Listing:
     """Every file sorted by path, and the number of files passed over (`data.passed_over`).
 
+    Files that say where findings of an image are belong to it and are counted as passed over.
+
     Raises:
         BadInputError: `landing` is not a folder that can be listed.
     """
+    return with_beside(*list_all(landing))
+
+
+def with_beside(files: Iterable[LandedFile], skipped: Counter[str]) -> Listing:
+    """Files with what lies beside them, and what was passed over, as `list_all` returns them."""
+    files = list(files)
+    by_path = {
+        found.path: found
+        for found in files
+        if found.refused is None or found.refused.reason in _NO_CLASS
+    }
+    beside, sidecars = find_beside(by_path)
+    truths = {found.path for found in files if found.path.lower().endswith(TRUTH_SUFFIX)}
+    images = [
+        replace(found, beside=_sidecars(beside[found.path], by_path))
+        if found.path in beside
+        else found
+        for found in files
+        if found.path not in sidecars | truths
+    ]
+    return images, skipped + Counter(sidecar=len(sidecars | truths))
+
+
+def _sidecars(
+    beside: Iterable[Beside], files: Mapping[str, LandedFile]
+) -> tuple[Sidecar, ...]:
+    return tuple(Sidecar(one.form, one.kind, files[one.path]) for one in beside)
+
+
+def is_listed(path: str) -> bool:
+    """Whether `list_all` lists a path, or else passes it over."""
+    return not passed_over(path) or _is_truth(path)
+
+
+def _is_truth(path: str) -> bool:
+    folders, _, name = path.rpartition("/")
+    return name.lower().endswith(TRUTH_SUFFIX) and not passed_over(f"{folders}/_")
+
+
+def list_all(landing: Path) -> Listing:
+    """Every file, those beside images too; else as `scan`."""
     if not landing.is_dir():
         raise BadInputError(
             f"the landing zone {landing} is not a folder: create it with one folder per class, or "
@@ -160,7 +240,8 @@ def _walk(landing: Path, folder: str) -> Iterator[LandedFile | dict[str, int]]:
     for entry in entries:
         path = f"{folder}{entry.name}"
         is_folder = entry.is_dir(follow_symlinks=False)
-        if kind := (folder_kind if is_folder else file_kind)(entry.name):
+        kind = (folder_kind if is_folder else file_kind)(entry.name)
+        if kind and not (kind == "sidecar" and entry.name.lower().endswith(TRUTH_SUFFIX)):
             yield {kind: _count(Path(entry.path)) if is_folder else 1}
         elif is_folder:
             yield from _walk(landing, f"{path}/")

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -15,6 +15,8 @@ from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, open_stable, read_whole
 from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
+from pipeline.data.marks.annotated import NOTHING_BESIDE
+from pipeline.data.marks.read import BesideReader
 from pipeline.data.names import Pseudonyms, group_of_study
 from pipeline.data.placeholders import identifies_nobody, is_one_of, is_vague
 from pipeline.data.reading.quality import check_burnt_in, check_quality
@@ -39,6 +41,7 @@ class Examiner:
         sources: sha256 of files that are one known image -> that image's id.
         released: ids of images that a person released.
         classes: of the project, to tell the class folders of archives.
+        sizes: id of a known image -> its height and width, pixels.
     """
 
     landing: Path
@@ -48,6 +51,7 @@ class Examiner:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     def __call__(self, share: Share) -> ShareResult:
         """Examine a file, or a share of an archive."""
@@ -116,24 +120,31 @@ class Examiner:
         self, found: LandedFile, name: str, label: str, digest: str, kind: str, data: bytes
     ) -> Iterator[Look]:
         """Every image of one file's bytes; raises Refused when the file is damaged."""
+        beside = BesideReader(self.landing, found, self.config)
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
             who = self._identity(found, name, None)
-            yield Look(found, 0, digest, label, who.patient, Known(known), who)
+            annotated = beside.of(0, *self.sizes[known], label)
+            yield Look(
+                found, 0, digest, label, who.patient, Known(known), who, annotated=annotated
+            )
             return
-        for decoded in decode(data, self.config):
+        for number, decoded in enumerate(decode(data, self.config)):
             if isinstance(decoded, Refused):
                 yield Look(found, 0, digest, label, "", decoded)
                 continue
             who, own = self._identity(found, name, decoded), label or decoded.label
             result: Image | Refused
+            annotated = NOTHING_BESIDE
             try:
                 if not own:
                     raise no_class()
                 result = self._take(decoded, found)
+                annotated = beside.of(number, result.height, result.width, own)
+                result = replace(result, spacing=result.spacing or annotated.spacing)
             except Refused as refused:
                 result = refused
             group = who.patient or group_of_study(who.study)
-            yield Look(found, 0, digest, own, group, result, who)
+            yield Look(found, 0, digest, own, group, result, who, annotated=annotated)
 
     def _take(self, decoded: Decoded, found: LandedFile) -> Image:
         if decoded.synthetic or found.sidecar:

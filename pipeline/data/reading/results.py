@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pipeline.data.formats.canonical import Thumbnail
 from pipeline.data.landing.zone import LandedFile
+from pipeline.data.marks.annotated import NOTHING_BESIDE, Annotated
 from pipeline.data.reading.isolation import WorkerFailure
 from pipeline.data.refusal import Refused
 
@@ -83,6 +84,7 @@ class Look:
         result: the image, the known image that these bytes became before, or why it is refused.
         identity: whom the file names.
         alias: `identity.patient`, where the group goes by another name of the same patient.
+        annotated: what lies beside the image says of its findings.
     """
 
     found: LandedFile
@@ -93,6 +95,7 @@ class Look:
     result: Image | Known | Refused
     identity: Identity = NOBODY
     alias: str = ""
+    annotated: Annotated = NOTHING_BESIDE
 
     @property
     def called(self) -> frozenset[str]:

@@ -35,7 +35,7 @@ def test_a_manifest_without_later_columns_is_written_as_before(tmp_path: Path) -
     text = write_batch(tmp_path, "b0001-x", [row]).read_text()
     assert text.splitlines()[0] == (
         "id,sha256,source_sha256,batch,label,group,split,view,width,height,bits,version,"
-        "modality,spacing,window,brightness,warnings,study,patient"
+        "modality,spacing,window,brightness,warnings,study,patient,findings"
     )
     assert (row.brightness, row.study, row.patient, row.more) == ("", "", "", ())
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from scipy.ndimage import label as connected
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.findings import decode_mask
 from pipeline.phantoms.phantom import (
     CLASSES,
     PNG_KEY,
@@ -181,6 +182,20 @@ def test_lesions_lie_on_the_told_side_and_intensity_is_read_from_the_image(label
             if label == "cyst":  # a disc: its mask can be rebuilt from its centre and radius
                 inside = image[disc(lesion["x"], lesion["y"], lesion["radius"])]
                 assert lesion["intensity"] == pytest.approx(inside.mean(), abs=12)
+
+
+def test_the_truth_has_each_mask_and_its_size_in_millimetres() -> None:
+    for image, truth in slices("stone"):
+        for lesion in truth["lesions"]:
+            mask = decode_mask(lesion["mask"], *image.shape)
+            rows, columns = np.nonzero(mask)
+            assert len(rows) == lesion["area"]
+            assert lesion["x"] == pytest.approx(columns.mean(), abs=0.01)
+            assert lesion["y"] == pytest.approx(rows.mean(), abs=0.01)
+            assert lesion["intensity"] == pytest.approx(image[mask].mean(), abs=0.01)
+            across = 2 * np.sqrt(lesion["area"] / np.pi) * truth["pixel_mm"]
+            assert lesion["diameter_mm"] == pytest.approx(across, abs=0.02)
+            assert lesion["diameter_mm"] < 16
 
 
 def test_neighbouring_slices_are_more_alike_than_patients() -> None:
