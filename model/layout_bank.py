@@ -22,6 +22,7 @@ PLACES = 16
 """Rows and columns of the map of places."""
 
 _TRIES = 40
+_APART = 0.03  # of the side, between the edges of two findings: what touches cannot be counted
 _STREAM = 1  # of the random numbers; a latent's has number 0
 
 
@@ -130,7 +131,7 @@ class LayoutBank(nn.Module):
                 reach = max(width, height) / 2
                 for _ in range(_TRIES):
                     x, y = self._place(rng, kind)
-                    if all(np.hypot(x - a, y - b) > reach + r for a, b, r in placed):
+                    if all(np.hypot(x - a, y - b) > reach + r + _APART for a, b, r in placed):
                         break
                 placed.append((x, y, reach))
                 shape = ellipse(len(maps[kind]), x, y, width, height, rng)

@@ -22,6 +22,7 @@ from .config import TrainConfig
 from .data import Draw, balanced_draw, check
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
+from .layout_statistics import layout_bank
 from .layouts import Layouts
 from .network import NetworkConfig
 from .parallel import Shard, this_shard
@@ -281,8 +282,6 @@ def _start(data: _Data, config: TrainConfig, checkpoint_folder: Path | None) -> 
         checkpoints = Checkpoints(checkpoint_folder, key)
     learner = make_learner(network, config.recipe, config.seed)
     if layouts is not None:
-        from .layout_statistics import layout_bank
-
         learner.set_bank(layout_bank(layouts, data.labels, len(data.classes), data.mm))
     record = Record()
     state = checkpoints.load() if checkpoints else None

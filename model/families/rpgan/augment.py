@@ -42,14 +42,15 @@ def augment_with_layout(
         Images and layouts, of the same shapes.
     """
     count = len(images)
-    # From here on black and "no finding" are both 0, which is what lies outside of an image.
-    both = images - BLACK if given is None else torch.cat([images - BLACK, given], 1)
-    if recipe.flip:
-        turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
-        both = torch.where(turned, both.flip(3), both)
-    if recipe.translate or recipe.scale:
-        both = _move(both, recipe, draws, strength)
-    images, given = both[:, :1] + BLACK, None if given is None else both[:, 1:]
+    if recipe.flip or recipe.translate or recipe.scale:
+        # Black and "no finding" are both 0 here, which is what lies outside of an image.
+        both = images - BLACK if given is None else torch.cat([images - BLACK, given], 1)
+        if recipe.flip:
+            turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
+            both = torch.where(turned, both.flip(3), both)
+        if recipe.translate or recipe.scale:
+            both = _move(both, recipe, draws, strength)
+        images, given = both[:, :1] + BLACK, None if given is None else both[:, 1:]
     if recipe.contrast:
         factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
