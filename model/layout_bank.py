@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .layouts import Layouts, ellipse
+from .random_numbers import LAYOUT_STREAM, random_of
 
 MOST = 6
 """Most findings of a kind in a drawn layout."""
@@ -23,7 +24,6 @@ PLACES = 16
 
 _TRIES = 40
 _APART = 0.03  # of the side, between the edges of two findings: what touches cannot be counted
-_STREAM = 1  # of the random numbers; a latent's has number 0
 
 
 class LayoutBank(nn.Module):
@@ -88,8 +88,7 @@ class LayoutBank(nn.Module):
         maps = np.zeros((len(classes), len(self.sizes), side, side), np.uint8)
         told = np.zeros(len(classes), np.bool_)
         for index, weights in enumerate(classes):
-            key = np.array([seed, start + index], np.uint64)
-            rng = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, _STREAM]))
+            rng = random_of(seed, start + index, LAYOUT_STREAM)
             counts = self._counts(rng, weights, findings, kind)
             if counts is None:
                 continue

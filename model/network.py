@@ -27,6 +27,9 @@ class NetworkConfig(Section):
     head: Literal["smooth", "shuffle"] = Field(
         default="smooth", description="how features at half size become an image"
     )
+    noise: bool = Field(
+        default=False, description="a map of noise is given, for grain that z need not hold"
+    )
     given: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         default=(), description="kinds of findings whose places the generator is given"
     )

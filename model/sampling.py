@@ -17,6 +17,7 @@ from .families.base import Generator
 from .layout_bank import MOST, given
 from .layouts import Layouts
 from .network import NetworkConfig
+from .random_numbers import NOISE_STREAM, random_of
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
 LEAST_COVERED = 64
@@ -100,7 +101,8 @@ def sample(
     z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
     if layouts is None:
         layouts = draw_layouts(generator, labels, seed, start=start)
-    return _draw(generator, z, mixtures, _given(generator, layouts, len(labels)))
+    noise = [noise_map(generator, seed, start + index) for index in range(len(labels))]
+    return _draw(generator, z, mixtures, _given(generator, layouts, len(labels)), noise)
 
 
 def draw_layouts(
@@ -197,11 +199,18 @@ def interpolate(
     mixtures = class_weights(generator, labels)
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
     ends = _given(generator, draw_layouts(generator, labels, seed, start=start), len(labels))
-    z, classes, between = [], [], []
+    grains = [noise_map(generator, seed, start + index) for index in range(len(labels))]
+    z, classes, between, noise = [], [], [], []
     for index in range(len(labels) - 1):
         for share in (frame / frames for frame in range(frames)):
             z.append(truncation * _slerp(stops[index], stops[index + 1], share))
             classes.append((1 - share) * mixtures[index] + share * mixtures[index + 1])
+            first, second = grains[index], grains[index + 1]
+            if first is None or second is None:
+                noise.append(None)
+            else:
+                mixed = _slerp(first.flatten(), second.flatten(), share)
+                noise.append(mixed.view_as(first))
             if ends is not None:
                 between.append((1 - share) * ends[index] + share * ends[index + 1])
     return _draw(
@@ -209,6 +218,7 @@ def interpolate(
         [*z, truncation * stops[-1]],
         torch.stack([*classes, mixtures[-1]]),
         None if ends is None else torch.stack([*between, ends[-1]]),
+        [*noise, grains[-1]],
     )
 
 
@@ -273,7 +283,11 @@ def _given(generator: Generator, layouts: Layouts | None, count: int) -> Tensor 
 
 
 def _draw(
-    generator: Generator, z: Sequence[Tensor], classes: Tensor, given: Tensor | None
+    generator: Generator,
+    z: Sequence[Tensor],
+    classes: Tensor,
+    given: Tensor | None,
+    noise: Sequence[Tensor | None],
 ) -> NDArray[np.uint8]:
     size = generator.config.image_size
     device = next(generator.parameters()).device
@@ -283,7 +297,13 @@ def _draw(
     with torch.inference_mode():
         for index, one in enumerate(z):
             layout = None if given is None else given[index, None].to(device)
-            drawn = generator(one[None].to(device), classes[index, None].to(device), layout)
+            grain = noise[index]
+            drawn = generator(
+                one[None].to(device),
+                classes[index, None].to(device),
+                layout,
+                None if grain is None else grain[None].to(device),
+            )
             images[index] = to_uint8(drawn)[0]
     generator.train(was_training)
     return images
@@ -312,9 +332,17 @@ def latent(seed: int, index: int, length: int) -> Tensor:
     """
     if not (0 <= seed < 2**64 and 0 <= index < 2**64):
         raise ValueError(f"seed {seed} and index {index} must be in 0 to 2^64 - 1")
-    key = np.array([seed, index], np.uint64)
-    normal = np.random.Generator(np.random.Philox(key=key)).standard_normal(length)
+    normal = random_of(seed, index).standard_normal(length)
     return torch.from_numpy(normal.astype(np.float32))
+
+
+def noise_map(generator: Generator, seed: int, index: int) -> Tensor | None:
+    """The noise of image `index`: standard normal, float32 [1, H, W]; None if there is none."""
+    if not generator.config.noise:
+        return None
+    side = generator.config.image_size
+    rng = random_of(seed, index, NOISE_STREAM)
+    return torch.from_numpy(rng.standard_normal((1, side, side), np.float32))
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..layout_bank import LayoutBank
 from ..network import NetworkConfig
-from ..parallel import Shard
+from ..parallel import Draws, Shard
 from ..runtime import Runtime
 from .recipe import Recipe
 
@@ -40,14 +40,35 @@ class Generator(nn.Module, ABC):
     """
 
     config: NetworkConfig
-    bank: LayoutBank | None = None
+    bank: LayoutBank | None
 
     @abstractmethod
-    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:
-        """float [N, latent], classes as `ClassEmbedding` takes them -> float [N, 1, H, W].
+    def forward(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """Images of latents and classes.
 
-        `given` is as in `Batch`; without one, a network that takes layouts is told nothing.
+        Args:
+            z: standard normal, float [N, latent].
+            classes: as `ClassEmbedding` takes them.
+            given: as in `Batch`; None: a network that takes layouts is told nothing.
+            noise: standard normal, float [N, 1, H, W], for a network with `config.noise`; None:
+                images without grain.
+
+        Returns:
+            float [N, 1, H, W].
         """
+
+
+def drawn_noise(config: NetworkConfig, draws: Draws, count: int) -> Tensor | None:
+    """The noise of `count` images of a training step; None for a network without."""
+    if not config.noise:
+        return None
+    return draws.normal(count, 1, config.image_size, config.image_size)
 
 
 class ClassEmbedding(nn.Embedding):

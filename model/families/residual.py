@@ -1,10 +1,11 @@
 """Dense residual stages with two-fold resampling between them: a generator and an encoder trunk.
 
-As in R3GAN (Huang et al. 2024, arXiv 2501.05441) there is no normalisation, noise or style, and
-the initialisation and bilinear resampling are the same. Its grouped convolutions are not used,
-because on a CPU they are twice as slow as dense ones. The finest stage works at half the image's
-size: D folds 2 x 2 pixels into channels, and G has only a narrow head at full size, where stages
-would take most of the time.
+As in R3GAN (Huang et al. 2024, arXiv 2501.05441) there is no normalisation or style, and the
+initialisation and bilinear resampling are the same. Its grouped convolutions are not used, because
+on a CPU they are twice as slow as dense ones. Unlike there, noise can be added at every stage: the
+grain of a CT slice at its own resolution is noise, which no short z can hold. The finest stage
+works at half the image's size: D folds 2 x 2 pixels into channels, and G has only a narrow head at
+full size, where stages would take most of the time.
 """
 
 import math
@@ -75,32 +76,46 @@ class SmoothHead(nn.Module):
     black, which a saturated output gives easily and a linear one never quite.
     """
 
-    def __init__(self, width: int, given: int) -> None:
+    def __init__(self, width: int, given: int, noise: bool) -> None:
         super().__init__()
         fine = max(width // 2, NARROWEST_HEAD)
         self.narrow = _conv(width, fine, 1, GAIN)
         self.detail = _conv(fine, fine, 3, GAIN)
         self.image = _conv(fine, 1, 3, 0.5 * GAIN)
         self.layout = _conv(given, fine, 3, GAIN) if given else None
+        self.grain = nn.Parameter(torch.zeros(fine, 1, 1)) if noise else None
 
-    def forward(self, x: Tensor, layout: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, layout: Tensor | None = None, noise: Tensor | None = None
+    ) -> Tensor:
         """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], -1 to 1."""
         x = F.interpolate(self.narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
         if self.layout is not None:
             x = x + self.layout(layout)
+        if self.grain is not None and noise is not None:
+            x = x + self.grain * noise
         return torch.tanh(self.image(leaky(self.detail(leaky(x)))).float())
 
 
 class ShuffleHead(nn.Module):
     """A sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158): cheap, but leaves a lattice."""
 
-    def __init__(self, width: int, given: int) -> None:
+    def __init__(self, width: int, given: int, noise: bool) -> None:
         super().__init__()
         self.phases = _conv(width, 4, 3, 0.5 * GAIN)
+        self.layout = _conv(given, 1, 3, GAIN) if given else None
+        self.grain = nn.Parameter(torch.zeros(1, 1, 1)) if noise else None
 
-    def forward(self, x: Tensor, layout: Tensor | None = None) -> Tensor:  # noqa: ARG002
+    def forward(
+        self, x: Tensor, layout: Tensor | None = None, noise: Tensor | None = None
+    ) -> Tensor:
         """[N, width, H / 2, W / 2] -> float32 [N, 1, H, W], about -1 to 1."""
-        return F.pixel_shuffle(self.phases(x), 2).float()
+        images = F.pixel_shuffle(self.phases(x), 2)
+        if self.layout is not None:
+            images = images + self.layout(layout)
+        if self.grain is not None and noise is not None:
+            images = images + self.grain * noise
+        return images.float()
 
 
 HEADS = {"smooth": SmoothHead, "shuffle": ShuffleHead}
@@ -122,12 +137,20 @@ class ResidualGenerator(Generator):
         given = len(config.given) + 1 if config.given else 0
         self.bank = LayoutBank(len(config.classes), len(config.given)) if given else None
         self.layouts = nn.ModuleList(_conv(given, w, 3, GAIN) for w in widths if given)
-        self.head = HEADS[config.head](widths[-1], given)
+        # From zero, so that grain comes where D asks for it (StyleGAN, arXiv 1812.04948, 3.2).
+        self.grains = nn.ParameterList(torch.zeros(w, 1, 1) for w in widths if config.noise)
+        self.head = HEADS[config.head](widths[-1], given, config.noise)
 
-    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:
-        """As `Generator.forward`; a layout is added before every stage and at full size."""
+    def forward(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """As `Generator.forward`; layout and noise are added at every stage and at full size."""
+        side = self.config.image_size
         if self.layouts and given is None:
-            side = self.config.image_size
             given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
@@ -139,8 +162,12 @@ class ResidualGenerator(Generator):
             if self.layouts and given is not None:
                 # A maximum, since the mean of a small finding vanishes in a coarse stage.
                 x = x + self.layouts[index](F.adaptive_max_pool2d(given, x.shape[-2:]))
+            if self.grains and noise is not None:
+                # The mean of k x k standard normals has the deviation 1 / k.
+                k = side // x.shape[-1]
+                x = x + self.grains[index] * (F.avg_pool2d(noise, k) * k)
             x = block(x)
-        images: Tensor = self.head(leaky(x), given)
+        images: Tensor = self.head(leaky(x), given, noise if self.grains else None)
         return images
 
 

@@ -15,7 +15,7 @@ class Generator(BaseGenerator):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.bank = config, None
         widths = config.widths
         self.embedding = ClassEmbedding(len(config.classes), config.latent)
         layers: list[nn.Module] = [
@@ -33,7 +33,13 @@ class Generator(BaseGenerator):
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
 
-    def forward(self, z: Tensor, classes: Tensor, given: Tensor | None = None) -> Tensor:  # noqa: ARG002
+    def forward(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,  # noqa: ARG002
+        noise: Tensor | None = None,  # noqa: ARG002
+    ) -> Tensor:
         """float [N, latent] and what `ClassEmbedding` takes -> float [N, 1, H, W]."""
         x = torch.cat([z, self.embedding(classes)], dim=1)[:, :, None, None]
         images: Tensor = self.layers(x)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
-from ..base import Batch, Row, Step, adam, cosine, descend
+from ..base import Batch, Row, Step, adam, cosine, descend, drawn_noise
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
 from ..recipe import Recipe as CommonRecipe
@@ -35,7 +35,7 @@ class Learner(BaseLearner):
     def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
         """Start from weights drawn from torch's global random state."""
         self.recipe = Recipe.model_validate(recipe)
-        network = network.model_copy(update={"head": self.recipe.head})
+        network = network.model_copy(update={"head": self.recipe.head, "noise": self.recipe.noise})
         self.generator, self.critic = Generator(network), Discriminator(network)
         with torch.no_grad():
             self.generator.embedding.weight *= self.recipe.class_scale
@@ -82,7 +82,8 @@ class Learner(BaseLearner):
         draws = Draws(self.rng, shard, real.device)
         strength = self.numbers["strength"]
         with torch.no_grad(), runtime.autocast():
-            fake = self.generator(draws.normal(len(real), self.recipe.latent), labels, given)
+            z = draws.normal(len(real), self.recipe.latent)
+            fake = self._fakes(z, labels, given, draws)
             trained, unseen, made = (
                 self.critic(augment(images, self.recipe, draws, strength), which).mean().item()
                 for images, which in ((real, labels), (other, other_labels), (fake, labels))
@@ -118,6 +119,11 @@ class Learner(BaseLearner):
         update_ema(self.average, self.generator, ema_decay(count, seen, recipe.ema_fraction))
         return row_d | row_g
 
+    def _fakes(self, z: Tensor, labels: Tensor, given: Tensor | None, draws: Draws) -> Tensor:
+        noise = drawn_noise(self.generator.config, draws, len(z))
+        images: Tensor = self.generator(z, labels, given, noise)
+        return images
+
     def _critic_loss(
         self, batch: Batch, progress: Step, runtime: Runtime, draws: Draws
     ) -> tuple[Tensor, Tensor, Row]:
@@ -125,7 +131,7 @@ class Learner(BaseLearner):
         images, labels, given = batch
         recipe, count, strength = self.recipe, len(images), self.numbers["strength"]
         with torch.no_grad(), runtime.autocast():
-            fake = self.generator(draws.normal(count, recipe.latent), labels, given)
+            fake = self._fakes(draws.normal(count, recipe.latent), labels, given, draws)
             (real, of_real), (fake, _) = (
                 augment_with_layout(one, given, recipe, draws, strength) for one in (images, fake)
             )
@@ -173,7 +179,7 @@ class Learner(BaseLearner):
         z = draws.normal(len(images), recipe.latent)
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():
-            fake = self.generator(z, labels, given)
+            fake = self._fakes(z, labels, given, draws)
             shown, of_fake = augment_with_layout(
                 fake, given, recipe, draws, self.numbers["strength"]
             )
