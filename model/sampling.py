@@ -200,7 +200,8 @@ def interpolate(
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
     ends = _given(generator, draw_layouts(generator, labels, seed, start=start), len(labels))
     grains = [noise_map(generator, seed, start + index) for index in range(len(labels))]
-    z, classes, between, noise = [], [], [], []
+    z, classes, between = [], [], []
+    noise: list[Tensor | None] = []
     for index in range(len(labels) - 1):
         for share in (frame / frames for frame in range(frames)):
             z.append(truncation * _slerp(stops[index], stops[index + 1], share))
