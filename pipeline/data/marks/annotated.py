@@ -170,4 +170,3 @@ def _of_pixels(kind: str, mask: Mask) -> Finding:
     if not mask.any():
         raise WrongMarkError("empty")
     return finding_of_mask(kind, mask)
-

@@ -124,9 +124,7 @@ class Examiner:
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
             who = self._identity(found, name, None)
             annotated = beside.of(0, *self.sizes[known], label)
-            yield Look(
-                found, 0, digest, label, who.patient, Known(known), who, annotated=annotated
-            )
+            yield Look(found, 0, digest, label, who.patient, Known(known), who, annotated=annotated)
             return
         for number, decoded in enumerate(decode(data, self.config)):
             if isinstance(decoded, Refused):
