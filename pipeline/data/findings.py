@@ -6,7 +6,6 @@ image: column by column, background first.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
@@ -15,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.layout import CLASS_NAME
 
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
-KIND = re.compile(r"[a-z0-9][a-z0-9_-]*")
+KIND = CLASS_NAME
+"""What a kind may be called."""
 LONGEST_TEXT = 100_000
 """Characters of an image's findings at most: readers of CSV stop at 131,072 a field."""
 _SIDES = 4
