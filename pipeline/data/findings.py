@@ -8,7 +8,7 @@ image: column by column, background first.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,14 @@ class Finding:
         """Width and height of the box, pixels."""
         x0, y0, x1, y1 = self.box
         return x1 - x0, y1 - y0
+
+    @property
+    def diameter(self) -> float:
+        """Of a disc with the mask's area, or of one with that of the ellipse in the box; pixels."""
+        width, height = self.size
+        if not self.mask:
+            return sqrt(width * height)
+        return 2 * sqrt(sum(_runs(self.mask)[1::2]) / pi)
 
     def pixels(self, height: int, width: int) -> Mask | None:
         """The mask, bool [height, width]; None where only the box is known.
