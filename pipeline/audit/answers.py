@@ -142,7 +142,8 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
 
 
 def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> FitTable:
-    table = FitTable("revision", "data commit", "time, UTC", *SPLITS, "class",
+    more = ("with findings",) if any(use.findings for use in uses) else ()
+    table = FitTable("revision", "data commit", "time, UTC", *SPLITS, "class", *more,
                   title="data revisions that hold it")  # fmt: skip
     for use in uses if everything or len(uses) <= 3 else (uses[0], None, uses[-1]):
         if use is None:
@@ -150,7 +151,8 @@ def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> FitTable:
             continue
         counts = (str(use.images.get(split, 0)) for split in SPLITS)
         labels = ", ".join(use.labels)
-        table.add_row(str(use.number), use.data[:_SHORT], _when(use.time), *counts, labels)
+        found = (str(use.findings),) if more else ()
+        table.add_row(str(use.number), use.data[:_SHORT], _when(use.time), *counts, labels, *found)
     return table
 
 

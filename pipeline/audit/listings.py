@@ -12,13 +12,15 @@ from typing import NamedTuple
 from pipeline.audit.history import History
 from pipeline.base.errors import BadInputError
 
+_LATER = ("patient", "findings")  # columns that early listings lack
 _FEW = 50  # up to this many names, searching for each is faster than parsing every row
 
 
 class Image(NamedTuple):
     """One row of a listing, with some columns of `pipeline.data.manifest.Row`.
 
-    `patient` is "" in listings of before that column.
+    `patient` and `findings` are "" in listings of before these columns; `findings` is "yes" where
+    the image has any statement about them.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Image(NamedTuple):
     group: str
     split: str
     patient: str = ""
+    findings: str = ""
 
 
 class Listings:
@@ -87,10 +90,13 @@ def _parse(blob: str, content: bytes) -> Iterator[Image]:
     try:
         lines = csv.reader(io.StringIO(content.decode(), newline=""))
         header = next(lines)
-        given = [name for name in Image._fields if name in header or name != "patient"]
+        given = [name for name in Image._fields if name in header or name not in _LATER]
         at = [header.index(name) for name in given]
         for line in lines:
-            yield Image(*(line[column] for column in at))
+            cells = dict(zip(given, (line[column] for column in at), strict=True))
+            if cells.get("findings"):
+                cells["findings"] = "yes"
+            yield Image(**cells)
     except (ValueError, IndexError, StopIteration) as error:
         raise BadInputError(
             f"the ledger's object {blob} is not the manifest of a batch: {error}; "

@@ -42,6 +42,7 @@ class RevisionUse:
         time: UTC, ISO 8601.
         images: number of the images in it, by split.
         labels: their classes in it.
+        findings: number of the images in it that somebody looked at for findings.
     """
 
     number: int
@@ -49,6 +50,7 @@ class RevisionUse:
     time: str
     images: dict[str, int]
     labels: tuple[str, ...]
+    findings: int = 0
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,8 @@ def _revisions(revisions: list[Commit], held: dict[str, set[Image]]) -> Iterable
     for number, commit in enumerate(revisions, 1):
         if rows := held.get(commit.id):
             labels = tuple(sorted({row.label for row in rows}))
-            yield RevisionUse(number, commit.id, commit.time, _by_split(rows), labels)
+            looked_at = sum(bool(row.findings) for row in rows)
+            yield RevisionUse(number, commit.id, commit.time, _by_split(rows), labels, looked_at)
 
 
 def _versions(

@@ -116,6 +116,9 @@ def _changes_table(found: "Changes") -> Group:
         parts.append(Text("the same images in the same classes and splits"))
     else:
         parts += [_cells_table(found), _batches_table(found)]
+    if count := len(found.annotated):
+        images = "1 image has" if count == 1 else f"{count} images have"
+        parts.append(Text(f"{images} other boxes and masks"))
     if found.steps:
         parts.append(_steps_table(found))
     return Group(*parts)

@@ -14,6 +14,7 @@ from pipeline.data.branch import pull_thumbnails
 from pipeline.ledger.project_params import ProjectParams
 
 if TYPE_CHECKING:
+    from pipeline.data.finding_counts import ClassFindings
     from pipeline.data.ingest.leak import Leak
     from pipeline.data.manifest import Row
 
@@ -29,11 +30,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Show the newest data revision by class and split, and whether its splits leak.
 
+        Where images have boxes or masks, findings are counted by class and kind, with 5 %, median
+        and 95 % of their diameters in pixels and, where the spacing is known, in mm.
+
         A leak shows in the correlation of each test image with its nearest training image, by
         thumbnails. It is given for the actual split by groups, and for a split by image.
         Neighbouring slices correlate above ingest.group_correlation.
         """
         from pipeline.data.config import IngestConfig
+        from pipeline.data.finding_counts import count_findings
         from pipeline.data.formats.canonical import read_thumbnails
         from pipeline.data.ingest.leak import leaks
         from pipeline.data.manifest import read_manifest
@@ -53,14 +58,45 @@ def register(app: typer.Typer) -> None:
             return
         console = Terminal()
         console.print(_counts_table(rows))
+        if counted := count_findings(rows):
+            console.print(_findings_table(counted))
         console.print(_leak_table(found, config.group_correlation))
+
+
+def _findings_table(counted: "Sequence[ClassFindings]") -> FitTable:
+    table = FitTable(
+        title="findings",
+        caption="diameters are those of discs of the same area: 5 %, median, 95 %",
+        caption_justify="left",
+    )
+    table.add_column("class", style="bold")
+    for column in ("annotated", "without", "kind", "findings", "masks", "px", "mm"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for one in counted:
+        cells = (f"{one.annotated} of {one.images}", str(one.without))
+        if not one.kinds:
+            table.add_row(one.label, *cells, "none", "0", "0", "", "")
+        for number, kind in enumerate(one.kinds):
+            head = ("", "", "") if number else (one.label, *cells)
+            table.add_row(
+                *head, kind.kind, str(kind.findings), str(kind.masks), _spread(kind.diameter_px),
+                _spread(kind.diameter_mm),
+            )  # fmt: skip
+    return table
+
+
+def _spread(values: "Sequence[float] | None") -> str:
+    return "  ".join(f"{value:.1f}" for value in values) if values else "unknown"
 
 
 def _facts(rows: "Sequence[Row]", found: "Sequence[Leak]") -> dict[str, Any]:
     images = Counter((row.label, row.split) for row in rows)
     groups = Counter((label, split) for label, split, _ in _groups(rows))
     labels = sorted({row.label for row in rows})
+    from pipeline.data.finding_counts import count_findings
+
     return {
+        "findings": [one.model_dump(mode="json") for one in count_findings(rows)],
         "images": {at: {split: images[at, split] for split in _SPLITS} for at in labels},
         "groups": {at: {split: groups[at, split] for split in _SPLITS} for at in labels},
         **{

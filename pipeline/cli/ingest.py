@@ -87,11 +87,14 @@ def ingest(
 
     **Patients.** A pattern is searched in each file's path below the source, for example
     `--patient-from '(?P<patient>HX[0-9]+)/'`. A list is a CSV with the columns
-    file,class,patient,view; only file is required, and it is such a path. The patients are written
-    to a list `medloom.csv` beside each file in the landing zone, for every later ingest. If some
-    files have no patient, nothing is copied and the command exits with 65; with --allow-unmatched
-    those files are grouped by similarity. An archive counts as one file, of one patient; sidecars,
-    lists and hidden files need none.
+    file,class,patient,view,findings; only file is required, and it is such a path. The patients are
+    written to a list `medloom.csv` beside each file in the landing zone, for every later ingest. If
+    some files have no patient, nothing is copied and the command exits with 65; with
+    --allow-unmatched those files are grouped by similarity. An archive counts as one file, of one
+    patient; sidecars, lists and hidden files need none.
+
+    **Boxes and masks** beside the images come in as their findings: YOLO files, COCO's JSON, masks,
+    label volumes, boxes.csv, a column of the list (docs/ingest.md, "Boxes and masks").
 
     **Classes.** Folders that wrap all class folders are left out. Where nothing says which folder
     is the class, as with folders of splits, nothing is copied and the command says what it saw.
@@ -235,6 +238,8 @@ def rehearsal_table(found: "Rehearsal") -> Group:
         "in the landing zone already": found.present,
         "would be ingested": f"{sum(figures.new for figures in found.classes.values())} images",
     }
+    if found.annotated:
+        facts["would gain findings"] = f"{found.annotated} images in the data"
     if found.unsteady:
         facts["changed while read"] = found.unsteady
     table = FitTable("class", title="what would happen")

@@ -61,6 +61,8 @@ def ingest_table(report: IngestReport) -> Group:
         "quarantined": report.quarantined,
         "passed over": _by_kind(report.passed_over),
     }
+    if report.annotated:
+        facts["gained findings"] = f"{report.annotated} images of earlier batches"
     parts: list[Any] = [facts_table(facts)]
     if report.reasons:
         parts.append(facts_table(dict(report.reasons), "quarantined, by reason"))

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from model.section import Section
+from pipeline.data.layout import CLASS_NAME
 
 Shown = tuple[float, float] | Literal["file", "percentiles"]
 """Centre and width of a window, or where the window comes from."""
@@ -109,6 +110,12 @@ class IngestConfig(Section):
     npz_classes: tuple[str, ...] = Field(
         default=(), description="class names, in the order of the integer labels of NPZ files"
     )
+    finding_kinds: tuple[str, ...] = Field(
+        default=(),
+        description="kinds of findings in the order of their numbers, from 0 in YOLO files and "
+        "from 1 in masks; '-' leaves a number out. Where it is empty, classes.txt, data.yaml or "
+        "dataset.json beside the files give them",
+    )
     max_aspect: float = Field(
         default=4.0, ge=1.0, description="longest side over shortest side, at most"
     )
@@ -187,6 +194,16 @@ class IngestConfig(Section):
         if "patient" not in groups:
             raise ValueError("the pattern needs a group (?P<patient>...)")
         return pattern
+
+    @field_validator("finding_kinds")
+    @classmethod
+    def _check_finding_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in kinds if one != "-" and not CLASS_NAME.fullmatch(one)]:
+            raise ValueError(
+                f"{', '.join(wrong)} is no kind; allowed are a-z, 0-9, - and _, as in "
+                "kidney-stone, and '-' alone for a number that is no finding"
+            )
+        return kinds
 
     @field_validator("windows")
     @classmethod

@@ -1,24 +1,25 @@
 """Findings of an image: where it shows what, as boxes and masks; the manifest's column `findings`.
 
-Coordinates are pixels of the stored image: x to the right, y downwards, 0 at the left or upper edge
-of the first pixel. A mask is COCO's compressed run-length code (`counts`) of the whole stored image,
-by pycocotools: column by column, background first.
+Coordinates are pixels of the stored image: x to the right, y downwards, 0 at the left or upper
+edge of the first pixel. A mask is COCO's compressed run-length code (`counts`) of the whole stored
+image: column by column, background first.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.layout import CLASS_NAME
 
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
-KIND = re.compile(r"[a-z0-9][a-z0-9_-]*")
+KIND = CLASS_NAME
+"""What a kind may be called."""
 LONGEST_TEXT = 100_000
 """Characters of an image's findings at most: readers of CSV stop at 131,072 a field."""
 _SIDES = 4
@@ -45,6 +46,14 @@ class Finding:
         """Width and height of the box, pixels."""
         x0, y0, x1, y1 = self.box
         return x1 - x0, y1 - y0
+
+    @property
+    def diameter(self) -> float:
+        """Of a disc with the mask's area, or of one with that of the ellipse in the box; pixels."""
+        width, height = self.size
+        if not self.mask:
+            return sqrt(width * height)
+        return 2 * sqrt(sum(_runs(self.mask)[1::2]) / pi)
 
     def pixels(self, height: int, width: int) -> Mask | None:
         """The mask, bool [height, width]; None where only the box is known.
@@ -118,37 +127,35 @@ def decode_mask(counts: str, height: int, width: int) -> Mask:
     Raises:
         BadInputError: the code is not one of an image of that size.
     """
-    from pycocotools.mask import decode
+    runs = _runs(counts)
+    if sum(runs) != height * width:
+        raise BadInputError(
+            f"the mask {counts[:40]!r} is not of an image of {width}x{height} pixels"
+        )
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return np.ascontiguousarray(pixels.reshape(height, width, order="F"))
 
-    if _pixels_coded(counts) == height * width:
-        pixels = decode({"size": [height, width], "counts": counts.encode("ascii")})
-        return np.ascontiguousarray(pixels.astype(np.bool_))
-    raise BadInputError(
-        f"the mask {counts[:40]!r} is not of an image of {width}x{height} pixels"
-    )
 
+def _runs(counts: str) -> list[int]:
+    """Lengths of the runs of a code, background first; none where it is damaged.
 
-def _pixels_coded(counts: str) -> int:
-    """Pixels that a code speaks of, -1 where it is damaged.
-
-    The library writes as many pixels as the code says, so it is checked before: five bits a
-    character, least first, the sixth says that more follow; from the third run on, numbers are
-    differences from the run before the last.
+    Five bits a character, least first; the sixth says that more follow. From the third run on,
+    numbers are differences from the run before the last. The library's own reader trusts the code.
     """
     runs: list[int] = []
     value = shift = 0
     for char in counts:
         code = ord(char) - 48
-        if not 0 <= code < 64 or shift > 30:  # noqa: PLR2004 - six bits; runs of 32 bits
-            return -1
+        if not 0 <= code < 64 or shift > 30:
+            return []
         value |= (code & 31) << shift
         shift += 5
         if code & 32:
             continue
         value -= (1 << shift) if code & 16 else 0
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))  # noqa: PLR2004
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
-    return -1 if shift or min(runs, default=0) < 0 else sum(runs)
+    return [] if shift or min(runs, default=0) < 0 else runs
 
 
 def _known(one: dict[str, object]) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """Read and write the manifest: one row per image, one CSV file per batch, written once.
 
-A later revision may drop an image whose consent was withdrawn, correct its class, or add findings to
-an image that had none; nothing else of a row ever changes. The manifest is in git beside the batches' .dvc files, so that a data
-revision is a git commit. It holds no source names: those stay in the unversioned local index.
+A later revision may drop an image whose consent was withdrawn, correct its class, or add findings
+to an image that had none; nothing else of a row ever changes. The manifest is in git beside the
+batches' .dvc files, so that a data revision is a git commit. It holds no source names: those stay
+in the unversioned local index.
 
 Columns that only a later version knows are kept with their rows, also where a batch is written
 again (docs/formats.md).

@@ -6,11 +6,14 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.arrive.source import Item, Source
 from pipeline.data.formats import SNIFF_BYTES, sniff
 from pipeline.data.formats.sniff import ARCHIVES
+from pipeline.data.landing.beside import holds_sidecars
 from pipeline.data.landing.lists import Line
 from pipeline.data.layout import (
     AmbiguousClassesError,
+    Layout,
     advice_on,
     find_layout,
+    normalised,
     parts_with_class_first,
     wrappers_of,
 )
@@ -25,8 +28,23 @@ def class_first(
     rows: dict[str, Line],
     classes: Collection[str],
     class_folder: int,
+    sidecars: Collection[str] = (),
 ) -> dict[str, str]:
-    """Path in the source -> path in the landing zone, where the first folder is the class."""
+    """Path in the source -> path in the landing zone, where the first folder is the class.
+
+    Args:
+        source: where the files come from.
+        targets: path in the source -> path in the landing zone, as it is so far.
+        rows: of lists.
+        classes: of the project, if it has any.
+        class_folder: number of the class folder, from 1; 0: find it.
+        sidecars: files that say where findings are: they give no class, and follow the images.
+
+    Raises:
+        BadInputError: nothing says which folder is the class.
+    """
+    own = {path: target for path, target in targets.items() if path in sidecars}
+    targets = {path: target for path, target in targets.items() if path not in own}
     loose = [path for path in targets if not (path in rows and rows[path]["class"])]
     try:
         layout = find_layout(loose, classes, class_folder)
@@ -44,7 +62,24 @@ def class_first(
         if index:
             parts = parts_with_class_first(path.split("/"), index, min(wrappers, index))
             moved[path] = "/".join(parts)
-    return targets | moved
+    beside = {path: _beside_target(path, layout, wrappers) for path in own}
+    return targets | moved | beside
+
+
+def _beside_target(path: str, layout: Layout, wrappers: int) -> str:
+    """Where a file goes that says where findings are; a list for several classes goes on top.
+
+    A folder of masks or YOLO files stays, so that they do not take the names of images.
+    """
+    parts = path.split("/")
+    try:
+        index = layout.find(path) if len(parts) > 1 else -1
+    except Refused:
+        index = -1
+    if index < 0 or (layout.known and normalised(parts[index]) not in layout.known):
+        return parts[-1]
+    held = next((n for n, part in enumerate(parts[:-1]) if holds_sidecars(part)), index)
+    return "/".join(parts_with_class_first(parts, index, min(wrappers, index, held)))
 
 
 def check_classes(source: Source, items: list[Item], rows: dict[str, Line]) -> None:

@@ -16,6 +16,7 @@ from pipeline.data.arrive.source import Item, Source
 from pipeline.data.arrive.stores import StoreSource
 from pipeline.data.arrive.writing import fingerprint
 from pipeline.data.ingest.account import Notice, passed_over_notice, respelled_notice
+from pipeline.data.landing.beside import TRUTH_SUFFIX, find_beside
 from pipeline.data.landing.lists import COLUMNS, LONGEST, Line, Matched, match, parse_list
 from pipeline.data.layout import CLASS_NAME
 from pipeline.data.passed_over import LIST_NAME, passed_over
@@ -134,18 +135,20 @@ def plan_feed(
     items = [item for item in items if item.path not in own]
     if not items:
         raise BadInputError(f"{source.shown} holds no file; give a folder of class folders")
+    sidecars = _sidecars(items)
+    images = [item for item in items if item.path not in sidecars]
     lists = {path.removesuffix(LIST_NAME): _lines(source, item) for path, item in own.items()}
-    matched = match(lists, [item.path for item in items])
-    rows, unused = _list_rows(source, items, matched, patients, allow_unmatched=allow_unmatched)
+    matched = match(lists, [item.path for item in images])
+    rows, unused = _list_rows(source, images, matched, patients, allow_unmatched=allow_unmatched)
     if inside is not None:  # its lists stay as they are
         rows = {path: line for path, line in rows.items() if patients and patients.of(path)}
     elif label:
         rows = {path: line | {"class": ""} for path, line in rows.items()}
     else:
-        check_classes(source, items, rows)
+        check_classes(source, images, rows)
     targets = {item.path: f"{front}{item.path}" for item in items}
     if label is None and inside is None:
-        targets = class_first(source, targets, rows, classes, class_folder)
+        targets = class_first(source, targets, rows, classes, class_folder, sidecars)
     return FeedPlan(
         source,
         [_planned(source, item, targets[item.path], rows.get(item.path), landing, fetched)
@@ -204,6 +207,13 @@ def _wanted(items: Iterable[Item]) -> tuple[list[Item], Counter[str]]:
     kinds = [(item, passed_over(item.path)) for item in items]
     wanted = [item for item, kind in kinds if kind in ("", "list", "sidecar")]
     return wanted, Counter(kind for _, kind in kinds if kind not in ("", "list", "sidecar"))
+
+
+def _sidecars(items: Iterable[Item]) -> frozenset[str]:
+    """Files that say where findings of images are, and truths; they need no patient and no row."""
+    paths = [item.path for item in items]
+    truths = (path for path in paths if path.lower().endswith(TRUTH_SUFFIX))
+    return find_beside(paths)[1].union(truths)
 
 
 def _safe(items: Iterable[Item], below: Path) -> tuple[list[Item], list[str]]:

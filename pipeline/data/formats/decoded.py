@@ -21,6 +21,7 @@ class Decoded:
         window: the values shown as black and white, in words such as `-160..240 HU`; "" for the
             file's own grey levels.
         captured: whether a DICOM file is in colour or was captured from a screen.
+        turned: whether the pixels lie otherwise than in the file: turned or mirrored.
         label: class, when the file itself gives it; else "".
         patient, issuer, series: identifiers from the source. They are turned into pseudonyms at
             once, are in no repr, and are never written.
@@ -33,6 +34,7 @@ class Decoded:
     spacing: tuple[float, float] | None = None
     window: str = ""
     captured: bool = False
+    turned: bool = False
     label: str = ""
     patient: str = field(default="", repr=False)
     issuer: str = field(default="", repr=False)

@@ -221,10 +221,12 @@ def _frame(
         return refused
     orientation = numbers(facts.get("ImageOrientationPatient"))
     spacing = _spacing(facts)
-    view = "unknown"
+    view, turned = "unknown", False
     if len(orientation) == 6:
         view = view_of(orientation[:3], orientation[3:])
-        grey, swapped = orient(grey, orientation[:3], orientation[3:])
+        stored = grey
+        grey, swapped = orient(stored, orientation[:3], orientation[3:])
+        turned = not np.array_equal(grey, stored)
         spacing = (spacing[1], spacing[0]) if spacing and swapped else spacing
     return Decoded(
         grey,
@@ -232,6 +234,7 @@ def _frame(
         view=view,
         spacing=spacing,
         window=window,
+        turned=turned,
         patient=str(facts.get("PatientID") or ""),
         issuer=str(facts.get("IssuerOfPatientID") or ""),
         series=str(facts.get("StudyInstanceUID") or facts.get("SeriesInstanceUID") or ""),

@@ -27,6 +27,11 @@ def holds_labels(volume: NDArray[np.floating]) -> bool:
     return 2 <= levels <= FEW_LEVELS or (levels > 2 and _is_even(volume, int(counts.argmax())))
 
 
+def holds_whole_numbers(volume: NDArray[np.floating]) -> bool:
+    """Whether a volume holds at most 256 different whole numbers from 0 to 65535."""
+    return _whole_numbers(volume) is not None
+
+
 def few_levels(pixels: NDArray[np.unsignedinteger], most: int) -> int:
     """Number of grey levels of a picture [H, W] that has 2 to `most`; else 0."""
     step = max(1, pixels.size // _SAMPLE)

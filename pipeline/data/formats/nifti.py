@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.decoded import Decoded
 from pipeline.data.formats.hounsfield import looks_like_ct
-from pipeline.data.formats.labels import holds_labels
+from pipeline.data.formats.labels import holds_labels, holds_whole_numbers
 from pipeline.data.formats.window import Window
 from pipeline.data.refusal import Refused
 
@@ -32,6 +32,7 @@ _VIEWS = ("sagittal", "coronal", "axial")
 _LPS = axcodes2ornt(("L", "P", "S"))
 _LABELS = (1002, 1003)  # intents: label, neuroname
 _STRAIGHT = 0.9
+_SAME_MM = 0.05  # by which affines of one space may differ
 
 
 def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
@@ -53,12 +54,55 @@ def decode(data: bytes, config: IngestConfig) -> Iterator[Decoded | Refused]:
         )
 
 
-def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple[float, ...], str]:
+def planes_of_numbers(
+    data: bytes, of: bytes, config: IngestConfig
+) -> list[NDArray[np.uint16]] | None:
+    """The planes of a label map of a volume, cut and oriented as `decode` does the volume.
+
+    Args:
+        data: of the label map.
+        of: of the volume.
+        config: as for `decode`.
+
+    Returns:
+        Numbers [H, W] of each slice; None where the two have other sizes or places in space.
+
+    Raises:
+        Refused: the label map cannot be read, or holds other than few whole numbers.
+    """
+    one, two = _space(data), _space(of)
+    if one[0] != two[0] or one[2] != two[2] or not np.allclose(one[1], two[1], atol=_SAME_MM):
+        return None
+    volume, _, _ = _read(data, config, labels=True)
+    axis = _VIEWS.index(config.slice_axis)
+    numbers = _slice_numbers(volume.shape[axis], config)
+    return [_to_image(np.take(volume, n, axis), axis).astype(np.uint16) for n in numbers]
+
+
+def _space(data: bytes) -> tuple[tuple[int, ...], NDArray[np.float64], bool]:
+    """Voxels along the axes, the affine, and whether the header gives an orientation."""
+    try:
+        header = _kind(data).header_class.from_fileobj(io.BytesIO(data), check=False)
+        shape = (*(int(size) for size in header.get_data_shape()), 1)[:3]
+        affine = np.asarray(header.get_best_affine(), np.float64)
+        return shape, affine, bool(header["sform_code"] or header["qform_code"])
+    except Exception as error:
+        raise _corrupt(error) from error
+
+
+def _kind(data: bytes) -> type[Nifti1Image]:
+    return Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
+
+
+def _read(
+    data: bytes, config: IngestConfig, *, labels: bool = False
+) -> tuple[NDArray[np.float32], tuple[float, ...], str]:
     """The volume [L, P, S] as float32, its voxel sizes in mm, and its view.
 
-    The view is "" where the axes are those of the patient; else oblique or unknown.
+    The view is "" where the axes are those of the patient; else oblique or unknown. With `labels` a
+    label map is wanted, else it is refused.
     """
-    kind = Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
+    kind = _kind(data)
     try:
         header = kind.header_class.from_fileobj(io.BytesIO(data), check=False)
         shape = tuple(int(size) for size in header.get_data_shape())
@@ -96,7 +140,9 @@ def _read(data: bytes, config: IngestConfig) -> tuple[NDArray[np.float32], tuple
             detail = "the file ends before its volume does; copy it again, whole"
             raise Refused("truncated", detail) from error
         raise _corrupt(error) from error
-    if intent in _LABELS or holds_labels(volume):
+    if labels and not holds_whole_numbers(volume):
+        raise Refused("corrupt", "the volume is no label map: it holds other than whole numbers")
+    if not labels and (intent in _LABELS or holds_labels(volume)):
         raise Refused(
             "label-map",
             "the volume is a label map (few whole numbers, or regions of one number each), no scan",

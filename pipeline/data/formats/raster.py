@@ -103,7 +103,7 @@ def take(image: ImageFile, data: bytes) -> Decoded:
         image.draft("L", None)  # the stored luma, in half the time of decoding colour
     image.load()  # PNG text chunks may follow the pixels
     synthetic = is_marked(image.text if isinstance(image, PngImageFile) else image.info)
-    return Decoded(_to_grey(image), synthetic)
+    return Decoded(_to_grey(image), synthetic, turned=_is_turned(image))
 
 
 def _bits_per_sample(image: Image.Image, data: bytes) -> int:
@@ -114,9 +114,13 @@ def _bits_per_sample(image: Image.Image, data: bytes) -> int:
     return 8
 
 
+def _is_turned(image: Image.Image) -> bool:
+    return bool(image.getexif().get(ExifTags.Base.Orientation, 1) != 1)
+
+
 def _to_grey(image: Image.Image) -> Pixels:
     upright: Image.Image = image
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+    if _is_turned(image):
         upright = ImageOps.exif_transpose(image)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return sixteen_bits(np.asarray(upright))

@@ -226,7 +226,7 @@ def _grey(page: TiffPage, values: NDArray[Any], highest: float) -> Decoded:
         if page.bitspersample <= 8:
             pixels = pixels.astype(np.uint8)
     turn = _TURNS.get(page.tags.valueof(_ORIENTATION))
-    return Decoded(np.ascontiguousarray(turn(pixels)) if turn else pixels)
+    return Decoded(np.ascontiguousarray(turn(pixels)) if turn else pixels, turned=bool(turn))
 
 
 def _highest(values: NDArray[Any] | Refused) -> float:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pipeline.data.findings import findings_text
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.resolve import NewImage
+from pipeline.data.landing.beside import looks_like_one
 from pipeline.data.landing.index import Entry
 from pipeline.data.manifest import Row
+from pipeline.data.marks.lists import Listed
 from pipeline.data.reading.results import Look
 
 _WRONG = {
@@ -72,6 +74,32 @@ def annotate(
     return Annotations(found, gained, list(_notices(told)))
 
 
+def lists_notices(listed: Listed) -> list[Notice]:
+    """Notices about lists of findings, and about masks and YOLO files without an image."""
+    alone = sum(looks_like_one(found.path) for found in listed.files)
+    found = [
+        Notice(
+            "findings-without-image",
+            listed.unplaced + alone,
+            f"{_entries(listed.unplaced)} of lists of findings that name no image, or several, and "
+            f"{_files(alone)} that look like masks or YOLO files without an image",
+        ),
+        Notice(
+            "findings-list-unreadable",
+            listed.unreadable,
+            f"{_files(listed.unreadable)} named like lists of findings (COCO's JSON, boxes.csv) "
+            "that are none",
+        ),
+        Notice(
+            "findings-several-lists",
+            listed.several,
+            f"{_images(listed.several)} that several lists of findings name: a medloom.csv, else "
+            "the nearest list, is used",
+        ),
+    ]
+    return [notice for notice in found if notice.count]
+
+
 def with_findings(rows: Iterable[Row], gained: Mapping[str, str]) -> list[Row]:
     """Rows with the findings that they gained."""
     return [replace(row, findings=gained.get(row.id, row.findings)) for row in rows]
@@ -101,6 +129,14 @@ def _notices(told: Mapping[str, int]) -> Iterator[Notice]:
             "stay"
         )
         yield Notice("findings-conflict", count, text)
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _images(count: int) -> str:

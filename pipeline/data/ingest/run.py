@@ -27,7 +27,7 @@ from pipeline.data.ingest.account import (
     passed_over_notice,
     write_notices,
 )
-from pipeline.data.ingest.annotations import annotate, with_findings
+from pipeline.data.ingest.annotations import annotate, lists_notices, with_findings
 from pipeline.data.ingest.arrange import check_groups, group_new, place_splits, require_thumbnails
 from pipeline.data.ingest.checks import CheckFinding, refused_by_checks, run_checks
 from pipeline.data.ingest.conflicts import Fetch, under_two_classes
@@ -58,6 +58,7 @@ from pipeline.data.manifest import (
     warnings_text,
     write_batch,
 )
+from pipeline.data.marks.lists import with_lists
 from pipeline.data.names import Pseudonyms, check_key, write_key_id
 from pipeline.data.reading.examine import Examiner
 from pipeline.data.reading.readers import Progress, examine_all
@@ -103,22 +104,16 @@ def ingest(
     withdrawn, corrections = read_decisions(workspace)
     released, rejected = read_released(workspace), read_rejected(workspace)
     check_key(workspace, names)
-    files, passed_over = listed or scan(landing)
     classes = frozenset({row.label for row in rows} | (set(config.add_classes) if rows else set()))
-    matched = read_lists(landing, files)
-    unlisted = [path for file in files if not matched.class_of(path := file.path)]
-    plain = laid_out(files, _layout(unlisted, classes, class_folder or config.class_folder))
-    named = apply_rows(plain, matched.rows)
-    notices = listing_notices(plain, named, matched)
+    folder = class_folder or config.class_folder
+    all_files, passed_over = listed or scan(landing)
+    named, notices = _described(landing, all_files, classes, folder, config)
     files = [_consented(file, withdrawn.groups, names, config) for file in named]
     remembered = reusable(index.entries(), files, known, config.rules, names, released, rejected)
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
-        sizes = {row.id: (row.height, row.width) for row in rows}
-        examiner = Examiner(
-            landing, config, names, Path(store), _sources(rows), released, classes, sizes
-        )
+        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released, classes)
         looks = examine_all(
             examiner, changed, workers=workers, on_progress=on_progress, passed_over=passed_over
         )
@@ -182,6 +177,23 @@ def ingest(
         notices=notices,
         annotated=len(annotations.gained),
     )
+
+
+def _described(
+    landing: Path,
+    files: Sequence[LandedFile],
+    classes: frozenset[str],
+    class_folder: int,
+    config: IngestConfig,
+) -> tuple[list[LandedFile], list[Notice]]:
+    """Files with their class, patient, view and findings by folders and lists."""
+    matched = read_lists(landing, files)
+    unlisted = [path for file in files if not matched.class_of(path := file.path)]
+    plain = laid_out(files, _layout(unlisted, classes, class_folder))
+    named = apply_rows(plain, matched.rows)
+    notices = listing_notices(plain, named, matched)
+    listed = with_lists(landing, named, config)
+    return listed.files, notices + lists_notices(listed)
 
 
 def _layout(paths: Iterable[str], classes: Collection[str], folder: int) -> Layout:

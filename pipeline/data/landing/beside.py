@@ -21,7 +21,7 @@ LISTS = frozenset(("boxes", "coco", "names"))
 _NAMED: dict[Form, tuple[str, ...]] = {
     "names": ("classes*.txt", "obj*.names", "data*.yaml", "data*.yml", "dataset*.json",
               "_darknet.labels"),
-    "coco": ("annotations*.json", "instances*.json", "*.coco.json", "*_coco.json", "coco*.json"),
+    "coco": ("annotations*.json", "instances*.json", "*.coco*.json", "*_coco*.json", "coco*.json"),
     "boxes": ("boxes*.csv",),
 }  # fmt: skip
 _MASKS = (".png", ".bmp", ".tif", ".tiff", ".nii", ".nii.gz")
@@ -115,6 +115,11 @@ def find_beside(paths: Iterable[str]) -> tuple[dict[str, tuple[Beside, ...]], fr
             own.setdefault(image.path, []).extend(found)
     sidecars = frozenset(one.path for found in own.values() for one in found)
     return {path: tuple(sorted(found, key=_nearness)) for path, found in own.items()}, sidecars
+
+
+def holds_sidecars(folder: str) -> bool:
+    """Whether a folder is one of masks or YOLO files, by its name."""
+    return folder.lower() in _FOLDERS
 
 
 def looks_like_one(path: str) -> bool:

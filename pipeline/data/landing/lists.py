@@ -1,7 +1,7 @@
-"""Read and write `medloom.csv`: class, patient and view of files in and below its folder.
+"""Read and write `medloom.csv`: class, patient, view, findings of files in and below its folder.
 
-    file,class,patient,view
-    scan-0001.dcm,stone,HX-1093,axial
+    file,class,patient,view,findings
+    scan-0001.dcm,stone,HX-1093,axial,"stone:0.41,0.52,0.44,0.55"
 
 `file` is relative to the list's folder; the other columns may be missing, or empty in a row.
 Patients are turned into pseudonyms at once. Lists are often written on other machines, so a row
@@ -21,12 +21,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from pipeline.base.errors import BadInputError
+from pipeline.data.landing.marks import parse_cell
 from pipeline.data.landing.zone import LandedFile
 from pipeline.data.layout import CLASS_NAME
 from pipeline.data.passed_over import LIST_NAME
 
 VIEWS = ("axial", "coronal", "sagittal", "oblique", "unknown")
-COLUMNS = ("file", "class", "patient", "view")
+COLUMNS = ("file", "class", "patient", "view", "findings")
 LONGEST = 64 << 20
 _DRIVE = re.compile(r"[A-Za-z]:/").match
 
@@ -72,7 +73,7 @@ def read_lists(landing: Path, files: Iterable[LandedFile]) -> Matched:
 
 
 def apply_rows(files: Iterable[LandedFile], rows: Mapping[str, Line]) -> list[LandedFile]:
-    """Files with the class, patient and view of their rows."""
+    """Files with the class, patient, view and findings of their rows."""
     return [_apply(file, rows[file.path]) if file.path in rows else file for file in files]
 
 
@@ -161,7 +162,7 @@ def _apply(found: LandedFile, row: Line) -> LandedFile:
     label = row["class"] or found.label
     return replace(
         found, label=label, patient=row["patient"], view=row["view"],
-        refused=None if label else found.refused,
+        refused=None if label else found.refused, marks=parse_cell(row["findings"]),
     )  # fmt: skip
 
 
@@ -228,4 +229,8 @@ def _row(line: dict[str, str | None], where: str) -> Line:
         raise BadInputError(f"{where}: a class may hold a-z, 0-9, - and _, as in kidney-stone")
     if row["view"] and row["view"] not in VIEWS:
         raise BadInputError(f"{where}: the view must be one of {', '.join(VIEWS)}")
+    try:
+        parse_cell(row["findings"])
+    except ValueError as error:
+        raise BadInputError(f"{where}: {error}") from None
     return row

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.data.layout import CLASS_NAME
+
 Wrong = Literal["outside", "empty", "other-size", "unknown-kind", "unreadable"]
 """Why what lies beside an image is not used."""
 
@@ -39,3 +41,45 @@ class Marks:
     marks: tuple[Mark, ...] = ()
     size: tuple[int, int] | None = None
     wrong: Wrong | Literal[""] = ""
+
+
+NONE = "none"
+_EDGES = 4
+
+
+def parse_cell(text: str) -> Marks | None:
+    """What the column `findings` of a medloom.csv says of an image; None for an empty cell.
+
+    Args:
+        text: `none`, or `kind:x0,y0,x1,y1` for each box, with ; between them. Numbers are shares of
+            the image's width and height, or pixels with `px` after the last.
+
+    Raises:
+        ValueError: it is of another form; the message says which.
+    """
+    if not text.strip():
+        return None
+    if text.strip().lower() == NONE:
+        return Marks()
+    return Marks(tuple(_mark_of(part) for part in text.split(";") if part.strip()))
+
+
+def _mark_of(part: str) -> Mark:
+    kind, _, numbers = (piece.strip().lower() for piece in part.partition(":"))
+    pixels = numbers.endswith("px")
+    try:
+        edges = tuple(float(number) for number in numbers.removesuffix("px").split(","))
+    except ValueError:
+        edges = ()
+    if not CLASS_NAME.fullmatch(kind) or len(edges) != _EDGES:
+        raise ValueError(
+            f"findings {part.strip()[:60]!r}: allowed are none, and boxes such as "
+            "stone:0.41,0.52,0.44,0.55 or stone:210,266,225,281px, with ; between them"
+        )
+    if not pixels and max(edges) > 1:
+        raise ValueError(
+            f"findings {part.strip()[:60]!r}: shares of the side are at most 1; write px after "
+            "pixels"
+        )
+    x0, y0, x1, y1 = edges
+    return Mark(kind, box=(x0, y0, x1, y1), share=not pixels)

@@ -119,9 +119,7 @@ def with_beside(files: Iterable[LandedFile], skipped: Counter[str]) -> Listing:
     return images, skipped + Counter(sidecar=len(sidecars | truths))
 
 
-def _sidecars(
-    beside: Iterable[Beside], files: Mapping[str, LandedFile]
-) -> tuple[Sidecar, ...]:
+def _sidecars(beside: Iterable[Beside], files: Mapping[str, LandedFile]) -> tuple[Sidecar, ...]:
     return tuple(Sidecar(one.form, one.kind, files[one.path]) for one in beside)
 
 

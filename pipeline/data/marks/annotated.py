@@ -143,15 +143,15 @@ def _of_outlines(
     kind: str, outlines: Sequence[tuple[float, ...]], height: int, width: int
 ) -> Finding:
     """The finding that outlines hold, by COCO's own painting."""
-    from pycocotools.mask import decode, frPyObjects, merge
+    from pycocotools.mask import frPyObjects, merge
 
     for outline in outlines:
         if len(outline) < _FEWEST or len(outline) % 2:
             raise WrongMarkError("unreadable")
         xs, ys = outline[::2], outline[1::2]
         _inside((min(xs), min(ys), max(xs), max(ys)), height, width)
-    codes = frPyObjects([list(outline) for outline in outlines], height, width)
-    return _of_pixels(kind, decode(merge(codes)).astype(np.bool_))
+    code = merge(frPyObjects([list(outline) for outline in outlines], height, width))
+    return _of_pixels(kind, decode_mask(code["counts"].decode("ascii"), height, width))
 
 
 def _of_counts(kind: str, counts: str | tuple[int, ...], height: int, width: int) -> Finding:
@@ -170,4 +170,3 @@ def _of_pixels(kind: str, mask: Mask) -> Finding:
     if not mask.any():
         raise WrongMarkError("empty")
     return finding_of_mask(kind, mask)
-

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -41,7 +41,6 @@ class Examiner:
         sources: sha256 of files that are one known image -> that image's id.
         released: ids of images that a person released.
         classes: of the project, to tell the class folders of archives.
-        sizes: id of a known image -> its height and width, pixels.
     """
 
     landing: Path
@@ -51,7 +50,6 @@ class Examiner:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     def __call__(self, share: Share) -> ShareResult:
         """Examine a file, or a share of an archive."""
@@ -123,15 +121,19 @@ class Examiner:
         beside = BesideReader(self.landing, found, self.config)
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
             who = self._identity(found, name, None)
-            annotated = beside.of(0, *self.sizes[known], label)
-            yield Look(
-                found, 0, digest, label, who.patient, Known(known), who, annotated=annotated
-            )
+            annotated = NOTHING_BESIDE
+            if beside.says_something:
+                first = next(iter(decode(data, self.config)))
+                if isinstance(first, Decoded):
+                    annotated = beside.of(0, first.pixels.shape, label, alone=not first.turned)
+            yield Look(found, 0, digest, label, who.patient, Known(known), who, annotated=annotated)
             return
-        for number, decoded in enumerate(decode(data, self.config)):
-            if isinstance(decoded, Refused):
-                yield Look(found, 0, digest, label, "", decoded)
-                continue
+        volume = data if kind == "NIfTI" else b""
+        images: Iterable[Decoded | Refused] = decode(data, self.config)
+        if beside.says_something and not volume:
+            images = list(images)  # to know whether it is one
+        one = isinstance(images, list) and len(images) == 1
+        for number, decoded in enumerate(images):
             who, own = self._identity(found, name, decoded), label or decoded.label
             result: Image | Refused
             annotated = NOTHING_BESIDE
@@ -139,7 +141,10 @@ class Examiner:
                 if not own:
                     raise no_class()
                 result = self._take(decoded, found)
-                annotated = beside.of(number, result.height, result.width, own)
+                annotated = beside.of(
+                    number, decoded.pixels.shape, own, volume=volume,
+                    alone=one and not decoded.turned,
+                )  # fmt: skip
                 result = replace(result, spacing=result.spacing or annotated.spacing)
             except Refused as refused:
                 result = refused

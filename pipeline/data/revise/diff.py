@@ -56,6 +56,7 @@ class RevisionChange(Stored):
     removed: int
     relabelled: int
     moved: int
+    annotated: int = Field(default=0, description="images that gained findings")
     action: str = Field(default="", description="action of a person's decision; else empty")
     by: str = ""
     reason: str = ""
@@ -70,6 +71,7 @@ class Changes(Stored):
         backwards: whether `after` is the older one, so that the changes run against time.
         cells: every class and split that either has, in order.
         removed, moved: ids of images.
+        annotated: ids of images that both have, whose findings differ.
         batches: name -> images added and removed, of batches that changed.
         steps: the revisions in between, oldest first.
     """
@@ -83,6 +85,7 @@ class Changes(Stored):
     moved: tuple[str, ...]
     batches: dict[str, tuple[int, int]]
     steps: tuple[RevisionChange, ...]
+    annotated: tuple[str, ...] = ()
 
     def total(self, what: str) -> int:
         """Sum of a count over all cells."""
@@ -90,8 +93,8 @@ class Changes(Stored):
 
     @property
     def nothing(self) -> bool:
-        """Whether both hold the same images in the same classes and splits."""
-        return not (self.batches or self.relabelled or self.moved)
+        """Whether both hold the same images in the same classes and splits, equally annotated."""
+        return not (self.batches or self.relabelled or self.moved or self.annotated)
 
 
 def changes(ledger: Ledger, revisions: Revisions, before: str, after: str) -> Changes:
@@ -118,6 +121,7 @@ def changes(ledger: Ledger, revisions: Revisions, before: str, after: str) -> Ch
         moved=tuple(id_ for id_ in both if old[id_].split != new[id_].split),
         batches={name: (added[name], removed[name]) for name in sorted({*added, *removed})},
         steps=tuple(_steps(ledger, revisions, revisions.commits[min(places) : max(places)])),
+        annotated=tuple(id_ for id_ in both if old[id_].findings != new[id_].findings),
     )
 
 
@@ -232,6 +236,7 @@ def _steps(
             removed=len(set(was) - both),
             relabelled=sum(was[id_].label != now[id_].label for id_ in both),
             moved=sum(was[id_].split != now[id_].split for id_ in both),
+            annotated=sum(was[id_].findings != now[id_].findings for id_ in both),
             action=decision.action if decision else "",
             by=decision.by if decision else "",
             reason=decision.reason if decision else "",

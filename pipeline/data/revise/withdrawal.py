@@ -16,6 +16,7 @@ from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
 from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
+from pipeline.data.landing.beside import LISTS
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import scan
@@ -238,7 +239,10 @@ def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
 
 
 def landing_files(project: Project, subject: Subject, config: IngestConfig) -> tuple[str, ...]:
-    """Files of the landing zone that held the subject's images when they were last read."""
+    """Files of the landing zone that held the subject's images when they were last read.
+
+    Masks and other files of one image that lie beside them are among them.
+    """
     sources = {row.source_sha256 for row in subject.rows}
     index = LocalIndex.of(project)
     hold = {
@@ -247,11 +251,19 @@ def landing_files(project: Project, subject: Subject, config: IngestConfig) -> t
         if entry.image_id in subject.images or entry.source_sha256 in sources
     }
     files = scan(project.landing)[0] if project.landing.is_dir() else []
-    return tuple(
-        found.path
+    held = [
+        found
         for found in files
         if index.names.file(found.path) in hold
         or not subject.groups.isdisjoint(index.names.ever(patient_in_name(found.path, config)))
+    ]
+    return tuple(
+        path
+        for found in held
+        for path in (
+            found.path,
+            *(one.file.path for one in found.beside if one.form not in LISTS),
+        )
     )
 
 

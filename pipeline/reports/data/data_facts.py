@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from model.section import Stored
+from pipeline.data.finding_counts import ClassFindings
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.revise.diff import Changes
@@ -155,6 +156,7 @@ class DataFacts(Stored):
         notices: what the ingest of its last batch passed over, guessed or could not use.
         mixtures: classes that mix kinds of images.
         refusals_of: source of the quarantined files: the local index, or the revision.
+        findings: of each class; empty where no image is annotated.
         duplicates: None when this machine's local index does not know them.
         changes: since the revision that it is compared with; None without one.
     """
@@ -191,3 +193,4 @@ class DataFacts(Stored):
     changes: Changes | None
     drift: tuple[Drift, ...]
     drift_protocol: DriftProtocol | None
+    findings: tuple[ClassFindings, ...] = ()

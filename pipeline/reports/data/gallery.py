@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions
+from pipeline.data.findings import parse_findings
 from pipeline.data.formats import Pixels
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.landing.index import Entry, LocalIndex
@@ -22,13 +23,14 @@ from pipeline.ledger.project_params import ProjectParams
 from pipeline.reports.data import quarantined
 from pipeline.reports.data.data_facts import DataFacts, Duplicate
 from pipeline.reports.data.page import SHEET, DataPictures
-from pipeline.reports.data.pictures import Picture, mosaic, picture
+from pipeline.reports.data.pictures import Picture, mosaic, outlined, picture
 from pipeline.reports.data.sample import spread
 
 OnProgress = Callable[[str, int, int], None]
 T = TypeVar("T")
 _STRIP = 8  # most images shown of a large group
 _CORRECTED = 16  # most relabelled images shown
+_OUTLINED = 12  # most images with findings shown of a class
 _ODD = 32  # most images with a warning shown
 
 
@@ -163,4 +165,21 @@ def draw_pictures(
             if one.id in pixels.by_id
         ][:_CORRECTED],
         refused=refused,
+        annotated=_annotated(facts, held, pixels),
     )
+
+
+def _annotated(
+    facts: DataFacts, held: Sequence[Row], pixels: StoredPixels
+) -> dict[str, list[Picture]]:
+    """Some images of each class with their findings outlined."""
+    kinds = sorted({kind.kind for one in facts.findings for kind in one.kinds})
+    found = {}
+    for one in facts.findings:
+        mine = [row for row in held if row.label == one.label and parse_findings(row.findings)]
+        if mine:
+            found[one.label] = [
+                outlined(pixels(row), row.id, parse_findings(row.findings) or (), kinds)
+                for row in spread(mine, _OUTLINED)
+            ]
+    return found

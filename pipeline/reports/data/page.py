@@ -30,6 +30,7 @@ class DataPictures:
         odd: images with a warning.
         corrected: relabelled images.
         refused: index in the list of refusals -> image, or its mosaic.
+        annotated: class -> a fixed choice of its images with findings, outlined.
     """
 
     sheets: dict[str, list[Picture]] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class DataPictures:
     odd: Sequence[Picture] = ()
     corrected: Sequence[Picture] = ()
     refused: dict[int, Picture] = field(default_factory=dict)
+    annotated: dict[str, list[Picture]] = field(default_factory=dict)
 
 
 def render_data_report(facts: DataFacts, pictures: DataPictures, out: Path) -> Path:

@@ -15,6 +15,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.branch import is_phantom
 from pipeline.data.config import IngestConfig
+from pipeline.data.finding_counts import count_findings
 from pipeline.data.formats.canonical import read_thumbnails
 from pipeline.data.ingest.account import NOTICES_FILE, parse_notices
 from pipeline.data.ingest.mixture import find_mixtures
@@ -205,6 +206,7 @@ def _facts(
         changes=changed,
         drift=drift or (),
         drift_protocol=protocol,
+        findings=count_findings(rows),
     )
 
 

@@ -47,7 +47,7 @@ def test_keys_of_a_later_version_are_passed_over() -> None:
      '[{"kind":"stone","box":[0,0,1,NaN]}]', '[{"kind":"stone","box":[0,0,1,1],"mask":7}]'],
 )  # fmt: skip
 def test_what_is_no_list_of_findings_is_refused(text: str) -> None:
-    with pytest.raises(BadInputError, match="findings .* cannot be read"):
+    with pytest.raises(BadInputError, match="cannot be read"):
         parse_findings(text)
 
 
