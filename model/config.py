@@ -16,7 +16,7 @@ class TrainConfig(Section):
     family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
     start: Literal["fresh", "champion"] = Field(
         default="fresh",
-        description="networks that a run begins from: fresh ones, or the champion's as it is planned",
+        description="networks to begin from: fresh ones, or the champion's when the run is planned",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
     kimg: float = Field(default=18.0, ge=0.001, description="thousands of real images shown in all")

@@ -1,8 +1,8 @@
 """All networks of a training on disk, from which another training may go on.
 
-`networks.safetensors` holds every network of a learner at the end of its training: those that draw
-and those that judge, such as a discriminator or an encoder. No state of an optimiser is in it. It is
-not part of what consumers get: a network that judges helps to tell which images were learned from.
+`networks.safetensors` holds every network of a learner at the end of its training: those that
+draw, and those that judge, such as a discriminator. It has no state of an optimiser. Consumers do
+not get it: a network that judges helps to tell which images were learned from.
 """
 
 import json

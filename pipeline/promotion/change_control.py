@@ -180,9 +180,7 @@ def run_facts(
     params |= {name: deciding[name] for name in _DECIDING if deciding and name in deciding}
     # What it did begin from, which `train.start` only wishes for; early runs have no such wish.
     parameters = flat(params) | {"train.start": run.start.kind}
-    return RunFacts(
-        parameters, _images(ledger, run.data), ledger.run_key(run.code, run.data).code
-    )
+    return RunFacts(parameters, _images(ledger, run.data), ledger.run_key(run.code, run.data).code)
 
 
 def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:

@@ -11,9 +11,8 @@ from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Workspace
 from pipeline.ledger.run import opening
 
-
 DESCENDS_TAG, DESCENDS_RUN_TAG = "medloom.descends_from", "medloom.descends_from_run"
-"""Version and run key whose networks a version's training went on from; "none" if it began fresh."""
+"""Version and run key whose networks a training went on from; "none" if it began fresh."""
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:

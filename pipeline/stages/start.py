@@ -1,7 +1,7 @@
 """Deciding what a planned training begins from, and fetching the networks into a workspace.
 
-A training goes on from the networks of the version that is champion when it is planned. If it cannot,
-it begins fresh and the run says why; if a person asked for the champion's networks, it is refused.
+A training goes on from the networks of the version that is champion when it is planned. If it
+cannot, it begins fresh and the run says why; if a person asked for it, the plan is refused.
 """
 
 import json
