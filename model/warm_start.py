@@ -85,7 +85,7 @@ def begin_from(learner: Learner, networks: Networks) -> None:
     differ = [name for name in sorted(ours) if ours[name] != theirs.get(name)]
     if differ:
         said = "; ".join(f"{name} was {theirs.get(name)} and is {ours[name]}" for name in differ)
-        raise ValueError(f"its networks are of another shape: {said}")
+        raise ValueError(f"the networks to begin from are of another shape: {said}")
     parts = learner.networks()
     expected = {
         f"{part}.{name}": value.shape
@@ -96,8 +96,8 @@ def begin_from(learner: Learner, networks: Networks) -> None:
     if expected != found:
         named = sorted(name for name in expected | found if expected.get(name) != found.get(name))
         raise ValueError(
-            f"its networks are of other code: {len(named)} tensors differ in name or shape, such "
-            f"as {named[0]}"
+            f"the networks to begin from are of other code: {len(named)} tensors differ in name "
+            f"or shape, such as {named[0]}"
         )
     for part, network in parts.items():
         begins = f"{part}."

@@ -21,6 +21,13 @@ SMALL = TrainConfig(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> object:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 def learner(config: TrainConfig = SMALL, seed: int = 0) -> Learner:
     return make_learner(config.network(32, CLASSES), config.recipe, seed)
 
@@ -81,7 +88,9 @@ def test_networks_of_other_code_and_other_files_are_refused(tmp_path: Path) -> N
         Networks.read(tmp_path / "plain.safetensors")
 
 
-def test_a_training_begins_from_them_and_a_resumed_one_takes_them_once(tmp_path: Path) -> None:
+def test_a_training_begins_from_them_and_a_resumed_one_takes_them_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = saved(tmp_path, fit(*shapes(), CLASSES, SMALL))
     warm = fit(*shapes(), CLASSES, SMALL, start=start)
     again = fit(*shapes(), CLASSES, SMALL, start=start)
@@ -100,16 +109,17 @@ def test_a_training_begins_from_them_and_a_resumed_one_takes_them_once(tmp_path:
         if progress.images_seen >= 24:
             seen.append(progress.images_seen)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr("model.progress.PROGRESS_SECONDS", 0.0)
-        fit(*shapes(), CLASSES, SMALL, start=start, checkpoint_folder=tmp_path / "c",
+    monkeypatch.setattr("model.progress.PROGRESS_SECONDS", 0.0)
+    folder = tmp_path / "c"
+    with pytest.raises(Stopped):
+        fit(*shapes(), CLASSES, SMALL, start=start, checkpoint_folder=folder,
             on_progress=tell, should_stop=stop)  # fmt: skip
-    assert list((tmp_path / "c").glob("checkpoint-*"))
-    resumed = fit(*shapes(), CLASSES, SMALL, start=start, checkpoint_folder=tmp_path / "c")
+    assert list(folder.glob("checkpoint-*"))
+    resumed = fit(*shapes(), CLASSES, SMALL, start=start, checkpoint_folder=folder)
     assert all(torch.equal(weight, resumed.networks[n]) for n, weight in warm.networks.items())
     assert resumed.history == warm.history
     with pytest.raises(ValueError, match="belongs to another training"):
-        fit(*shapes(), CLASSES, SMALL, checkpoint_folder=tmp_path / "c")
+        fit(*shapes(), CLASSES, SMALL, checkpoint_folder=folder)
 
 
 def test_what_a_training_begins_from_is_part_of_its_fingerprint() -> None:

@@ -1,4 +1,4 @@
-"""A project whose runs are written by hand into git and the remote: no ingest, no DVC, no training."""
+"""A project whose runs are written by hand into git and the remote, without DVC and training."""
 
 import csv
 import hashlib
@@ -87,7 +87,7 @@ class HandMade:
         return Start(record.number, record.run_key, record.weights_sha256, sha256,
                      md5_of(content), len(content))  # fmt: skip
 
-    def object(self, md5: str) -> Path:
+    def place_of(self, md5: str) -> Path:
         """Where an object of the remote lies."""
         return Path(self.project.remote, "files", "md5", md5[:2], md5[2:])
 
@@ -102,6 +102,6 @@ class HandMade:
         name = listing_md5(entries)
         for md5, content in ((name, json.dumps(listing).encode()),
                              *((entries[n], c) for n, c in files.items())):  # fmt: skip
-            self.object(md5).parent.mkdir(parents=True, exist_ok=True)
-            self.object(md5).write_bytes(content)
+            self.place_of(md5).parent.mkdir(parents=True, exist_ok=True)
+            self.place_of(md5).write_bytes(content)
         return {"path": OUTS[stage], "md5": name, "hash": "md5", "size": 1}

@@ -215,7 +215,7 @@ def withdrawn_since(ledger: Ledger, key: str) -> set[str]:
     data, revisions = run_data(ledger), Revisions(ledger)
     seen = (key, *ancestors(key, starts_of(ledger.mirror, run_heads(ledger))))
     commits = {data[one] for one in seen if one in data}
-    return set().union(*(revisions.held(commit, listed.images) for commit in sorted(commits)))
+    return set[str]().union(*(revisions.held(commit, listed.images) for commit in sorted(commits)))
 
 
 def journal_revisions(

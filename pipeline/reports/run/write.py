@@ -144,7 +144,8 @@ def _model(
 def _start(ledger: Ledger, key: str) -> str:
     """What the training began from, by the commit that opened the run; "" in early runs."""
     run = Run.find(ledger, key)
-    lines = ledger.mirror.run("log", "-1", "--format=%b", run.opened).splitlines() if run else []
+    opened = run.opened if run else ""
+    lines = ledger.mirror.run("log", "-1", "--format=%b", opened).splitlines() if opened else []
     return next((line.removeprefix("start ") for line in lines if line.startswith("start ")), "")
 
 

@@ -131,7 +131,7 @@ def test_a_purge_takes_the_networks_of_descendants_and_the_pictures_of_none(
     assert set(plan.runs) == {first.run_key, second.run_key, third.run_key}
     assert plan.showing == (first.run_key,)
     assert plan.artifacts == (f"{first.run_key}/report.html",)
-    contents = {family.object(md5).read_bytes() for md5 in plan.objects}
+    contents = {family.place_of(md5).read_bytes() for md5 in plan.objects}
     assert contents == {ONE, TWO, b"networks of three"}
 
 
@@ -140,7 +140,7 @@ def test_the_check_follows_the_line(family: Family) -> None:
     chain = family.check(third)
     assert (chain.broken, chain.held > 10) == (None, True)
     assert family.check(fourth).held == 0
-    networks = family.object(family.run(third).start.md5)
+    networks = family.place_of(family.run(third).start.md5)
     networks.write_bytes(b"others")
     broken = family.check(third).broken
     assert broken is not None
@@ -159,7 +159,10 @@ def test_a_start_that_no_version_has_is_found(family: Family) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (FRESH.files()[str(ORIGIN_FILE)], "against the key of its code, data, parameters and start"),
+        (
+            FRESH.files()[str(ORIGIN_FILE)],
+            "against the key of its code, data, parameters and start",
+        ),
         ("{", "what it began from"),
     ],
 )

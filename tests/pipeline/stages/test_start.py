@@ -91,9 +91,9 @@ def test_networks_that_do_not_fit_are_told_and_refused_if_a_person_asked(
     made.crown(networks)
     decided = made.decide(**changes)
     assert decided.start == FRESH
-    pytest.raises(BadInputError, made.decide, "champion", **changes).match(
-        f"cannot go on from the champion's networks: .*{why}.*`medloom run --start fresh`"
-    )
+    told = f"cannot go on from the champion's networks: .*{why}.*`medloom run --start fresh`"
+    with pytest.raises(BadInputError, match=told):
+        made.decide("champion", **changes)
 
 
 def test_a_new_class_begins_fresh(made: Champion, networks: bytes) -> None:
@@ -116,7 +116,7 @@ def test_there_may_be_nothing_to_go_on_from(made: Champion, networks: bytes) -> 
     made.data(range(7))
     champion = made.learn(networks)
     assert made.decide().start.version == 2
-    made.object(made.networks_of(champion, networks).md5).unlink()
+    made.place_of(made.networks_of(champion, networks).md5).unlink()
     assert "is missing from the remote" in made.decide().why
 
 
