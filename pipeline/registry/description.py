@@ -55,10 +55,10 @@ class VersionFacts(NamedTuple):
         output: classes and size of its images.
         modality: of the images it learned from, such as "CT, MR"; "" if the files did not say.
         phantom: it learned from medloom's computed phantoms.
-        descends_from: version whose networks its training went on from; "" if it began fresh.
         evaluation: of its run; None if there is none, or another version of medloom wrote it.
         outcome: promoted, awaiting, inconclusive or rejected; "" before the verdict.
         reason: of the verdict, in a sentence.
+        descends_from: version whose networks its training went on from; "" if it began fresh.
     """
 
     model: str
@@ -66,10 +66,10 @@ class VersionFacts(NamedTuple):
     output: OutputSpec
     modality: str = ""
     phantom: bool = False
-    descends_from: str = ""
     evaluation: Evaluation | None = None
     outcome: str = ""
     reason: str = ""
+    descends_from: str = ""
 
 
 class Pages(Protocol):
