@@ -33,8 +33,12 @@ def fingerprint(
     config: TrainConfig,
     layouts: Layouts | None = None,
     kinds: Sequence[str] = (),
+    start: str = "",
 ) -> str:
-    """Hex digest of all that a training's result depends on: data, config, torch and this code."""
+    """Hex digest of all that a training's result depends on: data, config, torch and this code.
+
+    `start` is the sha256 of the networks that it begins from; "": fresh ones.
+    """
     digest = hashlib.sha256()
     parts: list[NDArray[Any]] = [images, labels]
     parts += [] if layouts is None else [layouts.maps, layouts.told]
@@ -43,6 +47,7 @@ def fingerprint(
         digest.update(np.ascontiguousarray(part).data)
     digest.update(repr((list(classes), list(kinds), str(torch.__version__))).encode())
     digest.update(config.model_dump_json().encode())
+    digest.update(start.encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -30,6 +30,7 @@ from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample, to_float
 from .validation import Judge
+from .warm_start import Networks, begin_from, weights_of
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
@@ -47,6 +48,7 @@ class TrainResult:
         weights: of the averaged generator, float32 by name: the best on the held-out images, or
             the last ones without a judge.
         network: the config that the weights belong to.
+        networks: of all networks at the end, float32 by `<network>.<name>` (see `weights_of`).
         history: one row per hundredth of the run: `images_seen`, and means since the row before.
         validations: one row per snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
@@ -66,6 +68,7 @@ class TrainResult:
 
     weights: dict[str, Tensor]
     network: NetworkConfig
+    networks: dict[str, Tensor]
     history: list[Row]
     validations: list[Row]
     grids: dict[int, NDArray[np.uint8]]
@@ -90,6 +93,7 @@ def fit(
     view: str = "",
     judge: Judge | None = None,
     held_out: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
+    start: Networks | None = None,
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -114,6 +118,8 @@ def fit(
         judge: called at each snapshot (see `make_judge`); chooses the weights to keep.
         held_out: images and labels that are not trained on, with every class, for a learner to
             detect overfitting.
+        start: networks of another training to begin from; None: fresh ones. Optimisers, random
+            draws, the learning rate's rise and the average are those of a new training.
         checkpoint_folder: for checkpoints; None: no checkpoints.
         on_progress: called about once a second.
         should_stop: called about once a second, before each checkpoint and at the end.
@@ -123,7 +129,8 @@ def fit(
         same precision is chosen (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is of another training.
+        ValueError: the arrays do not fit each other, the checkpoint is of another training, or
+            `start` does not fit the config and the classes.
         FloatingPointError: a loss became NaN or infinite.
         Stopped: `should_stop` returned true.
     """
@@ -134,7 +141,7 @@ def fit(
             f"{0 if layouts is None else len(layouts)} images for {len(images)} images"
         )
     data = _Data(images, labels, tuple(classes), tuple(kinds), layouts, mm, view)
-    run = _start(data, config, checkpoint_folder)
+    run = _start(data, config, start, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
         raise ValueError(
@@ -243,6 +250,7 @@ class _Run:
         return TrainResult(
             weights=record.best or copy_of(self.learner.average),
             network=self.learner.average.config,
+            networks=weights_of(self.learner),
             history=record.history,
             validations=record.validations,
             grids={seen: grid.numpy() for seen, grid in sorted(record.grids.items())},
@@ -269,7 +277,9 @@ class _Data:
     view: str
 
 
-def _start(data: _Data, config: TrainConfig, checkpoint_folder: Path | None) -> _Run:
+def _start(
+    data: _Data, config: TrainConfig, start: Networks | None, checkpoint_folder: Path | None
+) -> _Run:
     """Make a learner and choose the runtime, or take both from a checkpoint."""
     shard = this_shard()
     shard.check_batch(config.recipe.batch)
@@ -278,13 +288,24 @@ def _start(data: _Data, config: TrainConfig, checkpoint_folder: Path | None) -> 
     draw = balanced_draw(data.images, data.labels, len(data.classes), config.recipe.batch, layouts)
     checkpoints = None
     if checkpoint_folder is not None:
-        key = fingerprint(data.images, data.labels, data.classes, config, layouts, data.kinds)
+        key = fingerprint(
+            data.images,
+            data.labels,
+            data.classes,
+            config,
+            layouts,
+            data.kinds,
+            start.sha256 if start else "",
+        )
         checkpoints = Checkpoints(checkpoint_folder, key)
     learner = make_learner(network, config.recipe, config.seed)
-    if layouts is not None:
-        learner.set_bank(layout_bank(layouts, data.labels, len(data.classes), data.mm))
     record = Record()
     state = checkpoints.load() if checkpoints else None
+    if start is not None and state is None:
+        begin_from(learner, start)
+    if layouts is not None and state is None:
+        # After networks that it may begin from, which have the layouts of their own data.
+        learner.set_bank(layout_bank(layouts, data.labels, len(data.classes), data.mm))
     difference = ""
     if state is not None:
         runtime, record = Runtime(**state["runtime"]), Record(**state["record"])
