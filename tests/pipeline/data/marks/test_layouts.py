@@ -14,7 +14,7 @@ from pipeline.data.findings import Box, Mask, encode_mask
 from tests.support.annotated import Seen, read_beside_images
 from tests.support.pictures import encode, picture
 
-SHARED = Path(__file__).parents[6] / "shared" / "data"
+SHARED = Path(__file__).parents[5] / "shared" / "data"
 IMAGE = encode(picture(1))  # 48 x 48
 MASK = np.zeros((48, 48), np.bool_)
 MASK[10:14, 20:30] = MASK[30:33, 5:9] = True
@@ -198,7 +198,7 @@ def test_of_several_sources_the_first_is_used_and_the_others_are_told(tmp_path: 
 
 
 def test_entries_and_files_without_an_image_stay_visible(tmp_path: Path) -> None:
-    table = "file,x0,y0,x1,y1\nx.png,.1,.1,.2,.2\ny.png,.1,.1,.2,.2\n"
+    table = "file,x0,y0,x1,y1\nx.png,.1,.1,.2,.2\nz.png,.1,.1,.2,.2\n"
     files = {"stone/x.png": IMAGE, "boxes.csv": table, "stone/masks/y.png": black_and_white(MASK)}
     seen = read_beside_images(tmp_path, files)
     assert seen.listed.unplaced == 1
