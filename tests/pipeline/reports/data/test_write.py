@@ -352,7 +352,7 @@ def test_without_an_index_the_record_of_the_revision_is_shown(
 
 def test_findings_are_counted_and_drawn(page: tuple[str, DataFacts]) -> None:
     text, facts = page
-    cyst, stone = facts.findings
+    cyst, stone = facts.annotations
     assert (cyst.annotated, cyst.kinds) == (0, ())  # one withdrawn, two relabelled
     assert (stone.annotated, stone.without) == (5, 0)
     assert {kind.kind: (kind.findings, kind.masks) for kind in stone.kinds} == {
