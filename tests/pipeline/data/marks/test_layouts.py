@@ -25,6 +25,8 @@ TWO: list[Box] = [(5.0, 30.0, 9.0, 33.0), (20.0, 10.0, 30.0, 14.0)]
 """The boxes of MASK's two bodies, as the manifest sorts them."""
 NUMBERS = MASK.astype(np.uint8)
 NUMBERS[30:33, 5:9] = 2
+DOTS = np.zeros((48, 48), np.uint8)
+DOTS[::3, ::3] = 1
 BOX: list[Box] = [(18.0, 18.0, 30.0, 30.0)]
 YOLO = "0 0.5 0.5 0.25 0.25\n"
 TRUTH = {"pixel_mm": 2.5, "lesions": [{"kind": "stone", "mask": encode_mask(MASK)}]}
@@ -177,6 +179,9 @@ WRONG: dict[str, tuple[Files, str]] = {
     "a mask in many colours": (
         {"stone/x_mask.png": encode(np.stack([NUMBERS * 90, MASK * 7, MASK * 0], 2)
                                     .astype(np.uint8))}, "unreadable"),
+    "a mask of noise": ({"stone/x_mask.png": png(DOTS)}, "unreadable"),
+    "names that are none": (
+        {"stone/x.txt": YOLO, "data.yaml": "a: &a [x, x]\nnames: [*a, *a]\n"}, "unreadable"),
     "a truth that is none": ({"stone/x.truth.json": "[1"}, "unreadable"),
 }  # fmt: skip
 
