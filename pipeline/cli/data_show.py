@@ -96,7 +96,7 @@ def _facts(rows: "Sequence[Row]", found: "Sequence[Leak]") -> dict[str, Any]:
     from pipeline.data.finding_counts import count_findings
 
     return {
-        "findings": [one.model_dump(mode="json") for one in count_findings(rows)],
+        "annotations": [one.model_dump(mode="json") for one in count_findings(rows)],
         "images": {at: {split: images[at, split] for split in _SPLITS} for at in labels},
         "groups": {at: {split: groups[at, split] for split in _SPLITS} for at in labels},
         **{

@@ -14,6 +14,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import numpy as np
 from nibabel import Nifti1Image, Nifti2Image
@@ -90,7 +91,8 @@ def _space(data: bytes) -> tuple[tuple[int, ...], NDArray[np.float64], bool]:
         raise _corrupt(error) from error
 
 
-def _kind(data: bytes) -> type[Nifti1Image]:
+def _kind(data: bytes) -> Any:
+    """Nibabel's class for a file's bytes."""
     return Nifti2Image if data[4:8] == b"n+2\x00" else Nifti1Image
 
 

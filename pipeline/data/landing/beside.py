@@ -100,10 +100,11 @@ def find_beside(paths: Iterable[str]) -> tuple[dict[str, tuple[Beside, ...]], fr
             images[name.folders, name.stem].append(name)
     own: dict[str, list[Beside]] = defaultdict(list)
     for name in names:
-        if name.path not in listed and (found := _image_of(name, images)):
-            own[found[0].path].append(found[1])
+        if name.path not in listed and (pair := _image_of(name, images)):
+            own[pair[0].path].append(pair[1])
     taken = {one.path for found in own.values() for one in found}
-    own = {path: found for path, found in own.items() if path not in taken}
+    for path in taken & set(own):  # a mask has no mask
+        del own[path]
     rest = [name for found in images.values() for name in found if name.path not in taken]
     lists: dict[tuple[str, ...], list[Beside]] = defaultdict(list)
     for name in names:
@@ -112,7 +113,7 @@ def find_beside(paths: Iterable[str]) -> tuple[dict[str, tuple[Beside, ...]], fr
     for image in rest if lists else ():
         above = [image.folders[:depth] for depth in range(len(image.folders) + 1)]
         if found := [one for folders in above for one in lists.get(folders, ())]:
-            own.setdefault(image.path, []).extend(found)
+            own[image.path] += found
     sidecars = frozenset(one.path for found in own.values() for one in found)
     return {path: tuple(sorted(found, key=_nearness)) for path, found in own.items()}, sidecars
 

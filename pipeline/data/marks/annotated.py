@@ -20,6 +20,8 @@ from pipeline.data.findings import (
 )
 from pipeline.data.landing.marks import Mark, Marks, Wrong
 
+MOST_BODIES = 200
+"""Connected parts that a mask may have."""
 _BEYOND = 0.5
 """Pixels by which a box may leave the image, as numbers in text are rounded; it is cut."""
 _FEWEST = 6  # numbers of an outline: three points
@@ -93,11 +95,17 @@ def checked(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def bodies(kind: str, mask: Mask) -> list[Finding]:
-    """One finding for each connected part of a mask, bool [height, width]; corners connect."""
+    """One finding for each connected part of a mask, bool [height, width]; corners connect.
+
+    Raises:
+        WrongMarkError: there are more than MOST_BODIES, as in noise.
+    """
     from scipy.ndimage import find_objects, label
 
     parts: NDArray[np.int32]
-    parts, _ = label(mask, structure=np.ones((3, 3), np.int32))
+    parts, count = label(mask, structure=np.ones((3, 3), np.int32))
+    if count > MOST_BODIES:
+        raise WrongMarkError("unreadable")
     found = []
     for number, place in enumerate(find_objects(parts), 1):
         own = np.zeros(mask.shape, np.bool_)

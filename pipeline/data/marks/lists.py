@@ -13,6 +13,8 @@ from pipeline.data.marks.boxes import read_boxes
 from pipeline.data.marks.coco import read_coco
 from pipeline.data.refusal import Refused
 
+LONGEST = 64 << 20
+"""Bytes of a list: it is read in the process of the ingest."""
 _READ: Mapping[str, Callable[[bytes], dict[str, Marks]]] = {"boxes": read_boxes, "coco": read_coco}
 
 
@@ -57,7 +59,7 @@ def with_lists(landing: Path, files: Sequence[LandedFile], config: IngestConfig)
     for path in sorted(lists, key=lambda path: (-path.count("/"), path)):
         try:
             with open_stable(landing, lists[path]) as stream:
-                content = read_whole(stream, lists[path], config.max_bytes)
+                content = read_whole(stream, lists[path], min(LONGEST, config.max_bytes))
             entries = _READ[forms[path]](content)
         except (Refused, WrongMarkError):
             unreadable += 1

@@ -83,13 +83,20 @@ def parse_names(name: str, content: bytes) -> Kinds:
         if name.lower().endswith(".json"):
             return _of_dataset(json.loads(text)["labels"])
         if name.lower().endswith((".yaml", ".yml")):
-            names = yaml.safe_load(text)["names"]
-            if isinstance(names, dict):
-                names = [names[number] for number in range(len(names))]
-            return kinds_of_list([str(one) for one in names])
+            return kinds_of_list(_of_yaml(text))
         return kinds_of_list([line for line in text.splitlines() if line.strip()])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError):
         raise WrongMarkError("unreadable") from None
+
+
+def _of_yaml(text: str) -> list[str]:
+    """The key `names`: a list, or numbers from 0 with their names."""
+    names = yaml.safe_load(text)["names"]
+    if isinstance(names, dict):
+        names = [names[number] for number in range(len(names))]
+    if all(isinstance(one, str | int) for one in names):
+        return [str(one) for one in names]
+    raise TypeError(names)
 
 
 def _of_dataset(labels: Mapping[str, Any]) -> Kinds:

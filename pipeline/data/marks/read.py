@@ -12,7 +12,6 @@ from pipeline.data.findings import Finding
 from pipeline.data.formats import SNIFF_BYTES, sniff
 from pipeline.data.formats.archives import members
 from pipeline.data.formats.masks import numbers_of
-from pipeline.data.formats.nifti import planes_of_numbers
 from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.zone import LandedFile, Sidecar, open_stable, read_whole
 from pipeline.data.marks import names, yolo
@@ -129,11 +128,13 @@ class BesideReader:
 
     def _mask(self, one: Sidecar, volume: bytes) -> "_Mask":
         data = self._read(one)
-        planes = (
-            planes_of_numbers(data, volume, self._config)
-            if volume
-            else [numbers_of(data, self._config)]
-        )
+        planes: list[_Numbers] | None
+        if volume:
+            from pipeline.data.formats.nifti import planes_of_numbers
+
+            planes = planes_of_numbers(data, volume, self._config)
+        else:
+            planes = [numbers_of(data, self._config)]
         if planes is None:
             raise WrongMarkError("other-size")
         values = {int(value) for plane in planes for value in np.unique(plane)}

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,7 +16,7 @@ from pipeline.data.formats.sniff import ARCHIVES
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import LandedFile, open_stable, read_whole
 from pipeline.data.layout import AmbiguousClassesError, Layout, advice_on, find_layout
-from pipeline.data.marks.annotated import NOTHING_BESIDE
+from pipeline.data.marks.annotated import NOTHING_BESIDE, Annotated
 from pipeline.data.marks.read import BesideReader
 from pipeline.data.names import Pseudonyms, group_of_study
 from pipeline.data.placeholders import identifies_nobody, is_one_of, is_vague
@@ -110,30 +111,47 @@ class Examiner:
             kind = sniff(member.content[:SNIFF_BYTES])
             label = _member_label(label, member.path, kind, layout)
             name = member.path or PurePosixPath(found.path).stem
-            yield from list(self._images(found, name, label, digest, kind, member.content))
+            yield from list(
+                self._images(
+                    found, name, label, digest, kind, member.content, alone=not member.path
+                )
+            )
         except Refused as refused:
             yield Look(found, 0, digest, label, "", refused)
 
     def _images(
-        self, found: LandedFile, name: str, label: str, digest: str, kind: str, data: bytes
+        self,
+        found: LandedFile,
+        name: str,
+        label: str,
+        digest: str,
+        kind: str,
+        data: bytes,
+        *,
+        alone: bool = True,
     ) -> Iterator[Look]:
-        """Every image of one file's bytes; raises Refused when the file is damaged."""
+        """Every image of one file's bytes; raises Refused when the file is damaged.
+
+        `alone` is false for one of the files of an archive: what lies beside that is not of it.
+        """
         beside = BesideReader(self.landing, found, self.config)
         if kind in _ONE_IMAGE and (known := self.sources.get(digest)):
             who = self._identity(found, name, None)
             annotated = NOTHING_BESIDE
             if beside.says_something:
-                first = next(iter(decode(data, self.config)))
-                if isinstance(first, Decoded):
-                    annotated = beside.of(0, first.pixels.shape, label, alone=not first.turned)
+                with suppress(Refused):  # what it became stays
+                    annotated = self._beside_known(beside, label, data, alone=alone)
             yield Look(found, 0, digest, label, who.patient, Known(known), who, annotated=annotated)
             return
         volume = data if kind == "NIfTI" else b""
         images: Iterable[Decoded | Refused] = decode(data, self.config)
         if beside.says_something and not volume:
             images = list(images)  # to know whether it is one
-        one = isinstance(images, list) and len(images) == 1
+        one = alone and isinstance(images, list) and len(images) == 1
         for number, decoded in enumerate(images):
+            if isinstance(decoded, Refused):
+                yield Look(found, 0, digest, label, "", decoded)
+                continue
             who, own = self._identity(found, name, decoded), label or decoded.label
             result: Image | Refused
             annotated = NOTHING_BESIDE
@@ -150,6 +168,15 @@ class Examiner:
                 result = refused
             group = who.patient or group_of_study(who.study)
             yield Look(found, 0, digest, own, group, result, who, annotated=annotated)
+
+    def _beside_known(
+        self, beside: BesideReader, label: str, data: bytes, *, alone: bool
+    ) -> Annotated:
+        """What lies beside an image that is known by its bytes; its size is in them."""
+        first = next(iter(decode(data, self.config)))
+        if isinstance(first, Refused):
+            return NOTHING_BESIDE
+        return beside.of(0, first.pixels.shape, label, alone=alone and not first.turned)
 
     def _take(self, decoded: Decoded, found: LandedFile) -> Image:
         if decoded.synthetic or found.sidecar:

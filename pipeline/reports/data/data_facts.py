@@ -156,7 +156,7 @@ class DataFacts(Stored):
         notices: what the ingest of its last batch passed over, guessed or could not use.
         mixtures: classes that mix kinds of images.
         refusals_of: source of the quarantined files: the local index, or the revision.
-        findings: of each class; empty where no image is annotated.
+        annotations: findings of each class; empty where no image is annotated.
         duplicates: None when this machine's local index does not know them.
         changes: since the revision that it is compared with; None without one.
     """
@@ -193,4 +193,4 @@ class DataFacts(Stored):
     changes: Changes | None
     drift: tuple[Drift, ...]
     drift_protocol: DriftProtocol | None
-    findings: tuple[ClassFindings, ...] = ()
+    annotations: tuple[ClassFindings, ...] = ()

@@ -173,9 +173,9 @@ def _annotated(
     facts: DataFacts, held: Sequence[Row], pixels: StoredPixels
 ) -> dict[str, list[Picture]]:
     """Some images of each class with their findings outlined."""
-    kinds = sorted({kind.kind for one in facts.findings for kind in one.kinds})
+    kinds = sorted({kind.kind for one in facts.annotations for kind in one.kinds})
     found = {}
-    for one in facts.findings:
+    for one in facts.annotations:
         mine = [row for row in held if row.label == one.label and parse_findings(row.findings)]
         if mine:
             found[one.label] = [

@@ -206,7 +206,7 @@ def _facts(
         changes=changed,
         drift=drift or (),
         drift_protocol=protocol,
-        findings=count_findings(rows),
+        annotations=count_findings(rows),
     )
 
 

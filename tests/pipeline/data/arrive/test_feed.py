@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.arrive.feed import FeedReport, feed
+from pipeline.data.arrive.feed import FeedReport, apply_plan, feed
+from pipeline.data.arrive.feed_plan import open_source, plan_feed
+from pipeline.data.arrive.patient_from import PatientsFrom
+from pipeline.data.landing.lists import read_list
+from pipeline.data.landing.zone import scan
+from tests.support.pictures import encode, picture, put
 
 
 def make(folder: Path, **files: bytes) -> Path:
@@ -61,3 +66,41 @@ def test_a_source_without_class_folders(tmp_path: Path, what: str) -> None:
     (tmp_path / "flat" / "a.png").write_bytes(b"1")
     with pytest.raises(BadInputError, match="folder"):
         feed(tmp_path / what, tmp_path / "landing")
+
+
+def test_boxes_and_masks_follow_their_images_below_the_class(tmp_path: Path) -> None:
+    source, landing = tmp_path / "export", tmp_path / "landing"
+    for label in ("cyst", "stone"):
+        put(source / "SET" / "images" / label / f"{label}.png", encode(picture(len(label))))
+        put(source / "SET" / "labels" / label / f"{label}.txt", b"0 .5 .5 .1 .1")
+        put(source / "SET" / "masks" / label / f"{label}.png", encode(picture(3) // 200))
+    put(source / "SET" / "annotations" / "instances_all.json", b"{}")
+    put(source / "SET" / "data.yaml", b"names: [stone]")
+    feed(source, landing)
+    found = {one.path: [each.file.path for each in one.beside] for one in scan(landing)[0]}
+    assert found == {
+        f"{label}/{label}.png": [
+            f"{label}/labels/{label}.txt", f"{label}/masks/{label}.png", "data.yaml",
+            "instances_all.json",
+        ]
+        for label in ("cyst", "stone")
+    }  # fmt: skip
+
+
+def test_boxes_and_masks_need_no_patient_and_no_row(tmp_path: Path) -> None:
+    source, landing = tmp_path / "export", tmp_path / "landing"
+    for label in ("cyst", "stone"):
+        put(source / label / "HX1-a.png", encode(picture(len(label))))
+        put(source / label / "HX1-a_mask.png", encode(picture(3) // 200))
+        put(source / label / "annotations.json", b"{}")
+    put(source / "medloom.csv", b'file,findings\nstone/HX1-a.png,"stone:.1,.1,.2,.2"\n')
+    plan = plan_feed(
+        open_source(str(source)), landing, patients=PatientsFrom.parse("(?P<patient>HX[0-9]+)-")
+    )
+    assert [planned.path for planned in plan.files if planned.line] == [
+        "cyst/HX1-a.png", "stone/HX1-a.png",
+    ]  # fmt: skip
+    assert plan.lost == ()
+    apply_plan(plan, landing)
+    (line,) = read_list(landing / "stone" / "medloom.csv")
+    assert (line["patient"], line["findings"]) == ("HX1", "stone:.1,.1,.2,.2")

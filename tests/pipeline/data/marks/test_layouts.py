@@ -1,20 +1,23 @@
 """Each layout of boxes and masks that docs/ingest.md lists, and each wrong one by its name."""
 
 import gzip
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.findings import Box, Mask, encode_mask
 from tests.support.annotated import Seen, read_beside_images
 from tests.support.pictures import encode, picture
 
-SHARED = Path(__file__).parents[6] / "shared" / "data"
+SHARED = Path(__file__).parents[5] / "shared" / "data"
 IMAGE = encode(picture(1))  # 48 x 48
 MASK = np.zeros((48, 48), np.bool_)
 MASK[10:14, 20:30] = MASK[30:33, 5:9] = True
@@ -22,6 +25,8 @@ TWO: list[Box] = [(5.0, 30.0, 9.0, 33.0), (20.0, 10.0, 30.0, 14.0)]
 """The boxes of MASK's two bodies, as the manifest sorts them."""
 NUMBERS = MASK.astype(np.uint8)
 NUMBERS[30:33, 5:9] = 2
+DOTS = np.zeros((48, 48), np.uint8)
+DOTS[::3, ::3] = 1
 BOX: list[Box] = [(18.0, 18.0, 30.0, 30.0)]
 YOLO = "0 0.5 0.5 0.25 0.25\n"
 TRUTH = {"pixel_mm": 2.5, "lesions": [{"kind": "stone", "mask": encode_mask(MASK)}]}
@@ -52,7 +57,8 @@ def kinds(seen: Seen) -> set[str]:
     return {one.kind for one in seen.only.findings or ()}
 
 
-LAYOUTS: dict[str, tuple[dict[str, bytes | str], list[Box], set[str]]] = {
+Files = dict[str, bytes | str]
+LAYOUTS: dict[str, tuple[Files, list[Box], set[str]]] = {
     "YOLO in labels/": (
         {"stone/images/x.png": IMAGE, "stone/labels/x.txt": YOLO,
          "stone/classes.txt": "Kidney Stone\ncyst\n"}, BOX, {"kidney-stone"}),
@@ -135,7 +141,7 @@ def test_a_layout_that_people_use_is_read(layout: str, tmp_path: Path) -> None:
 
 
 def test_a_mask_is_kept_to_the_pixel(tmp_path: Path) -> None:
-    files = {"stone/x.png": IMAGE, "stone/x_mask.png": black_and_white(MASK)}
+    files: Files = {"stone/x.png": IMAGE, "stone/x_mask.png": black_and_white(MASK)}
     found = read_beside_images(tmp_path, files).only.findings or ()
     masks = [one.pixels(48, 48) for one in found]
     assert all(mask is not None for mask in masks)
@@ -143,11 +149,11 @@ def test_a_mask_is_kept_to_the_pixel(tmp_path: Path) -> None:
 
 
 def test_a_truth_gives_the_spacing(tmp_path: Path) -> None:
-    files = {"stone/x.png": IMAGE, "stone/x.truth.json": json.dumps(TRUTH)}
+    files: Files = {"stone/x.png": IMAGE, "stone/x.truth.json": json.dumps(TRUTH)}
     assert read_beside_images(tmp_path, files).only.spacing == "2.5x2.5"
 
 
-WRONG: dict[str, tuple[dict[str, bytes | str], str]] = {
+WRONG: dict[str, tuple[Files, str]] = {
     "a box outside the image": ({"stone/x.txt": "0 .99 .5 .2 .1"}, "outside"),
     "an outline outside": ({"stone/x.txt": "0 .5 .5 1.5 .5 .7 .7"}, "outside"),
     "a box without area": ({"stone/x.txt": "0 .5 .5 0 .1"}, "empty"),
@@ -173,6 +179,9 @@ WRONG: dict[str, tuple[dict[str, bytes | str], str]] = {
     "a mask in many colours": (
         {"stone/x_mask.png": encode(np.stack([NUMBERS * 90, MASK * 7, MASK * 0], 2)
                                     .astype(np.uint8))}, "unreadable"),
+    "a mask of noise": ({"stone/x_mask.png": png(DOTS)}, "unreadable"),
+    "names that are none": (
+        {"stone/x.txt": YOLO, "data.yaml": "a: &a [x, x]\nnames: [*a, *a]\n"}, "unreadable"),
     "a truth that is none": ({"stone/x.truth.json": "[1"}, "unreadable"),
 }  # fmt: skip
 
@@ -187,28 +196,52 @@ def test_a_wrong_statement_is_refused_by_name_and_the_image_is_not(
 
 
 def test_a_box_may_leave_the_image_by_a_rounding(tmp_path: Path) -> None:
-    files = {"stone/x.png": IMAGE, "stone/x.txt": "0 0.9375 0.5 0.1251 0.25"}
+    files: Files = {"stone/x.png": IMAGE, "stone/x.txt": "0 0.9375 0.5 0.1251 0.25"}
     assert boxes(read_beside_images(tmp_path, files)) == [(42.0, 18.0, 48.0, 30.0)]
 
 
 def test_of_several_sources_the_first_is_used_and_the_others_are_told(tmp_path: Path) -> None:
-    files = {"stone/x.png": IMAGE, "stone/x_mask.png": black_and_white(MASK), "stone/x.txt": YOLO}
+    files: Files = {
+        "stone/x.png": IMAGE,
+        "stone/x_mask.png": black_and_white(MASK),
+        "stone/x.txt": YOLO,
+    }
     seen = read_beside_images(tmp_path, files)
     assert (boxes(seen), seen.only.others) == (TWO, True)
 
 
 def test_entries_and_files_without_an_image_stay_visible(tmp_path: Path) -> None:
-    table = "file,x0,y0,x1,y1\nx.png,.1,.1,.2,.2\ny.png,.1,.1,.2,.2\n"
-    files = {"stone/x.png": IMAGE, "boxes.csv": table, "stone/masks/y.png": black_and_white(MASK)}
+    table = "file,x0,y0,x1,y1\nx.png,.1,.1,.2,.2\nz.png,.1,.1,.2,.2\n"
+    files: Files = {
+        "stone/x.png": IMAGE,
+        "boxes.csv": table,
+        "stone/masks/y.png": black_and_white(MASK),
+    }
     seen = read_beside_images(tmp_path, files)
     assert seen.listed.unplaced == 1
     assert seen.refused == {"stone/masks/y.png": "label-map"}
 
 
 def test_a_list_that_is_none_leaves_other_sources_alone(tmp_path: Path) -> None:
-    files = {"stone/x.png": IMAGE, "stone/x.txt": YOLO, "annotations.json": "[1, 2]"}
+    files: Files = {"stone/x.png": IMAGE, "stone/x.txt": YOLO, "annotations.json": "[1, 2]"}
     seen = read_beside_images(tmp_path, files)
     assert (boxes(seen), seen.listed.unreadable) == (BOX, 1)
+
+
+def test_an_image_that_is_turned_takes_no_findings(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 3
+    files: Files = {"stone/x.jpg": encode(picture(1), "JPEG", exif=turned), "stone/x.txt": YOLO}
+    assert read_beside_images(tmp_path, files).only.wrong == "other-size"
+
+
+def test_an_archive_s_row_says_nothing_of_the_images_in_it(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("x.png", IMAGE)
+    table = 'file,class,findings\nx.zip,stone,"stone:.1,.1,.2,.2"\n'
+    seen = read_beside_images(tmp_path, {"x.zip": stream.getvalue(), "medloom.csv": table})
+    assert (seen.only.findings, seen.only.wrong) == (None, "other-size")
 
 
 # -- volumes ---------------------------------------------------------------------------------------
@@ -228,7 +261,7 @@ def nifti(volume: NDArray[np.generic], affine: NDArray[np.float64] = TO_LEFT) ->
 def test_a_label_volume_is_cut_and_turned_as_its_scan(
     affine: NDArray[np.float64], columns: tuple[float, float], tmp_path: Path
 ) -> None:
-    files = {
+    files: Files = {
         "tumor/case_1/imaging.nii.gz": nifti(VOLUME, affine),
         "tumor/case_1/segmentation.nii.gz": nifti(LABELS, affine),
     }
@@ -242,7 +275,7 @@ def test_a_label_volume_is_cut_and_turned_as_its_scan(
 
 def test_nnu_net_s_folders_give_the_names(tmp_path: Path) -> None:
     names = {"labels": {"background": 0, "organ": 1, "tumor": 2}}
-    files = {
+    files: Files = {
         "tumor/imagesTr/c_0000.nii.gz": nifti(VOLUME),
         "tumor/labelsTr/c.nii.gz": nifti(LABELS),
         "tumor/dataset.json": json.dumps(names),
@@ -265,7 +298,7 @@ def test_nnu_net_s_folders_give_the_names(tmp_path: Path) -> None:
 def test_a_volume_that_does_not_fit_is_refused_by_name(
     labels: NDArray[np.generic], affine: NDArray[np.float64], wrong: str, tmp_path: Path
 ) -> None:
-    files = {"tumor/a.nii.gz": nifti(VOLUME), "tumor/a_seg.nii.gz": nifti(labels, affine)}
+    files: Files = {"tumor/a.nii.gz": nifti(VOLUME), "tumor/a_seg.nii.gz": nifti(labels, affine)}
     (slices,) = read_beside_images(tmp_path, files).annotated.values()
     assert {one.wrong for one in slices} == {wrong}
 
@@ -277,7 +310,7 @@ def test_a_volume_that_does_not_fit_is_refused_by_name(
 def test_the_boxes_of_the_real_set_are_read(tmp_path: Path) -> None:
     source = SHARED / "kidney-stone-boxes"
     images = sorted((source / "images").iterdir())[:12]
-    files: dict[str, bytes | str] = {f"stone/images/{one.name}": one.read_bytes() for one in images}
+    files: Files = {f"stone/images/{one.name}": one.read_bytes() for one in images}
     files["stone/boxes.csv"] = (source / "boxes.csv").read_bytes()
     seen = read_beside_images(tmp_path, files)
     found = [one for each in seen.annotated.values() for one in each]

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from pipeline.audit.uses import find_uses
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.cli.main import app
@@ -81,6 +82,14 @@ def admit(clinic: Clinic, label: str, patients: range, brighter: int = 0, noise:
         )
 
 
+def annotate(clinic: Clinic, label: str, *patients: int) -> None:
+    """A mask beside the patients' images, of 12 x 10 pixels."""
+    for patient in patients:
+        mask = np.zeros_like(shape_of(patient))
+        mask[10:20, 12:24] = 255
+        put(clinic.project.landing / label / f"phantom-{patient:05d}-a_mask.png", encode(mask))
+
+
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> GrownClinic:
     tasks_readers, readers.READERS = readers.READERS, 0
@@ -88,6 +97,8 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> GrownClinic:
     clinic = Clinic.at(Clinic.lay_out(folder))
     admit(clinic, "cyst", range(BATCH))
     admit(clinic, "stone", range(100, 100 + BATCH))
+    annotate(clinic, "cyst", *WRONG, GONE)
+    annotate(clinic, "stone", 100, 101)
     steps.ingest(clinic.project)
     first = clinic.data
     clinic.judge()
@@ -100,6 +111,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> GrownClinic:
     put(landing / "cyst" / f"phantom-{GONE:05d}-b.png", encode(THEIRS))
     put(landing / "cyst" / "erika-again.png", (landing / "cyst/phantom-00000-a.png").read_bytes())
     put(landing / "cyst" / "erika.txt", b"Erika Muster")
+    annotate(clinic, "stone", 102)
     steps.ingest(clinic.project)
     second = clinic.data
     wrong = {f"phantom-{patient:05d}": "stone" for patient in WRONG}
@@ -336,3 +348,45 @@ def test_without_an_index_the_record_of_the_revision_is_shown(
     assert facts.reasons["burnt-in"] == 1
     assert facts.duplicates is None
     assert len(pictures_of((tmp_path / "far.html").read_text())) > 2 * BATCH
+
+
+def test_findings_are_counted_and_drawn(page: tuple[str, DataFacts]) -> None:
+    text, facts = page
+    cyst, stone = facts.annotations
+    assert (cyst.annotated, cyst.kinds) == (0, ())  # one withdrawn, two relabelled
+    assert (stone.annotated, stone.without) == (5, 0)
+    assert {kind.kind: (kind.findings, kind.masks) for kind in stone.kinds} == {
+        "cyst": (2, 2), "stone": (3, 3),
+    }  # fmt: skip
+    across = 2 * np.sqrt(120 / np.pi)
+    assert stone.kinds[0].diameter_px == pytest.approx((across, across, across), abs=0.01)
+    assert stone.kinds[0].diameter_mm is None
+    assert "stone, findings outlined" in text
+    outlined = text.split("stone, findings outlined")[1].split("</div>")[0]
+    assert outlined.count("<img") == 5
+
+
+def test_findings_that_came_later_are_a_change_of_their_own(grown: GrownClinic) -> None:
+    revisions = Revisions(grown.ledger)
+    found = changes(grown.ledger, revisions, grown.first, grown.second)
+    rows = {row.id: row for row in revisions.rows(grown.second)}
+    (gained,) = found.annotated
+    assert rows[gained].group == phantom_group("phantom-00102")
+    assert found.steps[0].annotated == 1
+    assert "findings of 1 image" in found.steps[0].what
+    uses = find_uses(grown.project, gained)
+    assert [use.findings for use in uses.revisions] == [0, 1, 1, 1]
+
+
+def test_relabelled_images_keep_their_findings_and_withdrawn_ones_have_none(
+    grown: GrownClinic,
+) -> None:
+    revisions = Revisions(grown.ledger)
+    before, after = (
+        {row.id: row for row in revisions.rows(commit)} for commit in (grown.second, grown.without)
+    )
+    gone = [row for row in before.values() if row.id not in after]
+    assert [bool(row.findings) for row in gone] == [True]
+    assert all(row.findings == before[row.id].findings for row in after.values())
+    relabelled = [row for row in after.values() if row.label != before[row.id].label]
+    assert [bool(row.findings) for row in relabelled] == [True, True]
