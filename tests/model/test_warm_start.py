@@ -100,7 +100,7 @@ def test_a_training_begins_from_them_and_a_resumed_one_takes_them_once(
     assert warm.history[0] != cold.history[0]
     assert warm.images_seen == cold.images_seen
 
-    seen = []
+    seen: list[int] = []
 
     def stop() -> bool:
         return bool(seen)

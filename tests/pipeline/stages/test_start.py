@@ -27,6 +27,7 @@ PARAMS: dict[str, Any] = {
     "train": {"start": "champion", "recipe": {"latent": 8, "widths": [8, 8, 8]}},
     "evaluate": {},
 }
+RETRAIN = RetrainConfig(min_new_images=50, quiet_minutes=10.0, max_wait_hours=168.0)
 DVC_YAML = """stages:
   train:
     cmd: mkdir models && cp start/networks.safetensors models/
@@ -136,7 +137,7 @@ def test_the_same_plan_has_the_same_key_and_a_new_champion_alone_starts_nothing(
     monkeypatch.setattr(planning, "take_snapshot", lambda _project, ledger: ledger.head(CODE))
 
     def plan(*, by_person: bool) -> Any:
-        return make_plan(made.ledger, RetrainConfig(), asked_by_person=by_person)
+        return make_plan(made.ledger, RETRAIN, asked_by_person=by_person)
 
     with pytest.raises(NothingNewError, match="only the start is new, the networks of version 1"):
         plan(by_person=False)
