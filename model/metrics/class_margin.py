@@ -68,8 +68,8 @@ def class_matrix(
 ) -> ClassMatrix:
     """Compare generated and real images of every two classes.
 
-    Intervals are over new groups of the real images (a delete-one-group jackknife by class, t on
-    groups minus classes degrees of freedom) and over new fakes (first-order projection).
+    Intervals are over new groups of the real images (a delete-one-group jackknife by class, t with
+    Satterthwaite's degrees of freedom) and over new fakes (first-order projection).
 
     Args:
         real: features, [N, d].
@@ -82,33 +82,52 @@ def class_matrix(
     x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(f"features must be [N, d] and [M, d], got {x.shape} and {y.shape}")
-    of_real, of_fake = np.asarray(real_labels), np.asarray(fake_labels)
-    sums = _Sums.of(x, np.asarray(groups).astype(str), of_real, y, of_fake, classes)
+    kernels = Kernels(polynomial_kernel(x, x), polynomial_kernel(y, x), polynomial_kernel(y, y))
+    return matrix_of_kernels(
+        kernels, groups, real_labels, fake_labels, classes=classes, confidence=confidence
+    )
+
+
+class Kernels(NamedTuple):
+    """The kernel of every two images: real [N, N], of fakes with real [M, N], fake [M, M]."""
+
+    real: Array
+    cross: Array
+    fake: Array
+
+
+def matrix_of_kernels(
+    kernels: Kernels,
+    groups: ArrayLike,
+    real_labels: ArrayLike,
+    fake_labels: ArrayLike,
+    *,
+    classes: int,
+    confidence: float = 0.95,
+) -> ClassMatrix:
+    """`class_matrix` of kernels that are known already."""
+    of_fake = np.asarray(fake_labels)
+    names = np.asarray(groups).astype(str)
+    sums = _Sums.of(kernels, names, np.asarray(real_labels), of_fake, classes)
     every = np.ones((1, len(sums.names)))
     whole = _statistics(sums, every)
     left_out = _statistics(sums, 1 - np.eye(len(sums.names)))
-    own = np.diag(np.ones(classes, dtype=bool))
     influence = _influence(sums, of_fake)
     interval = _Intervals(sums, confidence)
-    nearest = _nearest(whole.distance[0])
-    rows, known = np.arange(classes), nearest >= 0
-    column = np.where(known, nearest, 0)
+    rows, nearest = np.arange(classes), _nearest(whole.distance[0])
+    known, column = nearest >= 0, np.maximum(nearest, 0)
     margin = whole.distance[0][rows, column] - whole.distance[0][rows, rows]
     margins = left_out.distance[:, rows, column] - left_out.distance[:, rows, rows]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_contrast = (influence.between + influence.between.T) / whole.real[0] ** 2
     return ClassMatrix(
         distance=interval.of(whole.distance[0], left_out.distance, 4 * influence.to_class),
         margin=interval.of(
             np.where(known, margin, np.nan), margins, 4 * influence.between[rows, column]
         ),
         nearest=nearest,
-        real=interval.of(
-            np.where(own, 0.0, whole.real[0]), left_out.real, np.zeros((classes, classes))
-        ),
-        contrast=interval.of(
-            np.where(own, np.nan, whole.contrast[0]),
-            left_out.contrast,
-            (influence.between + influence.between.T) / whole.real[0] ** 2,
-        ),
+        real=interval.of(whole.real[0], left_out.real, np.zeros((classes, classes))),
+        contrast=interval.of(whole.contrast[0], left_out.contrast, of_contrast),
     )
 
 
@@ -142,10 +161,9 @@ class _Sums(NamedTuple):
     @classmethod
     def of(
         cls,
-        x: Array,
+        kernels: Kernels,
         groups: NDArray[np.str_],
         real_labels: NDArray[np.int64],
-        y: Array,
         fake_labels: NDArray[np.int64],
         classes: int,
     ) -> "_Sums":
@@ -153,32 +171,30 @@ class _Sums(NamedTuple):
         cells, cell_of = np.unique(group_of * classes + real_labels, return_inverse=True)
         group, label = cells // classes, cells % classes
         one_hot = np.eye(len(cells))[cell_of]
+        real = one_hot.T @ kernels.real @ one_hot
+        real[np.diag_indices(len(cells))] -= np.bincount(cell_of, kernels.real.diagonal())
         size = one_hot.sum(0)
-        kernel = polynomial_kernel(x, x)
-        real = one_hot.T @ kernel @ one_hot
-        real[np.diag_indices(len(cells))] -= np.bincount(cell_of, kernel.diagonal())
-        strangers = np.where(group[:, None] == group[None, :], 0.0, real)
         counts = np.zeros((len(names), classes))
         np.add.at(counts, (group, label), size)
-        to_cell = polynomial_kernel(y, x) @ one_hot
+        to_cell = kernels.cross @ one_hot
         member = np.eye(classes)[fake_labels]
         number = member.sum(0)
+        same = member @ member.T - np.eye(len(member))
         with np.errstate(invalid="ignore", divide="ignore"):
-            each = (to_cell @ np.eye(classes)[label]) / counts.sum(0)
-            cross = (member.T @ to_cell) / number[:, None]
-        self_mean = np.full(len(y), np.nan)
-        for one in np.flatnonzero(number >= _LEAST):
-            self_mean[fake_labels == one] = _means_of_others(y[fake_labels == one])
-        own = np.array(
-            [
-                self_mean[fake_labels == one].mean() if number[one] >= _LEAST else np.nan
-                for one in range(classes)
-            ]
-        )
-        home = counts.argmax(1)
-        return cls(
-            names, home, group, label, size, real, strangers, cross, each, self_mean, own
-        )  # fmt: skip
+            self_mean = (kernels.fake * same).sum(1) / (number[fake_labels] - 1)
+            return cls(
+                names=names,
+                home=counts.argmax(1),
+                group=group,
+                label=label,
+                size=size,
+                real=real,
+                strangers=np.where(group[:, None] == group[None, :], 0.0, real),
+                cross=(member.T @ to_cell) / number[:, None],
+                each=(to_cell @ np.eye(classes)[label]) / counts.sum(0),
+                self_mean=self_mean,
+                own=(member.T @ self_mean) / number,
+            )
 
     @property
     def classes(self) -> int:
@@ -282,10 +298,3 @@ def _nearest(distance: Array) -> NDArray[np.int64]:
     known = np.isfinite(others).any(1) & np.isfinite(distance.diagonal())
     found: NDArray[np.int64] = np.where(known, others.argmin(1), -1)
     return found
-
-
-def _means_of_others(y: Array) -> Array:
-    """Mean kernel of each row with the others, [N], N >= 2."""
-    kernel = polynomial_kernel(y, y)
-    means: Array = (kernel.sum(1) - kernel.diagonal()) / (len(y) - 1)
-    return means

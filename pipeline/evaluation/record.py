@@ -15,6 +15,7 @@ from model.section import Section, Stored
 from model.utility.config import UtilityConfig
 from model.utility.record import UtilityReport
 from pipeline.base.errors import BadInputError
+from pipeline.evaluation.class_record import ClassMatrix
 
 EVALUATION_FILE = "evaluation.json"
 
@@ -28,6 +29,11 @@ MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
 HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
 FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_distance"
 """Figures of stones and cysts in phantoms, prefixed by the kind: `stone_prevalence`."""
+RADIUS, RARER, RATE = "mean_radius", "rarer_kidney_share", "finding_rate"
+"""More of them: mean radius, share in the kidney with fewer, rate against class normal."""
+CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"
+AGREEMENT = "gan_test"
+LIKELY = "layout_share"
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
@@ -168,6 +174,8 @@ class Evaluation(Stored):
         fake_variance: the variance that the finite number of fakes adds to the mean score.
         classes_drawn: classes that the generator could draw.
         statistics: per-image statistics.
+        class_matrices: distances between generated and real classes, as drawn and with grey levels
+            matched; empty with a single class, and in records of before.
         utility: value of the images for training a classifier; None when not measured.
         baseline_family: family of the baseline, trained equally long; None without one.
         baseline: evaluation of the baseline, under the same protocol.
@@ -180,6 +188,7 @@ class Evaluation(Stored):
     fake_variance: float = Field(ge=0)
     classes_drawn: tuple[str, ...]
     statistics: tuple[Statistic, ...] = ()
+    class_matrices: tuple[ClassMatrix, ...] = ()
     utility: UtilityReport | None = None
     baseline_family: str | None = None
     baseline: "Evaluation | None" = None
@@ -208,6 +217,8 @@ class Evaluation(Stored):
             flat |= {name + end: value for end, value in values.items() if value is not None}
         for one in self.statistics:
             flat |= {f"ks_{one.name}": one.ks, f"ks_{one.name}_floor": one.floor}
+        for matrix in self.class_matrices:
+            flat |= matrix.flat()
         if self.baseline:
             beside = self.baseline.flat()
             flat |= {f"baseline_{self.baseline_family}_{name}": beside[name] for name in beside}

@@ -140,9 +140,7 @@ def rarer_side(found: Sequence[Found], kind: Kind) -> float | None:
 
     Sides are told by the middle between the kidneys; findings of images without one are left out.
     """
-    left = [
-        x < one.middle for one in found if one.middle is not None for x, _ in one.centres(kind)
-    ]
+    left = [x < one.middle for one in found if one.middle is not None for x, _ in one.centres(kind)]
     return min(sum(left), len(left) - sum(left)) / len(left) if left else None
 
 

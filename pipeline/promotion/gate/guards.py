@@ -1,6 +1,14 @@
 """Guards: bounds that every version must keep, the first one included."""
 
-from pipeline.evaluation.record import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation
+from pipeline.evaluation.class_record import ClassPair
+from pipeline.evaluation.record import (
+    CLASS_MARGIN,
+    COPIES,
+    DIVERSITY,
+    KERNEL,
+    REPEATS,
+    Evaluation,
+)
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
 
 
@@ -8,6 +16,7 @@ def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
     """Apply every guard to a candidate."""
     return [
         _every_class(candidate),
+        *_classes_as_themselves(candidate, rules.class_contrast),
         _fidelity(candidate, rules.kernel_distance_threshold),
         _diversity(candidate, rules.diversity_margin),
         _repeats(candidate, rules.repeat_margin),
@@ -21,6 +30,40 @@ def _every_class(candidate: Evaluation) -> Rule:
     says = f"the generator draws {len(candidate.classes_drawn)} of {len(wanted)} classes"
     says += f"; missing: {', '.join(missing)}" if missing else ""
     return rule("guard:classes", not missing, len(candidate.classes_drawn), len(wanted), says)
+
+
+def _classes_as_themselves(candidate: Evaluation, least: float) -> list[Rule]:
+    """Judge the pair of classes that is told apart worst.
+
+    It fails only where training images of the two differ by more than their groups do, and
+    generated ones surely show less than `least` of that difference. A pair of classes that nearly
+    look alike to the features cannot be decided; that is said, and is no fault of the candidate.
+    """
+    if not candidate.class_matrices:
+        return []
+    pairs = candidate.class_matrices[0].pairs
+    judged = [pair for pair in pairs if pair.told_apart and pair.high is not None]
+    name = f"guard:{CLASS_MARGIN}"
+    open_ = ", ".join(f"{pair.first} and {pair.second}" for pair in pairs if pair not in judged)
+    if not judged:
+        says = (
+            "whether a class is drawn as another cannot be decided: training images of no two "
+            f"classes differ by more than their groups do ({open_})"
+        )
+        return [rule(name, True, 1.0, least, says)]
+    worst = min(judged, key=lambda pair: pair.high or 0.0)
+    high = worst.high or 0.0
+    says = _tell_pair(worst, least)
+    says += f"; not decidable by these features: {open_}" if open_ else ""
+    return [rule(name, high >= least, high, least, says)]
+
+
+def _tell_pair(pair: ClassPair, least: float) -> str:
+    return (
+        f"generated {pair.first} and {pair.second} show {pair.value or 0.0:.0%} of the difference "
+        f"of training images ({pair.low or 0.0:.0%} to {pair.high or 0.0:.0%}), and {least:.0%} "
+        "must be possible"
+    )
 
 
 def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
