@@ -31,9 +31,13 @@ FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_dis
 """Figures of stones and cysts in phantoms, prefixed by the kind: `stone_prevalence`."""
 RADIUS, RARER, RATE = "mean_radius", "rarer_kidney_share", "finding_rate"
 """More of them: mean radius, share in the kidney with fewer, rate against class normal."""
+HIT, FALSE, DICE, SIZE_ERROR = "hit_rate", "false_share", "dice", "size_error"
+"""Obedience to a layout, prefixed by the kind: `stone_hit_rate`."""
+DETECTED, DETECTOR_AUC = "detected_share", "detector_auc"
+"""Share of images in which the learned detector finds a kind, and how well it tells real ones."""
 CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"
-AGREEMENT = "gan_test"
-LIKELY = "layout_share"
+AGREEMENT, AGREEMENT_PLAIN = "gan_test", "gan_test_plain"
+LAYOUT = "layout_likeness"
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
@@ -73,6 +77,16 @@ class EvaluateConfig(Section):
     )
     grid_columns: int = Field(default=6, ge=2, le=12, description="columns of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
+    gan_test_kimg: float = Field(
+        default=8.0,
+        ge=0,
+        description="thousands of real images shown to the classifier of the GAN-test; 0: none",
+    )
+    detector_steps: int = Field(
+        default=400,
+        ge=0,
+        description="steps of the detector that is trained on annotated images; 0: none",
+    )
     extractor: ExtractorConfig = Field(
         default=ExtractorConfig(), description="network that turns images into features"
     )

@@ -130,7 +130,7 @@ def score_images(
     )
     figures += nearness(near, test, train, config)
     report("metrics", next(parts), _PARTS)
-    figures.append(copies(fake, test, processed.train, config))
+    figures += copies(fake, test, processed.train, config)
     report("metrics", next(parts), _PARTS)
     statistics = canonical(test, control, fake)
     figures += statistics.figures

@@ -88,14 +88,26 @@ class Found(Stored):
         return self.stone_at if kind == "stone" else self.cyst_at
 
 
-def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
-    """The findings by a phantom's truth, for its image resized by `scale`."""
+def found_in_truth(
+    truth: Mapping[str, Any], scale: float = 1.0, corner: Point = (0.0, 0.0)
+) -> Found:
+    """The findings by a phantom's truth, for a part of its image resized by `scale`.
+
+    Args:
+        truth: of the slice.
+        scale: pixels of the part's image in one of the slice's.
+        corner: left and upper edge of the part, in pixels of the slice; the slice's are 0.
+    """
+
+    def moved(place: float, edge: float) -> float:
+        return (place + 0.5 - edge) * scale - 0.5
+
     areas: dict[str, list[float]] = {kind: [] for kind in KINDS}
     places: dict[str, list[Point]] = {kind: [] for kind in KINDS}
     for lesion in truth["lesions"]:
         if lesion["kind"] in areas:
             areas[lesion["kind"]].append(lesion["area"] * scale**2)
-            x, y = ((lesion[axis] + 0.5) * scale - 0.5 for axis in ("x", "y"))
+            x, y = moved(lesion["x"], corner[0]), moved(lesion["y"], corner[1])
             places[lesion["kind"]].append((x, y))
     kidneys = [kidney["x"] for kidney in truth.get("kidneys", ())]
     return Found(
@@ -103,7 +115,7 @@ def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
         cyst=tuple(areas["cyst"]),
         stone_at=tuple(places["stone"]),
         cyst_at=tuple(places["cyst"]),
-        middle=(sum(kidneys) / len(kidneys) + 0.5) * scale - 0.5 if kidneys else None,
+        middle=moved(sum(kidneys) / len(kidneys), corner[0]) if kidneys else None,
     )
 
 

@@ -6,6 +6,7 @@ from pipeline.evaluation.record import (
     COPIES,
     DIVERSITY,
     KERNEL,
+    LAYOUT,
     REPEATS,
     Evaluation,
 )
@@ -18,6 +19,7 @@ def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
         _every_class(candidate),
         *_classes_as_themselves(candidate, rules.class_contrast),
         _fidelity(candidate, rules.kernel_distance_threshold),
+        *_layout(candidate, rules.layout_likeness),
         _diversity(candidate, rules.diversity_margin),
         _repeats(candidate, rules.repeat_margin),
         _copies(candidate, rules.copy_share_threshold),
@@ -73,6 +75,21 @@ def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
     excess = max(figure.value - floor, half)
     says = f"kernel distance is {excess:.4g} above the floor, at most {threshold:g} is allowed"
     return rule(f"guard:{KERNEL}", excess <= threshold, excess, threshold, says)
+
+
+def _layout(candidate: Evaluation, least: float) -> list[Rule]:
+    """Refuse what is laid out as no real image is; kernel distance is mostly about texture."""
+    found = [figure for figure in candidate.figures if figure.metric == LAYOUT]
+    if not found:
+        return []
+    (figure,) = found
+    upper = figure.high if figure.high is not None else figure.value
+    says = (
+        f"a generated image resembles a training image more than a held-out real one does in "
+        f"{figure.value:.0%} of pairs (at most {upper:.0%}); images laid out as real ones do in "
+        f"50%, and {least:.0%} must be possible"
+    )
+    return [rule(f"guard:{LAYOUT}", upper >= least, upper, least, says)]
 
 
 def _diversity(candidate: Evaluation, margin: float) -> Rule:
