@@ -6,7 +6,6 @@ from pipeline.evaluation import record
 from pipeline.evaluation.class_record import ClassMatrix
 from pipeline.evaluation.record import Evaluation, Figure
 
-_OBEDIENCE = (record.HIT, record.FALSE, record.DICE, record.SIZE_ERROR)
 _FINDERS = {"phantom_rule": "phantom's rule", "detector": "learned detector"}
 
 Found = dict[tuple[str, str | None], Figure]
@@ -60,11 +59,11 @@ def _obedience(evaluation: Evaluation) -> list[dict[str, Any]]:
     """One row a kind and finder."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for figure in evaluation.figures:
-        for what in _OBEDIENCE:
+        for what in record.OBEDIENCE:
             if figure.label is None and figure.metric.endswith(f"_{what}"):
                 kind = figure.metric.removesuffix(f"_{what}")
                 finder = figure.protocol.removeprefix(f"{figure.metric}_")
-                empty = dict.fromkeys(_OBEDIENCE)
+                empty = dict.fromkeys(record.OBEDIENCE)
                 about = {"kind": kind, "finder": _FINDERS.get(finder, finder)}
                 row = rows.setdefault((kind, finder), empty | about)
                 row[what] = figure
