@@ -41,7 +41,7 @@ def _classes_as_themselves(candidate: Evaluation, least: float) -> list[Rule]:
     generated ones surely show less than `least` of that difference. A pair of classes that nearly
     look alike to the features cannot be decided; that is said, and is no fault of the candidate.
     """
-    if not candidate.class_matrices:
+    if not candidate.class_matrices or not least:
         return []
     pairs = candidate.class_matrices[0].pairs
     judged = [pair for pair in pairs if pair.told_apart and pair.high is not None]
@@ -74,13 +74,15 @@ def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
     half = (figure.high - figure.value) if figure.high is not None else 0.0
     excess = max(figure.value - floor, half)
     says = f"kernel distance is {excess:.4g} above the floor, at most {threshold:g} is allowed"
+    if figure.halves is not None:
+        says += f"; two halves of the test groups are {figure.halves:.4g} apart"
     return rule(f"guard:{KERNEL}", excess <= threshold, excess, threshold, says)
 
 
 def _layout(candidate: Evaluation, least: float) -> list[Rule]:
     """Refuse what is laid out as no real image is; kernel distance is mostly about texture."""
     found = [figure for figure in candidate.figures if figure.metric == LAYOUT]
-    if not found:
+    if not found or not least:
         return []
     (figure,) = found
     upper = figure.high if figure.high is not None else figure.value

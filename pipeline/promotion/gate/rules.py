@@ -37,7 +37,7 @@ class GateConfig(Section):
         default=0.02, gt=0, lt=1, description="upper bound of the share of copies, above real"
     )
     layout_likeness: float = Field(
-        default=0.25,
+        default=0.35,
         ge=0,
         lt=0.5,
         description="least chance to resemble a real layout more than a held-out image; 0: any",

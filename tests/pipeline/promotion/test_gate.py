@@ -343,5 +343,5 @@ def test_layouts_of_no_real_image_are_refused_and_records_of_before_are_not() ->
         return base.model_copy(update={"figures": (*base.figures, more)})
 
     assert decide(laid_out(0.1), None, GateConfig()).outcome == "rejected"
-    for fine in (laid_out(0.22), laid_out(0.6), evaluation(flat(0.0))):
+    for fine in (laid_out(0.32), laid_out(0.6), evaluation(flat(0.0))):
         assert decide(fine, None, GateConfig()).outcome == "promoted"
