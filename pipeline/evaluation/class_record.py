@@ -4,6 +4,8 @@ from model.section import Stored
 
 Cell = float | None
 
+_SURE = 0.25  # of the real difference of two classes, by which they must differ for certain
+
 
 class ClassPair(Stored):
     """Two classes: how far real images of them differ, and how much of it generated images show.
@@ -11,8 +13,7 @@ class ClassPair(Stored):
     Attributes:
         first, second: names.
         real: kernel distance between training images of the two, by images of different groups.
-        real_low: lower end of its 95 % interval; at or below 0, or None, the two cannot be told
-            apart by these features, and nothing is concluded.
+        real_low: lower end of its 95 % interval over groups; None: not to be computed.
         value: share of that difference that generated images show: 1 as training images, 0 if one
             class is drawn as the other, below 0 if they are exchanged. None: not to be computed.
         low, high: its 95 % interval over training groups and generated images.
@@ -30,8 +31,13 @@ class ClassPair(Stored):
 
     @property
     def told_apart(self) -> bool:
-        """Whether the real classes differ by more than their groups do."""
-        return self.real_low is not None and self.real_low > 0
+        """Whether training images of the two surely differ by a quarter of what they seem to.
+
+        If not, these features cannot tell them apart, and nothing is concluded.
+        """
+        if self.real is None or self.real_low is None:
+            return False
+        return self.real_low > _SURE * self.real > 0
 
 
 class ClassMatrix(Stored):

@@ -43,7 +43,7 @@ class GateConfig(Section):
         description="least chance to resemble a real layout more than a held-out image; 0: any",
     )
     class_contrast: float = Field(
-        default=0.5,
+        default=0.25,
         ge=0,
         lt=1,
         description="least share of the real difference of two classes that must be shown; 0: any",

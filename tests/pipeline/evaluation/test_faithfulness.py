@@ -23,7 +23,7 @@ Images = NDArray[np.uint8]
 
 SIDE = 32
 CLASSES = ("normal", "stone")
-CONFIG = EvaluateConfig(gan_test_kimg=0.8, detector_steps=40)
+CONFIG = EvaluateConfig(gan_test_kimg=4.0, detector_steps=40)
 
 
 def arrays(seed: int, groups: int, bright: int = 0) -> SplitArrays:
@@ -127,7 +127,7 @@ def test_matched_images_share_their_grey_levels_and_stay_black_outside() -> None
     levels = reference_levels(light)
     made = matched_grey(dark, levels)
     assert (made[:, :4] == 0).all()
-    assert abs(float(np.median(made[:, 4:])) - float(np.median(levels))) < 3
+    assert abs(float(made[:, 4:].mean()) - float(levels.mean())) < 3
     black = np.zeros((1, SIDE, SIDE), np.uint8)
     np.testing.assert_array_equal(matched_grey(black, levels), black)
 

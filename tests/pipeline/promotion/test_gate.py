@@ -292,7 +292,7 @@ def with_pairs(*pairs: ClassPair) -> Evaluation:
     return evaluation(flat(0.0)).model_copy(update={"class_matrices": (matrix,)})
 
 
-def pair(value: float, half: float = 0.2, real_low: float | None = 0.01) -> ClassPair:
+def pair(value: float, half: float = 0.15, real_low: float | None = 0.01) -> ClassPair:
     return ClassPair(
         first="cyst",
         second="stone",
