@@ -55,13 +55,15 @@ def class_margins(
         return [], ()
     figures, plain = class_matrix(test, control, fake, config, classes, train, PLAIN)
     levels = reference_levels(train.images)
-    sides = []
-    for side in (test, control, fake):
+
+    def matched_side(side: ImageSet) -> ImageSet:
         chosen = side.of(some(side, config))
         images = matched_grey(chosen.images, levels)
         found = features(images, side is not fake)
-        sides.append(ImageSet(images, chosen.labels, chosen.groups, found))
-    more, matched = class_matrix(*sides, config, classes, sides[1], MATCHED)
+        return ImageSet(images, chosen.labels, chosen.groups, found)
+
+    held_out, learned, made = (matched_side(side) for side in (test, control, fake))
+    more, matched = class_matrix(held_out, learned, made, config, classes, learned, MATCHED)
     return figures + more, (plain, matched)
 
 
