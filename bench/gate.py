@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from bench.gate_comparison import Sources, findings, pairs_at_margin, promotion_rates
+from bench.gate_faithful import confusing, make_crowd, misplaced
 from bench.gate_guards import collapsing, copying
 from bench.gate_pool import SEEDS, make_pool
 from bench.gate_rows import DecisionRate
@@ -34,6 +35,7 @@ PHANTOM_PATIENTS = 80
 
 _SOURCES = 400  # images that a simulated generator draws from
 _NOISE, _BLUR = 10.0, 0.7  # standard deviations, grey levels and pixels: visible damage
+_TRIALS_PER_CONFUSION = 5  # a matrix of classes takes some hundredths of a second
 _TRIALS_PER_COLLAPSE = 20  # MS-SSIM takes half a second
 
 
@@ -65,7 +67,7 @@ def judge_gate(
     Args:
         data: folder of class folders of images, or what preprocess wrote.
         size: of the arrays, in pixels.
-        trials: of each comparison; collapses take a twentieth of them.
+        trials: of each comparison; collapses take a twentieth of them, classes a fifth.
         on_progress: called with (what, done, total).
         cache: where arrays and features are kept.
 
@@ -76,7 +78,7 @@ def judge_gate(
     folder = cache.expanduser() / "features"
     sides = {split: _side(processed, split, folder, on_progress) for split in SPLITS}
     everyone = _joined(list(sides.values()))
-    sources = make_sources(everyone, len(processed.classes), folder, on_progress)
+    sources, damaged = make_sources(everyone, len(processed.classes), folder, on_progress)
     rows = compare_all(sources, trials, on_progress)
     config = EvaluateConfig()
     held_out = _joined([sides["val"], sides["test"]])
@@ -88,6 +90,12 @@ def judge_gate(
         sides["train"], sides["test"], config, processed.classes,
         max(trials // _TRIALS_PER_COLLAPSE, 1),
         np.random.default_rng(3), partial(on_progress, "collapsed generators"),
+    )  # fmt: skip
+    rows += misplaced(sides["train"], held_out, config, trials, np.random.default_rng(4))
+    crowd = make_crowd(everyone, damaged, np.random.default_rng(5))
+    rows += confusing(
+        crowd, SEEDS * sources.pool.per_seed, max(trials // _TRIALS_PER_CONFUSION, 1),
+        np.random.default_rng(6), partial(on_progress, "classes drawn as others"),
     )  # fmt: skip
     return GateBench(groups=len(np.unique(everyone.groups)), images=len(everyone), rows=tuple(rows))
 
@@ -106,17 +114,21 @@ def compare_all(sources: Sources, trials: int, on_progress: OnProgress) -> list[
 
 def make_sources(
     everyone: ImageSet, classes: int, cache: Path | None, on_progress: OnProgress
-) -> Sources:
-    """The source images of simulated generators: some images, clean, noised and blurred."""
+) -> tuple[Sources, list[ImageSet]]:
+    """The source images of simulated generators: some images, clean, noised and blurred.
+
+    Returns:
+        All of them, and the noised and the blurred ones with their features.
+    """
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.permutation(len(everyone))[:_SOURCES])
     clean = everyone.of(chosen)
-    features = [clean.features] + [
-        extract(
-            damage(clean.images, rng), cache_folder=cache, progress=partial(on_progress, name)
-        ).astype(np.float64)
-        for name, damage in (("noised features", noised), ("blurred features", blurred))
-    ]
+    damaged = []
+    for name, damage in (("noised features", noised), ("blurred features", blurred)):
+        images = damage(clean.images, rng)
+        found = extract(images, cache_folder=cache, progress=partial(on_progress, name))
+        damaged.append(ImageSet(images, clean.labels, clean.groups, found.astype(np.float64)))
+    features = [side.features for side in (clean, *damaged)]
     names = rng.permutation(np.unique(everyone.groups))
     share = np.bincount(everyone.labels, minlength=classes) / len(everyone)
     per_seed = np.maximum((share * EvaluateConfig().n_fake / SEEDS).round().astype(np.int64), 2)
@@ -126,7 +138,7 @@ def make_sources(
     )  # fmt: skip
     first_half = np.isin(clean.groups, names[: len(names) // 2])
     kind = np.repeat(np.arange(len(features)), len(clean))
-    return Sources(pool, kind, np.tile(first_half, len(features)))
+    return Sources(pool, kind, np.tile(first_half, len(features))), damaged
 
 
 def noised(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

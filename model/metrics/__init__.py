@@ -12,6 +12,7 @@ from .canonical import (
     canonical_statistics,
     compare_statistics,
 )
+from .class_margin import ClassMatrix, Kernels, class_matrix, matrix_of_kernels
 from .copies import best_correlation
 from .frechet import FrechetInfinity, frechet_distance, frechet_distance_infinity
 from .kernel import (
@@ -31,15 +32,18 @@ __all__ = [
     "Beside",
     "CanonicalComparison",
     "CanonicalStatistics",
+    "ClassMatrix",
     "CopyingReport",
     "FrechetInfinity",
     "Interval",
+    "Kernels",
     "MembershipInference",
     "Nearest",
     "StatisticComparison",
     "WithinClass",
     "best_correlation",
     "canonical_statistics",
+    "class_matrix",
     "compare_statistics",
     "copying_report",
     "fake_term_variance",
@@ -48,6 +52,7 @@ __all__ = [
     "kernel_distance",
     "kernel_distance_by_group",
     "kernel_distance_interval",
+    "matrix_of_kernels",
     "membership_inference",
     "ms_ssim",
     "ms_ssim_within_class",

@@ -7,7 +7,7 @@ from scipy import stats
 from model import metrics
 from pipeline.data.processed import SplitArrays
 from pipeline.evaluation.image_set import Images, ImageSet
-from pipeline.evaluation.record import CLOSE, COPIES, NEAREST, EvaluateConfig, Figure
+from pipeline.evaluation.record import CLOSE, COPIES, LAYOUT, NEAREST, EvaluateConfig, Figure
 
 _THUMBNAIL = 32  # cells per side of the images in which copies are searched
 
@@ -46,10 +46,18 @@ def nearness(
     ]
 
 
-def copies(fake: ImageSet, test: ImageSet, train: SplitArrays, config: EvaluateConfig) -> Figure:
-    """Share of fakes that are copies of a training image; the floor is that of the test split."""
+def copies(
+    fake: ImageSet, test: ImageSet, train: SplitArrays, config: EvaluateConfig
+) -> list[Figure]:
+    """Share of fakes that are copies of a training image, and how alike the others are.
+
+    The floors are those of the test split.
+    """
     made, control = (resemblance(side.images, train.images) for side in (fake, test))
-    return copy_share(made, control, len(train.images), config)
+    return [
+        copy_share(made, control, len(train.images), config),
+        layout_likeness(made, control, test.groups, len(train.images)),
+    ]
 
 
 def resemblance(images: Images, training: Images) -> NDArray[np.float64]:
@@ -80,6 +88,53 @@ def copy_share(
         low=low,
         high=high,
         n_real=gallery,
+        n_fake=len(made),
+    )
+
+
+def layout_likeness(
+    made: NDArray[np.float64],
+    control: NDArray[np.float64],
+    groups: NDArray[np.str_],
+    gallery: int,
+) -> Figure:
+    """Chance that a fake resembles a training image more than a held-out real image does.
+
+    Thumbnails show the layout of an image and no texture. 0.5: generated images are laid out as
+    real ones of other patients are; near 0: as no real image is, such as halves of two. Above 0.5
+    is no fault here: smooth images resemble many, and copies have a figure of their own. Groups
+    count equally; the interval is over them and over fakes.
+
+    Args:
+        made: `resemblance` of the fakes, [N].
+        control: of held-out real images, [M].
+        groups: group of each held-out image, [M].
+        gallery: number of training images they were compared with.
+    """
+    _, member = np.unique(groups, return_inverse=True)
+    counts = np.bincount(member)
+    above = 0.5 * (
+        np.searchsorted(np.sort(made), control, "left")
+        + np.searchsorted(np.sort(made), control, "right")
+    )
+    by_group = np.bincount(member, 1 - above / len(made)) / counts
+    weights = 1 / (len(counts) * counts[member])
+    order = np.argsort(control)
+    passed = np.concatenate([[0.0], np.cumsum(weights[order])])
+    by_fake = passed[np.searchsorted(control[order], made)]
+    value, half = float(by_group.mean()), 0.5
+    if len(counts) > 1:
+        error = np.sqrt(by_group.var(ddof=1) / len(counts) + by_fake.var(ddof=1) / len(made))
+        half = float(stats.t.ppf(0.975, len(counts) - 1) * error)
+    return Figure(
+        metric=LAYOUT,
+        label=None,
+        protocol=f"layout_likeness_n{gallery}",
+        value=value,
+        floor=0.5,
+        low=max(value - half, 0.0),
+        high=min(value + half, 1.0),
+        n_real=len(control),
         n_fake=len(made),
     )
 

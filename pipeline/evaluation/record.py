@@ -15,6 +15,7 @@ from model.section import Section, Stored
 from model.utility.config import UtilityConfig
 from model.utility.record import UtilityReport
 from pipeline.base.errors import BadInputError
+from pipeline.evaluation.class_record import ClassMatrix
 
 EVALUATION_FILE = "evaluation.json"
 
@@ -26,8 +27,19 @@ NEAREST, CLOSE, COPIES = "nearest_ssim", "close_share", "copy_share"
 NNDR, AUTHENTIC, C_T = "nndr", "authentic_share", "c_t"
 MEMBERSHIP, MEMBERSHIP_TPR = "membership_auc", "membership_tpr_at_1_percent_fpr"
 HISTOGRAM, MEAN_IMAGE, SPECTRUM = "histogram_emd", "mean_image_rms", "psd_slope_difference"
-FINDINGS = PREVALENCE, COUNTS, SIZES = "prevalence", "count_distance", "size_distance"
+FINDINGS = PREVALENCE, COUNTS, SIZES, RADIUS, RARER, RATE = (
+    "prevalence", "count_distance", "size_distance", "mean_radius", "rarer_kidney_share",
+    "finding_rate",
+)  # fmt: skip
 """Figures of stones and cysts in phantoms, prefixed by the kind: `stone_prevalence`."""
+OBEDIENCE = HIT, FALSE, DICE, SIZE_ERROR = "hit_rate", "false_share", "dice", "size_error"
+"""Figures of findings that were commanded, prefixed by the kind: `stone_hit_rate`."""
+DETECTION = DETECTED, DETECTOR_AUC = "detected_share", "detector_auc"
+"""Share of images in which the learned detector finds a kind, and how well it tells real ones."""
+CLASS_MARGINS = CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"
+"""Figures by class alone; the matrices hold the rest."""
+AGREEMENT, AGREEMENT_PLAIN = "gan_test", "gan_test_plain"
+LAYOUT = "layout_likeness"
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 
@@ -67,6 +79,16 @@ class EvaluateConfig(Section):
     )
     grid_columns: int = Field(default=6, ge=2, le=12, description="columns of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")
+    gan_test_kimg: float = Field(
+        default=8.0,
+        ge=0,
+        description="thousands of real images shown to the classifier of the GAN-test; 0: none",
+    )
+    detector_steps: int = Field(
+        default=400,
+        ge=0,
+        description="steps of the detector that is trained on annotated images; 0: none",
+    )
     extractor: ExtractorConfig = Field(
         default=ExtractorConfig(), description="network that turns images into features"
     )
@@ -168,6 +190,8 @@ class Evaluation(Stored):
         fake_variance: the variance that the finite number of fakes adds to the mean score.
         classes_drawn: classes that the generator could draw.
         statistics: per-image statistics.
+        class_matrices: distances between generated and real classes, as drawn and with grey levels
+            matched; empty with a single class, and in records of before.
         utility: value of the images for training a classifier; None when not measured.
         baseline_family: family of the baseline, trained equally long; None without one.
         baseline: evaluation of the baseline, under the same protocol.
@@ -180,6 +204,7 @@ class Evaluation(Stored):
     fake_variance: float = Field(ge=0)
     classes_drawn: tuple[str, ...]
     statistics: tuple[Statistic, ...] = ()
+    class_matrices: tuple[ClassMatrix, ...] = ()
     utility: UtilityReport | None = None
     baseline_family: str | None = None
     baseline: "Evaluation | None" = None
@@ -208,6 +233,8 @@ class Evaluation(Stored):
             flat |= {name + end: value for end, value in values.items() if value is not None}
         for one in self.statistics:
             flat |= {f"ks_{one.name}": one.ks, f"ks_{one.name}_floor": one.floor}
+        for matrix in self.class_matrices:
+            flat |= matrix.flat()
         if self.baseline:
             beside = self.baseline.flat()
             flat |= {f"baseline_{self.baseline_family}_{name}": beside[name] for name in beside}

@@ -15,6 +15,7 @@ from model.metrics.ms_ssim import betas_for
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
 from pipeline.evaluation.canonical_statistics import Canonical, canonical
+from pipeline.evaluation.class_margin import Features, class_margins
 from pipeline.evaluation.copying import copies, nearness
 from pipeline.evaluation.coverage import coverage
 from pipeline.evaluation.distances import distances
@@ -28,6 +29,7 @@ Sampler = Callable[[Sequence[str], int], Images]
 Commander = Callable[[Sequence[str], int], Layouts | None]
 OnProgress = Callable[[str, int, int], None]
 
+_PARTS = 7  # of the metrics, for progress
 _LEAST_PER_CLASS = 2  # a variance within a class needs two
 
 
@@ -108,26 +110,31 @@ def score_images(
     train = _real_side(processed.train, chosen, config, cache, report, "train features")
     fake = _features_of(fakes, config, report)
     control = matched(train, fake, config.seed)
-    parts = iter(range(1, 7))
-    report("metrics", 0, 6)
+    parts = iter(range(1, _PARTS + 1))
+    report("metrics", 0, _PARTS)
     figures = distances(test, control, fake, config, processed.classes)
-    report("metrics", next(parts), 6)
+    report("metrics", next(parts), _PARTS)
     figures += coverage(test, control, fake, config, processed.classes)
     figures += feature_nearness(fake, test, train, config)
-    report("metrics", next(parts), 6)
+    report("metrics", next(parts), _PARTS)
+    margins, matrices = class_margins(
+        test, train, control, fake, config, processed.classes, _matched_features(config, cache)
+    )
+    figures += margins
+    report("metrics", next(parts), _PARTS)
     figures += diversity(train, fake, config, processed.classes)
     figures.append(repeats(control, fake, fakes.seeds, config))
-    report("metrics", next(parts), 6)
+    report("metrics", next(parts), _PARTS)
     near = metrics.nearest_ssim(
         fake.images, train.images, fake.features, train.features, config.neighbours
     )
     figures += nearness(near, test, train, config)
-    report("metrics", next(parts), 6)
-    figures.append(copies(fake, test, processed.train, config))
-    report("metrics", next(parts), 6)
+    report("metrics", next(parts), _PARTS)
+    figures += copies(fake, test, processed.train, config)
+    report("metrics", next(parts), _PARTS)
     statistics = canonical(test, control, fake)
     figures += statistics.figures
-    report("metrics", next(parts), 6)
+    report("metrics", next(parts), _PARTS)
     order = np.argsort(-near.score, kind="stable")
     evaluation = Evaluation(
         model=model,
@@ -139,6 +146,7 @@ def score_images(
         ),
         classes_drawn=tuple(processed.classes[label] for label in np.unique(fakes.labels)),
         statistics=statistics.statistics,
+        class_matrices=matrices,
     )
     return Scored(evaluation, statistics, order, chosen[near.which[order]], near.score[order])
 
@@ -188,6 +196,14 @@ def _real_side(
         progress=lambda done, total: report(what, done, total),
     )
     return ImageSet(images, split.labels[rows], split.groups[rows], found.astype(np.float64))
+
+
+def _matched_features(config: EvaluateConfig, cache: Path | None) -> Features:
+    def features(images: Images, real: bool) -> NDArray[np.float64]:
+        kept = cache if real else None
+        return extract(images, config.extractor, cache_folder=kept).astype(np.float64)
+
+    return features
 
 
 def _features_of(fakes: Fakes, config: EvaluateConfig, report: OnProgress) -> ImageSet:

@@ -15,6 +15,7 @@ from scipy import stats
 
 from model.section import Stored
 from pipeline.base.errors import BadInputError
+from pipeline.data.region import RegionConfig
 from pipeline.phantoms.recovery import KINDS, Found, Images, Kind, recover
 
 
@@ -47,6 +48,10 @@ class Recovered(Stored):
         size_distance: Wasserstein distance between the recovered radii of equal area, pixels;
             None if either side shows none.
         size_floor: the same between the recovered real radii and the truth.
+        radius, radius_floor: mean recovered radius in fakes and in real images, pixels; None where
+            none was recovered.
+        rarer, rarer_floor: share of the recovered findings that are in the kidney with fewer of
+            them, left or right, 0 to 0.5; None where none was recovered. Near 0: always one side.
     """
 
     label: int
@@ -58,6 +63,10 @@ class Recovered(Stored):
     count_floor: float
     size_distance: float | None
     size_floor: float | None
+    radius: float | None = None
+    radius_floor: float | None = None
+    rarer: float | None = None
+    rarer_floor: float | None = None
 
 
 def compare_recovered(
@@ -66,6 +75,7 @@ def compare_recovered(
     real_truth: Sequence[Found],
     fake_images: Images,
     fake_labels: NDArray[np.int64],
+    region: RegionConfig | None = None,
 ) -> list[Recovered]:
     """Compare findings in generated images and held-out real phantoms, by class and kind.
 
@@ -75,6 +85,7 @@ def compare_recovered(
         real_truth: [N], by `found_in_truth` at the images' scale.
         fake_images: uint8 [M, S, S].
         fake_labels: class index [M].
+        region: the part of the slices that all images show; None: whole slices.
 
     Returns:
         One record per class and kind, in order.
@@ -90,7 +101,7 @@ def compare_recovered(
     for label in classes:
         if label not in real_labels or label not in fake_labels:
             raise BadInputError(f"class {label} lacks real or generated images: both are needed")
-    real, fake = recover(real_images), recover(fake_images)
+    real, fake = recover(real_images, region), recover(fake_images, region)
     records = []
     for label in classes:
         mine = np.flatnonzero(real_labels == label).tolist()
@@ -114,7 +125,26 @@ def _compare(
         count_floor=count_distance(t, r),
         size_distance=size_distance(r, f),
         size_floor=size_distance(t, r),
+        radius=mean_radius(f),
+        radius_floor=mean_radius(r),
+        rarer=rarer_side(fake, kind),
+        rarer_floor=rarer_side(real, kind),
     )
+
+
+def mean_radius(found: list[tuple[float, ...]]) -> float | None:
+    """Mean radius of circles of these areas, pixels; None without any."""
+    radii = [sqrt(area / pi) for areas in found for area in areas]
+    return sum(radii) / len(radii) if radii else None
+
+
+def rarer_side(found: Sequence[Found], kind: Kind) -> float | None:
+    """Share of the findings on the side of the body with fewer of them; None without any.
+
+    Sides are told by the middle between the kidneys; findings of images without one are left out.
+    """
+    left = [x < one.middle for one in found if one.middle is not None for x, _ in one.centres(kind)]
+    return min(sum(left), len(left) - sum(left)) / len(left) if left else None
 
 
 def count_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float:

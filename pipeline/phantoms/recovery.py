@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 LEAST_SIDE = 64
 """Least height and width of an image, pixels."""
 Mask = NDArray[np.bool_]
+Point = tuple[float, float]
+Spot = tuple[float, tuple[float, float]]  # area and centre (row, column), in pixels of the frame
 Kind = Literal["stone", "cyst"]
 KINDS: tuple[Kind, ...] = ("stone", "cyst")
 
@@ -65,23 +67,56 @@ class Found(Stored):
 
     Attributes:
         stone, cyst: area of each, in pixels of the image; the length is the count.
+        stone_at, cyst_at: centre (x, y) of each in the same order, in pixels of the image from the
+            centre of its top left pixel.
+        middle: x of the middle between the kidneys, in pixels; None without a body, or where a
+            truth does not say.
     """
 
     stone: tuple[float, ...] = ()
     cyst: tuple[float, ...] = ()
+    stone_at: tuple[Point, ...] = ()
+    cyst_at: tuple[Point, ...] = ()
+    middle: float | None = None
 
     def areas(self, kind: Kind) -> tuple[float, ...]:
         """The areas of a kind."""
         return self.stone if kind == "stone" else self.cyst
 
+    def centres(self, kind: Kind) -> tuple[Point, ...]:
+        """The centres of a kind."""
+        return self.stone_at if kind == "stone" else self.cyst_at
 
-def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
-    """The findings by a phantom's truth, for its image resized by `scale`."""
+
+def found_in_truth(
+    truth: Mapping[str, Any], scale: float = 1.0, corner: Point = (0.0, 0.0)
+) -> Found:
+    """The findings by a phantom's truth, for a part of its image resized by `scale`.
+
+    Args:
+        truth: of the slice.
+        scale: pixels of the part's image in one of the slice's.
+        corner: left and upper edge of the part, in pixels of the slice; the slice's are 0.
+    """
+
+    def moved(place: float, edge: float) -> float:
+        return (place + 0.5 - edge) * scale - 0.5
+
     areas: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    places: dict[str, list[Point]] = {kind: [] for kind in KINDS}
     for lesion in truth["lesions"]:
         if lesion["kind"] in areas:
             areas[lesion["kind"]].append(lesion["area"] * scale**2)
-    return Found(stone=tuple(areas["stone"]), cyst=tuple(areas["cyst"]))
+            x, y = moved(lesion["x"], corner[0]), moved(lesion["y"], corner[1])
+            places[lesion["kind"]].append((x, y))
+    kidneys = [kidney["x"] for kidney in truth.get("kidneys", ())]
+    return Found(
+        stone=tuple(areas["stone"]),
+        cyst=tuple(areas["cyst"]),
+        stone_at=tuple(places["stone"]),
+        cyst_at=tuple(places["cyst"]),
+        middle=moved(sum(kidneys) / len(kidneys), corner[0]) if kidneys else None,
+    )
 
 
 def recover(images: Images, region: RegionConfig | None = None) -> list[Found]:
@@ -122,6 +157,16 @@ def _straighten(image: Images, frame: Frame) -> Array:
     return straight
 
 
+def _place(frame: Frame, row: float, column: float) -> Point:
+    """The point (x, y) of the image, in pixels, of a point of the straightened image."""
+    u, v = (column - (_COLUMNS - 1) / 2) / _SCALE, (row - (_ROWS - 1) / 2) / _SCALE
+    c, s = cos(frame.tilt), sin(frame.tilt)
+    return (
+        round(frame.x + (c * u - s * v) * frame.half_width, 2),
+        round(frame.y + (s * u + c * v) * frame.half_width, 2),
+    )
+
+
 def _frame_of(region: RegionConfig, size: int) -> Frame:
     """The trunk's frame in an image that shows this region of it."""
     half_width = size / (2 * region.half_side)
@@ -135,12 +180,15 @@ def _recover(image: Images, frame: Frame | None, whole: int) -> Found:
         return Found()
     straight = _straighten(image, frame)
     rise = _STONE_RISE_COARSE if whole < _COARSE else _STONE_RISE
-    stones = [area for side in _SIDES for area in _stones(straight, side, rise)]
-    cysts = [area for side in _SIDES for area in _cysts(straight, side)]
+    stones = [spot for side in _SIDES for spot in _stones(straight, side, rise)]
+    cysts = [spot for side in _SIDES for spot in _cysts(straight, side)]
     pixel = (frame.half_width / _SCALE) ** 2  # pixels of the image in one of the frame
     return Found(
-        stone=tuple(round(area * pixel, 2) for area in stones),
-        cyst=tuple(round(area * pixel, 2) for area in cysts),
+        stone=tuple(round(area * pixel, 2) for area, _ in stones),
+        cyst=tuple(round(area * pixel, 2) for area, _ in cysts),
+        stone_at=tuple(_place(frame, *centre) for _, centre in stones),
+        cyst_at=tuple(_place(frame, *centre) for _, centre in cysts),
+        middle=round(frame.x, 2),
     )
 
 
@@ -165,8 +213,8 @@ def _tissue(straight: Array, side: int, percentile: float) -> float:
     return float(np.percentile(straight[_away(side, _KIDNEY) < _RADIUS], percentile))
 
 
-def _stones(straight: Array, side: int, rise: float) -> list[float]:
-    """Areas of the stones of one kidney, in pixels of the frame."""
+def _stones(straight: Array, side: int, rise: float) -> list[Spot]:
+    """The stones of one kidney."""
     # A high percentile, because the lower half of a kidney's disc is sinus and outer fat.
     tissue = _tissue(straight, side, 85)
     if tissue > _BRIGHTEST:
@@ -180,8 +228,8 @@ def _stones(straight: Array, side: int, rise: float) -> list[float]:
     return _shares(where, (risen > 0.75 * rise) & (_away(side, _KIDNEY) < 1.5 * _RADIUS))
 
 
-def _cysts(straight: Array, side: int) -> list[float]:
-    """Areas of the cysts of one kidney, in pixels of the frame."""
+def _cysts(straight: Array, side: int) -> list[Spot]:
+    """The cysts of one kidney."""
     muscle = np.median(straight[np.minimum(*(_away(s, _MUSCLE) for s in _SIDES)) < _MUSCLE_RADIUS])
     around = np.minimum(*(_away(s, _KIDNEY) for s in _SIDES)) < _CYST_REACH + 0.02
     fat = np.percentile(straight[around], 8)
@@ -200,7 +248,7 @@ def _cysts(straight: Array, side: int) -> list[float]:
     return _shares(centres[near[tuple(centres.T)] < _CYST_REACH], fluid)
 
 
-def _shares(centres: NDArray[np.intp], mask: Mask) -> list[float]:
+def _shares(centres: NDArray[np.intp], mask: Mask) -> list[Spot]:
     """Number of mask pixels connected and nearest to each centre [N, (row, column)], if any."""
     parts, _ = ndimage.label(mask)
     areas = [0.0] * len(centres)
@@ -212,4 +260,8 @@ def _shares(centres: NDArray[np.intp], mask: Mask) -> list[float]:
             inside, np.bincount(apart.argmin(1), minlength=len(inside)), strict=True
         ):
             areas[k] = float(share)
-    return [area for area in areas if area]
+    return [
+        (area, (float(row), float(column)))
+        for area, (row, column) in zip(areas, centres, strict=True)
+        if area
+    ]

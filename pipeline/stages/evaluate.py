@@ -24,9 +24,12 @@ from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import checkpoint_folder, feature_cache, report_progress
 from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.processed import Processed
+from pipeline.data.square import PreprocessConfig
+from pipeline.evaluation.agreement import agreement
+from pipeline.evaluation.detector import detected, fit_on
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.evaluation.privacy import membership
-from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
+from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation, Figure
 from pipeline.evaluation.score import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.evaluation.utility import UTILITY_FITS, measure_utility
 from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
@@ -42,6 +45,7 @@ def evaluate(
     config: EvaluateConfig,
     *,
     phantom: bool = False,
+    square: PreprocessConfig | None = None,
     baseline: Path | None = None,
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
@@ -56,6 +60,7 @@ def evaluate(
         out: folder to write, made when missing.
         config: the `evaluate` section.
         phantom: the images are kidney phantoms, whose stones and cysts are counted.
+        square: the `preprocess` section, for new phantoms to compare with; None: whole slices.
         baseline: folder of a generator of family `config.baseline`, to score for comparison.
         cache: folder of cached features of real images, by content.
         on_progress: called with the current step, the amount done and the total.
@@ -69,7 +74,10 @@ def evaluate(
     if phantom:
         # Imported by name, so that it is not part of the run keys of other data.
         findings = import_module("pipeline.evaluation.findings").findings
-        figures += findings(fakes.images, fakes.labels, data.classes)
+        figures += findings(
+            fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds
+        )
+    figures += _faithfulness(fakes, data, config, on_progress)
     evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
         _, reference = score_weights(baseline, data, config, cache, on_progress)
@@ -82,6 +90,24 @@ def evaluate(
     write_evaluation(out, evaluation, fakes, data, scored, config)
     draw_curves([models / name for name in CURVES], out / "curves.png")
     return evaluation
+
+
+def _faithfulness(
+    fakes: Fakes, data: Processed, config: EvaluateConfig, on_progress: OnProgress | None
+) -> list[Figure]:
+    """What a classifier and a detector of real images see in generated ones."""
+
+    def tell(done: int, total: int) -> None:
+        if on_progress:
+            on_progress("detector", done, total)
+
+    try:
+        figures = agreement(fakes.images, fakes.labels, data, config)
+        if fitted := fit_on(data, config, tell):
+            figures += detected(fitted, fakes.images, fakes.labels, data, fakes.layouts)
+    except ValueError as error:
+        raise BadInputError(f"cannot measure faithfulness: {error}") from error
+    return figures
 
 
 def train_baseline(
@@ -212,6 +238,7 @@ def main() -> None:
         REPORTS,
         config,
         phantom=Path(PHANTOM_FILE).exists(),
+        square=load_section(params, "preprocess", PreprocessConfig),
         baseline=baseline,
         cache=feature_cache(),
         on_progress=tell,

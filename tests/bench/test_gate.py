@@ -19,6 +19,7 @@ from bench.gate_comparison import (
     pairs_at_margin,
     promotion_rates,
 )
+from bench.gate_faithful import Crowd, confusing, halves, make_crowd, means, misplaced
 from bench.gate_guards import collapsing, copying, shifted, through_jpeg
 from bench.gate_pool import (
     SEEDS,
@@ -295,7 +296,9 @@ def test_all_of_it_runs_on_a_folder(
     told: set[str] = set()
     bench = judge_gate(processed, 32, 20, lambda what, _done, _total: told.add(what), tmp_path)
     assert (bench.groups, bench.images) == (60, 240)
-    assert {row.part for row in bench.rows} == {"comparison", "improvement", "copies", "collapse"}
+    assert {row.part for row in bench.rows} == {
+        "comparison", "improvement", "copies", "collapse", "classes", "layout",
+    }  # fmt: skip
     assert {"planted copies", "collapsed generators", "improvements"} <= told
 
 
@@ -313,3 +316,63 @@ def test_a_broken_promise_is_exit_code_1(
         result = CliRunner().invoke(bench_app, ["gate", "--data", str(tmp_path), *more])
         assert result.exit_code == code, result.output
     assert GateBench.model_validate_json(json.dumps(json.loads(result.stdout))) == found
+
+
+# -- classes and layouts ---------------------------------------------------------------------------
+
+
+def crowd_of(apart: float) -> Crowd:
+    """Two classes of 24 patients each, whose features differ by `apart`, and one like the second.
+
+    Damaged images are clean ones moved alike, which no class should be blamed for.
+    """
+    rng = np.random.default_rng(0)
+    sides = []
+    for label, middle in enumerate((0.0, apart, apart)):
+        features, groups = patients(rng, 24)
+        features[:, 0] += middle
+        names = np.char.add(f"{label}-", groups)
+        images = np.zeros((len(features), 2, 2), np.uint8)
+        sides.append(ImageSet(images, np.full(len(features), label), names, features))
+    clean = ImageSet(
+        *(
+            np.concatenate([getattr(side, name) for side in sides])
+            for name in ("images", "labels", "groups", "features")
+        )
+    )
+    moved = [
+        ImageSet(clean.images, clean.labels, clean.groups, clean.features + shift)
+        for shift in (0.5, -0.5)
+    ]
+    return make_crowd(clean, moved, rng)
+
+
+def test_a_class_drawn_as_another_is_refused_and_honest_generators_are_not() -> None:
+    rows = {
+        row.case: row
+        for row in confusing(crowd_of(2.5), np.full(3, 60), 12, np.random.default_rng(1))
+    }
+    assert rows["a class drawn as another"].kept
+    assert rows["a class drawn as another"].share >= 0.9
+    assert rows["an honest generator"].share <= 0.1
+    assert rows["an honest generator, noised"].share <= 0.1
+    assert rows["a class drawn as one nearly alike"].kept is None
+    assert rows["a class drawn as one nearly alike"].share <= 0.2
+
+
+def test_where_no_classes_differ_there_is_nobody_to_refuse() -> None:
+    rows = confusing(crowd_of(0.0), np.full(3, 60), 3, np.random.default_rng(2))
+    assert {row.case: row.share for row in rows}["an honest generator"] == 0
+
+
+def test_layouts_of_other_patients_pass() -> None:
+    train, held_out = side_of(2, 120, 30, 32), side_of(3, 60, 12, 32)
+    rows = {
+        row.case: row
+        for row in misplaced(train, held_out, EvaluateConfig(), 20, np.random.default_rng(3))
+    }
+    assert rows["laid out as other patients"].kept
+    assert set(rows) == {"laid out as other patients", "halves of two", "means of two"}
+    images = blobs(0, 4, 32)
+    np.testing.assert_array_equal(halves(images, images), images)
+    assert (means(images, images) == images).all()

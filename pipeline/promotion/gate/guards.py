@@ -1,6 +1,15 @@
 """Guards: bounds that every version must keep, the first one included."""
 
-from pipeline.evaluation.record import COPIES, DIVERSITY, KERNEL, REPEATS, Evaluation
+from pipeline.evaluation.class_record import ClassPair
+from pipeline.evaluation.record import (
+    CLASS_MARGIN,
+    COPIES,
+    DIVERSITY,
+    KERNEL,
+    LAYOUT,
+    REPEATS,
+    Evaluation,
+)
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
 
 
@@ -8,7 +17,9 @@ def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
     """Apply every guard to a candidate."""
     return [
         _every_class(candidate),
+        *_classes_as_themselves(candidate, rules.class_contrast),
         _fidelity(candidate, rules.kernel_distance_threshold),
+        *_layout(candidate, rules.layout_likeness),
         _diversity(candidate, rules.diversity_margin),
         _repeats(candidate, rules.repeat_margin),
         _copies(candidate, rules.copy_share_threshold),
@@ -23,13 +34,64 @@ def _every_class(candidate: Evaluation) -> Rule:
     return rule("guard:classes", not missing, len(candidate.classes_drawn), len(wanted), says)
 
 
+def _classes_as_themselves(candidate: Evaluation, least: float) -> list[Rule]:
+    """Judge the pair of classes that is told apart worst.
+
+    It fails only where training images of the two differ by more than their groups do, and
+    generated ones surely show less than `least` of that difference. A pair of classes that nearly
+    look alike to the features cannot be decided; that is said, and is no fault of the candidate.
+    """
+    if not candidate.class_matrices or not least:
+        return []
+    pairs = candidate.class_matrices[0].pairs
+    judged = [pair for pair in pairs if pair.told_apart and pair.high is not None]
+    name = f"guard:{CLASS_MARGIN}"
+    open_ = ", ".join(f"{pair.first} and {pair.second}" for pair in pairs if pair not in judged)
+    if not judged:
+        says = (
+            "whether a class is drawn as another cannot be decided: training images of no two "
+            f"classes differ by more than their groups do ({open_})"
+        )
+        return [rule(name, True, 1.0, least, says)]
+    worst = min(judged, key=lambda pair: pair.high or 0.0)
+    high = worst.high or 0.0
+    says = _tell_pair(worst, least)
+    says += f"; not decidable by these features: {open_}" if open_ else ""
+    return [rule(name, high >= least, high, least, says)]
+
+
+def _tell_pair(pair: ClassPair, least: float) -> str:
+    return (
+        f"generated {pair.first} and {pair.second} show {pair.value or 0.0:.0%} of the difference "
+        f"of training images ({pair.low or 0.0:.0%} to {pair.high or 0.0:.0%}), and {least:.0%} "
+        "must be possible"
+    )
+
+
 def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
     figure = candidate.figure(KERNEL)
     floor = figure.floor or 0.0
     half = (figure.high - figure.value) if figure.high is not None else 0.0
     excess = max(figure.value - floor, half)
     says = f"kernel distance is {excess:.4g} above the floor, at most {threshold:g} is allowed"
+    if figure.halves is not None:
+        says += f"; two halves of the test groups are {figure.halves:.4g} apart"
     return rule(f"guard:{KERNEL}", excess <= threshold, excess, threshold, says)
+
+
+def _layout(candidate: Evaluation, least: float) -> list[Rule]:
+    """Refuse what is laid out as no real image is; kernel distance is mostly about texture."""
+    found = [figure for figure in candidate.figures if figure.metric == LAYOUT]
+    if not found or not least:
+        return []
+    (figure,) = found
+    upper = figure.high if figure.high is not None else figure.value
+    says = (
+        f"a generated image resembles a training image more than a held-out real one does in "
+        f"{figure.value:.0%} of pairs (at most {upper:.0%}); images laid out as real ones do in "
+        f"50%, and {least:.0%} must be possible"
+    )
+    return [rule(f"guard:{LAYOUT}", upper >= least, upper, least, says)]
 
 
 def _diversity(candidate: Evaluation, margin: float) -> Rule:

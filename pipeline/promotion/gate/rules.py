@@ -36,6 +36,18 @@ class GateConfig(Section):
     copy_share_threshold: float = Field(
         default=0.02, gt=0, lt=1, description="upper bound of the share of copies, above real"
     )
+    layout_likeness: float = Field(
+        default=0.35,
+        ge=0,
+        lt=0.5,
+        description="least chance to resemble a real layout more than a held-out image; 0: any",
+    )
+    class_contrast: float = Field(
+        default=0.25,
+        ge=0,
+        lt=1,
+        description="least share of the real difference of two classes that must be shown; 0: any",
+    )
     min_groups: int = Field(default=8, ge=3, description="test groups below which nothing is said")
     looks: int = Field(default=20, ge=1, description="decisions that one test split serves")
     false_promotion: float = Field(

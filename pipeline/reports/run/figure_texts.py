@@ -53,6 +53,28 @@ CHAPTERS = (
                 "Number of real images that each is near, over k. Higher is better.",
                 _TRAIN,
             ),
+            record.LAYOUT: FigureText(
+                "Laid out as real images",
+                "Chance that a generated image resembles a training image, as a thumbnail, more "
+                "than a held-out one does. Near 0: laid out as no real image is.",
+                "images laid out as those of other patients",
+            ),
+        },
+    ),
+    Chapter(
+        "Is each class drawn as itself?",
+        {
+            record.AGREEMENT: FigureText(
+                "GAN-test",
+                "Balanced share that a classifier of real training images takes for their class "
+                "(arXiv 1807.09499).",
+                _HELD_OUT,
+            ),
+            record.AGREEMENT_PLAIN: FigureText(
+                "GAN-test, grey levels alone",
+                "The same by grey levels and the image's border, without any shape.",
+                _HELD_OUT,
+            ),
         },
     ),
     Chapter(
@@ -155,6 +177,15 @@ CHAPTERS = (
 )
 
 SHARES = frozenset(
-    {record.CLOSE, record.COPIES, record.REPEATS, record.AUTHENTIC, record.MEMBERSHIP_TPR}
+    {
+        record.AGREEMENT,
+        record.AGREEMENT_PLAIN,
+        record.LAYOUT,
+        record.CLOSE,
+        record.COPIES,
+        record.REPEATS,
+        record.AUTHENTIC,
+        record.MEMBERSHIP_TPR,
+    }
 )
 """Figures shown as percent."""

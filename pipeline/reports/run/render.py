@@ -9,6 +9,7 @@ from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.promotion.gate import Verdict
 from pipeline.reports.page import environment, inline_file, number, share
+from pipeline.reports.run.faithful import faithful
 from pipeline.reports.run.figure_texts import CHAPTERS, SHARES, FigureText
 from pipeline.reports.run.limits import MISUSES, USES, limits
 from pipeline.reports.run_facts import ReportFacts
@@ -66,6 +67,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             chapters=_chapters(facts.evaluation) if facts.evaluation else [],
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             findings=_findings(facts.evaluation) if facts.evaluation else [],
+            faithful=faithful(facts.evaluation) if facts.evaluation else {},
             table=split_table(facts.splits),
             limits=limits(facts),
             uses=USES,
@@ -201,7 +203,7 @@ def _findings(evaluation: Evaluation) -> list[dict[str, Any]]:
         {"label": label, "kind": metric.removesuffix(f"_{record.PREVALENCE}"), "share": figure}
         | {
             what: found.get((metric.replace(record.PREVALENCE, what), label))
-            for what in (record.COUNTS, record.SIZES)
+            for what in (record.COUNTS, record.SIZES, record.RADIUS, record.RARER, record.RATE)
         }
         for (metric, label), figure in found.items()
         if metric.endswith(f"_{record.PREVALENCE}")

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from model.metrics import fake_term_variance, kernel_distance, kernel_distance_by_group
 from pipeline.base.errors import BadInputError
+from pipeline.evaluation.class_record import ClassMatrix, ClassPair
 from pipeline.evaluation.record import (
     COPIES,
     DIVERSITY,
     KERNEL,
+    LAYOUT,
     REPEATS,
     Evaluation,
     Figure,
@@ -269,3 +271,77 @@ def test_a_verdict_survives_json() -> None:
     verdict = decide(evaluation(flat(0.0, spread=0.01)), champion, GateConfig())
     assert verdict.champion == "b" * 64
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+# -- classes as themselves, and layouts ------------------------------------------------------------
+
+
+def with_pairs(*pairs: ClassPair) -> Evaluation:
+    matrix = ClassMatrix(
+        grey="as drawn",
+        protocol="class_margin",
+        classes=TWO_CLASSES,
+        distance=(),
+        low=(),
+        high=(),
+        floor=(),
+        pairs=pairs,
+        n_real=80,
+        n_fake=600,
+    )
+    return evaluation(flat(0.0)).model_copy(update={"class_matrices": (matrix,)})
+
+
+def pair(value: float, half: float = 0.15, real_low: float | None = 0.01) -> ClassPair:
+    return ClassPair(
+        first="cyst",
+        second="stone",
+        real=0.02,
+        real_low=real_low,
+        value=value,
+        low=value - half,
+        high=value + half,
+        floor=0.9,
+    )
+
+
+def test_a_class_drawn_as_another_is_refused_by_name() -> None:
+    verdict = decide(with_pairs(pair(0.05)), None, GateConfig())
+    assert verdict.outcome == "rejected"
+    assert "guard:class_margin" in verdict.reason
+    assert "cyst and stone show 5% of the difference" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pair(0.9),
+        pair(0.4),
+        pair(0.0, half=0.8),
+        pair(0.0, real_low=-0.01),
+        pair(0.0, real_low=None),
+    ],
+    ids=["honest", "mediocre", "imprecise", "alike", "one group"],
+)
+def test_what_shows_the_difference_or_cannot_be_decided_is_not_refused(found: ClassPair) -> None:
+    verdict = decide(with_pairs(found), None, GateConfig())
+    assert verdict.outcome == "promoted"
+    (rule,) = (one for one in verdict.rules if one.name == "guard:class_margin")
+    if not found.told_apart:
+        assert "cannot be decided" in rule.says
+
+
+def test_the_worst_pair_decides_and_0_asks_for_nothing() -> None:
+    assert decide(with_pairs(pair(0.9), pair(0.0)), None, GateConfig()).outcome == "rejected"
+    assert decide(with_pairs(pair(0.0)), None, GateConfig(class_contrast=0.0)).outcome == "promoted"
+
+
+def test_layouts_of_no_real_image_are_refused_and_records_of_before_are_not() -> None:
+    def laid_out(value: float) -> Evaluation:
+        more = figure(LAYOUT, None, value, floor=0.5, low=value - 0.05, high=value + 0.05)
+        base = evaluation(flat(0.0))
+        return base.model_copy(update={"figures": (*base.figures, more)})
+
+    assert decide(laid_out(0.1), None, GateConfig()).outcome == "rejected"
+    for fine in (laid_out(0.32), laid_out(0.6), evaluation(flat(0.0))):
+        assert decide(fine, None, GateConfig()).outcome == "promoted"

@@ -1,0 +1,300 @@
+"""Whether images generated as one class are of that class: kernel distances between classes.
+
+K[c, d] is the kernel distance between the generated images of class c and the real images of class
+d. A class is drawn as itself if its row is least on the diagonal; the margin says by how much.
+
+A generator that is poor in all classes alike moves all of its images, which can make a margin
+negative although classes are told apart. The contrast of two classes is free of that. With the mean
+embeddings f_c of generated and r_c of real images it is
+
+    contrast[c, d] = <f_c - f_d, r_c - r_d> / |r_c - r_d|^2
+
+the share of the real difference of two classes that the generated images show: 1 as in the real
+images, 0 if one class is drawn as the other, below 0 if the two are exchanged.
+
+All sums are over different images (U-statistics of the kernel of `kernel_distance`), in float64.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from .kernel import polynomial_kernel
+
+Array = NDArray[np.float64]
+
+_LEAST = 2  # images of a class on a side
+
+
+class WithInterval(NamedTuple):
+    """Estimates with two-sided intervals, arrays of one shape; nan where not to be computed."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+class ClassMatrix(NamedTuple):
+    """Generated against real images, class by class.
+
+    Attributes:
+        distance: kernel distance of generated class (row) to real class (column), [C, C].
+        margin: of each generated class, distance to the nearest other class minus that to its own,
+            [C]; above 0: it is nearest to its own.
+        nearest: that other class, [C]; -1 where unknown.
+        real: kernel distance between two real classes, [C, C], 0 on the diagonal; by pairs of
+            images of different groups, since images of one group are alike.
+        contrast: share of the real difference of two classes that the generated images show,
+            [C, C], symmetric; nan on the diagonal.
+    """
+
+    distance: WithInterval
+    margin: WithInterval
+    nearest: NDArray[np.int64]
+    real: WithInterval
+    contrast: WithInterval
+
+
+def class_matrix(
+    real: ArrayLike,
+    groups: ArrayLike,
+    real_labels: ArrayLike,
+    fake: ArrayLike,
+    fake_labels: ArrayLike,
+    classes: int,
+    confidence: float = 0.95,
+) -> ClassMatrix:
+    """Compare generated and real images of every two classes.
+
+    Intervals are over new groups of the real images (a delete-one-group jackknife by class, t with
+    Satterthwaite's degrees of freedom) and over new fakes (first-order projection).
+
+    Args:
+        real: features, [N, d].
+        groups, real_labels: group and class index of each real image, [N].
+        fake: features, [M, d].
+        fake_labels: class index of each fake, [M].
+        classes: number of classes C; one with fewer than two images on a side is nan.
+        confidence: of the two-sided intervals.
+    """
+    x, y = np.asarray(real, dtype=np.float64), np.asarray(fake, dtype=np.float64)
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise ValueError(f"features must be [N, d] and [M, d], got {x.shape} and {y.shape}")
+    kernels = Kernels(polynomial_kernel(x, x), polynomial_kernel(y, x), polynomial_kernel(y, y))
+    return matrix_of_kernels(
+        kernels, groups, real_labels, fake_labels, classes=classes, confidence=confidence
+    )
+
+
+class Kernels(NamedTuple):
+    """The kernel of every two images: real [N, N], of fakes with real [M, N], fake [M, M]."""
+
+    real: Array
+    cross: Array
+    fake: Array
+
+
+def matrix_of_kernels(
+    kernels: Kernels,
+    groups: ArrayLike,
+    real_labels: ArrayLike,
+    fake_labels: ArrayLike,
+    *,
+    classes: int,
+    confidence: float = 0.95,
+) -> ClassMatrix:
+    """`class_matrix` of kernels that are known already."""
+    of_fake = np.asarray(fake_labels)
+    names = np.asarray(groups).astype(str)
+    sums = _Sums.of(kernels, names, np.asarray(real_labels), of_fake, classes)
+    every = np.ones((1, len(sums.names)))
+    whole = _statistics(sums, every)
+    left_out = _statistics(sums, 1 - np.eye(len(sums.names)))
+    influence = _influence(sums, of_fake)
+    interval = _Intervals(sums, confidence)
+    rows, nearest = np.arange(classes), _nearest(whole.distance[0])
+    known, column = nearest >= 0, np.maximum(nearest, 0)
+    margin = whole.distance[0][rows, column] - whole.distance[0][rows, rows]
+    margins = left_out.distance[:, rows, column] - left_out.distance[:, rows, rows]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_contrast = (influence.between + influence.between.T) / whole.real[0] ** 2
+    return ClassMatrix(
+        distance=interval.of(whole.distance[0], left_out.distance, 4 * influence.to_class),
+        margin=interval.of(
+            np.where(known, margin, np.nan), margins, 4 * influence.between[rows, column]
+        ),
+        nearest=nearest,
+        real=interval.of(whole.real[0], left_out.real, np.zeros((classes, classes))),
+        contrast=interval.of(whole.contrast[0], left_out.contrast, of_contrast),
+    )
+
+
+class _Sums(NamedTuple):
+    """Sums of the kernel over cells: the images of one group and one class.
+
+    Attributes:
+        names: groups, [G].
+        home: the class of most of a group's images, [G].
+        group, label, size: of each cell, [U].
+        real: over pairs of different real images, [U, U].
+        strangers: the same without pairs of one group, [U, U].
+        cross: mean over the fakes of a class, sum over the real images of a cell, [C, U].
+        each: of each fake with the real images of a class, mean, [M, C].
+        self_mean: of each fake with the other fakes of its class, mean, [M].
+        own: mean over pairs of different fakes of a class, [C].
+    """
+
+    names: NDArray[np.str_]
+    home: NDArray[np.int64]
+    group: NDArray[np.int64]
+    label: NDArray[np.int64]
+    size: Array
+    real: Array
+    strangers: Array
+    cross: Array
+    each: Array
+    self_mean: Array
+    own: Array
+
+    @classmethod
+    def of(
+        cls,
+        kernels: Kernels,
+        groups: NDArray[np.str_],
+        real_labels: NDArray[np.int64],
+        fake_labels: NDArray[np.int64],
+        classes: int,
+    ) -> "_Sums":
+        names, group_of = np.unique(groups, return_inverse=True)
+        cells, cell_of = np.unique(group_of * classes + real_labels, return_inverse=True)
+        group, label = cells // classes, cells % classes
+        one_hot = np.eye(len(cells))[cell_of]
+        real = one_hot.T @ kernels.real @ one_hot
+        real[np.diag_indices(len(cells))] -= np.bincount(cell_of, kernels.real.diagonal())
+        size = one_hot.sum(0)
+        counts = np.zeros((len(names), classes))
+        np.add.at(counts, (group, label), size)
+        to_cell = kernels.cross @ one_hot
+        member = np.eye(classes)[fake_labels]
+        number = member.sum(0)
+        same = member @ member.T - np.eye(len(member))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self_mean = (kernels.fake * same).sum(1) / (number[fake_labels] - 1)
+            return cls(
+                names=names,
+                home=counts.argmax(1),
+                group=group,
+                label=label,
+                size=size,
+                real=real,
+                strangers=np.where(group[:, None] == group[None, :], 0.0, real),
+                cross=(member.T @ to_cell) / number[:, None],
+                each=(to_cell @ np.eye(classes)[label]) / counts.sum(0),
+                self_mean=self_mean,
+                own=(member.T @ self_mean) / number,
+            )
+
+    @property
+    def classes(self) -> int:
+        return len(self.own)
+
+
+class _Statistics(NamedTuple):
+    """Distances, real distances and contrasts, [R, C, C], of R choices of groups."""
+
+    distance: Array
+    real: Array
+    contrast: Array
+
+
+class _Influence(NamedTuple):
+    """Variances from the finite number of fakes of a class (row), by real class (column).
+
+    Attributes:
+        to_class: of half the distance, [C, C].
+        between: of the mean kernel with the row's own class minus that with the column's, [C, C].
+    """
+
+    to_class: Array
+    between: Array
+
+
+def _statistics(sums: _Sums, kept: Array) -> _Statistics:
+    """The statistics with the groups that `kept`, [R, G] of 0 and 1, holds."""
+    cells = kept[:, sums.group]
+    parts = [cells * (sums.label == label) for label in range(sums.classes)]
+    together = (sums.group[:, None] == sums.group[None, :]) * np.outer(sums.size, sums.size)
+    size = np.stack([part @ sums.size for part in parts], 1)
+    cross = np.stack([part @ sums.cross.T for part in parts], 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cross /= size[:, None, :]
+        number = size[:, :, None] * size[:, None, :]
+        within = np.stack([_pairs(part, sums.real, part) for part in parts], 1)
+        within = np.where(size >= _LEAST, within / (size * (size - 1)), np.nan)
+        mean = _between(parts, sums.strangers) / (number - _between(parts, together))
+        alike = np.einsum("rcc->rc", mean)
+        real = alike[:, :, None] + alike[:, None, :] - 2 * mean
+        own = np.einsum("rcc->rc", cross)
+        shown = own[:, :, None] + own[:, None, :] - cross - cross.swapaxes(1, 2)
+        distance = sums.own[None, :, None] + within[:, None, :] - 2 * cross
+        return _Statistics(distance, real, shown / real)
+
+
+def _between(parts: list[Array], sums: Array) -> Array:
+    """Sums over the cells of every two classes, [R, C, C]."""
+    return np.stack([np.stack([_pairs(a, sums, b) for b in parts], 1) for a in parts], 1)
+
+
+def _pairs(one: Array, sums: Array, other: Array) -> Array:
+    """Sum over pairs of cells, [R], of [R, U] and [U, U]."""
+    found: Array = ((one @ sums) * other).sum(1)
+    return found
+
+
+def _influence(sums: _Sums, fake_labels: NDArray[np.int64]) -> _Influence:
+    shape = (sums.classes, sums.classes)
+    to_class, between = np.full(shape, np.nan), np.full(shape, np.nan)
+    for label in range(sums.classes):
+        rows = fake_labels == label
+        mine = sums.each[rows]
+        if len(mine) >= _LEAST:
+            to_class[label] = (sums.self_mean[rows, None] - mine).var(0, ddof=1) / len(mine)
+            between[label] = (mine[:, [label]] - mine).var(0, ddof=1) / len(mine)
+    return _Influence(to_class, between)
+
+
+class _Intervals:
+    """Intervals of statistics from their values with each group left out."""
+
+    def __init__(self, sums: _Sums, confidence: float) -> None:
+        self._homes = [np.flatnonzero(sums.home == label) for label in np.unique(sums.home)]
+        self._level = (1 + confidence) / 2
+
+    def of(self, value: Array, left_out: Array, of_fakes: Array) -> WithInterval:
+        """Value, low and high, [...], from [...] and [G, ...].
+
+        The degrees of freedom follow Satterthwaite; a class with one group gives no interval.
+        """
+        variance = np.array(of_fakes, dtype=np.float64)
+        squares = np.zeros_like(variance)
+        for home in self._homes:
+            number = len(home)
+            away = left_out[home] - left_out[home].mean(0)
+            part = (number - 1) / number * (away**2).sum(0)
+            variance = variance + part
+            squares += part**2 / max(number - 1, 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            freedom = np.where(squares > 0, variance**2 / squares, np.inf)
+        half = stats.t.ppf(self._level, np.maximum(freedom, 1)) * np.sqrt(variance)
+        return WithInterval(value, value - half, value + half)
+
+
+def _nearest(distance: Array) -> NDArray[np.int64]:
+    """Of each row, the column of the least distance but the diagonal; -1 where there is none."""
+    others = np.where(np.eye(len(distance), dtype=bool), np.inf, distance)
+    others = np.where(np.isnan(others), np.inf, others)
+    known = np.isfinite(others).any(1) & np.isfinite(distance.diagonal())
+    found: NDArray[np.int64] = np.where(known, others.argmin(1), -1)
+    return found
