@@ -4,17 +4,20 @@ Training takes hours, and what follows it refuses some data and parameters. Here
 are checked on the manifest and on params.yaml alone.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
+from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
 from pipeline.flow.all_params import Params
-from pipeline.ledger.journal import Journal
+from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
+from pipeline.promotion.change_control import run_facts
 
 _LEAST_GROUPS = 2
 _MORE = "ingest more patients"
@@ -43,7 +46,9 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
     """
     revisions, champion = Revisions(ledger), Journal(ledger).champion
     before = {row.label for row in revisions.rows(champion.data)} if champion else None
-    return judge_rows(revisions.rows(data), params, before)
+    found = judge_rows(revisions.rows(data), params, before)
+    view = tuple(_view(ledger, champion, params)) if champion else ()
+    return Infeasible(view + found.refusals, found.notes)
 
 
 def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
@@ -92,6 +97,23 @@ def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Itera
     for label in sorted({row.label for row in every}):
         if not any((row.label, row.split) == (label, "train") for row in every):
             yield f"class {label} has no training image: {_MORE} of it"
+
+
+def _view(ledger: Ledger, champion: Record, params: Params) -> Iterator[str]:
+    """The champion shows the same part of the images, so that its figures compare."""
+    run = run_facts(ledger, champion.run_key)
+    names = RegionConfig.model_fields
+    learned = run.parameters if run else {}
+    keys = {name: f"preprocess.region.{name}" for name in names}
+    given = {name: learned[key] for name, key in keys.items() if key in learned}
+    before = RegionConfig.model_validate_json(json.dumps(given)).view
+    now = params.preprocess.region.view
+    if before != now:
+        yield (
+            f"preprocess.region is {in_words(now)}, but the champion, version {champion.version}, "
+            f"draws {in_words(before)}: figures of two views are never compared; use a separate "
+            "project (--project)"
+        )
 
 
 def _test(rows: Sequence[Row]) -> Iterator[str]:

@@ -29,6 +29,7 @@ class Candidate:
         workspace: folder of the run's clone, with models/ and reports/.
         classes: names in label order.
         image_size: height and width in pixels.
+        view: the part of an image that it draws, in words; "" for whole images.
         tags: lineage, set on the MLflow run and on the version.
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
@@ -38,6 +39,7 @@ class Candidate:
     workspace: Path
     classes: tuple[str, ...]
     image_size: int
+    view: str
     tags: dict[str, str]
     params: dict[str, Any]
     metrics: dict[str, float]
@@ -45,10 +47,17 @@ class Candidate:
 
 
 class OutputSpec(NamedTuple):
-    """The images of a version: class names in label order, and height and width in pixels."""
+    """The images of a version.
+
+    Attributes:
+        classes: names in label order.
+        image_size: height and width in pixels.
+        view: the part of an image that is drawn, in words; "" for whole images.
+    """
 
     classes: tuple[str, ...]
     image_size: int
+    view: str = ""
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -95,10 +104,11 @@ class LoadedBundle:
 
     @property
     def output_spec(self) -> OutputSpec:
-        """The classes and the size of the generator's images."""
-        return OutputSpec(
-            tuple(self.generator.config.classes), int(self.generator.config.image_size)
-        )
+        """The classes, the size and the view of the generator's images."""
+        config = self.generator.config
+        # The code of an earlier version knows no views.
+        view = str(getattr(config, "view", ""))
+        return OutputSpec(tuple(config.classes), int(config.image_size), view)
 
     def draw(
         self,
