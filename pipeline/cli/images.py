@@ -52,10 +52,11 @@ def generate(
         console.print_json(data=facts)
     else:
         what = f"a walk through {count}" if interpolate else f"{count}"
+        shows = f", showing {in_words(drawn.view)}" if drawn.view else ""
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
-            f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}, "
-            f"showing {in_words(drawn.view)}; each file says that it is synthetic",
+            f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
+            f"{shows}; each file says that it is synthetic",
             highlight=False,
             markup=False,
             soft_wrap=True,

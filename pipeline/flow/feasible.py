@@ -6,8 +6,9 @@ are checked on the manifest and on params.yaml alone.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
@@ -15,7 +16,7 @@ from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
 from pipeline.flow.all_params import Params
-from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.change_control import run_facts
 
@@ -47,7 +48,8 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
     revisions, champion = Revisions(ledger), Journal(ledger).champion
     before = {row.label for row in revisions.rows(champion.data)} if champion else None
     found = judge_rows(revisions.rows(data), params, before)
-    view = tuple(_view(ledger, champion, params)) if champion else ()
+    run = run_facts(ledger, champion.run_key) if champion else None
+    view = tuple(judge_view(run.parameters, params)) if run else ()
     return Infeasible(view + found.refusals, found.notes)
 
 
@@ -58,6 +60,24 @@ def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) ->
     refusals += tuple(_neighbours(rows, params))
     gate = tuple(_gate(rows, before, params))
     return Infeasible(refusals, gate) if before is None else Infeasible(refusals + gate, ())
+
+
+def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
+    """The refusal of another view than the champion's: its figures would not compare.
+
+    Args:
+        champions: the parameters of the champion's run, by dotted name.
+        params: the parameters in force.
+    """
+    start = "preprocess.region."
+    given = {key.removeprefix(start): champions[key] for key in champions if key.startswith(start)}
+    before = RegionConfig.model_validate_json(json.dumps(given)).view
+    now = params.preprocess.region.view
+    if before != now:
+        yield (
+            f"preprocess.region is {in_words(now)}, but the champion draws {in_words(before)}: "
+            "figures of two views are never compared; use a separate project (--project)"
+        )
 
 
 def require_feasible(
@@ -97,23 +117,6 @@ def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Itera
     for label in sorted({row.label for row in every}):
         if not any((row.label, row.split) == (label, "train") for row in every):
             yield f"class {label} has no training image: {_MORE} of it"
-
-
-def _view(ledger: Ledger, champion: Record, params: Params) -> Iterator[str]:
-    """The champion shows the same part of the images, so that its figures compare."""
-    run = run_facts(ledger, champion.run_key)
-    names = RegionConfig.model_fields
-    learned = run.parameters if run else {}
-    keys = {name: f"preprocess.region.{name}" for name in names}
-    given = {name: learned[key] for name, key in keys.items() if key in learned}
-    before = RegionConfig.model_validate_json(json.dumps(given)).view
-    now = params.preprocess.region.view
-    if before != now:
-        yield (
-            f"preprocess.region is {in_words(now)}, but the champion, version {champion.version}, "
-            f"draws {in_words(before)}: figures of two views are never compared; use a separate "
-            "project (--project)"
-        )
 
 
 def _test(rows: Sequence[Row]) -> Iterator[str]:

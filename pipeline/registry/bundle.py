@@ -29,21 +29,21 @@ class Candidate:
         workspace: folder of the run's clone, with models/ and reports/.
         classes: names in label order.
         image_size: height and width in pixels.
-        view: the part of an image that it draws, in words; "" for whole images.
         tags: lineage, set on the MLflow run and on the version.
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
         dataset_digest: DVC's md5 of the listing of data/raw.
+        view: the part of an image that it draws, in words; "" for whole images.
     """
 
     workspace: Path
     classes: tuple[str, ...]
     image_size: int
-    view: str
     tags: dict[str, str]
     params: dict[str, Any]
     metrics: dict[str, float]
     dataset_digest: str
+    view: str = ""
 
 
 class OutputSpec(NamedTuple):
