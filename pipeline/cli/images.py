@@ -52,7 +52,7 @@ def generate(
         console.print_json(data=facts)
     else:
         what = f"a walk through {count}" if interpolate else f"{count}"
-        shows = f", showing {in_words(drawn.view)}" if drawn.view else ""
+        shows = f", showing {in_words(drawn.region)}" if drawn.region else ""
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"

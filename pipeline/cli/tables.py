@@ -155,7 +155,7 @@ def _interval(figure: Figure) -> str:
 
 def evaluation_table(evaluation: Evaluation, title: str) -> FitTable:
     """The figures over all classes, each with interval, floor and protocol."""
-    view = evaluation.protocol.view
+    view = evaluation.protocol.region
     title = f"{title}, {in_words(view)}" if view else title
     return figures_table(overall_figures(evaluation), title)
 

@@ -63,7 +63,7 @@ def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) ->
 
 
 def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
-    """The refusal of another view than the champion's: its figures would not compare.
+    """The refusal of another region than the champion's: its figures would not compare.
 
     Args:
         champions: the parameters of the champion's run, by dotted name.
@@ -76,7 +76,7 @@ def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
     if before != now:
         yield (
             f"preprocess.region is {in_words(now)}, but the champion draws {in_words(before)}: "
-            "figures of two views are never compared; use a separate project (--project)"
+            "figures of two regions are never compared; use a separate project (--project)"
         )
 
 

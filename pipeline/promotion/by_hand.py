@@ -121,7 +121,7 @@ def compare_versions(
         on_progress: as in `evaluate_folder`.
 
     Raises:
-        BadInputError: no such version, the same version twice, two views, no class in common, or
+        BadInputError: no such version, the same version twice, two regions, no class in common, or
             too few groups.
     """
     generators = Generators(project)
@@ -146,14 +146,14 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
     """The images of the classes that all these versions draw.
 
     Raises:
-        BadInputError: there is no such class, or a version draws another view than the images'.
+        BadInputError: there is no such class, or a version draws another region than the images'.
     """
     specs = {version: drawing.output_spec(version) for version in versions}
     for version, spec in specs.items():
-        if spec.view != processed.view:
+        if spec.region != processed.view:
             raise BadInputError(
-                f"version {version} draws {in_words(spec.view)}, the images show "
-                f"{in_words(processed.view)}: figures of two views are never compared. Use a "
+                f"version {version} draws {in_words(spec.region)}, the images show "
+                f"{in_words(processed.view)}: figures of two regions are never compared. Use a "
                 "separate project (--project) for another preprocess.region"
             )
     drawn = {version: spec.classes for version, spec in specs.items()}
@@ -203,7 +203,7 @@ def _judging_data(
     """The real images: those of a folder, or of the version's own run."""
     if data is not None:
         facts = generators.output_spec(version.number)
-        region = RegionConfig.of_view(facts.view)
+        region = RegionConfig.of_view(facts.region)
         processed = Processed.load(prepare(data, facts.image_size, region=region))
         _require_classes(processed, facts.classes, f"version {version.number}")
         yield processed

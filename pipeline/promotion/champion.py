@@ -29,7 +29,7 @@ class Versions(Projectable, Protocol):
         """The sha256 of a version's weights, by its tag."""
 
     def output_spec(self, version: int) -> OutputSpec:
-        """The classes, the size and the view of a version's images."""
+        """The classes, the size and the region of a version's images."""
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         """Images of a version, uint8 [N, H, W]."""

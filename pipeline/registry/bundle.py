@@ -33,7 +33,7 @@ class Candidate:
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
         dataset_digest: DVC's md5 of the listing of data/raw.
-        view: the part of an image that it draws, in words; "" for whole images.
+        region: the part of an image that it draws, in words; "" for whole images.
     """
 
     workspace: Path
@@ -43,7 +43,7 @@ class Candidate:
     params: dict[str, Any]
     metrics: dict[str, float]
     dataset_digest: str
-    view: str = ""
+    region: str = ""
 
 
 class OutputSpec(NamedTuple):
@@ -52,12 +52,12 @@ class OutputSpec(NamedTuple):
     Attributes:
         classes: names in label order.
         image_size: height and width in pixels.
-        view: the part of an image that is drawn, in words; "" for whole images.
+        region: the part of an image that is drawn, in words; "" for whole images.
     """
 
     classes: tuple[str, ...]
     image_size: int
-    view: str = ""
+    region: str = ""
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -104,11 +104,11 @@ class LoadedBundle:
 
     @property
     def output_spec(self) -> OutputSpec:
-        """The classes, the size and the view of the generator's images."""
+        """The classes, the size and the region of the generator's images."""
         config = self.generator.config
-        # The code of an earlier version knows no views.
-        view = str(getattr(config, "view", ""))
-        return OutputSpec(tuple(config.classes), int(config.image_size), view)
+        # The code of an earlier version knows no regions.
+        region = str(getattr(config, "view", ""))
+        return OutputSpec(tuple(config.classes), int(config.image_size), region)
 
     def draw(
         self,

@@ -24,13 +24,13 @@ class Drawn(NamedTuple):
         version: number of the version drawn from.
         aliases: its aliases.
         files: the PNG files written.
-        view: the part of an image that is shown, in words; "" for whole images.
+        region: the part of an image that is shown, in words; "" for whole images.
     """
 
     version: int
     aliases: tuple[str, ...]
     files: list[Path]
-    view: str = ""
+    region: str = ""
 
 
 def generate_images(
@@ -74,9 +74,9 @@ def generate_images(
     number = found.number
     images = generators.draw(number, [label] * count, seed, truncation=truncation, frames=frames)
     facts = {"model": project.model, "version": number, "label": label, "seed": seed}
-    view = generators.output_spec(number).view
-    if view:
-        facts["view"] = view
+    region = generators.output_spec(number).region
+    if region:
+        facts["region"] = region
     if truncation != 1.0:
         facts["truncation"] = truncation
     stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
@@ -89,7 +89,7 @@ def generate_images(
             _write(out, f"{stem}-{index:05d}.png", image, {**facts, "index": index})
             for index, image in enumerate(images)
         ]
-    return Drawn(number, found.aliases, files, view)
+    return Drawn(number, found.aliases, files, region)
 
 
 def _write(out: Path, name: str, image: NDArray[np.uint8], facts: dict[str, Any]) -> Path:

@@ -139,7 +139,7 @@ def _sampler(
     if generator.config.view != view:
         raise BadInputError(
             f"the generator of {models} draws {in_words(generator.config.view)}, the images show "
-            f"{in_words(view)}: figures of two views are never compared; train it on these images"
+            f"{in_words(view)}: figures of two regions are never compared; train it on these images"
         )
     done = 0
 

@@ -45,11 +45,11 @@ def test_it_says_which_version_was_drawn_and_where_the_files_are(
     with Image.open(files[0]) as image:
         assert image.info["SyntheticData"] == "YES"
         marked = json.loads(image.info["medloom"])
-        assert (marked["version"], marked["view"]) == (2, "trunk (0, 0.14) 0.72")
+        assert (marked["version"], marked["region"]) == (2, "trunk (0, 0.14) 0.72")
     out = ("--version", "previous", "-o", str(tmp_path / "more"), "--json")
     facts = json.loads(medloom("generate", "--label", "stone", "-n", "1", *out))
     assert (facts["version"], facts["aliases"], facts["synthetic"]) == (1, ["previous"], True)
-    assert facts["view"] == "trunk (0, 0.14) 0.72"
+    assert facts["region"] == "trunk (0, 0.14) 0.72"
     assert facts["files"] == [str(file) for file in (tmp_path / "more").glob("*.png")]
 
 

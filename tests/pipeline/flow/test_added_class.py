@@ -32,7 +32,9 @@ DATA = Processed(CLASSES, {name: split() for name in ("train", "val", "test")})
 
 def registry(**classes: tuple[str, ...]) -> Any:
     """A registry with versions v1 and v2 of these classes."""
-    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"], view=""))
+    return SimpleNamespace(
+        output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"], region="")
+    )
 
 
 def test_data_of_some_classes_alone() -> None:

@@ -286,12 +286,12 @@ def test_figures_of_two_views_are_never_compared(
     region = replace(processed, view=view)
     fakes = draw_fakes(Drawer(processed, "val"), region, CONFIG)
     other = score_images(fakes, region, CONFIG, "m" * 64).evaluation
-    assert other.protocol.view == view
-    message = rf"view: candidate {re.escape(view)}, champion whole images"
+    assert other.protocol.region == view
+    message = rf"region: candidate {re.escape(view)}, champion whole images"
     with pytest.raises(BadInputError, match=message):
         require_same_protocol(other, good.evaluation)
     record = good.evaluation.model_dump(mode="json")
-    del record["protocol"]["view"]  # as earlier versions wrote it
+    del record["protocol"]["region"]  # as earlier versions wrote it
     assert Evaluation.model_validate_json(json.dumps(record)) == good.evaluation
 
 

@@ -315,11 +315,11 @@ def test_a_region_is_named_in_heading_and_protocol(images: ReportImages, tmp_pat
     assert "shows a region" not in whole
     candidate = evaluation("a1" * 32, 0.16)
     view = "trunk (0, 0.14) 0.72"
-    protocol = candidate.protocol.model_copy(update={"view": view})
+    protocol = candidate.protocol.model_copy(update={"region": view})
     region = candidate.model_copy(update={"protocol": protocol})
     text = page(facts(evaluation=region), images, tmp_path).text
     assert f"shows a region of the slice, {view}" in text
-    assert f"region {view}" in text
+    assert f"Region {view}" in text
 
 
 def test_phantom_data_are_labelled_as_such(images: ReportImages, tmp_path: Path) -> None:
