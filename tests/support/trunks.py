@@ -14,6 +14,7 @@ def draw_trunk(
     fat: int = 0,
     bone: int = 255,
     flatness: float = 0.7,
+    skin: float = 1.9,
 ) -> NDArray[np.uint8]:
     """One slice, uint8 [size, size]: skin, fat, a wall of muscle, organs, the spine and a table.
 
@@ -24,6 +25,7 @@ def draw_trunk(
         tilt: radians, from x towards y.
         tissue, fat, bone: grey levels.
         flatness: half height over half width.
+        skin: its thickness at the sides, pixels of a 128-px image.
     """
     y, x = np.mgrid[:size, :size].astype(float)
     x, y = x - centre[0], y - centre[1]
@@ -31,9 +33,9 @@ def draw_trunk(
     v = (np.cos(tilt) * y - np.sin(tilt) * x) / half_width
     ring = np.hypot(u, v / flatness)
     image = np.zeros((size, size), np.uint8)
-    skin = 1.2
-    image[ring < skin] = fat
-    image[(ring < skin) & (ring > skin - 1.5 / half_width)] = tissue  # a pixel or two
+    outline = 1.2
+    image[ring < outline] = fat
+    image[(ring < outline) & (ring > outline - skin * size / 128 / half_width)] = tissue
     image[(ring < 1) & (ring > 0.85)] = tissue
     for side in (-1, 1):
         image[np.hypot(u - side * 0.42, v - 0.14) < 0.18] = tissue

@@ -63,8 +63,11 @@ def test_a_crop_is_cut_between_pixels_and_black_beyond_the_image() -> None:
     whole = to_square(image, config)
     x, y, _ = lit(to_square(image, config, (16.0, 6.0, 48.0, 38.0)))
     assert (x, y) == pytest.approx((15.5, 15.5))
-    x, _, _ = lit(to_square(image, config, (16.5, 6.0, 32.5, 22.0)))
-    assert x == pytest.approx((32 - 16.5) * 2 - 0.5, abs=1)
+    x, _, _ = lit(to_square(image, config, (16.25, 6.0, 48.25, 38.0)))
+    assert x == pytest.approx(15.5, abs=0.5), "a quarter of a pixel is no whole one"
+    finer = to_square(image, config, (16.5, 6.0, 40.5, 30.0)).astype(float)
+    x = float(np.average(np.arange(32), weights=finer.sum(0)))
+    assert x == pytest.approx((32 - 16.5) * 32 / 24 - 0.5, abs=0.05)
     beyond = to_square(np.full((64, 64), 200, np.uint8), config, (-32.0, 0.0, 32.0, 64.0))
     assert not beyond[:, :14].any()
     assert (beyond[:, 18:] == 200).all()
