@@ -14,7 +14,7 @@ def draw_trunk(
     fat: int = 0,
     bone: int = 255,
     flatness: float = 0.7,
-    skin: float = 1.9,
+    skin: float = 1.5,
 ) -> NDArray[np.uint8]:
     """One slice, uint8 [size, size]: skin, fat, a wall of muscle, organs, the spine and a table.
 
@@ -40,6 +40,6 @@ def draw_trunk(
     for side in (-1, 1):
         image[np.hypot(u - side * 0.42, v - 0.14) < 0.18] = tissue
     image[np.hypot(u, v - 0.3) < 0.17] = bone
-    table = 1.3 * flatness + 0.2 * u**2
-    image[(v > table) & (v < table + 2 / half_width)] = bone
+    table = 1.4 * flatness + 0.2 * u**2
+    image[(v > table) & (v < table + 1.5 * size / 128 / half_width)] = bone
     return image

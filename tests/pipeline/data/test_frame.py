@@ -17,7 +17,7 @@ def test_the_trunk_is_found_at_any_window(tissue: int, fat: int) -> None:
     assert abs(frame.tilt) < 0.03
 
 
-@pytest.mark.parametrize(("size", "skin"), [(96, 0.0), (128, 1.9), (512, 1.9)])
+@pytest.mark.parametrize(("size", "skin"), [(96, 0.0), (128, 1.5), (512, 1.5)])
 def test_the_frame_scales_with_the_image(size: int, skin: float) -> None:
     scale = size / 128
     image = draw_trunk(size, (70 * scale, 55 * scale), 38 * scale, tissue=60, fat=12, skin=skin)
