@@ -24,6 +24,9 @@ SIDE = 128
 _AIR = 8  # grey level up to which a pixel is air, or noise of a JPEG
 _TISSUE = 1.3  # brightest tissue over the median of what is not air: bone is cut to this level
 _DIM = 12  # what is darker than bone by this factor is no tissue
+# Least share of a body's area that is left without a table. Less is left of a body whose skin is
+# not closed, or whose fat is black, and then tissue would be lost.
+_WITHOUT_TABLE = 0.85
 _LEAST_BODY, _LEAST_TISSUE = 0.02, 0.01  # shares of the image
 _LEAST_RANGE = 16  # grey levels between what is darkest and brightest in a body
 
@@ -114,12 +117,22 @@ def _copy(pixels: Pixels) -> tuple[Pixels, float]:
 
 
 def _body(small: Pixels, step: int) -> Mask:
-    """The largest solid part: closed skin is filled, and the table, which is thinner, dropped."""
+    """The largest solid part: what skin encloses is filled, and the table, a thin line, dropped."""
     margin = 4 * step
     mask = np.pad(small > _AIR, margin)
-    filled = ndimage.binary_fill_holes(_closed(mask, 2 * step + 1))
-    solid = largest(_opened(filled, 4 * step + 1))
-    return solid[margin:-margin, margin:-margin]
+    # Skin with a gap encloses nothing until it is closed; but a closed gap, or a table that touches
+    # the skin, makes a part of the body of the air between both. So of three masks the smallest
+    # that is not much smaller than the next is taken: thin lines dropped, as it is, gaps closed.
+    body = _solid(_closed(mask, 2 * step + 1), step)
+    for smaller in (mask, _opened(mask, step + 1), _opened(mask, 2 * step + 1)):
+        solid = _solid(smaller, step)
+        if solid.sum() >= _WITHOUT_TABLE * body.sum():
+            body = solid
+    return body[margin:-margin, margin:-margin]
+
+
+def _solid(mask: Mask, step: int) -> Mask:
+    return largest(_opened(ndimage.binary_fill_holes(mask), 4 * step + 1))
 
 
 def _tissue_level(small: Pixels, body: Mask) -> int | None:
