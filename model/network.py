@@ -34,7 +34,7 @@ class NetworkConfig(Section):
         default=(), description="kinds of findings whose places the generator is given"
     )
     view: str = Field(
-        default="", description="the part of an image that is shown, in words; '': all of it"
+        default="", description="the part of an image that it draws, in words; '': whole images"
     )
 
     @model_validator(mode="after")

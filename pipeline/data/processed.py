@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from model.layouts import Layouts
 
 SPLITS = ("train", "val", "test")
+CLASSES_FILE, KINDS_FILE, VIEW_FILE = "classes.json", "kinds.json", "view.json"
 
 
 @dataclass(frozen=True)
@@ -127,25 +128,25 @@ class Processed:
     def save(self, folder: Path) -> None:
         """Write classes.json, view.json, with layouts kinds.json, and one folder per split."""
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {"classes": list(self.classes), "view": self.view}
+        facts = {CLASSES_FILE: list(self.classes), VIEW_FILE: self.view}
         if self.kinds:
-            facts["kinds"] = list(self.kinds)
+            facts[KINDS_FILE] = list(self.kinds)
         for name, value in facts.items():
-            (folder / f"{name}.json").write_text(json.dumps(value) + "\n")
+            (folder / name).write_text(json.dumps(value) + "\n")
         for split, arrays in self.splits.items():
             arrays.save(folder / split)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        facts = {
-            file.stem: json.loads(file.read_text())
-            for file in (folder / f"{name}.json" for name in ("classes", "kinds", "view"))
-            if file.exists() or file.stem == "classes"
-        }
+
+        def read(name: str, default: Any) -> Any:  # older arrays have no kinds and whole images
+            file = folder / name
+            return json.loads(file.read_text()) if file.exists() else default
+
         return cls(
-            tuple(facts["classes"]),
+            tuple(json.loads((folder / CLASSES_FILE).read_text())),
             {split: SplitArrays.load(folder / split) for split in SPLITS},
-            tuple(facts.get("kinds", ())),
-            facts.get("view", ""),
+            tuple(read(KINDS_FILE, ())),
+            read(VIEW_FILE, ""),
         )

@@ -24,6 +24,7 @@ from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import checkpoint_folder, feature_cache, report_progress
 from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.processed import Processed
+from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.agreement import agreement
 from pipeline.evaluation.detector import detected, fit_on
@@ -45,7 +46,6 @@ def evaluate(
     config: EvaluateConfig,
     *,
     phantom: bool = False,
-    square: PreprocessConfig | None = None,
     baseline: Path | None = None,
     cache: Path | None = None,
     on_progress: OnProgress | None = None,
@@ -60,7 +60,6 @@ def evaluate(
         out: folder to write, made when missing.
         config: the `evaluate` section.
         phantom: the images are kidney phantoms, whose stones and cysts are counted.
-        square: the `preprocess` section, for new phantoms to compare with; None: whole slices.
         baseline: folder of a generator of family `config.baseline`, to score for comparison.
         cache: folder of cached features of real images, by content.
         on_progress: called with the current step, the amount done and the total.
@@ -74,6 +73,9 @@ def evaluate(
     if phantom:
         # Imported by name, so that it is not part of the run keys of other data.
         findings = import_module("pipeline.evaluation.findings").findings
+        square = PreprocessConfig(
+            size=data.test.images.shape[1], region=RegionConfig.of_view(data.view)
+        )
         figures += findings(
             fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds
         )
@@ -84,7 +86,7 @@ def evaluate(
         update = {"baseline_family": config.baseline, "baseline": reference.evaluation}
         evaluation = evaluation.model_copy(update=update)
     utility = measure_utility(
-        data, _sampler(_load(models), config, None), config.utility, out, on_progress
+        data, _sampler(_load(models, data.view), config, None), config.utility, out, on_progress
     )
     evaluation = evaluation.model_copy(update={"utility": utility})
     write_evaluation(out, evaluation, fakes, data, scored, config)
@@ -146,7 +148,7 @@ def score_weights(
     Raises:
         BadInputError: the folder has no generator, or it cannot be scored on the data.
     """
-    generator = _load(models)
+    generator = _load(models, data.view)
     fakes = draw_fakes(
         _sampler(generator, config, on_progress), data, config, partial(draw_layouts, generator)
     )
@@ -158,11 +160,18 @@ def score_weights(
     return fakes, scored
 
 
-def _load(models: Path) -> Generator:
+def _load(models: Path, view: str) -> Generator:
+    """The generator in `models`, of this view."""
     try:
-        return load_generator(models)
+        generator = load_generator(models)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+    if generator.config.view != view:
+        raise BadInputError(
+            f"the generator of {models} draws {in_words(generator.config.view)}, the images show "
+            f"{in_words(view)}: figures of two regions are never compared; train it on these images"
+        )
+    return generator
 
 
 def _sampler(
@@ -238,7 +247,6 @@ def main() -> None:
         REPORTS,
         config,
         phantom=Path(PHANTOM_FILE).exists(),
-        square=load_section(params, "preprocess", PreprocessConfig),
         baseline=baseline,
         cache=feature_cache(),
         on_progress=tell,
