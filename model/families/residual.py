@@ -2,7 +2,7 @@
 
 As in R3GAN (Huang et al. 2024, arXiv 2501.05441) there is no normalisation or style, and the
 initialisation and bilinear resampling are the same. Its grouped convolutions are not used, because
-on a CPU they are twice as slow as dense ones. Unlike there, noise can be added at every stage: the
+on a CPU they are twice as slow as dense ones. Unlike there, noise can be added at full size: the
 grain of a CT slice at its own resolution is noise, which no short z can hold. The finest stage
 works at half the image's size: D folds 2 x 2 pixels into channels, and G has only a narrow head at
 full size, where stages would take most of the time.
@@ -83,6 +83,7 @@ class SmoothHead(nn.Module):
         self.detail = _conv(fine, fine, 3, GAIN)
         self.image = _conv(fine, 1, 3, 0.5 * GAIN)
         self.layout = _conv(given, fine, 3, GAIN) if given else None
+        # From zero, so that grain comes as D asks for it (StyleGAN, arXiv 1812.04948, 3.2).
         self.grain = nn.Parameter(torch.zeros(fine, 1, 1)) if noise else None
 
     def forward(
@@ -137,8 +138,6 @@ class ResidualGenerator(Generator):
         given = len(config.given) + 1 if config.given else 0
         self.bank = LayoutBank(len(config.classes), len(config.given)) if given else None
         self.layouts = nn.ModuleList(_conv(given, w, 3, GAIN) for w in widths if given)
-        # From zero, so that grain comes where D asks for it (StyleGAN, arXiv 1812.04948, 3.2).
-        self.grains = nn.ParameterList(torch.zeros(w, 1, 1) for w in widths if config.noise)
         self.head = HEADS[config.head](widths[-1], given, config.noise)
 
     def forward(
@@ -148,9 +147,9 @@ class ResidualGenerator(Generator):
         given: Tensor | None = None,
         noise: Tensor | None = None,
     ) -> Tensor:
-        """As `Generator.forward`; layout and noise are added at every stage and at full size."""
-        side = self.config.image_size
+        """As `Generator.forward`; a layout is added before every stage and at full size, noise at full size."""
         if self.layouts and given is None:
+            side = self.config.image_size
             given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
@@ -162,12 +161,8 @@ class ResidualGenerator(Generator):
             if self.layouts and given is not None:
                 # A maximum, since the mean of a small finding vanishes in a coarse stage.
                 x = x + self.layouts[index](F.adaptive_max_pool2d(given, x.shape[-2:]))
-            if self.grains and noise is not None:
-                # The mean of k x k standard normals has the deviation 1 / k.
-                k = side // x.shape[-1]
-                x = x + self.grains[index] * (F.avg_pool2d(noise, k) * k)
             x = block(x)
-        images: Tensor = self.head(leaky(x), given, noise if self.grains else None)
+        images: Tensor = self.head(leaky(x), given, noise)
         return images
 
 

@@ -21,7 +21,8 @@ def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
     draw, rng = balanced_draw(IMAGES, LABELS, 3, 30), torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(100):
-        images, labels = draw(rng)
+        images, labels, given = draw(rng)
+        assert given is None
         assert images.shape == (30, 4, 4)
         assert torch.equal(labels[::2], labels[1::2])
         rows = images[:, 0, 0].long()

@@ -201,7 +201,7 @@ def test_a_batch_holds_the_ratio_and_classes_in_equal_shares(ratio: float, synth
     real, fake = np.zeros((100, 4, 4), np.uint8), np.ones((100, 4, 4), np.uint8)
     share = Arm(kind="mixed", share=1.0, ratio=ratio).synthetic_share
     draw = real_and_synthetic((real, labels), (fake, labels), share, 2, 40)
-    images, drawn = draw(torch.Generator().manual_seed(0))
+    images, drawn, _ = draw(torch.Generator().manual_seed(0))
     assert int(images[:, 0, 0].sum()) == synthetic
     assert torch.bincount(drawn).tolist() == [20, 20]
 

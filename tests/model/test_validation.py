@@ -17,9 +17,16 @@ class _Noise(Generator):
 
     def __init__(self, spread: float) -> None:
         super().__init__()
-        self.config, self.spread = NETWORK, torch.nn.Parameter(torch.tensor(spread))
+        self.config, self.bank = NETWORK, None
+        self.spread = torch.nn.Parameter(torch.tensor(spread))
 
-    def forward(self, z: Tensor, classes: Tensor) -> Tensor:
+    def forward(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         rows = torch.linspace(-1, 1, 32)
         centre = 0.5 * self.spread * z[:, :2].clamp(-2, 2)
         distance = (rows[None, :, None] - centre[:, :1, None]).square() + (

@@ -124,6 +124,6 @@ def test_a_training_begins_from_them_and_a_resumed_one_takes_them_once(
 
 def test_what_a_training_begins_from_is_part_of_its_fingerprint() -> None:
     images, labels = shapes(4)
-    found = {fingerprint(images, labels, CLASSES, SMALL, start) for start in ("", "a", "b")}
+    found = {fingerprint(images, labels, CLASSES, SMALL, start=start) for start in ("", "a", "b")}
     assert len(found) == 3
     assert fingerprint(images, labels, CLASSES, SMALL) in found

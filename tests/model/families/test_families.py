@@ -7,7 +7,7 @@ import torch
 
 from model.config import TrainConfig
 from model.families import make_generator, make_learner, names, recipe_class
-from model.families.base import ClassEmbedding, Generator, Learner, Step
+from model.families.base import Batch, ClassEmbedding, Generator, Learner, Step
 from model.families.recipe import Recipe
 from model.network import NetworkConfig
 from model.parallel import Shard
@@ -31,7 +31,7 @@ def _step(learner: Learner, index: int = 0) -> dict[str, float]:
     rng = torch.Generator().manual_seed(2)
     images = torch.rand(8, 1, 32, 32, generator=rng) * 2 - 1
     labels = torch.arange(2).repeat_interleave(2).repeat(2)
-    return learner.step((images, labels), Step(index, 8 * index, 0.5), RUNTIME, Shard())
+    return learner.step(Batch(images, labels), Step(index, 8 * index, 0.5), RUNTIME, Shard())
 
 
 def test_the_families_are_found_by_their_folders() -> None:

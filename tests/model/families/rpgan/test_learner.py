@@ -6,7 +6,7 @@ from torch import Tensor
 
 from model.config import TrainConfig
 from model.families import make_learner
-from model.families.base import Step, cosine
+from model.families.base import Batch, Step, cosine
 from model.families.rpgan.learner import Learner
 from model.families.rpgan.losses import discriminator_loss, generator_loss, mode_seeking_loss
 from model.families.rpgan.recipe import Recipe
@@ -40,9 +40,9 @@ def _learner(**changes: object) -> Learner:
     return learner
 
 
-def _batch() -> tuple[Tensor, Tensor]:
+def _batch() -> Batch:
     images = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    return images, torch.tensor([0, 0, 1, 1])
+    return Batch(images, torch.tensor([0, 0, 1, 1]))
 
 
 def _step(learner: Learner, index: int = 0) -> dict[str, float]:

@@ -4,7 +4,7 @@ import torch
 
 from model.config import TrainConfig
 from model.families import make_learner, recipe_class
-from model.families.base import Step
+from model.families.base import Batch, Step
 from model.parallel import Shard
 from model.runtime import Runtime
 
@@ -24,7 +24,7 @@ def test_dark_pictures_do_not_turn_it_black_for_good() -> None:
         body = (rows**2 + columns**2)[None, None] < radius**2
         images = torch.where(body, -0.2, -1.0)
         progress = Step(index, BATCH * index, index / STEPS)
-        learner.step((images, labels), progress, RUNTIME, Shard())
+        learner.step(Batch(images, labels), progress, RUNTIME, Shard())
     made = learner.average(torch.randn(16, config.recipe.latent, generator=rng), labels[:16])
     assert made[:, 0, 16, 16].mean() > -0.6, "the body is there"
     assert made[:, 0, :4, :4].mean() < -0.8, "and black around it"
