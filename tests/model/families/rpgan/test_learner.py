@@ -56,7 +56,7 @@ def _gradients(module: torch.nn.Module) -> Tensor:
 @pytest.mark.parametrize("mode_seeking", [0.0, 0.3])
 def test_each_player_descends_its_own_loss_and_g_meets_the_updated_d(mode_seeking: float) -> None:
     learner = _learner(learning_rate=0.05, mode_seeking=mode_seeking)
-    real, labels = _batch()
+    real, labels, _ = _batch()
     rng = torch.Generator().manual_seed(0)
     for_d, for_g = (torch.randn(4, 8, generator=rng) for _ in range(2))
     generator, critic = copy.deepcopy(learner.generator), copy.deepcopy(learner.critic)
