@@ -57,9 +57,11 @@ def decide_start(ledger: Ledger, code: str, data: str, asked: Asked = "") -> Dec
     """
     origin = f"params.yaml of {code[:12]}"
     params = parse_yaml(ledger.read(code, "params.yaml") or "", origin)
-    config = section_of(params, "train", TrainConfig, origin)
-    if (asked or config.start) == "fresh":
+    train = params.get("train")
+    wished = train.get("start") if isinstance(train, dict) else None  # early snapshots have none
+    if (asked or wished or "fresh") == "fresh":
         return Decided()
+    config = section_of(params, "train", TrainConfig, origin)
     try:
         shape = section_of(params, "preprocess", PreprocessConfig, origin)
         return Decided(_from_champion(ledger, config, shape, data))
