@@ -34,8 +34,8 @@ def described(stage: str, *, phantom: bool = False, family: str = "rpgan") -> di
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_its_own_section_and_is_keyed_by_its_own_code(stage: str) -> None:
-    # A baseline is trained for as long as the generator was.
-    more = {"evaluate": ["train"]}.get(stage, [])
+    # New phantoms are looked at as the images were; a baseline is trained as long as the generator.
+    more = {"evaluate": ["preprocess", "train"]}.get(stage, [])
     assert DVC[stage]["params"] == [stage, *more]
     assert DVC[stage]["cmd"] == f"python -m pipeline.stages.{stage}"
     assert f"code/{stage}.json" in DVC[stage]["deps"]
@@ -58,7 +58,7 @@ def test_an_unused_family_and_phantoms_are_no_part_of_a_hospitals_key() -> None:
     assert "model/families/rpgan/learner.py" in modules
     assert not [m for m in modules if "families/vae" in m or "families/dcgan" in m]
     assert not [
-        m for m in modules if m.startswith("pipeline/phantoms") or m.endswith("findings.py")
+        m for m in modules if m.startswith(("pipeline/phantoms", "pipeline/evaluation/findings"))
     ]
     assert not [m for m in modules if m.startswith(("pipeline/ledger", "pipeline/registry"))]
     assert "pipeline/phantoms/recovery.py" in described("evaluate", phantom=True)
