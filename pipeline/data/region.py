@@ -4,13 +4,15 @@ A square in units of a frame shows the same anatomy in every image, whatever the
 place, in the image's own pixels. It is not turned, so left, right and gravity stay as they are.
 """
 
-from typing import Literal
+import re
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from model.section import Section
+from pipeline.base.errors import BadInputError
 from pipeline.data.frame import Frame, find_trunk
 
 Box = tuple[float, float, float, float]
@@ -45,8 +47,34 @@ class RegionConfig(Section):
         """The view in a few words, such as "trunk (0, 0.14) 0.72"; "" for whole images."""
         if self.whole:
             return ""
-        u, v = self.centre
-        return f"{self.frame} ({u:g}, {v:g}) {self.half_side:g}"
+        u, v, half_side = (_short(number) for number in (*self.centre, self.half_side))
+        return f"{self.frame} ({u}, {v}) {half_side}"
+
+    @classmethod
+    def of_view(cls, view: str) -> Self:
+        """The region that `view` names; "" or none: whole images.
+
+        Raises:
+            BadInputError: it names no region.
+        """
+        if view in ("", "none"):
+            return cls()
+        numbers = r"\(?(-?[\d.]+),? +(-?[\d.]+)\)? +([\d.]+)"
+        found = re.fullmatch(rf"(trunk) +{numbers}", view.strip())
+        try:
+            frame, *given = found.groups() if found else ("",)
+            u, v, half_side = map(float, given)
+            return cls.model_validate({"frame": frame, "centre": (u, v), "half_side": half_side})
+        except ValueError:
+            raise BadInputError(
+                f"{view!r} is not a region; give a frame, two numbers for the centre and one for "
+                'half a side, such as "trunk (0, 0.14) 0.72"; or none'
+            ) from None
+
+
+def in_words(view: str) -> str:
+    """A view as people read it: "whole images" for ""."""
+    return f"region {view}" if view else "whole images"
 
 
 def find_region(pixels: NDArray[np.uint8], config: RegionConfig) -> tuple[Box | None, str]:
@@ -78,6 +106,11 @@ def whole_square(shape: tuple[int, ...]) -> Box:
     side = max(height, width)
     left, top = (side - width) // 2, (side - height) // 2
     return (-left, -top, side - left, side - top)
+
+
+def _short(number: float) -> str:
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
 
 
 def _not_a_trunk(frame: Frame) -> str:

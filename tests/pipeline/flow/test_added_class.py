@@ -31,7 +31,7 @@ DATA = Processed(CLASSES, {name: split() for name in ("train", "val", "test")})
 
 def registry(**classes: tuple[str, ...]) -> Any:
     """A registry with versions v1 and v2 of these classes."""
-    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
+    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"], view=""))
 
 
 def test_data_of_some_classes_alone() -> None:
