@@ -147,7 +147,10 @@ class ResidualGenerator(Generator):
         given: Tensor | None = None,
         noise: Tensor | None = None,
     ) -> Tensor:
-        """As `Generator.forward`; a layout is added before every stage and at full size, noise at full size."""
+        """As `Generator.forward`.
+
+        A layout is added before every stage and at full size, noise at full size alone.
+        """
         if self.layouts and given is None:
             side = self.config.image_size
             given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
