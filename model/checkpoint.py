@@ -30,14 +30,19 @@ def fingerprint(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     config: TrainConfig,
+    start: str = "",
 ) -> str:
-    """Hex digest of all that a training's result depends on: data, config, torch and this code."""
+    """Hex digest of all that a training's result depends on: data, config, torch and this code.
+
+    `start` is the sha256 of the networks that it begins from; "": fresh ones.
+    """
     digest = hashlib.sha256()
     for part in (images, labels):
         digest.update(f"{part.dtype} {part.shape}".encode())
         digest.update(np.ascontiguousarray(part).data)
     digest.update(repr((list(classes), str(torch.__version__))).encode())
     digest.update(config.model_dump_json().encode())
+    digest.update(start.encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()

@@ -14,6 +14,10 @@ class TrainConfig(Section):
     """The `train` section of params.yaml: settings of any family of generators."""
 
     family: str = Field(default="rpgan", description="the kind of generator, a folder of families/")
+    start: Literal["fresh", "champion"] = Field(
+        default="fresh",
+        description="networks to begin from: fresh ones, or the champion's when the run is planned",
+    )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
     kimg: float = Field(default=18.0, ge=0.001, description="thousands of real images shown in all")
     budget_minutes: float = Field(

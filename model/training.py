@@ -28,6 +28,7 @@ from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample, to_float
 from .validation import Judge
+from .warm_start import Networks, begin_from, weights_of
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
@@ -45,6 +46,7 @@ class TrainResult:
         weights: of the averaged generator, float32 by name: the best on the held-out images, or
             the last ones without a judge.
         network: the config that the weights belong to.
+        networks: of all networks at the end, float32 by `<network>.<name>` (see `weights_of`).
         history: one row per hundredth of the run: `images_seen`, and means since the row before.
         validations: one row per snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
@@ -64,6 +66,7 @@ class TrainResult:
 
     weights: dict[str, Tensor]
     network: NetworkConfig
+    networks: dict[str, Tensor]
     history: list[Row]
     validations: list[Row]
     grids: dict[int, NDArray[np.uint8]]
@@ -84,6 +87,7 @@ def fit(
     *,
     judge: Judge | None = None,
     held_out: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
+    start: Networks | None = None,
     checkpoint_folder: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -104,6 +108,8 @@ def fit(
         judge: called at each snapshot (see `make_judge`); chooses the weights to keep.
         held_out: images and labels that are not trained on, with every class, for a learner to
             detect overfitting.
+        start: networks of another training to begin from; None: fresh ones. Optimisers, random
+            draws, the learning rate's rise and the average are those of a new training.
         checkpoint_folder: for checkpoints; None: no checkpoints.
         on_progress: called about once a second.
         should_stop: called about once a second, before each checkpoint and at the end.
@@ -113,12 +119,13 @@ def fit(
         same precision is chosen (see `choose_runtime`) and `budget_minutes` is 0.
 
     Raises:
-        ValueError: the arrays do not fit each other, or the checkpoint is of another training.
+        ValueError: the arrays do not fit each other, the checkpoint is of another training, or
+            `start` does not fit the config and the classes.
         FloatingPointError: a loss became NaN or infinite.
         Stopped: `should_stop` returned true.
     """
     check(images, labels, classes)
-    run = _start(images, labels, classes, config, checkpoint_folder)
+    run = _start(images, labels, classes, config, start, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
         raise ValueError(
@@ -223,6 +230,7 @@ class _Run:
         return TrainResult(
             weights=record.best or copy_of(self.learner.average),
             network=self.learner.average.config,
+            networks=weights_of(self.learner),
             history=record.history,
             validations=record.validations,
             grids={seen: grid.numpy() for seen, grid in sorted(record.grids.items())},
@@ -241,6 +249,7 @@ def _start(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     config: TrainConfig,
+    start: Networks | None,
     checkpoint_folder: Path | None,
 ) -> _Run:
     """Make a learner and choose the runtime, or take both from a checkpoint."""
@@ -249,12 +258,15 @@ def _start(
     draw = balanced_draw(images, labels, len(classes), config.recipe.batch)
     checkpoints = None
     if checkpoint_folder is not None:
-        checkpoints = Checkpoints(checkpoint_folder, fingerprint(images, labels, classes, config))
+        key = fingerprint(images, labels, classes, config, start.sha256 if start else "")
+        checkpoints = Checkpoints(checkpoint_folder, key)
     learner = make_learner(
         config.network(images.shape[1], tuple(classes)), config.recipe, config.seed
     )
     record = Record()
     state = checkpoints.load() if checkpoints else None
+    if start is not None and state is None:
+        begin_from(learner, start)
     difference = ""
     if state is not None:
         runtime, record = Runtime(**state["runtime"]), Record(**state["record"])

@@ -45,6 +45,17 @@ def read_safetensors(file: Path) -> dict[str, Tensor]:
     return {name: _tensor(file, name, entry, body) for name, entry in sorted(header.items())}
 
 
+def read_metadata(file: Path) -> dict[str, str]:
+    """The texts that a safetensors file says of itself; empty if it says nothing.
+
+    Raises:
+        ValueError: the file is truncated or has another format.
+    """
+    header, _ = _split(file, file.read_bytes())
+    found = header.get("__metadata__", {})
+    return {str(name): str(text) for name, text in found.items()}
+
+
 def _split(file: Path, data: bytes) -> tuple[dict[str, Any], bytearray]:
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     if len(data) < _LENGTH_BYTES or end > len(data):

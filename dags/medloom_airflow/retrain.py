@@ -19,6 +19,7 @@ JUDGED = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "prom
 RESULTS = f"{{{{ ti.xcom_pull(task_ids={JUDGED}) | tojson }}}}"
 STATES = "{{ ti.get_task_states(ti.dag_id, run_ids=[run_id]).get(run_id, {}) | tojson }}"
 LANDING = Asset("medloom-landing")
+START = "--start={{ params.start }}"
 APPROVAL = "--{{ '' if params.require_approval else 'no-' }}require-approval"
 
 
@@ -50,13 +51,18 @@ def build() -> DAG:
                 False,
                 type="boolean",
                 description="A version that would be promoted waits for a person's approval.",
-            )
+            ),
+            "start": Param(
+                "params",
+                enum=["params", "fresh", "champion"],
+                description="Networks that the training begins from; params: as train.start says.",
+            ),
         },
         on_failure_callback=RunFailedNotifier(),
         tags=["medloom"],
     ) as dag:
         ingest = MedloomOperator(task_id="ingest", arguments=[])
-        plan = MedloomOperator(task_id="plan", arguments=[])
+        plan = MedloomOperator(task_id="plan", arguments=[START])
         preprocess = MedloomOperator(task_id="preprocess", arguments=["--key", KEY])
         train = MedloomOperator(task_id="train", arguments=["--key", KEY], pool="medloom_train")
         evaluate = MedloomOperator(task_id="evaluate", arguments=["--key", KEY])

@@ -23,6 +23,10 @@ def trace_json(found: Trace) -> dict[str, Any]:
     facts = {**vars(found), "commits": [asdict(commit) for commit in found.commits]}
     facts |= {name: asdict(facts[name]) for name in ("data", "code")}
     facts["data"]["images"] = found.data.images
+    facts["ancestors"] = [
+        asdict(one) | {"data": asdict(one.data) | {"images": one.data.images}}
+        for one in found.ancestors
+    ]
     facts["outputs"] = [asdict(output) for output in found.outputs]
     facts |= {name: _record(facts[name]) for name in ("verdict", "approval")}
     facts["decisions"] = [record.model_dump(mode="json") for record in found.decisions]
@@ -55,6 +59,7 @@ def trace_tree(found: Trace) -> Tree:
     data.add(f"listing: git tree {found.data.manifest or 'none'}, md5 {found.data.listing_md5}")
     if found.data.counts:
         data.add(_counts(found.data))
+    _descent(tree, found)
     code = tree.add(f"code {found.code.commit or 'not known'}")
     if found.code.installed:
         code.add(f"of the installed package medloom {found.code.installed}")
@@ -70,6 +75,19 @@ def _title(found: Trace) -> str:
     name = f"version {found.version}" if found.version is not None else "no version"
     aliases = f" ({', '.join(found.aliases)})" if found.aliases else ""
     return f"{found.model}, {name}{aliases}, weights sha256 {found.weights_sha256 or 'not known'}"
+
+
+def _descent(tree: Tree, found: Trace) -> None:
+    if not found.ancestors:
+        tree.add("began from fresh networks")
+        return
+    branch = tree.add(f"descends from {', '.join(one.name for one in found.ancestors)}")
+    for one in found.ancestors:
+        leaf = branch.add(f"{one.name}, run/{one.run_key}, networks sha256 {one.networks_sha256}")
+        leaf.add(f"data {one.data.commit or 'not known'}: {one.data.images} images of "
+                 f"{one.data.groups} groups")  # fmt: skip
+        leaf.add(f"listing: git tree {one.data.manifest or 'none'}, md5 {one.data.listing_md5}")
+    branch.add(f"{found.seen_images} different images in the data of all of them and its own")
 
 
 def _verdict(tree: Tree, found: Trace) -> None:
@@ -167,20 +185,29 @@ def _uses(uses: Sequence[VersionUse]) -> FitTable:
         of = [use for use in trained if use.images.get(split)]
         numbers = sorted({use.version for use in of if use.version is not None})
         table.add_row(what, _span(numbers) or "none", str(sum(u.version is None for u in of)))
+    if of := [use for use in trained if use.inherited]:
+        numbers = sorted({use.version for use in of if use.version is not None})
+        without = str(sum(use.version is None for use in of))
+        table.add_row("descends from a version that used it", _span(numbers) or "none", without)
     if idle := len(uses) - len(trained):
         table.add_row("run without weights so far", "none", str(idle))
     return table
 
 
 def _versions(uses: Iterable[VersionUse]) -> FitTable:
-    table = FitTable("version", "run", *SPLITS, "verdict",
+    uses = list(uses)
+    descent = ["through version"] if any(use.ancestors for use in uses) else []
+    table = FitTable("version", "run", *SPLITS, *descent, "verdict",
                   title="images it used")  # fmt: skip
     table.add_column("champion, UTC", no_wrap=True)
     for use in uses:
         counts = (str(use.images.get(split, 0)) for split in SPLITS)
         held = "\n".join(_tenure(tenure) for tenure in use.champion)
         number = "none" if use.version is None else str(use.version)
-        table.add_row(number, use.run_key, *counts, use.verdict or "none", held or "never")
+        through = [", ".join(map(str, use.ancestors)) or "none"] if descent else []
+        table.add_row(
+            number, use.run_key, *counts, *through, use.verdict or "none", held or "never"
+        )
     return table
 
 

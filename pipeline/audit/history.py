@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.base.start import Start
 from pipeline.data.manifest import MANIFEST_FOLDER
+from pipeline.ledger.descent import starts_of
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 
@@ -107,6 +109,10 @@ class History:
             for name, commit in self.heads.items()
             if name.startswith(RUN)
         }
+
+    def starts(self) -> dict[str, Start]:
+        """Run key -> what its training began from, for every run."""
+        return starts_of(self.git, self.run_heads)
 
     def revisions(self) -> list[Commit]:
         """Every data revision, oldest first."""

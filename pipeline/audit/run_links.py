@@ -12,6 +12,8 @@ from pipeline.audit.objects import CheckedObjects, listing_md5, md5_of
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.code import Read, describe_again
 from pipeline.base.errors import BadInputError
+from pipeline.base.start import FOLDER as START_FOLDER
+from pipeline.base.start import FRESH, NETWORKS, ORIGIN_FILE, Start
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import STAGES, Ledger
 from pipeline.ledger.run import opening
@@ -40,6 +42,16 @@ class RunFiles:
             self.opened, self.code, self.data = opening(ledger.mirror, self.head)
             self.files = ledger.mirror.archive(self.head, "")
         self.lock = _parse(self.files.get("dvc.lock", b""))
+
+    @property
+    def start(self) -> Start:
+        """What the training began from.
+
+        Raises:
+            BadInputError: its record cannot be read.
+        """
+        text = self.files.get(str(ORIGIN_FILE))
+        return Start.parse(None if text is None else text.decode(errors="replace"))
 
     def outs(self) -> dict[str, str]:
         """Path -> object name of every stage output."""
@@ -72,14 +84,24 @@ def branch_links(run: RunFiles) -> Iterator[Link]:
     yield Link(branch, bool(run.head), "it is gone", "the run's dvc.lock is lost; see a backup")
     yield Link(f"{branch}, where it began", bool(run.data), "no commit joins code and data",
                _REWRITTEN)  # fmt: skip
-    key = run.ledger.run_key(run.code, run.data).key
-    yield equal(f"{branch} against the key of its code, data and parameters", key, run.key,
+    try:
+        start = run.start
+    except BadInputError as error:
+        yield Link(f"{branch}, what it began from", False, str(error), _REWRITTEN)
+        return
+    key = run.ledger.run_key(run.code, run.data, start).key
+    yield equal(f"{branch} against the key of its code, data, parameters and start", key, run.key,
                 _REWRITTEN)  # fmt: skip
     added = git.run("diff", "--name-only", run.opened, str(run.head)).split()
     yield Link(f"{branch}, what the run added", set(added) <= {"dvc.lock"}, ", ".join(added),
                _REWRITTEN)  # fmt: skip
     mixed = git.run("diff", "--name-only", run.code, run.opened).splitlines()
-    other = [path for path in mixed if not path.startswith("data/")]
+    own = {path for path in run.files if path.startswith(f"{START_FOLDER}/")}
+    expected = start.files() if own else {}  # early runs have no such folder
+    yield Link(f"{branch}, its folder {START_FOLDER}",
+               {path: run.files[path].decode(errors="replace") for path in own} == expected,
+               "it is not what its origin.json implies", _REWRITTEN)  # fmt: skip
+    other = [path for path in mixed if not path.startswith("data/") and path not in expected]
     same = run.ledger.tree(run.opened, "data") == run.ledger.tree(run.data, "data")
     yield Link(f"{branch} against its code and data commits", same and not other,
                f"it differs in {', '.join(other) or 'data'}", _REWRITTEN)  # fmt: skip
@@ -145,6 +167,8 @@ def _md5_in_git(run: RunFiles, objects: CheckedObjects, path: str) -> str:
             if not listing and batch.listing in objects.purged:
                 return ""
             entries |= {f"{batch.name}/{file}": name for file, name in listing.items()}
+    if path == str(START_FOLDER) and run.start != FRESH:
+        entries[NETWORKS.name] = run.start.md5
     return listing_md5(entries)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.audit.trace_facts import Trace
 from pipeline.base.errors import BadInputError
+from pipeline.base.start import NETWORKS, ORIGIN_FILE
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -66,6 +67,18 @@ def _dependencies(found: Trace, ledger: str) -> list[dict[str, Any]]:
         "dirty": "unknown" if code.dirty is None else code.dirty,
     }
     counts = {"images": data.images, "groups": data.groups}
+    began = [
+        {"name": NETWORKS.name, "uri": _at(ledger, head, str(ORIGIN_FILE)),
+         "digest": _digest(sha256=one.networks_sha256),
+         "annotations": {"version": one.version, "runKey": one.run_key}}
+        for one in found.ancestors[:1]
+    ]  # fmt: skip
+    inherited = [
+        {"name": f"data of {one.name}", "uri": _at(ledger, one.data.commit),
+         "digest": _digest(gitCommit=one.data.commit, gitTree=one.data.manifest),
+         "annotations": {"images": one.data.images, "groups": one.data.groups}}
+        for one in found.ancestors
+    ]  # fmt: skip
     return [
         {"name": "code", "uri": _at(ledger, code.commit), "digest": _digest(gitCommit=code.commit),
          "annotations": facts},
@@ -77,6 +90,8 @@ def _dependencies(found: Trace, ledger: str) -> list[dict[str, Any]]:
          "digest": _digest(gitCommit=head)},
         {"name": "dvc.lock", "uri": _at(ledger, head, "dvc.lock"),
          "digest": _digest(sha256=found.lock_sha256)},
+        *began,
+        *inherited,
     ]  # fmt: skip
 
 

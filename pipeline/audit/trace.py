@@ -8,15 +8,25 @@ import hashlib
 import io
 import re
 from collections import defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import yaml
 
 from pipeline.audit.history import RUN, History, RunHistory
-from pipeline.audit.trace_facts import CodeLineage, Counts, DataLineage, Output, Trace
+from pipeline.audit.trace_facts import (
+    Ancestor,
+    CodeLineage,
+    Counts,
+    DataLineage,
+    Output,
+    Trace,
+)
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.manifest import RAW_FOLDER
+from pipeline.ledger.descent import ancestors
 from pipeline.ledger.journal import Journal, Record, champions
 from pipeline.ledger.ledger import STAGES
 
@@ -49,6 +59,7 @@ def trace(project: Project, asked: str) -> Trace:
     data = _data(history, run, verdict, stages)
     code = _code(history, run)
     about = _about(journal, number)
+    line = _ancestors(history, journal, key)
     params = _yaml(history.text(head, "params.yaml") or "") if head else {}
     return Trace(
         model=project.model,
@@ -70,6 +81,8 @@ def trace(project: Project, asked: str) -> Trace:
         decisions=about,
         champion=tuple((s, u) for version, s, u in champions(journal.records) if version == number),
         missing=tuple(_missing(key, run, verdict, stages, data)),
+        ancestors=line,
+        seen_images=_distinct(history, [data, *(one.data for one in line)]),
     )
 
 
@@ -166,6 +179,30 @@ def _data(
         counts,
         groups,
     )
+
+
+def _ancestors(history: History, journal: Journal, key: str) -> tuple[Ancestor, ...]:
+    """The versions that a run goes on from, by what each run's branch says of its start."""
+    starts = history.starts()
+    found = []
+    for child, parent in pairwise((key, *ancestors(key, starts))):
+        verdict, run = journal.verdict_on(parent), history.run(parent)
+        lock = history.text(run.head, "dvc.lock") or "" if run else ""
+        data = _data(history, run, verdict, _yaml(lock).get("stages", {}))
+        version = verdict.version if verdict else starts[child].version
+        found.append(Ancestor(version, parent, starts[child].sha256, data))
+    return tuple(found)
+
+
+def _distinct(history: History, data: Iterable[DataLineage]) -> int:
+    """The number of different images in some data revisions."""
+    listings = sorted({one.manifest for one in data if one.manifest})
+    blobs = sorted({blob for batches in history.batches(listings) for blob in batches})
+    ids: set[str] = set()
+    for content in history.git.contents(blobs):
+        lines = csv.DictReader(io.StringIO((content or b"").decode(), newline=""))
+        ids |= {line["id"] for line in lines}
+    return len(ids)
 
 
 def _count(history: History, listing: str) -> tuple[tuple[Counts, ...], int]:

@@ -72,6 +72,28 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """A version whose networks a later training went on from.
+
+    Attributes:
+        version: number, by the verdict on its run; None without one.
+        run_key: of its run.
+        networks_sha256: of its networks.safetensors, as the run that went on from it records.
+        data: what it learned from; with an empty commit if its run is gone.
+    """
+
+    version: int | None
+    run_key: str
+    networks_sha256: str
+    data: DataLineage
+
+    @property
+    def name(self) -> str:
+        """For a person: version 3, or the run."""
+        return f"run {self.run_key}" if self.version is None else f"version {self.version}"
+
+
+@dataclass(frozen=True)
 class Trace:
     """Everything that the ledger holds about one version.
 
@@ -93,6 +115,9 @@ class Trace:
         decisions: every record about it, or that ended its time as champion.
         champion: when it was champion: (since, until).
         missing: sentences about what the ledger should hold and does not.
+        ancestors: versions whose networks it goes on from, the nearest first; () if it began from
+            fresh networks.
+        seen_images: number of different images in its data and in that of its ancestors.
     """
 
     model: str
@@ -114,3 +139,5 @@ class Trace:
     decisions: tuple[Record, ...]
     champion: tuple[tuple[str, str | None], ...]
     missing: tuple[str, ...]
+    ancestors: tuple[Ancestor, ...] = ()
+    seen_images: int = 0

@@ -11,7 +11,9 @@ from pipeline.audit.history import Commit, History
 from pipeline.audit.listings import Image, Listings
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.base.start import Start
 from pipeline.data.names import PATIENT_PREFIX, PIXELS_PREFIX, Pseudonyms, phantom_group
+from pipeline.ledger.descent import ancestors
 from pipeline.ledger.journal import BRANCH, VERDICTS, Journal, Record, champions
 from pipeline.ledger.ledger import DATA
 
@@ -60,6 +62,10 @@ class VersionUse:
         run_key: of the run.
         data: git commit of the run's data revision.
         images: number of the images in its data, by split: see `LEARNED`, `CHOSE`, `JUDGED`.
+        inherited: the same in the data of the runs that it goes on from, of which it has learned
+            through their networks; an image that is in its own data, too, is counted in both.
+        ancestors: versions with some of the images, or run keys without a version, that it goes on
+            from; the nearest first.
         verdict: the gate's action; "" before it.
         trained: whether the run has weights.
         champion: when the version was champion, oldest first.
@@ -72,6 +78,8 @@ class VersionUse:
     verdict: str
     trained: bool
     champion: tuple[Tenure, ...]
+    inherited: dict[str, int] = field(default_factory=dict)
+    ancestors: tuple[int | str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def find_uses(project: Project, asked: str) -> Uses:
         found.images,
         {name: history.heads[name] for name in (DATA, BRANCH) if name in history.heads},
         tuple(_revisions(revisions, held)),
-        tuple(_versions(runs, held, verdicts, _tenures(records))),
+        tuple(_versions(runs, held, verdicts, _tenures(records), history.starts())),
         tuple(_unknown(runs, listings, verdicts)),
     )
 
@@ -282,18 +290,27 @@ def _versions(
     held: dict[str, set[Image]],
     verdicts: dict[str, Record],
     tenures: dict[int, list[Tenure]],
+    starts: dict[str, Start],
 ) -> list[VersionUse]:
     found = []
+    used = {
+        run.key: set[Image]().union(*(held.get(commit, ()) for commit in run.commits))
+        for run in runs
+    }
     for run in runs:
-        rows = set[Image]().union(*(held.get(commit, ()) for commit in run.commits))
-        if not rows:
+        line = ancestors(run.key, starts)
+        rows, through = used[run.key], [key for key in line if used.get(key)]
+        if not rows and not through:
             continue
         record = verdicts.get(run.key)
         version, verdict = (record.number, record.action) if record else (None, "")
         trained, champion = run.trained or record is not None, tuple(tenures.get(version or 0, ()))
+        inherited = _by_split(set[Image]().union(*(used[key] for key in through)))
+        named = tuple(verdicts[key].number if key in verdicts else key for key in through)
         found.append(
-            VersionUse(version, run.key, run.data, _by_split(rows), verdict, trained, champion)
-        )
+            VersionUse(version, run.key, run.data, _by_split(rows), verdict, trained, champion,
+                       inherited, named)
+        )  # fmt: skip
     return sorted(found, key=lambda use: (use.version is None, use.version or 0))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.audit.data_links import Batch, batch_links, batches_of
+from pipeline.audit.descent_links import descent_links, line_of
 from pipeline.audit.journal_links import alias_links, git_links, history_links, journal_links
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -94,12 +95,14 @@ class _Audit:
             chains.append(walk("aliases", aliases))
         versions = self._versions(which)
         runs = {v: RunFiles(self.ledger, key) for v, key in versions.items()}
-        batches = self._batches([run.data for run in runs.values() if run.data], every=not which)
-        self._hash(batches, runs.values())
+        lines = {v: line_of(self.ledger, run) for v, run in runs.items()}
+        every = {one.key: one for line in lines.values() for one in line}.values()
+        batches = self._batches([run.data for run in every if run.data], every=not which)
+        self._hash(batches, every)
         purged = named_in(self.records, "images")
         chains += [walk(f"batch {b.name}", batch_links(b, self.objects, purged)) for b in batches]
         for done, (version, run) in enumerate(runs.items(), 1):
-            chains.append(walk(f"version {version}", self._version(version, run)))
+            chains.append(walk(f"version {version}", self._version(version, run, lines[version])))
             self.say("versions", done, len(runs))
         return Findings(tuple(chains), tuple(self._not_checked(which)))
 
@@ -215,7 +218,7 @@ class _Audit:
 
     # -- one version ---------------------------------------------------------------------------
 
-    def _version(self, version: int, run: RunFiles) -> Iterator[Link]:
+    def _version(self, version: int, run: RunFiles, line: Sequence[RunFiles]) -> Iterator[Link]:
         """The chain of a version, from the journal's record to what a consumer loads."""
         about = [r for r in self.records if r.version == version and r.weights_sha256]
         tags = self._tags(version)
@@ -232,6 +235,7 @@ class _Audit:
                        "the run's dvc.lock is lost; see a backup")  # fmt: skip
             yield from tag_links(run, tags, sha256)
         yield from branch_links(run)
+        yield from descent_links(line, self.records, self.objects)
         for record in about:
             if record.action in VERDICTS:
                 same = record.run_key == run.key

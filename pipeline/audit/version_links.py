@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 from pipeline.audit.links import Link, equal
 from pipeline.audit.objects import CheckedObjects, md5_of
 from pipeline.audit.run_links import WEIGHTS, RunFiles
+from pipeline.base.errors import BadInputError
+from pipeline.base.start import FRESH
 from pipeline.ledger.journal import VERDICTS, Record
-from pipeline.registry.lineage import data_listing
+from pipeline.registry.lineage import DESCENDS_TAG, data_listing, descent_tags
 
 if TYPE_CHECKING:
     from pipeline.registry.registry import Registry
@@ -33,6 +36,10 @@ def tag_links(run: RunFiles, tags: Mapping[str, str], weights_sha256: str) -> It
         "medloom.manifest_sha256": run.manifest_sha256(),
         "medloom.weights_sha256": weights_sha256,
     }
+    # Versions of before have no tags of descent, and all of them began fresh.
+    with suppress(BadInputError):  # a start that cannot be read is a broken link of the branch
+        if run.start != FRESH or DESCENDS_TAG in tags:
+            expected |= descent_tags(run.start)
     for name, value in expected.items():
         what = f"tag {name} against {'dvc.lock' if 'lock' in name else 'the ledger'}"
         yield equal(what, tags.get(name, "nothing"), value, _TAG)

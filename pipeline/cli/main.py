@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -167,6 +167,13 @@ app.command("quarantine")(quarantine.list_quarantine)
 @app.command()
 def run(
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
+    start: Annotated[
+        Literal["params", "fresh", "champion"],
+        typer.Option(
+            help="Networks that the training begins from: fresh ones, or the champion's, without "
+            "which it is refused. params: as train.start says."
+        ),
+    ] = "params",
     as_json: Json = False,
 ) -> None:
     """Trigger a retraining now; needs `medloom up`."""
@@ -179,7 +186,7 @@ def run(
     if running is None:
         raise BadInputError("the services are not running: start them with `medloom up`")
     api = running.airflow()
-    run_id = api.trigger(DAG, {})
+    run_id = api.trigger(DAG, {"start": start})
     facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
     if wait:
         watcher = Terminal(stderr=True) if as_json else console

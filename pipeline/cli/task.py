@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -106,12 +106,18 @@ def task_ingest() -> None:
 
 
 @task_app.command("plan")
-def task_plan() -> None:
+def task_plan(
+    start: Annotated[
+        Literal["params", "fresh", "champion"],
+        typer.Option(help="Networks that the training begins from; params: as train.start says."),
+    ] = "params",
+) -> None:
     """Decide what to train; prints the run's key."""
     from pipeline.flow import steps
 
     def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
-        plan = steps.plan(project, trigger=os.environ.get("MEDLOOM_TRIGGER", "manual"))
+        trigger = os.environ.get("MEDLOOM_TRIGGER", "manual")
+        plan = steps.plan(project, trigger=trigger, start="" if start == "params" else start)
         for note in plan.notes:
             print(f"medloom: {note}", file=sys.stderr, flush=True)
         facts.update(asdict(plan), summary=f"run {plan.run.key}: {', '.join(plan.reasons)}")

@@ -52,7 +52,8 @@ def register(audit_app: typer.Typer, data_app: typer.Typer) -> None:
     ) -> None:
         """Withdraw consent for images: no later training uses them, no later ingest accepts them.
 
-        Versions trained on them are tagged, and the scheduler retrains without them.
+        Versions trained on them, and versions that descend from these, are tagged, and the
+        scheduler retrains without them.
         Repeat the command to complete it after a crash, or to purge later. The landing zone is
         never touched: the command lists its files for you to remove.
         """
@@ -147,7 +148,7 @@ def _print_withdrawn(project: Project, done: "Withdrawal", *, dry_run: bool) -> 
     _say(f"{len(done.images)} image(s) {what}, as {done.kind} {', '.join(done.groups)}".rstrip())
     if done.records:
         _say(f"journal record {', '.join(map(str, done.records))}; data revision {done.after[:12]}")
-    _say(f"runs trained on them: {', '.join(done.runs) or 'none'}")
+    _say(f"runs trained on them, or gone on from such a run: {', '.join(done.runs) or 'none'}")
     _say(f"versions of those runs: {', '.join(map(str, done.versions)) or 'none'}")
     if done.demoted is not None:
         champion = f"version {done.champion}" if done.champion is not None else "none"

@@ -34,6 +34,7 @@ preprocess:
 train:
   # kimg: 60.0  # thousands of training images shown; the default is a demonstration's
   # budget_minutes: 60.0  # length by the clock instead
+  # start: champion  # go on from the champion's networks instead of fresh ones
 
 ingest:
   # patient_pattern: '^(?P<patient>[A-Z]+-[0-9]+)_'  # over file names; its group names the patient

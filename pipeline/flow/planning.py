@@ -7,6 +7,7 @@ from pydantic import Field
 
 from model.section import Section
 from pipeline.base.errors import NothingNewError
+from pipeline.base.start import FRESH, Start
 from pipeline.data.landing.index import PendingFiles
 from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.data.revise.revision import run_data
@@ -14,6 +15,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger, RunKey
 from pipeline.ledger.run import Run
 from pipeline.stages.snapshot import take_snapshot
+from pipeline.stages.start import Asked, decide_start
 
 _MOST_SKEW_MINUTES = 60.0
 """Clocks of hosts differ by less; a file from later came while a clock was wrong, and would seem to
@@ -42,6 +44,8 @@ class Plan:
     Attributes:
         run: run key and its parts.
         code, data: commits of code and data.
+        start: what the training begins from.
+        fresh_because: why it begins from fresh networks although the champion's were wished for.
         reasons: what changed since the last verdict, in words.
         notes: what is worth knowing before the training, in sentences.
     """
@@ -50,6 +54,8 @@ class Plan:
     code: str
     data: str
     reasons: tuple[str, ...]
+    start: Start = FRESH
+    fresh_because: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -74,12 +80,21 @@ def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | 
     return f"{pending.count} files, quiet for {quiet:.1f} minutes"
 
 
-def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -> Plan:
+def make_plan(
+    ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool, start: Asked = ""
+) -> Plan:
     """Plan a training of the newest data with the current code and parameters.
 
+    Args:
+        ledger: of the project.
+        config: when new images are worth a training.
+        asked_by_person: the policy of new images does not apply.
+        start: what a person asked the training to begin from; "": as `train.start` says.
+
     Raises:
-        NothingNewError: no images were ingested, the same run has a verdict, or too few images
-            are new and no person asked.
+        NothingNewError: no images were ingested, the same run has a verdict, too few images are
+            new, or only the champion is; the last two not if a person asked.
+        BadInputError: a person asked for the champion's networks, and they cannot be used.
     """
     data = ledger.head(DATA)
     if data is None or not count_images(ledger, data):
@@ -87,7 +102,8 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
             f"no images were ingested yet; put images into {ledger.project.landing}/<class>/"
         )
     code = take_snapshot(ledger.project, ledger)
-    run = ledger.run_key(code, data)
+    decided = decide_start(ledger, code, data, start)
+    run = ledger.run_key(code, data, decided.start)
     journal = Journal(ledger)
     if verdict := journal.verdict_on(run.key):
         raise NothingNewError(
@@ -95,7 +111,7 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
         )
     last = journal.last_verdict
     if last is None:
-        return Plan(run, code, data, ("first training",))
+        return Plan(run, code, data, ("first training",), decided.start, decided.why)
     before = _key_of(ledger, last.run_key)
     new = count_images(ledger, data) - count_images(ledger, last.data)
     withdrawn, corrected = _decided_since(ledger, journal, last.data, data)
@@ -107,7 +123,14 @@ def make_plan(ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool) -
     few = 0 <= new + corrected < config.min_new_images and not withdrawn
     if fresh and not changed and few and not asked_by_person:
         raise NothingNewError(f"{new + corrected} of {config.min_new_images} images are new")
-    return Plan(run, code, data, (*fresh, *changed))
+    if not fresh and not changed and not asked_by_person:
+        raise NothingNewError(
+            f"only the start is new, {decided.start.words}: same data, code and parameters as "
+            f"version {last.version} ({last.action}); `medloom run` trains all the same"
+        )
+    goes_on = [f"goes on from version {decided.start.version}"] if decided.start != FRESH else []
+    reasons = (*fresh, *changed, *goes_on)
+    return Plan(run, code, data, reasons, decided.start, decided.why)
 
 
 def unplanned_withdrawals(ledger: Ledger) -> int:
@@ -151,4 +174,4 @@ def count_images(ledger: Ledger, data: str) -> int:
 
 def _key_of(ledger: Ledger, key: str) -> RunKey:
     run = Run.find(ledger, key)
-    return ledger.run_key(run.code, run.data) if run else RunKey(key, "", "", "")
+    return ledger.run_key(run.code, run.data, run.start) if run else RunKey(key, "", "", "")

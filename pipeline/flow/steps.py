@@ -33,6 +33,7 @@ from pipeline.flow.planning import (
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
+from pipeline.stages.start import Asked
 
 OnProgress = Callable[[int, int], None]
 
@@ -110,19 +111,28 @@ def watch(project: Project) -> str:
         return landing_is_ready(index.pending(project.landing), config)
 
 
-def plan(project: Project, *, trigger: str) -> Plan:
+def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:
     """Plan a training and open its run in the ledger.
+
+    Args:
+        project: the project.
+        trigger: what asks for it, such as `schedule` or `manual`.
+        start: what a person asked it to begin from; "": as `train.start` says.
 
     Raises:
         NothingNewError: as `make_plan`.
-        BadInputError: the parameters are invalid, or the training could not end in a promotion.
+        BadInputError: the parameters are invalid, the training could not end in a promotion, or
+            it cannot go on from the champion's networks, as a person asked.
     """
     ledger = Ledger(project)
     params = require_valid(ProjectParams.of(project))
-    made = make_plan(ledger, params.retrain, asked_by_person=trigger == "manual")
+    by_person = trigger == "manual"
+    made = make_plan(ledger, params.retrain, asked_by_person=by_person, start=start)
     withdrawn = unplanned_withdrawals(ledger) > 0
     notes = require_feasible(ledger, params, made.data, withdrawn=withdrawn)
-    ledger.open_run(made.run.key, made.code, made.data, trigger)
+    ledger.open_run(made.run.key, made.code, made.data, trigger, made.start, made.fresh_because)
+    if why := made.fresh_because:
+        notes = (f"the training begins from fresh networks, not from the champion's: {why}", *notes)
     return replace(made, notes=notes)
 
 

@@ -3,7 +3,8 @@
 Branches:
     code        snapshots of the project's files as they are (dirty or not)
     data        the batches' .dvc files, the manifest and the quarantine records
-    run/<key>   one training: a merge of a code and a data commit, then commits of dvc.lock
+    run/<key>   one training: a merge of a code and a data commit, with what it begins from in the
+                folder `start`, then commits of dvc.lock
     journal     every decision, in order (see `pipeline.ledger.journal`)
 
 The developer's working tree is never changed: snapshots use a private index, and work is done in
@@ -27,6 +28,8 @@ import yaml
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import PROJECT_ROOT, Project, is_installed
+from pipeline.base.start import FOLDER as START_FOLDER
+from pipeline.base.start import FRESH, Start
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
 from pipeline.ledger.lease import hold_own_lease
@@ -49,16 +52,18 @@ class RunKey:
     """The run key and its parts.
 
     Attributes:
-        key: 16 hex digits, a hash of the three below.
+        key: 16 hex digits, a hash of those below.
         data: git tree id of the data revision.
         code: sha256 of the behaviour of the stages' code.
         params: sha256 of the stages' sections of params.yaml.
+        start: sha256 of what the training begins from; "" for fresh networks.
     """
 
     key: str
     data: str
     code: str
     params: str
+    start: str = ""
 
 
 class Ledger:
@@ -171,14 +176,19 @@ class Ledger:
         self.mirror.push(self.url, commit, CODE)
         return commit
 
-    def run_key(self, code: str, data: str) -> RunKey:
-        """The key of training `code` on `data`; equal keys would learn the same weights."""
+    def run_key(self, code: str, data: str, start: Start = FRESH) -> RunKey:
+        """The key of training `code` on `data` from `start`; equal keys would learn equal weights.
+
+        Fresh networks are no part of it, so that the keys of earlier runs are what they were.
+        """
         params = yaml.safe_load(self.read(code, "params.yaml") or "{}")
         parts = {
             "data": self.tree(data, "data"),
             "code": self._code_digest(code),
             "params": _digest({name: params.get(name) for name in STAGES}),
         }
+        if start != FRESH:
+            parts["start"] = _digest(start.facts)
         return RunKey(key=_digest(parts)[:16], **parts)
 
     def _code_digest(self, code: str) -> str:
@@ -194,19 +204,34 @@ class Ledger:
         paths = sorted({*(dep for dep in deps if dep.endswith(".py")), "dvc.yaml"})
         return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
 
-    def open_run(self, key: str, code: str, data: str, trigger: str) -> str:
-        """Create branch run/<key> from code and data unless it exists; returns its head."""
+    def open_run(
+        self, key: str, code: str, data: str, trigger: str, start: Start = FRESH, why: str = ""
+    ) -> str:
+        """Create branch run/<key> of code, data and start unless it exists; returns its head.
+
+        `why` says why it begins from fresh networks although `train.start` names the champion's.
+        """
         branch = f"run/{key}"
         if head := self.head(branch):
             return head
-        entries = (
-            self.mirror.run("ls-tree", code) + f"\n040000 tree {self.tree(data, 'data')}\tdata"
-        )
-        tree = self.mirror.run("mktree", stdin=entries + "\n")
-        message = f"run {key}\n\ncode {code}\ndata {data}\ntrigger {trigger}"
+        entries = [
+            self.mirror.run("ls-tree", code),
+            f"040000 tree {self.tree(data, 'data')}\tdata",
+            f"040000 tree {self._start_tree(start)}\t{START_FOLDER}",
+        ]
+        tree = self.mirror.run("mktree", stdin="\n".join(entries) + "\n")
+        begins = start.words + (f": {why}" if why else "")
+        message = f"run {key}\n\ncode {code}\ndata {data}\ntrigger {trigger}\nstart {begins}"
         commit = self.mirror.run("commit-tree", tree, "-p", code, "-p", data, "-m", message)
         self.mirror.push(self.url, commit, branch)
         return commit
+
+    def _start_tree(self, start: Start) -> str:
+        """The git tree of the folder `start`."""
+        with self._private_index() as index:
+            self._add(start.files(), index)
+            whole = self.mirror.run("write-tree", env=index)
+        return self.tree(whole, str(START_FOLDER))
 
     # -- workspaces ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import yaml
 
 from pipeline.base.errors import BadInputError
+from pipeline.base.start import FRESH, ORIGIN_FILE, Start
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import STAGES, Ledger
 
@@ -32,11 +33,12 @@ class Run:
     """A run, as recorded on its branch.
 
     Attributes:
-        key: 16 hex digits, a hash of code, data and parameters.
+        key: 16 hex digits, a hash of code, data, parameters and start.
         head: the newest commit of its branch.
         opened: the first commit of the branch, a merge of the next two.
         code, data: the commits of code and data; "" if the branch was rewritten.
         results: stage -> its entry in dvc.lock, for finished stages.
+        start: what its training begins from.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Run:
     code: str
     data: str
     results: dict[str, Any] = field(default_factory=dict)
+    start: Start = FRESH
 
     @classmethod
     def find(cls, ledger: Ledger, key: str) -> Self | None:
@@ -53,7 +56,9 @@ class Run:
         if head is None:
             return None
         lock = yaml.safe_load(ledger.read(head, "dvc.lock") or "{}")
-        return cls(key, head, *opening(ledger.mirror, head), lock.get("stages", {}))
+        opened, code, data = opening(ledger.mirror, head)
+        start = Start.parse(ledger.read(head, str(ORIGIN_FILE)))
+        return cls(key, head, opened, code, data, lock.get("stages", {}), start)
 
     @classmethod
     def get(cls, ledger: Ledger, key: str) -> Self:

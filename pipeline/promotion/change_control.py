@@ -79,7 +79,8 @@ class RunFacts:
     """What a run was made of.
 
     Attributes:
-        parameters: every value of params.yaml, by dotted name.
+        parameters: every value of params.yaml, by dotted name; `train.start` is what the training
+            did begin from.
         images: id, class and split of each image; an image that changes class counts as one
             removed and one added.
         code: the code's part of the run's key.
@@ -177,9 +178,9 @@ def run_facts(
         return None
     params = yaml.safe_load(ledger.read(run.code, "params.yaml") or "{}")
     params |= {name: deciding[name] for name in _DECIDING if deciding and name in deciding}
-    return RunFacts(
-        flat(params), _images(ledger, run.data), ledger.run_key(run.code, run.data).code
-    )
+    # What it did begin from, which `train.start` only wishes for; early runs have no such wish.
+    parameters = flat(params) | {"train.start": run.start.kind}
+    return RunFacts(parameters, _images(ledger, run.data), ledger.run_key(run.code, run.data).code)
 
 
 def _images(ledger: Ledger, data: str) -> frozenset[tuple[str, str, str]]:

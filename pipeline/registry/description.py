@@ -15,6 +15,7 @@ from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.lineage import DESCENDS_TAG
 
 MODALITY_TAG, PHANTOM_TAG = "medloom.modality", "medloom.phantom"
 MARK = "*medloom writes the text below this line; text above it is kept.*"
@@ -57,6 +58,7 @@ class VersionFacts(NamedTuple):
         evaluation: of its run; None if there is none, or another version of medloom wrote it.
         outcome: promoted, awaiting, inconclusive or rejected; "" before the verdict.
         reason: of the verdict, in a sentence.
+        descends_from: version whose networks its training went on from; "" if it began fresh.
     """
 
     model: str
@@ -67,6 +69,7 @@ class VersionFacts(NamedTuple):
     evaluation: Evaluation | None = None
     outcome: str = ""
     reason: str = ""
+    descends_from: str = ""
 
 
 class Pages(Protocol):
@@ -132,6 +135,7 @@ def read_facts(pages: Pages, version: int) -> VersionFacts:
             pages.output_spec(version),
             modality=tags.get(MODALITY_TAG, ""),
             phantom=tags.get(PHANTOM_TAG) == "YES",
+            descends_from=tags.get(DESCENDS_TAG, "none").replace("none", ""),
             evaluation=_evaluation(found[EVALUATION]),
             outcome=tags.get("medloom.verdict", ""),
             reason=str(verdict.get("reason", "")),
@@ -183,7 +187,16 @@ def _what(facts: VersionFacts, subject: str) -> str:
     )
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
-        f"of the classes {listed}. It learned from {learned}."
+        f"of the classes {listed}. It learned from {learned}.{_descent(facts)}"
+    )
+
+
+def _descent(facts: VersionFacts) -> str:
+    if not facts.descends_from:
+        return ""
+    return (
+        f" It descends from version {facts.descends_from}: its training went on from the networks "
+        "of that one, and so it learned from the images of both."
     )
 
 

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.base.start import FRESH, ORIGIN_FILE, Start
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Workspace
 from pipeline.ledger.run import opening
+
+DESCENDS_TAG, DESCENDS_RUN_TAG = "medloom.descends_from", "medloom.descends_from_run"
+"""Version and run key whose networks a training went on from; "none" if it began fresh."""
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:
@@ -24,6 +28,7 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
         "dvc.data_md5": data_listing(lock),
         "medloom.code_commit": code,
         "medloom.data_commit": data,
+        **descent_tags(_start(work.folder)),
         "medloom.upstream_commit": facts.get("upstream", "none"),
         "medloom.upstream_dirty": facts.get("dirty", "unknown"),
         "medloom.installed_version": facts.get("installed", "none"),
@@ -33,6 +38,20 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
         "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
         "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
     }
+
+
+def descent_tags(start: Start) -> dict[str, str]:
+    """What a version descends from, as MLflow tags."""
+    fresh = start == FRESH
+    return {
+        DESCENDS_TAG: "none" if fresh else str(start.version),
+        DESCENDS_RUN_TAG: "none" if fresh else start.run_key,
+    }
+
+
+def _start(folder: Path) -> Start:
+    file = folder / ORIGIN_FILE
+    return Start.parse(file.read_text() if file.exists() else None)
 
 
 def data_listing(lock: str) -> str:

@@ -31,6 +31,7 @@ class ModelFacts(Stored):
     data_revision: str = Field(description="git commit of the data branch")
     code_revision: str = Field(description="git commit of the code branch")
     code_dirty: bool = Field(default=False, description="whether the code had uncommitted changes")
+    start: str = Field(default="", description="what the training began from; empty: not recorded")
     resumed_inexactly: tuple[Resumption, ...] = ()
 
 

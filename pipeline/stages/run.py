@@ -15,9 +15,10 @@ from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, STAGES, Ledger, Workspace
 from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
-from pipeline.ledger.run import Run
+from pipeline.ledger.run import Run, branch_of
 from pipeline.stages.checkpoint_sync import synced_checkpoints
 from pipeline.stages.snapshot import take_snapshot
+from pipeline.stages.start import decide_start, pull_start
 
 _TRAINING = ("train", "evaluate")
 """Stages that train: `evaluate` may train a baseline."""
@@ -47,6 +48,8 @@ def run_stage(project: Project, key: str, stage: str, run: DagRunFolder) -> None
             }
             if stage == STAGES[0]:
                 pull_batches(work)
+            if stage == "train":
+                pull_start(work)
             with synced_checkpoints(project, key) if stage in _TRAINING else nullcontext():
                 work.dvc.run("repro", "--single-item", "--pull", stage, env=env)
             work.dvc.run("push", stage)
@@ -97,8 +100,11 @@ def checkout(project: Project, folder: Path, branch: str | None) -> str:
         code, data = take_snapshot(project, ledger), ledger.head(DATA)
         if data is None:
             raise BadInputError("no images were ingested yet; run `medloom ingest FOLDER`")
-        branch = f"run/{ledger.run_key(code, data).key}"
-        ledger.open_run(branch.removeprefix("run/"), code, data, "checkout")
+        decided = decide_start(ledger, code, data)
+        key = ledger.run_key(code, data, decided.start).key
+        ledger.open_run(key, code, data, "checkout", decided.start, decided.why)
+        branch = branch_of(key)
     work = ledger.clone(branch, folder.absolute())
     pull_batches(work)
+    pull_start(work)
     return branch

@@ -20,11 +20,13 @@ from model.parallel import joined, this_shard
 from model.progress import Progress, Stopped
 from model.training import TrainResult, fit
 from model.validation import make_judge
+from model.warm_start import NETWORKS_FILE, Networks, save_networks
 from model.weights import save_generator
 from pipeline.base import stage_environment
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, TransientError, run_as_command
 from pipeline.base.params_file import load_section, read_yaml, validate
+from pipeline.base.start import FRESH, NETWORKS, ORIGIN_FILE, Start
 from pipeline.data.processed import Processed
 
 PROCESSED = Path("data/processed")
@@ -67,6 +69,8 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
+    start: Path | None = None,
+    origin: Start = FRESH,
     checkpoints: Path | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -76,22 +80,28 @@ def train(
     Args:
         processed: output folder of preprocess.
         out: folder to write (created if missing): generator.safetensors, config.json,
-            history.csv, validation.csv, membership.csv, training.json, samples/*.png.
-        config: the `train` section.
+            networks.safetensors, history.csv, validation.csv, membership.csv, training.json,
+            samples/*.png.
+        config: the `train` section. Its `start` is a wish; `start` here is what was decided.
+        start: networks.safetensors of another training to begin from; None: fresh networks.
+        origin: of `start`, if it is of a version; its sha256 is checked.
         checkpoints: folder of checkpoints; each training uses a subfolder named by its data,
             recipe and code, and removes it at the end.
         on_progress: called about once a second.
         should_stop: called about once a second and before anything is written.
 
     Raises:
-        BadInputError: the data or the recipe is unsuitable.
+        BadInputError: the data or the recipe is unsuitable, or `start` is missing, altered or does
+            not fit them.
         TransientError: `should_stop` returned True; the checkpoint is kept.
     """
     data = Processed.load(processed)
     arrays = data.train
+    networks = None if start is None else _read_start(start, origin)
+    begun = networks.sha256 if networks else ""
     folder = None
     if checkpoints is not None:
-        key = fingerprint(arrays.images, arrays.labels, data.classes, config)
+        key = fingerprint(arrays.images, arrays.labels, data.classes, config, begun)
         folder = checkpoints.expanduser() / key[:16]
     try:
         val = data.val
@@ -107,6 +117,7 @@ def train(
             config,
             judge=judge,
             held_out=held_out,
+            start=networks,
             checkpoint_folder=folder,
             on_progress=on_progress,
             should_stop=should_stop,
@@ -120,15 +131,38 @@ def train(
         raise BadInputError(f"cannot train on {processed}: {error}") from error
     if not this_shard().leads:
         return TrainStageResult("", result.images_seen)
-    sha256 = _write(out, result, config)
+    sha256 = _write(out, result, config, _described(begun, origin))
     if folder is not None:
         Checkpoints(folder, "").clear()
         folder.rmdir()
     return TrainStageResult(sha256, result.images_seen)
 
 
-def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
+def _read_start(file: Path, origin: Start) -> Networks:
+    """Read the networks to begin from, and check that they are those that were decided on."""
+    advice = "`medloom run --start fresh` trains without them"
+    try:
+        networks = Networks.read(file)
+    except FileNotFoundError:
+        raise BadInputError(f"{file} is missing: `dvc pull {file}.dvc`, or {advice}") from None
+    except ValueError as error:
+        raise BadInputError(f"cannot begin from {file}: {error}; {advice}") from error
+    if origin != FRESH and networks.sha256 != origin.sha256:
+        raise BadInputError(
+            f"{file} was altered: its sha256 is {networks.sha256}, and {ORIGIN_FILE} says "
+            f"{origin.sha256}; `dvc pull --force {file}.dvc` restores it, or {advice}"
+        )
+    return networks
+
+
+def _described(sha256: str, origin: Start) -> dict[str, object]:
+    """What the training began from, for its record."""
+    return origin.facts if origin != FRESH or not sha256 else {"from": "file", "sha256": sha256}
+
+
+def _write(out: Path, result: TrainResult, config: TrainConfig, start: dict[str, object]) -> str:
     sha256: str = save_generator(out, result.weights, result.network)
+    networks = save_networks(out / NETWORKS_FILE, result.networks, result.network)
     _write_rows(out / HISTORY_FILE, result.history)
     if result.validations:
         _write_rows(out / VALIDATION_FILE, result.validations)
@@ -146,6 +180,8 @@ def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
         Image.fromarray(grid).save(samples / f"{seen:09d}.png")
     record = {
         "sha256": sha256,
+        "networks_sha256": networks,
+        "start": start,
         "family": config.family,
         "seed": config.seed,
         "images_seen": result.images_seen,
@@ -212,11 +248,14 @@ def main() -> None:
     with_tunables()
     require_described_code("train")
     require_extractor(Path("params.yaml"))
+    origin = Start.parse(ORIGIN_FILE.read_text() if ORIGIN_FILE.exists() else None)
     with joined():
         train(
             PROCESSED,
             MODELS,
             load_section(Path("params.yaml"), "train", TrainConfig),
+            start=None if origin == FRESH else NETWORKS,
+            origin=origin,
             checkpoints=stage_environment.checkpoint_folder(DEFAULT_CHECKPOINTS),
             on_progress=_report,
             should_stop=lambda: not stage_environment.lease_is_ours(),

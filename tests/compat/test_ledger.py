@@ -191,12 +191,15 @@ def test_every_version_is_traced_to_what_it_was_made_of(frozen: Frozen) -> None:
         assert found.code.commit == said["code"]["commit"]
         assert [r.sequence for r in found.decisions] == [r["sequence"] for r in said["decisions"]]
         assert found.missing == ()
+        # All runs of before there was a choice began from fresh networks.
+        assert (found.ancestors, found.seen_images) == ((), said["data"]["images"])
 
 
 def test_who_used_an_image_is_answered(frozen: Frozen) -> None:
     (image,) = frozen.decided("withdrawn").details["images"]
     found = find_uses(frozen.project, image)
     assert [one.version for one in found.versions] == frozen.said["affected"]
+    assert not any(one.inherited or one.ancestors for one in found.versions)
 
 
 def test_ledger_and_remote_verify(frozen: Frozen) -> None:

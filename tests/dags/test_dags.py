@@ -110,7 +110,10 @@ def test_a_task_that_may_be_skipped_says_that_the_champion_changed(facts: dict[s
 
 
 def test_a_person_may_be_asked_for(facts: dict[str, Any]) -> None:
-    assert facts["retrain_generator"]["params"] == {"require_approval": False}
+    assert facts["retrain_generator"]["params"] == {
+        "require_approval": False,
+        "start": "params",
+    }
     assert facts["promote_generator"]["params"] == {"version": "", "reason": ""}
 
 

@@ -55,6 +55,7 @@ print(json.dumps([
     {
         "asked": render(retraining.get_task("promote"), told, require_approval=True),
         "not asked": render(retraining.get_task("promote"), told, require_approval=False),
+        "plan": render(retraining.get_task("plan"), told, start="champion"),
         "approve": render(asking.get_task("approve"), told, reason=told["reason"]),
         "decline": render(asking.get_task("decline"), told, reason=told["reason"]),
         "challenger": render(asking.get_task("challenger"), told, version="7"),
@@ -110,6 +111,7 @@ def test_the_person_and_their_words_reach_the_command(tmp_path: Path) -> None:
         assert found["challenger"] == ["--version=7"]
         assert found["asked"] == ["--key", "k1", "--require-approval"]
         assert found["not asked"] == ["--key", "k1", "--no-require-approval"]
+        assert found["plan"] == ["--start=champion"]
         assert found["announce"] == ["--record", "7"]
         assert found["approved"] == ["--record", "8"]
         told, results, known, states = found["report"]

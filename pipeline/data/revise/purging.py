@@ -20,8 +20,8 @@ from pipeline.data.formats.canonical import THUMBNAILS_FILE
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.shared_index import fetch_index, share_index
 from pipeline.data.manifest import RAW_FOLDER
+from pipeline.data.revise.affected import affected_runs, runs_holding
 from pipeline.data.revise.revision import Revisions
-from pipeline.data.revise.withdrawal import affected_runs
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease, lease_of
 from pipeline.ledger.ledger import DATA, Ledger
@@ -31,6 +31,8 @@ from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 PURGED = "purged"
 PICTURES = ("grid-*.png", "nearest.png", "report.html")
 """Files with real images that the evaluate stage and the report write."""
+NETWORKS = "networks.safetensors"
+"""All networks of a training: those that judge help to tell which images were learned from."""
 
 
 class Artifacts(Protocol):
@@ -51,8 +53,11 @@ class Purge:
 
     Attributes:
         images: ids of the withdrawn images.
-        objects: md5 of stored images, thumbnails, arrays and pictures in the DVC remote and cache.
-        runs: keys of the runs that learned from a revision with one of the images.
+        objects: md5 of stored images, thumbnails, arrays, pictures and networks that judge, in the
+            DVC remote and cache.
+        runs: keys of the runs that learned from a revision with one of the images, and of those
+            that went on from the networks of such a run.
+        showing: those whose own revision holds one, so that their pictures may show it.
         artifacts: of MLflow, "<run id>/<path>".
         folders: checkpoints, workspaces and caches; paths inside the state are relative to it.
         pages: of reports, relative to the state.
@@ -66,6 +71,7 @@ class Purge:
     images: tuple[str, ...]
     objects: tuple[str, ...]
     runs: tuple[str, ...]
+    showing: tuple[str, ...]
     artifacts: tuple[str, ...]
     folders: tuple[str, ...]
     pages: tuple[str, ...]
@@ -106,8 +112,7 @@ def purge(
         ledger.workspace(DATA, project.workspaces / "purge") as work,
     ):
         objects = Objects(work)
-        runs = affected_runs(ledger, Revisions(ledger), images)
-        plan = _plan(project, ledger, registry, objects, beside, set(images), runs)
+        plan = _plan(project, ledger, registry, objects, beside, set(images))
         if not dry_run:
             _record(ledger, plan, by, reason)
             _remove_local(project, plan)
@@ -131,18 +136,21 @@ def _plan(
     objects: Objects,
     beside: RemoteFiles,
     images: set[str],
-    runs: Mapping[str, str],
 ) -> Purge:
-    finder = _Finder(ledger, objects, Revisions(ledger), {}, set())
-    found = sorted({*finder.raw(images), *finder.outputs(images, runs)})
-    artifacts = [name for key in runs for name in registry.run_artifacts_named(key, PICTURES)]
+    revisions = Revisions(ledger)
+    runs, showing = (find(ledger, revisions, images) for find in (affected_runs, runs_holding))
+    finder = _Finder(ledger, objects, revisions, {}, set())
+    shown = {*finder.raw(images), *finder.outputs(images, showing)}
+    found = sorted(shown | set(finder.networks(runs)))
+    artifacts = [name for key in showing for name in registry.run_artifacts_named(key, PICTURES)]
     return Purge(
         images=tuple(sorted(images)),
         objects=tuple(found),
         runs=tuple(sorted(runs)),
+        showing=tuple(sorted(showing)),
         artifacts=tuple(sorted(artifacts)),
         folders=tuple(_names(project, _folders(project, runs))),
-        pages=tuple(_names(project, _pages(project, runs))),
+        pages=tuple(_names(project, _pages(project, showing))),
         beside=tuple(name for key in sorted(runs) for name in beside.names(checkpoints_of(key))),
         lost=tuple(sorted(finder.lost)),
         committed=tuple(finder.committed(images)),
@@ -177,13 +185,22 @@ class _Finder:
             held = [row for row in self.revisions.rows(data) if row.id in images]
             splits = {row.split for row in held}
             arrays = [p for s in splits for p in (f"{s}/images.npy", f"contact-{s}-*.png")]
-            head = self.ledger.head(f"run/{key}")
-            lock = yaml.safe_load(self.ledger.read(head, "dvc.lock") or "{}") if head else {}
-            for out in _outs(lock):
-                for name, md5 in self._listing(out["md5"]).items():
-                    shown = (*arrays, *PICTURES, *(f"*/{picture}" for picture in PICTURES))
-                    if any(fnmatch(name, pattern) for pattern in shown):
-                        yield md5
+            shown = (*arrays, *PICTURES, *(f"*/{picture}" for picture in PICTURES))
+            for name, md5 in self._written(key):
+                if any(fnmatch(name, pattern) for pattern in shown):
+                    yield md5
+
+    def networks(self, runs: Iterable[str]) -> Iterator[str]:
+        """All networks of the runs' trainings."""
+        for key in runs:
+            yield from (md5 for name, md5 in self._written(key) if name == NETWORKS)
+
+    def _written(self, key: str) -> Iterator[tuple[str, str]]:
+        """Path within its folder and md5 of every file that the run's stages wrote."""
+        head = self.ledger.head(f"run/{key}")
+        lock = yaml.safe_load(self.ledger.read(head, "dvc.lock") or "{}") if head else {}
+        for out in _outs(lock):
+            yield from self._listing(out["md5"]).items()
 
     def committed(self, images: set[str]) -> Iterator[str]:
         """Data commits with a file of one of the images in git."""
@@ -227,7 +244,7 @@ def _caches(project: Project) -> Iterator[Path]:
 
 
 def _pages(project: Project, runs: Collection[str]) -> Iterator[Path]:
-    """Report pages of the affected runs, in the folders of DAG runs."""
+    """Report pages of runs, in the folders of DAG runs."""
     for folder in sorted(path for path in project.runs.glob("*") if path.is_dir()):
         if _run_keys(folder) & set(runs):
             yield from (file for name in PICTURES for file in sorted(folder.glob(name)))
@@ -281,7 +298,7 @@ def _remove_local(project: Project, plan: Purge) -> None:
             if folder.name in plan.runs:
                 _remove(project.checkpoints / folder.name)
     with hold_lease(project.leases, "ingest", "purge"):
-        for path in (*_caches(project), *_pages(project, plan.runs)):
+        for path in (*_caches(project), *_pages(project, plan.showing)):
             _remove(path)
 
 

@@ -20,6 +20,7 @@ from pipeline.data.formats.canonical import image_id
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, parse_batch
 from pipeline.data.names import Pseudonyms
 from pipeline.data.refusal import Refused
+from pipeline.ledger.descent import ancestors, run_heads, starts_of
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 
@@ -177,14 +178,11 @@ def _names(text: str, config: IngestConfig) -> set[str]:
 
 def run_data(ledger: Ledger) -> dict[str, str]:
     """Run key -> data commit, of every run of the ledger."""
-    listed = ledger.mirror.run("ls-remote", ledger.url, "refs/heads/run/*").splitlines()
-    if not listed:
+    if not (heads := run_heads(ledger)):
         return {}
-    heads = "".join(line.split("\t")[0] + "\n" for line in listed)
-    names = "".join(line.split("\t")[1] + "\n" for line in listed)
-    ledger.mirror.run("fetch", "--quiet", "--no-tags", "--stdin", ledger.url, stdin=names)
+    given = "".join(f"{head}\n" for head in heads.values())
     printed = ledger.mirror.run(
-        "log", "--merges", "--format=%s%x09%P", "--stdin", stdin=heads
+        "log", "--merges", "--format=%s%x09%P", "--stdin", stdin=given
     )  # A run opens with a merge of code and data, "run <key>".
     opened = (line.split("\t") for line in printed.splitlines())
     return {subject.removeprefix("run "): parents.split()[1] for subject, parents in opened}
@@ -197,21 +195,27 @@ def withdrawn_list(ledger: Ledger) -> Withdrawn:
 
 
 def require_consent(ledger: Ledger, key: str) -> None:
-    """Check that no image of a run's data revision was withdrawn since.
+    """Check that no image that a run learns from, itself or by its start, was withdrawn since.
 
     Raises:
         BadInputError: some were.
     """
-    listed = withdrawn_list(ledger)
-    if not listed.images:
-        return
-    data = run_data(ledger).get(key)
-    held = Revisions(ledger).held(data, listed.images) if data else set()
-    if held:
+    if held := withdrawn_since(ledger, key):
         raise BadInputError(
             f"run {key} learns from {len(held)} image(s) whose consent was withdrawn since, so "
             "its results are not used any more; `medloom run` trains on the newest data"
         )
+
+
+def withdrawn_since(ledger: Ledger, key: str) -> set[str]:
+    """The withdrawn images among those of a run's data and of the runs that it goes on from."""
+    listed = withdrawn_list(ledger)
+    if not listed.images:
+        return set()
+    data, revisions = run_data(ledger), Revisions(ledger)
+    seen = (key, *ancestors(key, starts_of(ledger.mirror, run_heads(ledger))))
+    commits = {data[one] for one in seen if one in data}
+    return set[str]().union(*(revisions.held(commit, listed.images) for commit in sorted(commits)))
 
 
 def journal_revisions(

@@ -22,13 +22,13 @@ from pipeline.data.landing.zone import scan
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER, Row, read_manifest, write_batch
 from pipeline.data.names import Pseudonyms
 from pipeline.data.processed import SPLITS
+from pipeline.data.revise.affected import affected_runs
 from pipeline.data.revise.revision import (
     Decision,
     Revisions,
     Subject,
     find_subject,
     journal_revisions,
-    run_data,
 )
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
@@ -61,7 +61,8 @@ class Withdrawal:
         images, groups: ids and names.
         before, after: data commits around the removal; "" in a dry run.
         records: sequence numbers of the journal's records about these images.
-        runs: keys of the runs that learned from a revision with one of the images.
+        runs: keys of the runs that learned from a revision with one of the images, and of those
+            that went on from the networks of such a run.
         versions: registry versions of those runs.
         champion: version that is champion afterwards; None without one.
         champion_affected: whether it learned from a revision with one of the images.
@@ -275,12 +276,6 @@ def records_about(journal: Journal, images: Collection[str]) -> list[Record]:
         for record in journal.records
         if record.action == WITHDRAWN and not set(images).isdisjoint(record.details["images"])
     ]
-
-
-def affected_runs(ledger: Ledger, revisions: Revisions, images: Collection[str]) -> dict[str, str]:
-    """Run key -> data commit, of the runs whose data revision holds any of the images."""
-    holding = {commit for commit in revisions.commits if revisions.held(commit, images)}
-    return {key: data for key, data in run_data(ledger).items() if data in holding}
 
 
 def versions_of(registry: TaggedVersions, runs: Collection[str]) -> tuple[int, ...]:

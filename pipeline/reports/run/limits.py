@@ -39,6 +39,11 @@ def limits(facts: ReportFacts) -> list[str]:
             "another run of it would not give these weights bit for bit."
             for one in facts.model.resumed_inexactly
         ]
+    if facts.model and facts.model.start.startswith("the networks"):
+        found.append(
+            f"Training went on from {facts.model.start}: it has learned from the images of that "
+            "version too, and a withdrawal of one of them concerns it."
+        )
     if not facts.phantom:
         found.append(
             "Labels are per study: a slice need not show the finding of its label, and neither "

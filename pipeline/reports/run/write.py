@@ -136,8 +136,17 @@ def _model(
         data_revision=plan["data"],
         code_revision=plan["code"],
         code_dirty="dirty yes" in upstream,
+        start=_start(ledger, plan["key"]),
         resumed_inexactly=_resumptions(work.folder / "models" / "training.json"),
     )
+
+
+def _start(ledger: Ledger, key: str) -> str:
+    """What the training began from, by the commit that opened the run; "" in early runs."""
+    run = Run.find(ledger, key)
+    opened = run.opened if run else ""
+    lines = ledger.mirror.run("log", "-1", "--format=%b", opened).splitlines() if opened else []
+    return next((line.removeprefix("start ") for line in lines if line.startswith("start ")), "")
 
 
 def _resumptions(record: Path) -> tuple[Resumption, ...]:

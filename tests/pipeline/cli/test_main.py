@@ -116,6 +116,22 @@ def test_a_state_that_is_not_supported_here_is_left_alone(
     assert list(project.state.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked"), [([], ""), (["--start=params"], ""), (["--start=champion"], "champion")]
+)
+def test_the_plan_is_told_what_a_person_asked_it_to_begin_from(
+    project: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str], asked: str
+) -> None:
+    def plan(_project: Project, *, trigger: str, start: str) -> None:
+        raise BadInputError(f"{trigger} begins from {start!r}")
+
+    monkeypatch.setattr("pipeline.flow.steps.plan", plan)
+    environment = project.environment()
+    result = CliRunner().invoke(app, ["task", "plan", *arguments], env=environment)
+    assert result.exit_code == ExitCode.BAD_INPUT
+    assert f"manual begins from {asked!r}" in json.loads(result.stdout.splitlines()[-1])["why"]
+
+
 def test_a_task_that_cannot_write_its_result_says_so(project: Project) -> None:
     project.state.mkdir(parents=True)
     project.runs.write_text("a file, where the folder of the runs should be")

@@ -8,7 +8,8 @@ from pipeline.cli.withdraw import _print_purged
 from pipeline.data.revise.purging import Purge
 
 PURGE = Purge(
-    images=("i",), objects=("a", "b", "c"), runs=("k",), artifacts=(), folders=("cache/[red]x",),
+    images=("i",), objects=("a", "b", "c"), runs=("k",), showing=("k",), artifacts=(),
+    folders=("cache/[red]x",),
     pages=(), beside=(), lost=(), committed=(), left=3,
 )  # fmt: skip
 

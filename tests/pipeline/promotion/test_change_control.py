@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.project import Project
+from pipeline.base.start import Start
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 from pipeline.promotion.change_control import (
     ChangeControlConfig,
@@ -121,10 +122,36 @@ def test_a_runs_facts_are_read_from_git(project: Project, tmp_path: Path) -> Non
     ledger.open_run("k1", code, data, "manual")
     found = run_facts(ledger, "k1")
     assert found is not None
-    assert found.parameters == {"train.seed": 0, "train.recipe.batch": 8, "gate.looks": 20}
+    assert found.parameters == {
+        "train.seed": 0, "train.recipe.batch": 8, "gate.looks": 20, "train.start": "fresh",
+    }  # fmt: skip
     assert found.images == {("a", "stone", "train"), ("b", "cyst", "test")}
     assert found.code == ledger.run_key(code, data).code
     now = run_facts(ledger, "k1", deciding={"gate": {"looks": 50}, "train": {"seed": 9}})
     assert now is not None
     assert now.parameters == {**found.parameters, "gate.looks": 50}
     assert run_facts(ledger, "nowhere") is None
+
+
+def test_a_training_that_began_otherwise_lies_outside_whatever_was_wished_for(
+    project: Project,
+) -> None:
+    ledger = Ledger(project)
+    params = PARAMS.replace("seed: 0", "seed: 0, start: champion")
+    code = ledger.commit_files(
+        CODE, None, {"params.yaml": params, "dvc.yaml": "stages: {}\n"}, "code"
+    )
+    data = ledger.commit_files(DATA, None, {"data/manifest/one.csv": MANIFEST}, "data")
+    ledger.open_run("k1", code, data, "manual")
+    ledger.open_run("k2", code, data, "manual", Start(1, "k1", sha256="n"))
+    ledger.open_run("k3", code, data, "manual", Start(2, "k2", sha256="m"))
+    fresh, warm, warmer = (run_facts(ledger, key) for key in ("k1", "k2", "k3"))
+    assert outside_plan(fresh, warm, PLAN) == (
+        "train.start went from fresh to champion, and parameters does not name it",
+    )
+    assert outside_plan(warm, fresh, PLAN) == (
+        "train.start went from champion to fresh, and parameters does not name it",
+    )
+    assert outside_plan(warm, warmer, PLAN) == ()
+    allowed = PLAN.model_copy(update={"parameters": (PlannedParameter(name="train.start"),)})
+    assert outside_plan(fresh, warm, allowed) == ()

@@ -1,12 +1,13 @@
 """An early version is only asked for options that its code supports."""
 
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.registry.bundle import LoadedBundle
+from pipeline.registry.bundle import LoadedBundle, make_bundle
 
 
 @pytest.fixture
@@ -19,6 +20,18 @@ def early() -> LoadedBundle:
 
     sampling.sample = sample  # type: ignore[attr-defined]
     return LoadedBundle(sampling, None)
+
+
+def test_consumers_do_not_get_the_networks_that_judge(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    for name in ("models/generator.safetensors", "models/config.json", "model/sampling.py",
+                 "models/networks.safetensors", "start/networks.safetensors"):  # fmt: skip
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(name)
+    bundle = make_bundle(work, tmp_path / "bundle", "s")
+    files = {str(file.relative_to(bundle)) for file in bundle.rglob("*") if file.is_file()}
+    assert files == {"generator/generator.safetensors", "generator/config.json",
+                     "medloom_model/sampling.py", "bundle.json"}  # fmt: skip
 
 
 def test_an_early_version_still_draws(early: LoadedBundle) -> None:

@@ -170,6 +170,14 @@ def test_an_evaluation_of_another_format_is_no_error(tmp_path: Path) -> None:
     assert "no evaluation that can be read" in version_description(facts)
 
 
+def test_a_version_says_which_one_it_descends_from() -> None:
+    fresh = VersionFacts("m", 4, OutputSpec(CLASSES, 64))
+    assert "descends from" not in version_description(fresh)
+    text = version_description(fresh._replace(descends_from="3"))
+    assert "It descends from version 3" in text
+    assert "it learned from the images of both" in text
+
+
 def test_long_facts_fit_into_mlflows_databases() -> None:
     """They hold 5,000 characters; a class name may have 64."""
     classes = tuple(f"{'c' * 60}{number:04d}" for number in range(200))

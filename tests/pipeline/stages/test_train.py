@@ -11,11 +11,14 @@ import yaml
 from PIL import Image
 
 from model.config import TrainConfig
+from model.families import make_learner
 from model.families.rpgan.recipe import Recipe
 from model.sampling import load_generator, sample
+from model.warm_start import save_networks, weights_of
 from model.weights import sha256_of
 from pipeline.base import stage_environment
 from pipeline.base.errors import BadInputError, ExitCode, TransientError
+from pipeline.base.start import Start
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.stages.train import TUNABLES, require_extractor, train
 
@@ -70,6 +73,8 @@ def test_it_writes_the_generator_its_history_its_samples_and_its_record(
         members = [(row["held_out"], float(row["score"])) for row in csv.DictReader(lines)]
     assert [side for side, _ in members] == ["0.0"] * 12 + ["1.0"] * 12
     assert len({score for _, score in members}) > 4
+    assert record["start"] == {"from": "fresh"}
+    assert record["networks_sha256"] == sha256_of(out / "networks.safetensors")
     # A finished training needs no checkpoint, and the next must not resume from it.
     assert not list((tmp_path / "checkpoints").iterdir())
 
@@ -78,9 +83,53 @@ def test_the_same_input_gives_the_same_bytes(processed: Path, tmp_path: Path) ->
     for name in ("a", "b"):
         train(processed, tmp_path / name, TINY)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 8
+    assert len(files) == 9
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_it_goes_on_from_the_networks_of_another_training(processed: Path, tmp_path: Path) -> None:
+    train(processed, tmp_path / "first", TINY)
+    networks = tmp_path / "first" / "networks.safetensors"
+    origin = Start(3, "a" * 16, "w", sha256_of(networks), "m", networks.stat().st_size)
+    found = train(processed, tmp_path / "second", TINY, start=networks, origin=origin)
+    assert found.sha256 != sha256_of(tmp_path / "first" / "generator.safetensors")
+    record = json.loads((tmp_path / "second" / "training.json").read_text())
+    assert record["start"] == origin.facts
+    assert record["repeatable"] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "is missing: `dvc pull"),
+        (b"no networks", "cannot begin from .* not a safetensors file"),
+    ],
+)
+def test_networks_that_cannot_be_used_are_refused_before_training(
+    processed: Path, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    file = tmp_path / "networks.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BadInputError, match=says) as caught:
+        train(processed, tmp_path / "models", TINY, start=file)
+    assert "`medloom run --start fresh` trains without them" in str(caught.value)
+    assert not (tmp_path / "models").exists()
+
+
+def test_networks_of_another_size_or_other_bytes_are_refused(
+    processed: Path, tmp_path: Path
+) -> None:
+    recipe = TINY.recipe.model_copy(update={"latent": 4})
+    other = make_learner(TINY.network(32, CLASSES), recipe, 0)
+    file = tmp_path / "networks.safetensors"
+    network = other.average.config.model_copy(update={"latent": 4})
+    sha256 = save_networks(file, weights_of(other), network)
+    with pytest.raises(BadInputError, match="latent was 4 and is 8"):
+        train(processed, tmp_path / "models", TINY, start=file, origin=Start(1, sha256=sha256))
+    with pytest.raises(BadInputError, match="was altered: its sha256 is"):
+        train(processed, tmp_path / "models", TINY, start=file, origin=Start(1, sha256="0" * 64))
 
 
 def test_a_lost_lease_is_transient_and_writes_nothing(processed: Path, tmp_path: Path) -> None:

@@ -309,6 +309,21 @@ def test_a_training_that_went_on_elsewhere_says_so(images: ReportImages, tmp_pat
     assert "bit for bit" not in page(facts(), images, tmp_path).text
 
 
+def test_a_training_that_went_on_from_a_version_is_said_to(
+    images: ReportImages, tmp_path: Path
+) -> None:
+    model = facts().model
+    assert model
+    start = "the networks of version 3 (run 0a1b)"
+    warm = page(facts(model=model.model_copy(update={"start": start})), images, tmp_path).text
+    assert warm.count(start) == 2
+    assert "a withdrawal of one of them concerns it" in warm
+    start = "fresh networks: there is no champion yet"
+    fresh = page(facts(model=model.model_copy(update={"start": start})), images, tmp_path).text
+    assert fresh.count(start) == 1
+    assert "Training began from" not in page(facts(), images, tmp_path).text
+
+
 def test_phantom_data_are_labelled_as_such(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path).text
     assert "Phantom data." in seen
