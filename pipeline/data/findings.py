@@ -89,6 +89,11 @@ def parse_findings(text: str) -> tuple[Finding, ...] | None:
         ) from None
 
 
+def kinds_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """The kinds of the findings of all images, sorted, from their texts in the manifest."""
+    return tuple(sorted({one.kind for text in texts for one in parse_findings(text) or ()}))
+
+
 def findings_text(found: Iterable[Finding] | None) -> str:
     """The text of the column `findings`, sorted, as `parse_findings` reads it."""
     if found is None:

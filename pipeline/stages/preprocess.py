@@ -25,7 +25,7 @@ from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import report_progress
 from pipeline.data.finding_maps import finding_maps
-from pipeline.data.findings import parse_findings
+from pipeline.data.findings import kinds_in, parse_findings
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import Box
@@ -75,7 +75,7 @@ def preprocess(
     check_rows(rows)
     rows = _of_views(rows, config.views)
     found = [parse_findings(row.findings) for row in rows]
-    kinds = tuple(sorted({one.kind for each in found for one in each or ()}))
+    kinds = kinds_in(row.findings for row in rows)
     images = np.empty((len(rows), config.size, config.size), np.uint8)
     maps = np.zeros((len(rows), len(kinds), config.size, config.size), np.uint8)
     mm = np.zeros(len(rows), np.float32)

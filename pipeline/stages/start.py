@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from model.config import TrainConfig
+from model.network import NetworkConfig
 from pipeline.base.errors import BadInputError
 from pipeline.base.params_file import parse_yaml, section_of
 from pipeline.base.start import FRESH, NETWORKS, TRACKED, Start
+from pipeline.data.findings import kinds_in
 from pipeline.data.revise.revision import Revisions, withdrawn_since
 from pipeline.data.square import PreprocessConfig
 from pipeline.ledger.journal import Journal, Record
@@ -104,7 +106,9 @@ def _from_champion(
         row for row in Revisions(ledger).rows(data) if not shape.views or row.view in shape.views
     ]
     classes = tuple(sorted({row.label for row in rows}))
-    _require_fit(content, config, shape.size, classes, name)
+    kinds = kinds_in(row.findings for row in rows)
+    network = config.network(shape.size, classes, kinds, shape.region.view)
+    _require_fit(content, config, network, name)
     return Start(
         version=champion.number,
         run_key=champion.run_key,
@@ -134,9 +138,7 @@ def _networks(ledger: Ledger, champion: Record) -> tuple[str, bytes]:
         raise _UnusableError(str(missing)) from missing
 
 
-def _require_fit(
-    content: bytes, config: TrainConfig, size: int, classes: tuple[str, ...], name: str
-) -> None:
+def _require_fit(content: bytes, config: TrainConfig, network: NetworkConfig, name: str) -> None:
     """Refuse networks that a new learner of these settings would not take."""
     # Imports torch, which a plan of fresh networks does not need.
     from model.families import make_learner
@@ -146,7 +148,7 @@ def _require_fit(
         file = Path(folder) / NETWORKS.name
         file.write_bytes(content)
         try:
-            learner = make_learner(config.network(size, classes), config.recipe, config.seed)
+            learner = make_learner(network, config.recipe, config.seed)
             begin_from(learner, Networks.read(file))
         except ValueError as error:
             said = str(error).replace(str(file), NETWORKS.name)
