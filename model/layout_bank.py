@@ -222,7 +222,7 @@ def _one_piece(pixels: NDArray[np.bool_]) -> bool:
     while size < part.sum():
         size = int(part.sum())
         part = grown(part) & pixels
-    return 0 < size == pixels.sum()
+    return 0 < size == int(pixels.sum())
 
 
 def given(layouts: Layouts, device: torch.device | str = "cpu") -> Tensor:

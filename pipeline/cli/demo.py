@@ -16,7 +16,9 @@ from pipeline.cli.ingest import feed_bar
 from pipeline.cli.tables import bars, facts_table, figures_table
 from pipeline.data.arrive.feed import feed
 from pipeline.data.branch import declare_data
+from pipeline.data.findings import kinds_in
 from pipeline.data.revise.revision import Revisions
+from pipeline.flow.begin import begin_demo
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
@@ -58,6 +60,8 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
 def _feed(project: Project, data: Path | None, patients: int, console: Console) -> None:
     declare_data(project, phantom=data is None)
     if data is None:
+        if begin_demo(project):
+            console.print(whole(f"looks at both kidneys ({project.params_file})"))
         with bars(console) as bar:
             show = bar("drawing phantom patients")
             write_phantom(project.landing, patients, PHANTOM_SEED, on_progress=show)
@@ -122,9 +126,14 @@ def next_steps(project: Project) -> Group:
     journal = Journal(ledger)
     commands: dict[str, str] = {}
     if champion := journal.champion:
-        label = min(row.label for row in Revisions(ledger).rows(champion.data))
+        rows = Revisions(ledger).rows(champion.data)
+        named = {row.label for row in rows if row.label in kinds_in([row.findings])}
+        label = min(named or {row.label for row in rows})
         commands["champion show"] = "the champion and its verdict, rule by rule"
         commands[f"generate --label {label} -n 16 --seed 7 -o out"] = "16 synthetic images of it"
+        if named:
+            asked = f"generate --label {label} -n 16 --findings 2 --masks -o out"
+            commands[asked] = f"each with two findings ({label}) and a mask that says where"
     elif journal.records:
         commands["champion history"] = "every decision, with its reason"
     commands["up"] = "start Airflow and MLflow to look around; `down` stops them"

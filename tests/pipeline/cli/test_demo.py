@@ -5,17 +5,24 @@ from pathlib import Path
 from pipeline.base.project import Project
 from pipeline.cli.demo import next_steps
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, write_batch
+from pipeline.data.square import PreprocessConfig
+from pipeline.flow.begin import begin_demo
 from pipeline.ledger.ledger import DATA
+from pipeline.ledger.project_params import ProjectParams
 from tests.support.decisions import Story
 from tests.support.terminals import shown
 
 LABELS = ("pneumonia", "no-finding")
+BOX = '[{"kind":"pneumonia","box":[1,1,4,4]}]'
 
 
-def data_revision(story: Story, folder: Path) -> str:
-    """A revision of chest X-rays."""
+def data_revision(story: Story, folder: Path, findings: str = "") -> str:
+    """A revision of chest X-rays; `findings` are those of the pneumonia."""
     rows = [
-        Row(f"{number:064x}", "a", "b", "b1", label, "g", "train", "unknown", 8, 8, 8)
+        Row(
+            *(f"{number:064x}", "a", "b", "b1", label, "g", "train", "unknown", 8, 8, 8),
+            findings=findings if label == "pneumonia" else "",
+        )
         for number, label in enumerate(LABELS)
     ]
     write_batch(folder, "b1", rows)
@@ -41,3 +48,24 @@ def test_the_class_to_draw_is_one_of_the_champions(project: Project, tmp_path: P
         commands
     )
     assert all(len(command.split()) > 1 for command in commands)
+
+
+def test_findings_of_annotated_data_can_be_asked_for(project: Project, tmp_path: Path) -> None:
+    story = Story(project)
+    story.verdict("promoted", 1, data=data_revision(story, tmp_path / "work", BOX))
+    said = " ".join(shown(next_steps(project)).split())
+    assert "generate --label pneumonia -n 16 --findings 2 --masks -o out" in said
+
+
+def test_a_new_demo_looks_at_the_kidneys_and_an_old_one_stays_as_it_is(project: Project) -> None:
+    project.params_file.unlink(missing_ok=True)
+    assert begin_demo(project)
+    shape = ProjectParams.of(project).section("preprocess", PreprocessConfig)
+    assert shape.region.view == "trunk (0, 0.14) 0.72"
+    before = project.params_file.read_text()
+    assert not begin_demo(project)
+    assert project.params_file.read_text() == before
+    project.params_file.unlink()
+    Story(project).verdict("promoted", 1)
+    assert not begin_demo(project)
+    assert not project.params_file.exists()
