@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from skimage.filters import apply_hysteresis_threshold
 
 from model.detector import Detector, Fitting, detect, fit_detector
 from model.layouts import Layouts
@@ -27,6 +28,7 @@ _FALSE_ALARMS = 0.05  # share of validation images without a finding that may be
 _LEAST_SHOWN = 20  # training images with a finding of a kind that a detector needs
 _LEAST_VALIDATED = 5  # validation images with, and without, a finding of a kind
 _COVERED = 127
+_LIKELY = 0.5  # probability of a pixel that belongs to a finding
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,18 @@ class Fitted:
     validated: dict[str, int]
 
     def found(self, images: Images) -> Maps:
-        """Where each kind is found: uint8 [N, K, S, S], 0 or 255, K as in `kinds`."""
+        """Where each kind is found: uint8 [N, K, S, S], 0 or 255, K as in `kinds`.
+
+        A finding is what is more likely than not, around a pixel above the kind's threshold.
+        """
         seen = detect(self.network, images)
-        maps = [seen[:, place] > self.threshold[kind] for kind, place in self.kinds.items()]
-        return np.stack(maps, 1).astype(np.uint8) * np.uint8(255)
+        maps = np.zeros((len(seen), len(self.kinds), *seen.shape[2:]), np.uint8)
+        for row, image in enumerate(seen):
+            for number, (kind, place) in enumerate(self.kinds.items()):
+                high = self.threshold[kind]
+                found = apply_hysteresis_threshold(image[place], min(high, _LIKELY), high)
+                maps[row, number][found] = 255
+        return maps
 
     def of(self, maps: Maps) -> Maps:
         """The maps of the trusted kinds, [N, K, S, S]."""
