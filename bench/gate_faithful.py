@@ -1,4 +1,4 @@
-"""How often the guards reject a generator that draws a class as another, or impossible layouts.
+"""How often guards reject classes drawn as others, or compositions that are impossible.
 
 Every trial divides the groups anew: a third of each class is what a simulated generator draws, the
 rest are the real images that judge it. So an honest generator knows other patients than its judges.
@@ -25,7 +25,7 @@ from model.metrics import ClassMatrix, Kernels, matrix_of_kernels
 from model.metrics.kernel import polynomial_kernel
 from pipeline.evaluation import class_record
 from pipeline.evaluation.class_margin import PLAIN, class_pairs
-from pipeline.evaluation.copying import layout_likeness, resemblance
+from pipeline.evaluation.copying import composition_likeness, resemblance
 from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig
 
@@ -212,7 +212,7 @@ def _refused(matrix: ClassMatrix) -> bool:
     return refused(passing_guards(), matrices=(record,))
 
 
-# -- layouts ---------------------------------------------------------------------------------------
+# -- composition ------------------------------------------------------------------------------
 
 
 def misplaced(
@@ -241,11 +241,11 @@ def misplaced(
         control, names = honest[~mine], held_out.groups[~mine]
         for case, source in zip(counts, (honest[mine], glued, blended), strict=True):
             made = rng.choice(source, config.n_fake)
-            figure = layout_likeness(made, control, names, len(train))
+            figure = composition_likeness(made, control, names, len(train))
             counts[case] += refused((*passing_guards(), figure))
     return [
         DecisionRate(
-            part="layout",
+            part="composition",
             case=case,
             counted="refused",
             count=count,

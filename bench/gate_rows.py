@@ -14,7 +14,7 @@ class DecisionRate(Stored):
     """How often the gate decided one way.
 
     Attributes:
-        part: comparison, improvement, copies, collapse, classes or layout.
+        part: comparison, improvement, copies, collapse, classes or composition.
         case: what was planted.
         counted: the outcome that is counted.
         count, trials: number of such outcomes, and of all.
@@ -24,7 +24,7 @@ class DecisionRate(Stored):
         margin: the improvement that the gate requires.
     """
 
-    part: Literal["comparison", "improvement", "copies", "collapse", "classes", "layout"]
+    part: Literal["comparison", "improvement", "copies", "collapse", "classes", "composition"]
     case: str
     counted: Literal["promoted", "refused"]
     count: int

@@ -7,7 +7,7 @@ from scipy import stats
 from model import metrics
 from pipeline.data.processed import SplitArrays
 from pipeline.evaluation.image_set import Images, ImageSet
-from pipeline.evaluation.record import CLOSE, COPIES, LAYOUT, NEAREST, EvaluateConfig, Figure
+from pipeline.evaluation.record import CLOSE, COMPOSITION, COPIES, NEAREST, EvaluateConfig, Figure
 
 _THUMBNAIL = 32  # cells per side of the images in which copies are searched
 
@@ -56,7 +56,7 @@ def copies(
     made, control = (resemblance(side.images, train.images) for side in (fake, test))
     return [
         copy_share(made, control, len(train.images), config),
-        layout_likeness(made, control, test.groups, len(train.images)),
+        composition_likeness(made, control, test.groups, len(train.images)),
     ]
 
 
@@ -92,7 +92,7 @@ def copy_share(
     )
 
 
-def layout_likeness(
+def composition_likeness(
     made: NDArray[np.float64],
     control: NDArray[np.float64],
     groups: NDArray[np.str_],
@@ -100,7 +100,7 @@ def layout_likeness(
 ) -> Figure:
     """Chance that a fake resembles a training image more than a held-out real image does.
 
-    Thumbnails show the layout of an image and no texture. 0.5: generated images are laid out as
+    Thumbnails show how an image is composed and no texture. 0.5: generated images are composed as
     real ones of other patients are; near 0: as no real image is, such as halves of two. Above 0.5
     is no fault here: smooth images resemble many, and copies have a figure of their own. Groups
     count equally; the interval is over them and over fakes.
@@ -127,9 +127,9 @@ def layout_likeness(
         error = np.sqrt(by_group.var(ddof=1) / len(counts) + by_fake.var(ddof=1) / len(made))
         half = float(stats.t.ppf(0.975, len(counts) - 1) * error)
     return Figure(
-        metric=LAYOUT,
+        metric=COMPOSITION,
         label=None,
-        protocol=f"layout_likeness_n{gallery}",
+        protocol=f"composition_likeness_n{gallery}",
         value=value,
         floor=0.5,
         low=max(value - half, 0.0),

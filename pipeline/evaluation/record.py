@@ -39,7 +39,7 @@ DETECTION = DETECTED, DETECTOR_AUC = "detected_share", "detector_auc"
 CLASS_MARGINS = CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"
 """Figures by class alone; the matrices hold the rest."""
 AGREEMENT, AGREEMENT_PLAIN = "gan_test", "gan_test_plain"
-LAYOUT = "layout_likeness"
+COMPOSITION = "composition_likeness"
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 
 

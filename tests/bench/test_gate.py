@@ -297,7 +297,7 @@ def test_all_of_it_runs_on_a_folder(
     bench = judge_gate(processed, 32, 20, lambda what, _done, _total: told.add(what), tmp_path)
     assert (bench.groups, bench.images) == (60, 240)
     assert {row.part for row in bench.rows} == {
-        "comparison", "improvement", "copies", "collapse", "classes", "layout",
+        "comparison", "improvement", "copies", "collapse", "classes", "composition",
     }  # fmt: skip
     assert {"planted copies", "collapsed generators", "improvements"} <= told
 

@@ -3,10 +3,10 @@
 from pipeline.evaluation.class_record import ClassPair
 from pipeline.evaluation.record import (
     CLASS_MARGIN,
+    COMPOSITION,
     COPIES,
     DIVERSITY,
     KERNEL,
-    LAYOUT,
     REPEATS,
     Evaluation,
 )
@@ -19,7 +19,7 @@ def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
         _every_class(candidate),
         *_classes_as_themselves(candidate, rules.class_contrast),
         _fidelity(candidate, rules.kernel_distance_threshold),
-        *_layout(candidate, rules.layout_likeness),
+        *_composition(candidate, rules.composition_likeness),
         _diversity(candidate, rules.diversity_margin),
         _repeats(candidate, rules.repeat_margin),
         _copies(candidate, rules.copy_share_threshold),
@@ -79,9 +79,9 @@ def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
     return rule(f"guard:{KERNEL}", excess <= threshold, excess, threshold, says)
 
 
-def _layout(candidate: Evaluation, least: float) -> list[Rule]:
+def _composition(candidate: Evaluation, least: float) -> list[Rule]:
     """Refuse what is laid out as no real image is; kernel distance is mostly about texture."""
-    found = [figure for figure in candidate.figures if figure.metric == LAYOUT]
+    found = [figure for figure in candidate.figures if figure.metric == COMPOSITION]
     if not found or not least:
         return []
     (figure,) = found
@@ -91,7 +91,7 @@ def _layout(candidate: Evaluation, least: float) -> list[Rule]:
         f"{figure.value:.0%} of pairs (at most {upper:.0%}); images laid out as real ones do in "
         f"50%, and {least:.0%} must be possible"
     )
-    return [rule(f"guard:{LAYOUT}", upper >= least, upper, least, says)]
+    return [rule(f"guard:{COMPOSITION}", upper >= least, upper, least, says)]
 
 
 def _diversity(candidate: Evaluation, margin: float) -> Rule:

@@ -36,11 +36,12 @@ class GateConfig(Section):
     copy_share_threshold: float = Field(
         default=0.02, gt=0, lt=1, description="upper bound of the share of copies, above real"
     )
-    layout_likeness: float = Field(
+    composition_likeness: float = Field(
         default=0.35,
         ge=0,
         lt=0.5,
-        description="least chance to resemble a real layout more than a held-out image; 0: any",
+        description="least chance that a thumbnail resembles a training image more than a held-out "
+        "one does; 0: any",
     )
     class_contrast: float = Field(
         default=0.25,

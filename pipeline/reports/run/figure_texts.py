@@ -53,7 +53,7 @@ CHAPTERS = (
                 "Number of real images that each is near, over k. Higher is better.",
                 _TRAIN,
             ),
-            record.LAYOUT: FigureText(
+            record.COMPOSITION: FigureText(
                 "Laid out as real images",
                 "Chance that a generated image resembles a training image, as a thumbnail, more "
                 "than a held-out one does. Near 0: laid out as no real image is.",
@@ -180,7 +180,7 @@ SHARES = frozenset(
     {
         record.AGREEMENT,
         record.AGREEMENT_PLAIN,
-        record.LAYOUT,
+        record.COMPOSITION,
         record.CLOSE,
         record.COPIES,
         record.REPEATS,

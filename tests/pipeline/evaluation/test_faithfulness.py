@@ -14,7 +14,7 @@ from pipeline.evaluation.class_margin import (
     reference_levels,
     some,
 )
-from pipeline.evaluation.copying import layout_likeness
+from pipeline.evaluation.copying import composition_likeness
 from pipeline.evaluation.detector import detected, fit_on
 from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, Figure
@@ -144,11 +144,11 @@ def test_layouts_of_other_patients_are_half_and_strange_ones_near_zero() -> None
     rng = np.random.default_rng(0)
     groups = np.repeat([f"p{number}" for number in range(10)], 8)
     control = rng.normal(0.8, 0.05, 80)
-    same = layout_likeness(rng.normal(0.8, 0.05, 200), control, groups, 500)
+    same = composition_likeness(rng.normal(0.8, 0.05, 200), control, groups, 500)
     assert same.low is not None
     assert same.high is not None
     assert same.low < 0.5 < same.high
-    strange = layout_likeness(rng.normal(0.6, 0.05, 200), control, groups, 500)
+    strange = composition_likeness(rng.normal(0.6, 0.05, 200), control, groups, 500)
     assert strange.high is not None
     assert strange.high < 0.1
 

@@ -10,10 +10,10 @@ from model.metrics import fake_term_variance, kernel_distance, kernel_distance_b
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.class_record import ClassMatrix, ClassPair
 from pipeline.evaluation.record import (
+    COMPOSITION,
     COPIES,
     DIVERSITY,
     KERNEL,
-    LAYOUT,
     REPEATS,
     Evaluation,
     Figure,
@@ -338,7 +338,7 @@ def test_the_worst_pair_decides_and_0_asks_for_nothing() -> None:
 
 def test_layouts_of_no_real_image_are_refused_and_records_of_before_are_not() -> None:
     def laid_out(value: float) -> Evaluation:
-        more = figure(LAYOUT, None, value, floor=0.5, low=value - 0.05, high=value + 0.05)
+        more = figure(COMPOSITION, None, value, floor=0.5, low=value - 0.05, high=value + 0.05)
         base = evaluation(flat(0.0))
         return base.model_copy(update={"figures": (*base.figures, more)})
 
