@@ -28,7 +28,8 @@ _DIM = 12  # what is darker than bone by this factor is no tissue
 # not closed, or whose fat is black, and then tissue would be lost.
 _WITHOUT_TABLE = 0.85
 _LEAST_BODY, _LEAST_TISSUE = 0.02, 0.01  # shares of the image
-_LEAST_RANGE = 16  # grey levels between what is darkest and brightest in a body
+_BLACK_FAT = 0.15  # share of black in a body from which it is fat
+_LEAST_RANGE = 4  # grey levels between what is darkest and brightest in a body, bone cut
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,17 @@ def _body(small: Pixels, step: int) -> Mask:
 
 
 def _solid(mask: Mask, step: int) -> Mask:
-    return largest(_opened(ndimage.binary_fill_holes(mask), 4 * step + 1))
+    """The largest part of a mask whose first pixel is empty, filled, without thin lines."""
+    outside, _ = ndimage.label(~mask)
+    return largest(_opened(outside != outside[0, 0], 4 * step + 1))
 
 
 def _tissue_level(small: Pixels, body: Mask) -> int | None:
     """The grey level between fat, or air, and tissue in a body (Otsu's); None if it is flat."""
     values = small[body]
+    air = values <= _AIR
+    if air.mean() < _BLACK_FAT:  # fat is not black, and gas in the bowel would be told from it
+        values = values[~air]
     lit = values[values > max(_AIR, int(values.max()) // _DIM)]  # dim fat would be the median
     if not len(lit):
         return None
