@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPLITS = ("train", "val", "test")
+VIEW_FILE = "view.json"
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,17 @@ class SplitArrays:
 
 @dataclass(frozen=True)
 class Processed:
-    """A processed data set: the class names in label order, and the three splits."""
+    """A processed data set.
+
+    Attributes:
+        classes: names in label order.
+        splits: train, val and test.
+        view: the part of the images that is shown, in words; "" for whole images.
+    """
 
     classes: tuple[str, ...]
     splits: dict[str, SplitArrays]
+    view: str = ""
 
     @property
     def train(self) -> SplitArrays:
@@ -86,12 +94,14 @@ class Processed:
             return self
         label = np.full(len(self.classes), -1, dtype=np.int64)
         label[[self.classes.index(name) for name in kept]] = range(len(kept))
-        return Processed(kept, {name: one.rows(label) for name, one in self.splits.items()})
+        splits = {name: one.rows(label) for name, one in self.splits.items()}
+        return Processed(kept, splits, view=self.view)
 
     def save(self, folder: Path) -> None:
-        """Write classes.json and one folder per split."""
+        """Write classes.json, view.json and one folder per split."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "classes.json").write_text(json.dumps(list(self.classes)) + "\n")
+        (folder / VIEW_FILE).write_text(json.dumps(self.view) + "\n")
         for split, arrays in self.splits.items():
             arrays.save(folder / split)
 
@@ -99,4 +109,6 @@ class Processed:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         classes = tuple(json.loads((folder / "classes.json").read_text()))
-        return cls(classes, {split: SplitArrays.load(folder / split) for split in SPLITS})
+        file = folder / VIEW_FILE  # older arrays have none and show whole images
+        view = json.loads(file.read_text()) if file.exists() else ""
+        return cls(classes, {split: SplitArrays.load(folder / split) for split in SPLITS}, view)

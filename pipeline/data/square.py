@@ -5,6 +5,7 @@ percentiles: such files use 10 to 16 of their bits, so the full range would make
 and a plain PNG or TIFF does not say what its numbers mean.
 """
 
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from model.section import Section
+from pipeline.data.region import Box, RegionConfig, find_region, whole_square
 
 View = Literal["axial", "coronal", "sagittal", "oblique", "unknown"]
 
@@ -24,6 +26,9 @@ class PreprocessConfig(Section):
     views: tuple[View, ...] = Field(
         default=(),
         description="views to learn from, such as axial; empty: all",
+    )
+    region: RegionConfig = Field(
+        default=RegionConfig(), description="part of each image that networks see"
     )
     low_percentile: float = Field(
         default=0.5,
@@ -46,15 +51,45 @@ class PreprocessConfig(Section):
         return size
 
 
-def to_square(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.uint8]:
-    """One image uint8 or uint16 [H, W] -> uint8 [size, size], padded with black."""
+def find_crop(pixels: NDArray[np.generic], config: PreprocessConfig) -> tuple[Box | None, str]:
+    """The square of one image that `preprocess.region` asks for.
+
+    Args:
+        pixels: uint8 or uint16 [H, W].
+        config: region and window.
+
+    Returns:
+        The square in the image's pixels and "", or None and why the image has none.
+    """
+    if config.region.whole:
+        return whole_square(pixels.shape), ""
+    return find_region(np.round(_window(pixels, config)).astype(np.uint8), config.region)
+
+
+def to_square(
+    pixels: NDArray[np.generic], config: PreprocessConfig, crop: Box | None = None
+) -> NDArray[np.uint8]:
+    """One square of an image at the size of networks' input.
+
+    Args:
+        pixels: uint8 or uint16 [H, W].
+        config: size and window.
+        crop: the square, from `find_crop`; None: the whole image. Beyond the image it is black.
+
+    Returns:
+        uint8 [size, size].
+    """
+    x0, y0, x1, y1 = crop or whole_square(pixels.shape)
     height, width = pixels.shape
-    side = max(height, width)
-    square = np.zeros((side, side), np.float32)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = _window(pixels, config)
-    size = (config.size, config.size)
-    small = Image.fromarray(square).resize(size, Image.Resampling.BICUBIC)
+    left, top = max(-floor(x0), 0), max(-floor(y0), 0)
+    right, bottom = max(ceil(x1) - width, 0), max(ceil(y1) - height, 0)
+    padded = np.pad(_window(pixels, config), ((top, bottom), (left, right)))
+    # By the box alone: Pillow places it between pixels, and its filter sees the pixels around it.
+    small = Image.fromarray(padded).resize(
+        (config.size, config.size),
+        Image.Resampling.BICUBIC,
+        box=(x0 + left, y0 + top, x1 + left, y1 + top),
+    )
     return np.clip(np.round(np.asarray(small)), 0, 255).astype(np.uint8)
 
 

@@ -30,6 +30,7 @@ _KEYS = """
 preprocess:
   # size: {side}  # side of the images, a power of two; 128 takes four times as long as 64
   # views: [axial]  # learn from one view alone, where files say which they show
+  # region: {{frame: trunk, centre: [0.0, 0.14], half_side: 0.72}}  # both kidneys: docs/regions.md
 
 train:
   # kimg: 60.0  # thousands of training images shown; the default is a demonstration's

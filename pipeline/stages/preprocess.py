@@ -1,16 +1,18 @@
 """The preprocess stage: images of a data revision to arrays of one size, by split.
 
-Each image is centred on a black square, resized once by antialiased bicubic interpolation and
-rounded to uint8. Metrics are comparable only if real and generated images went through the same
-antialiased resize, and Lanczos rings around bright stones. Black is what surrounds the body in CT.
-Nothing is cropped, and the aspect ratio is kept.
+Each image is centred on a black square, or cut to the square of `preprocess.region`, resized once
+by antialiased bicubic interpolation and rounded to uint8. Metrics are comparable only if real and
+generated images went through the same antialiased resize, and Lanczos rings around bright stones.
+Black is what surrounds the body in CT. The aspect ratio is kept.
+
+Images in which the region is not found are left out: counted by class and reason, and listed.
 """
 
 import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,8 @@ from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import report_progress
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
-from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.data.square import PreprocessConfig, find_crop, to_square
+from pipeline.stages.left_out import LeftOut, in_words, require_every_class, write_left_out
 
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
@@ -36,11 +39,13 @@ class PreprocessResult:
         classes: class names in label order.
         images: number of images by split and class.
         sheets: contact sheets, contact-<split>-<class>.png.
+        left_out: images without the region.
     """
 
     classes: tuple[str, ...]
     images: dict[str, dict[str, int]]
     sheets: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def preprocess(
@@ -55,28 +60,40 @@ def preprocess(
     Args:
         workspace: has data/manifest and data/raw/<batch> of every batch.
         out: folder to write, created if missing.
-        config: size and window.
+        config: size, region and window.
         on_progress: called as (images done, images to do).
 
     Raises:
         BadInputError: no rows, a duplicate image, a group in two splits, a class without an image
-            of the chosen views, or a stored file that is missing or altered.
+            of the chosen views or with the region, or a stored file that is missing or altered.
     """
     rows = read_manifest(workspace)
     check_rows(rows)
     rows = _of_views(rows, config.views)
     images = np.empty((len(rows), config.size, config.size), np.uint8)
+    kept: list[int] = []
+    left_out: list[LeftOut] = []
     for number, row in enumerate(rows):
-        images[number] = to_square(_read(workspace, row), config)
+        pixels = _read(workspace, row)
+        crop, reason = find_crop(pixels, config)
+        if crop is None:
+            left_out.append(LeftOut(row, reason))
+        else:
+            images[number] = to_square(pixels, config, crop)
+            kept.append(number)
         if on_progress:
             on_progress(number + 1, len(rows))
-    processed = _split(rows, images)
+    require_every_class(rows, left_out, config.region.view)
+    rows = [rows[number] for number in kept]
+    processed = replace(_split(rows, images[kept]), view=config.region.view)
     processed.save(out)
+    write_left_out(out, left_out)
     counts = Counter((row.split, row.label) for row in rows)
     return PreprocessResult(
         processed.classes,
         {split: {label: counts[split, label] for label in processed.classes} for split in SPLITS},
         tuple(_write_sheets(processed, out)),
+        tuple(left_out),
     )
 
 
@@ -179,7 +196,9 @@ def main() -> None:
 
     require_described_code("preprocess")
     config = load_section(Path("params.yaml"), "preprocess", PreprocessConfig)
-    preprocess(Path(), Path("data/processed"), config, on_progress=tell)
+    result = preprocess(Path(), Path("data/processed"), config, on_progress=tell)
+    if result.left_out:
+        report_progress(view=config.region.view, left_out=in_words(result.left_out))
 
 
 if __name__ == "__main__":

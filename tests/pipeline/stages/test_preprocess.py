@@ -13,9 +13,12 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.formats.canonical import encode_png, image_id
 from pipeline.data.manifest import Row, write_batch
 from pipeline.data.processed import SPLITS, Processed
-from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.data.region import RegionConfig
+from pipeline.data.square import PreprocessConfig, find_crop, to_square
+from pipeline.stages import left_out
 from pipeline.stages import preprocess as stage
 from pipeline.stages.preprocess import contact_sheet, preprocess
+from tests.support.trunks import draw_trunk
 
 CONFIG = PreprocessConfig(size=32)
 Grey = NDArray[np.uint8] | NDArray[np.uint16]
@@ -104,9 +107,71 @@ def test_the_same_revision_gives_the_same_bytes(tmp_path: Path, rows: list[Row])
     for out in ("one", "two"):
         preprocess(tmp_path, tmp_path / out, CONFIG)
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*.*"))
-    assert len(files) == 1 + 3 * 4 + 6
+    assert len(files) == 2 + 3 * 4 + 6
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+PAIR = PreprocessConfig(
+    size=32, region=RegionConfig(frame="trunk", centre=(0.0, 0.14), half_side=0.72)
+)
+
+
+def trunks(workspace: Path) -> list[Row]:
+    """Three slices of a trunk for each of two classes and three splits."""
+    cells = [(label, split) for label in ("stone", "cyst") for split in SPLITS for _ in range(3)]
+    return [
+        store(workspace, draw_trunk(centre=(55.0 + number, 60.0)), label, split)
+        for number, (label, split) in enumerate(cells)
+    ]
+
+
+def test_images_without_the_region_are_left_out_and_counted(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 5, (2, 64, 64), dtype=np.uint8)
+    flat = draw_trunk(flatness=0.25, half_width=48)
+    strange = [
+        store(tmp_path, noise[0], "stone", "train"),
+        store(tmp_path, noise[1], "cyst", "test"),
+        store(tmp_path, flat, "cyst", "test"),
+    ]
+    rows = [*trunks(tmp_path), *strange]
+    write_batch(tmp_path, "b0001-x", rows)
+    result = preprocess(tmp_path, tmp_path / "out", PAIR)
+    assert result.images == {
+        split: dict.fromkeys(("cyst", "stone"), 3) for split in ("train", "val", "test")
+    }
+    assert left_out.in_words(result.left_out) == (
+        "cyst 2 (no body 1, outline unlike an axial trunk 1); stone 1 (no body 1)"
+    )
+    lines = (tmp_path / "out" / "left-out.csv").read_text().splitlines()
+    assert lines[0] == "id,label,split,reason"
+    assert f"{strange[2].id},cyst,test,outline unlike an axial trunk" in lines
+    processed = Processed.load(tmp_path / "out")
+    assert processed.view == "trunk (0, 0.14) 0.72"
+    assert not {row.id for row in strange} & {*processed.train.ids, *processed.test.ids}
+    by_id = {row.id: row for row in rows}
+    for image, id_ in zip(processed.train.images, processed.train.ids, strict=True):
+        stored = np.asarray(Image.open(tmp_path / by_id[str(id_)].path))
+        np.testing.assert_array_equal(image, to_square(stored, PAIR, find_crop(stored, PAIR)[0]))
+
+
+def test_a_class_that_is_left_out_whole_is_named(tmp_path: Path) -> None:
+    rows = [row for row in trunks(tmp_path) if (row.label, row.split) != ("stone", "val")]
+    black = np.zeros((64, 64), np.uint8)
+    black[0, 0] = 9
+    rows.append(store(tmp_path, black, "stone", "val"))
+    write_batch(tmp_path, "b0001-x", rows)
+    with pytest.raises(BadInputError, match=r"none of the 1 images of class stone in val.*no body"):
+        preprocess(tmp_path, tmp_path / "out", PAIR)
+
+
+def test_arrays_of_before_show_whole_images(tmp_path: Path, rows: list[Row]) -> None:
+    write_batch(tmp_path, "b0001-x", rows)
+    preprocess(tmp_path, tmp_path / "out", CONFIG)
+    assert Processed.load(tmp_path / "out").view == ""
+    assert not (tmp_path / "out" / "left-out.csv").exists()
+    (tmp_path / "out" / "view.json").unlink()
+    assert Processed.load(tmp_path / "out").view == ""
 
 
 @pytest.mark.parametrize("turn", [False, True])
