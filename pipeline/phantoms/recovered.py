@@ -15,6 +15,7 @@ from scipy import stats
 
 from model.section import Stored
 from pipeline.base.errors import BadInputError
+from pipeline.data.region import RegionConfig
 from pipeline.phantoms.recovery import KINDS, Found, Images, Kind, recover
 
 
@@ -66,6 +67,7 @@ def compare_recovered(
     real_truth: Sequence[Found],
     fake_images: Images,
     fake_labels: NDArray[np.int64],
+    region: RegionConfig | None = None,
 ) -> list[Recovered]:
     """Compare findings in generated images and held-out real phantoms, by class and kind.
 
@@ -75,6 +77,7 @@ def compare_recovered(
         real_truth: [N], by `found_in_truth` at the images' scale.
         fake_images: uint8 [M, S, S].
         fake_labels: class index [M].
+        region: the part of the slices that all images show; None: whole slices.
 
     Returns:
         One record per class and kind, in order.
@@ -90,7 +93,7 @@ def compare_recovered(
     for label in classes:
         if label not in real_labels or label not in fake_labels:
             raise BadInputError(f"class {label} lacks real or generated images: both are needed")
-    real, fake = recover(real_images), recover(fake_images)
+    real, fake = recover(real_images, region), recover(fake_images, region)
     records = []
     for label in classes:
         mine = np.flatnonzero(real_labels == label).tolist()

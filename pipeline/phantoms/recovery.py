@@ -13,18 +13,19 @@ Tumours are not counted: their density overlaps the kidney's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import cos, sin, sqrt
+from math import cos, sin
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import peak_local_max
-from skimage.morphology import convex_hull_image, disk
+from skimage.morphology import disk
 
 from model.section import Stored
 from pipeline.base.errors import BadInputError
+from pipeline.data.frame import Frame, hull_frame, largest
+from pipeline.data.region import RegionConfig
 
 Images = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -56,6 +57,7 @@ _BELOW, _ABOVE = 0.2, 0.2
 _OPENING = 3.5  # radius of the smallest cyst distinguished from a rim, in frame pixels: 7 mm
 # Share of the way from tissue to white; lower for coarse images, whose pixels a stone fills less.
 _STONE_RISE, _STONE_RISE_COARSE, _COARSE = 0.9, 0.65, 96
+_WHOLE = 2.75  # side of a whole slice over the trunk's half width
 
 
 class Found(Stored):
@@ -82,11 +84,12 @@ def found_in_truth(truth: Mapping[str, Any], scale: float = 1.0) -> Found:
     return Found(stone=tuple(areas["stone"]), cyst=tuple(areas["cyst"]))
 
 
-def recover(images: Images) -> list[Found]:
+def recover(images: Images, region: RegionConfig | None = None) -> list[Found]:
     """Stones and cysts in each image, from the pixels alone.
 
     Args:
         images: uint8 [N, S, S], S of 64 or more, 0 black to 255 white.
+        region: the part of the slices that the images show; None: whole slices.
 
     Returns:
         One record per image [N]; an image without a body has no findings.
@@ -100,74 +103,56 @@ def recover(images: Images) -> list[Found]:
         raise BadInputError(
             f"images of {images.shape[1]} px: a stone needs {LEAST_SIDE} or more to be seen"
         )
-    return [_recover(image) for image in images]
+    if region is None or region.whole:
+        return [_recover(image, _trunk(image), len(image)) for image in images]
+    frame = _frame_of(region, images.shape[1])
+    whole = round(_WHOLE * frame.half_width)
+    return [_recover(image, frame, whole) for image in images]
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """The trunk's position, in pixels; `tilt` in radians from x towards y."""
-
-    x: float
-    y: float
-    half_width: float
-    tilt: float
-
-    def straighten(self, image: Images) -> Array:
-        """The image in the trunk's frame, [108, 140], 64 px to the half width."""
-        c, s = cos(self.tilt), sin(self.tilt)
-        rows = self.y + (s * _U + c * _V) * self.half_width
-        columns = self.x + (c * _U - s * _V) * self.half_width
-        # Linear: a cubic overshoots beside a saturated stone.
-        straight: Array = ndimage.map_coordinates(
-            image.astype(float), [rows, columns], order=1, mode="nearest"
-        )
-        return straight
-
-    @property
-    def pixel_area(self) -> float:
-        """Pixels of the image in one pixel of the frame."""
-        return (self.half_width / _SCALE) ** 2
+def _straighten(image: Images, frame: Frame) -> Array:
+    """The image in the trunk's frame, [108, 140], 64 px to the half width."""
+    c, s = cos(frame.tilt), sin(frame.tilt)
+    rows = frame.y + (s * _U + c * _V) * frame.half_width
+    columns = frame.x + (c * _U - s * _V) * frame.half_width
+    # Linear: a cubic overshoots beside a saturated stone.
+    straight: Array = ndimage.map_coordinates(
+        image.astype(float), [rows, columns], order=1, mode="nearest"
+    )
+    return straight
 
 
-def _recover(image: Images) -> Found:
-    frame = _trunk(image)
+def _frame_of(region: RegionConfig, size: int) -> Frame:
+    """The trunk's frame in an image that shows this region of it."""
+    half_width = size / (2 * region.half_side)
+    x, y = ((size - 1) / 2 - place * half_width for place in region.centre)
+    return Frame(x, y, half_width, tilt=0.0, flatness=1.0)
+
+
+def _recover(image: Images, frame: Frame | None, whole: int) -> Found:
+    """Findings in one image; `whole`: side of a whole slice of the same resolution, pixels."""
     if frame is None:
         return Found()
-    straight = frame.straighten(image)
-    rise = _STONE_RISE_COARSE if len(image) < _COARSE else _STONE_RISE
+    straight = _straighten(image, frame)
+    rise = _STONE_RISE_COARSE if whole < _COARSE else _STONE_RISE
     stones = [area for side in _SIDES for area in _stones(straight, side, rise)]
     cysts = [area for side in _SIDES for area in _cysts(straight, side)]
+    pixel = (frame.half_width / _SCALE) ** 2  # pixels of the image in one of the frame
     return Found(
-        stone=tuple(round(area * frame.pixel_area, 2) for area in stones),
-        cyst=tuple(round(area * frame.pixel_area, 2) for area in cysts),
+        stone=tuple(round(area * pixel, 2) for area in stones),
+        cyst=tuple(round(area * pixel, 2) for area in cysts),
     )
 
 
-def _trunk(image: Images) -> _Frame | None:
+def _trunk(image: Images) -> Frame | None:
     """The hull of muscle, bone and organs, by its moments; None without a body."""
     step = len(image) // 64
     # Air is 0 and fat is not; the opening drops the table, which is thinner.
     body = ndimage.binary_opening(ndimage.binary_closing(image > 0), np.ones((4 * step + 1,) * 2))
-    body = ndimage.binary_fill_holes(_largest(body))
+    body = ndimage.binary_fill_holes(largest(body))
     # This opening drops the skin.
     soft = ndimage.binary_opening((image > _SOFT) & body, np.ones((step + 1, step + 1)))
-    if soft.sum() < image.size / 100:
-        return None
-    rows, columns = np.nonzero(convex_hull_image(soft))
-    (xx, xy), (_, yy) = np.cov(columns, rows)
-    # An ellipse's second moment along an axis is a quarter of the half axis squared.
-    return _Frame(
-        float(columns.mean()), float(rows.mean()), 2 * sqrt(xx), np.arctan2(2 * xy, xx - yy) / 2
-    )
-
-
-def _largest(mask: Mask) -> Mask:
-    """The largest connected part."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    largest: Mask = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    return largest
+    return None if soft.sum() < image.size / 100 else hull_frame(soft)
 
 
 def _away(side: int, centre: tuple[float, float]) -> Array:

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from pipeline.base.errors import BadInputError
-from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.data.region import RegionConfig
+from pipeline.data.square import PreprocessConfig, find_crop, to_square
 from pipeline.phantoms.phantom import CLASSES, make_patient
 from pipeline.phantoms.recovered import (
     Recovered,
@@ -20,31 +22,47 @@ from pipeline.phantoms.recovery import Found, found_in_truth, recover
 STONE, CYST, NORMAL = (CLASSES.index(name) for name in ("stone", "cyst", "normal"))
 
 
+WHOLE = RegionConfig()
+PAIR = RegionConfig(frame="trunk", centre=(0.0, 0.14), half_side=0.72)
+
+
 @dataclass(frozen=True)
 class Phantoms:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     truth: list[Found]
+    region: RegionConfig
 
     def found(self, label: int) -> list[Found]:
-        return recover(self.images[self.labels == label])
+        return recover(self.images[self.labels == label], self.region)
 
     def told(self, label: int) -> list[Found]:
         return [self.truth[i] for i in np.flatnonzero(self.labels == label)]
 
 
 @cache
-def phantoms(size: int, seed: int = 500, patients: int = 12) -> Phantoms:
-    """Held-out phantoms of 128 px, downsized as in preprocess."""
-    config = PreprocessConfig(size=size)
-    slices = [
-        (to_square(image, config), CLASSES.index(label), found_in_truth(truth, size / 128))
+def patients(seed: int, count: int = 12) -> list[tuple[NDArray[np.uint8], int, dict[str, Any]]]:
+    """Slices of 128 px of held-out phantoms, each with its label and truth."""
+    return [
+        (image, CLASSES.index(label), truth)
         for label in CLASSES
-        for number in range(patients)
+        for number in range(count)
         for image, truth in make_patient(label, number, seed)[::2]
     ]
-    images, labels, truth = zip(*slices, strict=True)
-    return Phantoms(np.stack(images), np.array(labels), list(truth))
+
+
+@cache
+def phantoms(size: int, seed: int = 500, region: RegionConfig = WHOLE) -> Phantoms:
+    """Held-out phantoms, cut and downsized as in preprocess."""
+    config = PreprocessConfig(size=size, region=region)
+    slices = []
+    for image, label, truth in patients(seed):
+        crop, _ = find_crop(image, config)
+        assert crop is not None, "every phantom has a trunk"
+        found = found_in_truth(truth, size / (crop[2] - crop[0]))
+        slices.append((to_square(image, config, crop), label, found))
+    images, labels, truths = zip(*slices, strict=True)
+    return Phantoms(np.stack(images), np.array(labels), list(truths), region)
 
 
 def number(found: list[Found], kind: str) -> NDArray[np.int64]:
@@ -55,19 +73,26 @@ def record(records: list[Recovered], label: int, kind: str) -> Recovered:
     return next(one for one in records if (one.label, one.kind) == (label, kind))
 
 
-@pytest.mark.parametrize(("size", "right"), [(128, 0.97), (64, 0.88)])
-def test_stones_are_counted(size: int, right: float) -> None:
-    data = phantoms(size)
+# A region of 64 px shows the kidneys as a whole slice of 128 px does, and is read as well.
+@pytest.mark.parametrize(
+    ("size", "region", "right"), [(128, WHOLE, 0.97), (64, WHOLE, 0.88), (64, PAIR, 0.95)]
+)
+def test_stones_are_counted(size: int, region: RegionConfig, right: float) -> None:
+    data = phantoms(size, region=region)
     agree = number(data.found(STONE), "stone") == number(data.told(STONE), "stone")
     assert agree.mean() >= right
     # Few patients: one whose marrow or vessels deceive the rule is three images of 36.
     assert (number(data.found(NORMAL), "stone") == 0).mean() >= 0.9
 
 
-@pytest.mark.parametrize(("size", "more"), [(128, 0.6), (64, 0.35)])
-def test_cysts_are_seen_far_more_often_than_invented(size: int, more: float) -> None:
+@pytest.mark.parametrize(
+    ("size", "region", "more"), [(128, WHOLE, 0.6), (64, WHOLE, 0.35), (64, PAIR, 0.6)]
+)
+def test_cysts_are_seen_far_more_often_than_invented(
+    size: int, region: RegionConfig, more: float
+) -> None:
     seen, invented = [], []
-    for data in (phantoms(size), phantoms(size, seed=700)):
+    for data in (phantoms(size, region=region), phantoms(size, seed=700, region=region)):
         seen.append(number(data.found(CYST), "cyst")[number(data.told(CYST), "cyst") > 0] > 0)
         invented.append(number(data.found(NORMAL), "cyst") > 0)
     assert np.concatenate(seen).mean() - np.concatenate(invented).mean() >= more
