@@ -27,6 +27,9 @@ class NetworkConfig(Section):
     head: Literal["smooth", "shuffle"] = Field(
         default="smooth", description="how features at half size become an image"
     )
+    view: str = Field(
+        default="", description="the part of an image that it draws, in words; '': whole images"
+    )
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:

@@ -39,6 +39,7 @@ def generate(
     Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
     and seed it came from. medloom refuses such files as training input.
     """
+    from pipeline.data.region import in_words
     from pipeline.registry.image_files import generate_images
 
     project = existing_project()
@@ -51,10 +52,11 @@ def generate(
         console.print_json(data=facts)
     else:
         what = f"a walk through {count}" if interpolate else f"{count}"
+        shows = f", showing {in_words(drawn.region)}" if drawn.region else ""
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
-            f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}; each "
-            "file says that it is synthetic",
+            f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
+            f"{shows}; each file says that it is synthetic",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -13,6 +13,7 @@ from pipeline.base.terminal import Facts, FitTable
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.report import IngestReport
 from pipeline.data.processed import SPLITS
+from pipeline.data.region import in_words
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.ledger.journal import Record
 from pipeline.promotion.gate import Compared
@@ -154,6 +155,8 @@ def _interval(figure: Figure) -> str:
 
 def evaluation_table(evaluation: Evaluation, title: str) -> FitTable:
     """The figures over all classes, each with interval, floor and protocol."""
+    view = evaluation.protocol.region
+    title = f"{title}, {in_words(view)}" if view else title
     return figures_table(overall_figures(evaluation), title)
 
 

@@ -105,6 +105,9 @@ class Protocol(Stored):
     copy_correlation: float
     ms_ssim_betas: tuple[float, ...]
     version: int = 2
+    region: str = Field(
+        default="", description="part of the images that is compared; '': whole images"
+    )
 
 
 class Figure(Stored):
@@ -239,6 +242,8 @@ def require_same_protocol(candidate: Evaluation, champion: Evaluation) -> None:
         BadInputError: names each field that differs, with both values.
     """
     a, b = candidate.protocol.model_dump(), champion.protocol.model_dump()
+    for one in (a, b):
+        one["region"] = one["region"] or "whole images"
     faults = [f"  {key}: candidate {a[key]}, champion {b[key]}" for key in a if a[key] != b[key]]
     if set(candidate.group_scores) != set(champion.group_scores):
         faults.append("  group_scores: of different test groups")

@@ -219,6 +219,7 @@ def _protocol(fakes: Fakes, processed: Processed, trained: int, config: Evaluate
         prdc_k=config.prdc_k,
         copy_correlation=config.copy_correlation,
         ms_ssim_betas=tuple(round(beta, 6) for beta in betas_for(side)),
+        region=processed.view,
     )
 
 

@@ -4,17 +4,21 @@ Training takes hours, and what follows it refuses some data and parameters. Here
 are checked on the manifest and on params.yaml alone.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
+from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
 from pipeline.flow.all_params import Params
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
+from pipeline.promotion.change_control import run_facts
 
 _LEAST_GROUPS = 2
 _MORE = "ingest more patients"
@@ -43,7 +47,10 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
     """
     revisions, champion = Revisions(ledger), Journal(ledger).champion
     before = {row.label for row in revisions.rows(champion.data)} if champion else None
-    return judge_rows(revisions.rows(data), params, before)
+    found = judge_rows(revisions.rows(data), params, before)
+    run = run_facts(ledger, champion.run_key) if champion else None
+    view = tuple(judge_view(run.parameters, params)) if run else ()
+    return Infeasible(view + found.refusals, found.notes)
 
 
 def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
@@ -53,6 +60,24 @@ def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) ->
     refusals += tuple(_neighbours(rows, params))
     gate = tuple(_gate(rows, before, params))
     return Infeasible(refusals, gate) if before is None else Infeasible(refusals + gate, ())
+
+
+def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
+    """The refusal of another region than the champion's: its figures would not compare.
+
+    Args:
+        champions: the parameters of the champion's run, by dotted name.
+        params: the parameters in force.
+    """
+    start = "preprocess.region."
+    given = {key.removeprefix(start): champions[key] for key in champions if key.startswith(start)}
+    before = RegionConfig.model_validate_json(json.dumps(given)).view
+    now = params.preprocess.region.view
+    if before != now:
+        yield (
+            f"preprocess.region is {in_words(now)}, but the champion draws {in_words(before)}: "
+            "figures of two regions are never compared; use a separate project (--project)"
+        )
 
 
 def require_feasible(

@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.processed import Processed
+from pipeline.data.region import RegionConfig, in_words
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
 from pipeline.ledger.project_params import ProjectParams
@@ -45,7 +46,7 @@ def evaluate_folder(
     Args:
         models: holds generator.safetensors and config.json.
         data: class folders of images. They are split by patients as in ingest; the test split is
-            used.
+            used, in the generator's view.
         out: folder for evaluation.json and the pictures.
         config: the `evaluate` section.
         cache: where features of real images are kept.
@@ -62,7 +63,7 @@ def evaluate_folder(
         network = load_generator(models).config
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
-    processed = prepare(data, network.image_size)
+    processed = prepare(data, network.image_size, region=RegionConfig.of_view(network.view))
     _require_classes(Processed.load(processed), network.classes, str(models))
     return evaluate(processed, models, out, config, cache=cache, on_progress=on_progress)
 
@@ -120,8 +121,8 @@ def compare_versions(
         on_progress: as in `evaluate_folder`.
 
     Raises:
-        BadInputError: no such version, the same version twice, no class in common, or too few
-            groups.
+        BadInputError: no such version, the same version twice, two regions, no class in common, or
+            too few groups.
     """
     generators = Generators(project)
     config = ProjectParams.of(project).section("evaluate", EvaluateConfig)
@@ -145,9 +146,17 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
     """The images of the classes that all these versions draw.
 
     Raises:
-        BadInputError: there is no such class.
+        BadInputError: there is no such class, or a version draws another region than the images'.
     """
-    drawn = {version: drawing.output_spec(version).classes for version in versions}
+    specs = {version: drawing.output_spec(version) for version in versions}
+    for version, spec in specs.items():
+        if spec.region != processed.view:
+            raise BadInputError(
+                f"version {version} draws {in_words(spec.region)}, the images show "
+                f"{in_words(processed.view)}: figures of two regions are never compared. Use a "
+                "separate project (--project) for another preprocess.region"
+            )
+    drawn = {version: spec.classes for version, spec in specs.items()}
     common = [name for name in processed.classes if all(name in d for d in drawn.values())]
     if not common:
         told = ", ".join(f"version {one} draws {', '.join(names)}" for one, names in drawn.items())
@@ -194,7 +203,8 @@ def _judging_data(
     """The real images: those of a folder, or of the version's own run."""
     if data is not None:
         facts = generators.output_spec(version.number)
-        processed = Processed.load(prepare(data, facts.image_size))
+        region = RegionConfig.of_view(facts.region)
+        processed = Processed.load(prepare(data, facts.image_size, region=region))
         _require_classes(processed, facts.classes, f"version {version.number}")
         yield processed
         return

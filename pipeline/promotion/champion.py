@@ -15,6 +15,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.aliases import CHAMPION, Projectable, read_journal, update_aliases
+from pipeline.registry.bundle import OutputSpec
 
 Facts = dict[str, Any]
 Decide = Callable[[Journal], Record | Facts]
@@ -27,8 +28,8 @@ class Versions(Projectable, Protocol):
     def weights(self, version: int) -> str:
         """The sha256 of a version's weights, by its tag."""
 
-    def output_spec(self, version: int) -> tuple[tuple[str, ...], int]:
-        """The classes that a version draws, and pixels a side."""
+    def output_spec(self, version: int) -> OutputSpec:
+        """The classes, the size and the region of a version's images."""
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         """Images of a version, uint8 [N, H, W]."""
@@ -63,7 +64,7 @@ def try_out(registry: Versions, version: int, weights: str) -> None:
             f"version {version} has weights {found[:12] or 'unknown'} in the registry and "
             f"{weights[:12]} in the journal; run `medloom audit verify`"
         )
-    labels, size = registry.output_spec(version)
+    labels, size, _ = registry.output_spec(version)
     images = registry.draw(version, list(labels), seed=0)
     if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
         raise BadInputError(

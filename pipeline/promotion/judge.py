@@ -52,6 +52,7 @@ def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
         workspace=work.folder,
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
+        region=evaluation.protocol.region,
         tags=lineage(work, key) | _about_data(work, phantom=phantom),
         params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),

@@ -33,6 +33,7 @@ class Candidate:
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
         dataset_digest: DVC's md5 of the listing of data/raw.
+        region: the part of an image that it draws, in words; "" for whole images.
     """
 
     workspace: Path
@@ -42,13 +43,21 @@ class Candidate:
     params: dict[str, Any]
     metrics: dict[str, float]
     dataset_digest: str
+    region: str = ""
 
 
 class OutputSpec(NamedTuple):
-    """The images of a version: class names in label order, and height and width in pixels."""
+    """The images of a version.
+
+    Attributes:
+        classes: names in label order.
+        image_size: height and width in pixels.
+        region: the part of an image that is drawn, in words; "" for whole images.
+    """
 
     classes: tuple[str, ...]
     image_size: int
+    region: str = ""
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -95,10 +104,11 @@ class LoadedBundle:
 
     @property
     def output_spec(self) -> OutputSpec:
-        """The classes and the size of the generator's images."""
-        return OutputSpec(
-            tuple(self.generator.config.classes), int(self.generator.config.image_size)
-        )
+        """The classes, the size and the region of the generator's images."""
+        config = self.generator.config
+        # The code of an earlier version knows no regions.
+        region = str(getattr(config, "view", ""))
+        return OutputSpec(tuple(config.classes), int(config.image_size), region)
 
     def draw(
         self,

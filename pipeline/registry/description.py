@@ -173,7 +173,7 @@ def model_description(champion: VersionFacts | None, model: str) -> str:
 
 
 def _what(facts: VersionFacts, subject: str) -> str:
-    classes, size = facts.output
+    classes, size, region = facts.output
     listed = ", ".join(f"`{name}`" for name in classes[:_MOST_CLASSES])
     if len(classes) > _MOST_CLASSES:
         listed += f" and {len(classes) - _MOST_CLASSES} more"
@@ -183,8 +183,14 @@ def _what(facts: VersionFacts, subject: str) -> str:
     )
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
-        f"of the classes {listed}. It learned from {learned}."
+        f"of the classes {listed}. {_shown(region)}It learned from {learned}."
     )
+
+
+def _shown(region: str) -> str:
+    if not region:
+        return ""
+    return f"The images show a region, not whole images: `{region}` (`preprocess.region`). "
 
 
 def _verdict(facts: VersionFacts) -> str:
@@ -201,7 +207,7 @@ def _verdict(facts: VersionFacts) -> str:
 
 
 def _code(facts: VersionFacts, uri: str) -> str:
-    classes, size = facts.output
+    classes, size, _ = facts.output
     return (
         "## Use it\n\n"
         "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "

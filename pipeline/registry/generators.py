@@ -65,7 +65,7 @@ class Generators:
         return self._found[asked]
 
     def output_spec(self, version: int | str) -> OutputSpec:
-        """The classes and the size of a version's images.
+        """The classes, the size and the region of a version's images.
 
         Raises:
             BadInputError: as `draw`.

@@ -18,11 +18,19 @@ from pipeline.registry.generators import Generators
 
 
 class Drawn(NamedTuple):
-    """The version drawn from, its aliases, and the PNG files written."""
+    """What was drawn.
+
+    Attributes:
+        version: number of the version drawn from.
+        aliases: its aliases.
+        files: the PNG files written.
+        region: the part of an image that is shown, in words; "" for whole images.
+    """
 
     version: int
     aliases: tuple[str, ...]
     files: list[Path]
+    region: str = ""
 
 
 def generate_images(
@@ -66,6 +74,9 @@ def generate_images(
     number = found.number
     images = generators.draw(number, [label] * count, seed, truncation=truncation, frames=frames)
     facts = {"model": project.model, "version": number, "label": label, "seed": seed}
+    region = generators.output_spec(number).region
+    if region:
+        facts["region"] = region
     if truncation != 1.0:
         facts["truncation"] = truncation
     stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
@@ -78,7 +89,7 @@ def generate_images(
             _write(out, f"{stem}-{index:05d}.png", image, {**facts, "index": index})
             for index, image in enumerate(images)
         ]
-    return Drawn(number, found.aliases, files)
+    return Drawn(number, found.aliases, files, region)
 
 
 def _write(out: Path, name: str, image: NDArray[np.uint8], facts: dict[str, Any]) -> Path:

@@ -36,7 +36,7 @@ from pipeline.registry.description import VERDICT, describe_model, describe_vers
 from pipeline.registry.isolated_consumer import ask
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
-CLASSES_TAG, SIZE_TAG = "medloom.classes", "medloom.image_size"
+CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -75,6 +75,7 @@ class Registry:
             WEIGHTS_TAG: sha256,
             CLASSES_TAG: ",".join(candidate.classes),
             SIZE_TAG: str(candidate.image_size),
+            REGION_TAG: candidate.region,
             "medloom.synthetic": "YES",
         }
         with _as_transient(self.uri):
@@ -213,14 +214,15 @@ class Registry:
         return self.tags(version).get(WEIGHTS_TAG, "")
 
     def output_spec(self, version: int) -> OutputSpec:
-        """The classes and the size of a version's images.
+        """The classes, the size and the region of a version's images.
 
         Raises:
             BadInputError: an early version does not have these tags.
         """
         tags = self.tags(version)
         try:
-            return OutputSpec(tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG]))
+            classes, size = tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG])
+            return OutputSpec(classes, size, tags.get(REGION_TAG, ""))
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "

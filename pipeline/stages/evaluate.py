@@ -22,6 +22,7 @@ from pipeline.base.params_file import load_section
 from pipeline.base.stage_environment import checkpoint_folder, feature_cache, report_progress
 from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.processed import Processed
+from pipeline.data.region import in_words
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.evaluation.privacy import membership
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
@@ -67,14 +68,14 @@ def evaluate(
     if phantom:
         # Imported by name, so that it is not part of the run keys of other data.
         findings = import_module("pipeline.evaluation.findings").findings
-        figures += findings(fakes.images, fakes.labels, data.classes)
+        figures += findings(fakes.images, fakes.labels, data.classes, data.view)
     evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
         _, reference = score_weights(baseline, data, config, cache, on_progress)
         update = {"baseline_family": config.baseline, "baseline": reference.evaluation}
         evaluation = evaluation.model_copy(update=update)
     utility = measure_utility(
-        data, _sampler(models, config, None), config.utility, out, on_progress
+        data, _sampler(models, data.view, config, None), config.utility, out, on_progress
     )
     evaluation = evaluation.model_copy(update={"utility": utility})
     write_evaluation(out, evaluation, fakes, data, scored, config)
@@ -118,7 +119,7 @@ def score_weights(
     Raises:
         BadInputError: the folder has no generator, or it cannot be scored on the data.
     """
-    fakes = draw_fakes(_sampler(models, config, on_progress), data, config)
+    fakes = draw_fakes(_sampler(models, data.view, config, on_progress), data, config)
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:
         scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)
@@ -127,12 +128,19 @@ def score_weights(
     return fakes, scored
 
 
-def _sampler(models: Path, config: EvaluateConfig, on_progress: OnProgress | None) -> Sampler:
-    """A sampler of the generator in `models` that reports its draws as progress."""
+def _sampler(
+    models: Path, view: str, config: EvaluateConfig, on_progress: OnProgress | None
+) -> Sampler:
+    """A sampler of the generator in `models`, of this view, that reports its draws as progress."""
     try:
         generator = load_generator(models)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+    if generator.config.view != view:
+        raise BadInputError(
+            f"the generator of {models} draws {in_words(generator.config.view)}, the images show "
+            f"{in_words(view)}: figures of two regions are never compared; train it on these images"
+        )
     done = 0
 
     def draw(labels: Sequence[str], seed: int) -> NDArray[np.uint8]:

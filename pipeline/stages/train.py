@@ -120,15 +120,16 @@ def train(
         raise BadInputError(f"cannot train on {processed}: {error}") from error
     if not this_shard().leads:
         return TrainStageResult("", result.images_seen)
-    sha256 = _write(out, result, config)
+    sha256 = _write(out, result, config, data.view)
     if folder is not None:
         Checkpoints(folder, "").clear()
         folder.rmdir()
     return TrainStageResult(sha256, result.images_seen)
 
 
-def _write(out: Path, result: TrainResult, config: TrainConfig) -> str:
-    sha256: str = save_generator(out, result.weights, result.network)
+def _write(out: Path, result: TrainResult, config: TrainConfig, view: str) -> str:
+    network = result.network.model_copy(update={"view": view})
+    sha256: str = save_generator(out, result.weights, network)
     _write_rows(out / HISTORY_FILE, result.history)
     if result.validations:
         _write_rows(out / VALIDATION_FILE, result.validations)

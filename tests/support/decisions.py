@@ -12,6 +12,7 @@ from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number
+from pipeline.registry.bundle import OutputSpec
 
 
 class FakeRegistry(SqliteRegistry):
@@ -26,8 +27,8 @@ class FakeRegistry(SqliteRegistry):
     def weights(self, version: int) -> str:
         return weights(version)
 
-    def output_spec(self, version: int) -> tuple[tuple[str, ...], int]:
-        return ("stone", "cyst"), 8
+    def output_spec(self, version: int) -> OutputSpec:
+        return OutputSpec(("stone", "cyst"), 8)
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         self.tried.append(version)

@@ -38,8 +38,14 @@ if stage == "train":
     Path(folder, "samples", "grid.txt").write_text("a grid")
 """
 SAMPLING = """
+import types
 import numpy
-def load_generator(folder): return (folder / "generator.safetensors").read_bytes()
+CONFIG = types.SimpleNamespace(
+    classes=("cyst", "stone"), image_size=4, view="trunk (0, 0.14) 0.72"
+)
+def load_generator(folder):
+    (folder / "generator.safetensors").read_bytes()
+    return types.SimpleNamespace(config=CONFIG)
 def sample(generator, labels, seed, *, start=0, truncation=1.0):
     return numpy.full((len(labels), 4, 4), seed % 256, numpy.uint8)
 """

@@ -40,13 +40,16 @@ def test_it_says_which_version_was_drawn_and_where_the_files_are(
 ) -> None:
     said = medloom("generate", "--label", "stone", "-n", "2", "-o", str(tmp_path / "out"))
     assert f"2 synthetic stone images of version 2 (champion) in {tmp_path / 'out'}" in said
+    assert "showing region trunk (0, 0.14) 0.72; each file says that it is synthetic" in said
     files = sorted((tmp_path / "out").glob("*.png"))
     with Image.open(files[0]) as image:
         assert image.info["SyntheticData"] == "YES"
-        assert json.loads(image.info["medloom"])["version"] == 2
+        marked = json.loads(image.info["medloom"])
+        assert (marked["version"], marked["region"]) == (2, "trunk (0, 0.14) 0.72")
     out = ("--version", "previous", "-o", str(tmp_path / "more"), "--json")
     facts = json.loads(medloom("generate", "--label", "stone", "-n", "1", *out))
     assert (facts["version"], facts["aliases"], facts["synthetic"]) == (1, ["previous"], True)
+    assert facts["region"] == "trunk (0, 0.14) 0.72"
     assert facts["files"] == [str(file) for file in (tmp_path / "more").glob("*.png")]
 
 

@@ -1,5 +1,6 @@
 """After a class was added, versions are compared on the classes of both."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +32,9 @@ DATA = Processed(CLASSES, {name: split() for name in ("train", "val", "test")})
 
 def registry(**classes: tuple[str, ...]) -> Any:
     """A registry with versions v1 and v2 of these classes."""
-    return SimpleNamespace(output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"]))
+    return SimpleNamespace(
+        output_spec=lambda n: SimpleNamespace(classes=classes[f"v{n}"], region="")
+    )
 
 
 def test_data_of_some_classes_alone() -> None:
@@ -52,6 +55,14 @@ def test_what_two_versions_can_be_compared_by() -> None:
     assert shared_images(versions, [2], DATA) is DATA
     with pytest.raises(BadInputError, match="version 3 draws lung"):
         shared_images(versions, [3], DATA)
+
+
+def test_versions_of_another_view_are_not_compared() -> None:
+    region = replace(DATA, view="trunk (0, 0.14) 0.72")
+    assert region.only(["cyst"]).view == region.view
+    message = "version 2 draws whole images, the images show region trunk"
+    with pytest.raises(BadInputError, match=message):
+        shared_images(registry(v2=CLASSES), [2], region)
 
 
 def test_the_gate_says_what_it_compares_and_guards_every_class() -> None:

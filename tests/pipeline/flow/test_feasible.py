@@ -12,7 +12,7 @@ from pipeline.base.project import DEFAULT_PARAMS, Project
 from pipeline.data.manifest import Row, write_batch
 from pipeline.flow import steps
 from pipeline.flow.all_params import Params
-from pipeline.flow.feasible import judge_rows
+from pipeline.flow.feasible import judge_rows, judge_view
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger
 
@@ -98,6 +98,19 @@ def test_the_gate_compares_the_classes_that_both_draw() -> None:
     some = [*rows("cyst", test=10), *rows("stone", test=2, each=8)]
     assert refusals(some, {"cyst"}) == "", "a class was added: a person may approve it"
     assert "has 2 groups" in refusals(rows("stone", test=2, each=12), {"cyst", "stone"})
+
+
+def test_another_view_than_the_champions() -> None:
+    pair = {"frame": "trunk", "centre": [0.0, 0.14], "half_side": 0.72}
+    flat = {f"preprocess.region.{name}": value for name, value in pair.items()}
+    now = params(preprocess={"region": pair})
+    assert not list(judge_view(flat, now))
+    assert not list(judge_view({"preprocess.size": 64}, params())), "a run of before regions"
+    for champion, wanted, words in (
+        ({}, now, "is region trunk (0, 0.14) 0.72, but the champion draws whole images"),
+        (flat, params(), "is whole images, but the champion draws region trunk (0, 0.14) 0.72"),
+    ):
+        assert words in next(judge_view(champion, wanted))
 
 
 @pytest.fixture

@@ -119,6 +119,13 @@ def test_it_says_what_is_drawn_and_that_it_is_synthetic(registry: Registry) -> N
     assert verdict in registry.description(1)
 
 
+def test_it_says_which_part_of_an_image_is_drawn() -> None:
+    pair = OutputSpec(CLASSES, 64, "trunk (0, 0.14) 0.72")
+    told = "show a region, not whole images: `trunk (0, 0.14) 0.72`"
+    assert told in version_description(VersionFacts("m", 1, pair))
+    assert "region" not in version_description(VersionFacts("m", 1, OutputSpec(CLASSES, 64)))
+
+
 def test_it_is_written_once_and_keeps_what_people_wrote(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,10 @@
 """The evaluate stage: real images pass, damage and copies show, and bytes repeat."""
 
+import json
+import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -276,6 +279,22 @@ def test_protocols_that_differ_are_refused(
     require_same_protocol(good.evaluation, good.evaluation)
 
 
+def test_figures_of_two_views_are_never_compared(
+    score: Bench, processed: Processed, good: Scored
+) -> None:
+    view = "trunk (0, 0.14) 0.72"
+    region = replace(processed, view=view)
+    fakes = draw_fakes(Drawer(processed, "val"), region, CONFIG)
+    other = score_images(fakes, region, CONFIG, "m" * 64).evaluation
+    assert other.protocol.region == view
+    message = rf"region: candidate {re.escape(view)}, champion whole images"
+    with pytest.raises(BadInputError, match=message):
+        require_same_protocol(other, good.evaluation)
+    record = good.evaluation.model_dump(mode="json")
+    del record["protocol"]["region"]  # as earlier versions wrote it
+    assert Evaluation.model_validate_json(json.dumps(record)) == good.evaluation
+
+
 def test_a_test_split_of_one_group_cannot_judge(processed: Processed) -> None:
     one = processed.test
     alone = SplitArrays(one.images, one.labels, one.ids, np.full(len(one.labels), "g"))
@@ -300,6 +319,14 @@ def workspace(processed: Processed, tmp_path_factory: pytest.TempPathFactory) ->
     rows = "\n".join(f"{i * 1000}.0,{1 / i},{2 - i / 9}" for i in range(1, 9))
     (folder / "models" / "history.csv").write_text(f"images_seen,loss_g,loss_d\n{rows}\n")
     return folder
+
+
+def test_a_generator_of_another_view_is_refused(
+    processed: Processed, workspace: Path, tmp_path: Path
+) -> None:
+    replace(processed, view="trunk (0, 0.14) 0.72").save(tmp_path / "processed")
+    with pytest.raises(BadInputError, match="draws whole images, the images show region trunk"):
+        evaluate(tmp_path / "processed", workspace / "models", tmp_path / "out", CONFIG)
 
 
 def run(workspace: Path, out: Path) -> tuple[Evaluation, list[tuple[str, int, int]]]:

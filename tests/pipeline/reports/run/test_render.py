@@ -309,6 +309,19 @@ def test_a_training_that_went_on_elsewhere_says_so(images: ReportImages, tmp_pat
     assert "bit for bit" not in page(facts(), images, tmp_path).text
 
 
+def test_a_region_is_named_in_heading_and_protocol(images: ReportImages, tmp_path: Path) -> None:
+    whole = page(facts(), images, tmp_path).text
+    assert "whole images" in whole
+    assert "shows a region" not in whole
+    candidate = evaluation("a1" * 32, 0.16)
+    view = "trunk (0, 0.14) 0.72"
+    protocol = candidate.protocol.model_copy(update={"region": view})
+    region = candidate.model_copy(update={"protocol": protocol})
+    text = page(facts(evaluation=region), images, tmp_path).text
+    assert f"shows a region of the slice, {view}" in text
+    assert f"Region {view}" in text
+
+
 def test_phantom_data_are_labelled_as_such(images: ReportImages, tmp_path: Path) -> None:
     seen = page(facts(), images, tmp_path).text
     assert "Phantom data." in seen
