@@ -1,7 +1,7 @@
 """The commands of `medloom bench`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from bench.faults.cli import faults
 from bench.reading import cli as reading_cli
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
+
+if TYPE_CHECKING:
+    from pipeline.data.region import RegionConfig
 
 bench_app = typer.Typer(
     help="Measure medloom itself. Leave the machine idle: timings are part of the result.",
@@ -22,9 +25,27 @@ console = Terminal(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
 Size = Annotated[int, typer.Option(help="Height and width to train at, in pixels.")]
+Region = Annotated[
+    str,
+    typer.Option(
+        help='Part of the images to train on, as in preprocess.region: "trunk (0, 0.14) 0.72". '
+        "Default: whole images, or what the arrays of --data show."
+    ),
+]
 Minutes = Annotated[float, typer.Option(min=0.05, help="Wall-clock time of each training.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Trainings of each, with seeds 0, 1, ...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def _region(view: str) -> "RegionConfig | None":
+    """The region that an option names; None: not given.
+
+    Raises:
+        BadInputError: it names no region.
+    """
+    from pipeline.data.region import RegionConfig
+
+    return RegionConfig.of_view(view) if view else None
 
 
 @bench_app.command("train")
@@ -36,6 +57,7 @@ def train(
     minutes: Minutes = 10.0,
     seeds: Seeds = 2,
     size: Size = 64,
+    region: Region = "",
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights and grids.")] = Path(
         "state/bench/train"
     ),
@@ -58,7 +80,7 @@ def train(
     rivals = [name.strip() for name in against.split(",") if name.strip()]
     if unknown := sorted(set(rivals) - set(RIVALS)):
         raise BadInputError(f"no rival {', '.join(unknown)}; known: {', '.join(RIVALS)}")
-    processed = prepare(data, size)
+    processed = prepare(data, size, region=_region(region))
     with training_bars(console) as tell:
         standings, outcomes = contest(
             processed, rivals, minutes, range(seeds), out, tell, resume=resume
@@ -91,6 +113,7 @@ def ablate_recipe(
     minutes: Minutes = 4.0,
     seeds: Seeds = 1,
     size: Size = 64,
+    region: Region = "",
     file: Annotated[
         Path, typer.Option("-o", "--out", help="JSON lines; a row that is there is not repeated.")
     ] = Path("state/bench/ablation.jsonl"),
@@ -110,7 +133,7 @@ def ablate_recipe(
     from bench.tables import ablation_table, training_bars
     from pipeline.stages.prepared import prepare
 
-    processed = prepare(data, size)
+    processed = prepare(data, size, region=_region(region))
     file.parent.mkdir(parents=True, exist_ok=True)
     with training_bars(console) as tell:
         outcomes = ablate(processed, rows or ROWS, minutes, range(seeds), file, jobs, tell)
@@ -128,6 +151,7 @@ def judge_the_gate(
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Comparisons of each kind.")] = 2000,
     size: Size = 64,
+    region: Region = "",
     as_json: Json = False,
 ) -> None:
     """Check the gate's promises on simulated generators.
@@ -139,7 +163,7 @@ def judge_the_gate(
     from bench.gate_tables import gate_bars, gate_tables
 
     with gate_bars(console) as tell:
-        bench = judge_gate(data or phantom_data(), size, trials, tell)
+        bench = judge_gate(data or phantom_data(), size, trials, tell, region=_region(region))
     if as_json:
         Terminal().print_json(data=bench.model_dump(mode="json"))
     else:
@@ -158,6 +182,7 @@ def time_the_evaluation(
     images: Annotated[int, typer.Option(min=4, help="Images of a round of extraction.")] = 128,
     fakes: Annotated[int, typer.Option(min=60, help="Generated images of an evaluation.")] = 2000,
     size: Size = 64,
+    region: Region = "",
     as_json: Json = False,
 ) -> None:
     """Time feature extraction against the plain loop, and an evaluation with every metric.
@@ -171,7 +196,7 @@ def time_the_evaluation(
     from pipeline.data.processed import Processed
     from pipeline.stages.prepared import prepare
 
-    processed = Processed.load(prepare(data or phantom_data(), size))
+    processed = Processed.load(prepare(data or phantom_data(), size, region=_region(region)))
     with bars_of_steps(console) as tell:
         found = evaluate_speed(processed, images, fakes, tell)
     if as_json:

@@ -20,6 +20,7 @@ from bench.gate_rows import DecisionRate
 from model.features import extract
 from model.section import Stored
 from pipeline.data.processed import SPLITS, Processed
+from pipeline.data.region import RegionConfig
 from pipeline.evaluation.image_set import ImageSet
 from pipeline.evaluation.record import EvaluateConfig
 from pipeline.phantoms.phantom import write_phantom
@@ -58,7 +59,12 @@ def phantom_data(cache: Path = CACHE) -> Path:
 
 
 def judge_gate(
-    data: Path, size: int, trials: int, on_progress: OnProgress, cache: Path = CACHE
+    data: Path,
+    size: int,
+    trials: int,
+    on_progress: OnProgress,
+    cache: Path = CACHE,
+    region: RegionConfig | None = None,
 ) -> GateBench:
     """Simulate comparisons, copies and collapses on the images of a folder.
 
@@ -68,11 +74,12 @@ def judge_gate(
         trials: of each comparison; collapses take a twentieth of them.
         on_progress: called with (what, done, total).
         cache: where arrays and features are kept.
+        region: the part of the images; None: whole images, or what the arrays show.
 
     Raises:
         BadInputError: the folder cannot be used.
     """
-    processed = Processed.load(prepare(data, size, cache))
+    processed = Processed.load(prepare(data, size, cache, region))
     folder = cache.expanduser() / "features"
     sides = {split: _side(processed, split, folder, on_progress) for split in SPLITS}
     everyone = _joined(list(sides.values()))

@@ -195,7 +195,8 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
         on_progress=tell,
     )
     took = time.monotonic() - started - judging
-    save_generator(out, result.weights, result.network)
+    network = result.network.model_copy(update={"view": data.view})
+    save_generator(out, result.weights, network)
     Image.fromarray(result.grids[max(result.grids)]).save(out / "grid.png")
     outcome = Outcome(
         name=trial.name,

@@ -11,6 +11,7 @@ from bench.trial import Moment, Outcome
 from model.config import TrainConfig
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
+from pipeline.data.region import RegionConfig
 from pipeline.evaluation.record import KERNEL
 from pipeline.stages.prepared import prepare
 
@@ -114,5 +115,9 @@ def test_a_contest_trains_scores_and_compares(
 def test_data_of_another_size_or_no_data_is_refused(processed: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="--size 32"):
         prepare(processed, 64)
+    pair = RegionConfig(frame="trunk", half_side=0.72)
+    with pytest.raises(BadInputError, match="shows whole images, not region trunk"):
+        prepare(processed, 32, region=pair)
+    assert prepare(processed, 32, region=RegionConfig()) == processed
     with pytest.raises(BadInputError, match="not a folder"):
         prepare(tmp_path / "nothing", 64)
