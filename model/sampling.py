@@ -3,7 +3,7 @@
 Needs only torch, numpy and pydantic.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -14,14 +14,27 @@ from torch import Tensor
 
 from .families import make_generator
 from .families.base import Generator
-from .layout_bank import MOST, given
-from .layouts import Layouts
+from .families.mixtures import class_weights
+from .layout_bank import LEAST_DIAMETER, MOST, given
+from .layouts import Layouts, label_maps, layouts_of
 from .network import NetworkConfig
 from .random_numbers import NOISE_STREAM, random_of
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
-LEAST_COVERED = 64
-"""Of 255, the share of a pixel from which a finding's mask has it."""
+__all__ = [
+    "Layouts",
+    "build_generator",
+    "draw_layouts",
+    "interpolate",
+    "label_maps",
+    "latent",
+    "layouts_of",
+    "load_generator",
+    "sample",
+    "to_float",
+    "to_uint8",
+]
+"""All that a version's consumer needs is found here."""
 
 
 def load_generator(folder: Path | str, sha256: str | None = None) -> Generator:
@@ -96,7 +109,7 @@ def sample(
             the layouts do not fit the generator.
     """
     _require_finite(truncation)
-    mixtures = class_weights(generator, labels)
+    mixtures = class_weights(generator.config.classes, labels)
     length = generator.config.latent
     z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
     if layouts is None:
@@ -122,14 +135,15 @@ def draw_layouts(
         findings: number of findings in each image, all of `kind`; None: as in the training images
             of its class.
         kind: one of the generator's `config.given`; None: the kind that the class is about.
-        diameters: least and largest diameter in pixels; None: as in the training images.
+        diameters: least and largest diameter of a finding in pixels (of the circle of its area);
+            None: as in the training images.
 
     Returns:
         One layout per label; None if the generator takes no layouts.
 
     Raises:
         ValueError: the generator takes no layouts but `findings`, `kind` or `diameters` is given,
-            or one of them is out of range.
+            or one of them is out of range, or the findings do not fit into an image.
     """
     bank, config = generator.bank, generator.config
     if bank is None:
@@ -139,37 +153,43 @@ def draw_layouts(
                 "are: leave their number, kind and size out"
             )
         return None
-    if kind is not None and kind not in config.given:
-        raise ValueError(f"unknown kind {kind!r}; this generator has {', '.join(config.given)}")
+    _require_64_bits(seed, start, start + max(len(labels) - 1, 0))
+    weights, side = class_weights(config.classes, labels), config.image_size
+    if kind is not None and findings is None:
+        raise ValueError(f"of kind {kind!r} how many? Give the number of findings, too")
     if findings is not None and not 0 <= findings <= MOST:
-        raise ValueError(f"{findings} findings; allowed are 0 to {MOST}")
-    side = config.image_size
+        raise ValueError(f"{findings} findings; allowed are 0 to {MOST} in an image")
     if diameters is not None:
         low, high = diameters
-        if not 0 < low <= high <= side / 2:
+        if not LEAST_DIAMETER <= low <= high <= side / 2:
             raise ValueError(
-                f"diameters {low:g} to {high:g} px; allowed are more than 0 to {side / 2:g}"
+                f"findings of {low:g} to {high:g} px in diameter; allowed are "
+                f"{LEAST_DIAMETER:g} to {side / 2:g} px in images of {side} px"
             )
         diameters = (low / side, high / side)
+    kinds = [_kind(generator, *one, kind) for one in zip(labels, weights, strict=True) if findings]
     return bank.draw(
-        class_weights(generator, labels),
-        side,
-        seed,
-        start=start,
-        findings=findings,
-        kind=None if kind is None else config.given.index(kind),
-        diameters=diameters,
+        weights, side, seed, start=start, findings=findings, kind=kinds, diameters=diameters
     )
 
 
-def label_maps(layouts: Layouts) -> NDArray[np.uint8]:
-    """The kind of finding of each pixel: uint8 [N, S, S], 0 none, k the k-th kind from 1.
-
-    A pixel is of the kind that covers most of it, if that is a quarter of it or more: a small
-    finding may cover half of no pixel.
-    """
-    kinds = layouts.maps.argmax(1) + 1
-    return np.where(layouts.maps.max(1) >= LEAST_COVERED, kinds, 0).astype(np.uint8)
+def _kind(generator: Generator, label: str, weights: Tensor, kind: str | None) -> int:
+    """The index of the kind of findings that a label is given."""
+    bank, kinds = generator.bank, generator.config.given
+    if kind is None and label in kinds:
+        kind = label
+    listed = ", ".join(kinds)
+    if kind is not None and kind not in kinds:
+        raise ValueError(f"unknown kind {kind!r}; this generator has {listed}")
+    found = kinds.index(kind) if kind or bank is None else bank.main_kind(weights)
+    if found is None:
+        raise ValueError(f"{label} has no kind of findings of its own; give the kind: {listed}")
+    if bank is not None and not bank.knows(found):
+        raise ValueError(
+            f"the training images had too few findings of kind {kinds[found]} to know their size "
+            "and place: give a layout of your own"
+        )
+    return found
 
 
 def interpolate(
@@ -180,11 +200,14 @@ def interpolate(
     *,
     start: int = 0,
     truncation: float = 1.0,
+    layouts: Layouts | None = None,
 ) -> NDArray[np.uint8]:
     """Interpolate between the images of `sample`: z along a great circle, classes linearly.
 
+    From one layout to the next, findings fade out and in.
+
     Args:
-        generator, labels, seed, start, truncation: as in `sample`; at least two labels.
+        generator, labels, seed, start, truncation, layouts: as in `sample`; at least two labels.
         frames: images from one label to the next, the first label's included.
 
     Returns:
@@ -196,9 +219,11 @@ def interpolate(
     if len(labels) < 2 or frames < 1:
         raise ValueError(f"got {len(labels)} labels, {frames} frames; needs two labels, one frame")
     _require_finite(truncation)
-    mixtures = class_weights(generator, labels)
+    mixtures = class_weights(generator.config.classes, labels)
     stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
-    ends = _given(generator, draw_layouts(generator, labels, seed, start=start), len(labels))
+    if layouts is None:
+        layouts = draw_layouts(generator, labels, seed, start=start)
+    ends = _given(generator, layouts, len(labels))
     grains = [noise_map(generator, seed, start + index) for index in range(len(labels))]
     z, classes, between = [], [], []
     noise: list[Tensor | None] = []
@@ -223,48 +248,14 @@ def interpolate(
     )
 
 
-def class_weights(generator: Generator, labels: Sequence[str]) -> Tensor:
-    """float32 [N, classes], rows that sum to 1.
-
-    Raises:
-        ValueError: a class is unknown, or a mixture's weights are negative or all zero.
-    """
-    known = {name: index for index, name in enumerate(generator.config.classes)}
-    mixtures = {label: _parse(label, known) for label in set(labels)}
-    if unknown := sorted({name for terms in mixtures.values() for name in terms} - set(known)):
-        raise ValueError(
-            f"unknown class {', '.join(unknown)}; this generator has {', '.join(known)}"
-        )
-    weights = torch.zeros(len(labels), len(known))
-    for row, label in zip(weights, labels, strict=True):
-        total = sum(mixtures[label].values())
-        for name, share in mixtures[label].items():
-            row[known[name]] = share / total
-    return weights
+def _require_64_bits(seed: int, *indices: int) -> None:
+    if not all(0 <= number < 2**64 for number in (seed, *indices)):
+        raise ValueError(f"seed {seed} and index {indices[-1]} must be in 0 to 2^64 - 1")
 
 
 def _require_finite(truncation: float) -> None:
     if not isfinite(truncation):
         raise ValueError(f"truncation is {truncation}; allowed is a number, usually from 0 to 1")
-
-
-def _parse(label: str, known: Container[str]) -> dict[str, float]:
-    """`3*cyst+stone` -> {"cyst": 3, "stone": 1}; a class of exactly that name takes precedence."""
-    if label in known:
-        return {label: 1.0}
-    terms: dict[str, float] = {}
-    for term in label.split("+"):
-        share, name = term.split("*", 1) if "*" in term else ("1", term)
-        try:
-            weight = float(share)
-        except ValueError:
-            weight = -1.0
-        if not 0 < weight < float("inf"):
-            raise ValueError(
-                f"{share!r} in {label!r} is not a weight; give a positive number, as in 3*A+B"
-            )
-        terms[name.strip()] = terms.get(name.strip(), 0.0) + weight
-    return terms
 
 
 def _given(generator: Generator, layouts: Layouts | None, count: int) -> Tensor | None:
@@ -331,8 +322,7 @@ def latent(seed: int, index: int, length: int) -> Tensor:
     Raises:
         ValueError: a number is negative or does not fit in 64 bits.
     """
-    if not (0 <= seed < 2**64 and 0 <= index < 2**64):
-        raise ValueError(f"seed {seed} and index {index} must be in 0 to 2^64 - 1")
+    _require_64_bits(seed, index)
     normal = random_of(seed, index).standard_normal(length)
     return torch.from_numpy(normal.astype(np.float32))
 

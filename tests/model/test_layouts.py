@@ -182,7 +182,7 @@ def test_a_saved_generator_draws_by_its_own_layouts(folder: Path) -> None:
     [
         ({"findings": 9}, "allowed are 0 to 6"),
         ({"findings": 1, "kind": "mass"}, "this generator has cyst, stone"),
-        ({"findings": 1, "diameters": (5.0, 99.0)}, "allowed are more than 0 to 32"),
+        ({"findings": 1, "diameters": (5.0, 99.0)}, "allowed are 0.6 to 32 px"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(folder: Path, asked: dict[str, object], says: str) -> None:

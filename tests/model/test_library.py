@@ -1,4 +1,4 @@
-"""The ten lines of docs/library.md run, in a folder of their own."""
+"""The examples of docs/library.md run, in a folder of their own."""
 
 import os
 import re
@@ -7,15 +7,23 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from tests.support.generators import SIZE, save_tiny_generator
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
+def example_with(call: str) -> str:
     blocks = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs" / "library.md").read_text(), re.DOTALL
     )
-    (example,) = (block for block in blocks if "fit(" in block)
+    (example,) = (block for block in blocks if call in block)
+    return str(example)
+
+
+def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
+    example = example_with("fit(")
     assert len(example.strip().splitlines()) <= 10
     short, found = re.subn(r"budget_minutes=\d+", "budget_minutes=0.03", example)
     assert found == 1
@@ -30,3 +38,13 @@ def test_the_example_of_the_docs_runs(tmp_path: Path) -> None:
         check=True,
         timeout=120,
     )
+
+
+def test_the_example_of_findings_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tiny_generator(tmp_path / "generator", ("cyst", "stone"), ("cyst", "stone"))
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = {}
+    exec(example_with("draw_layouts("), found)
+    for name in ("images", "masks", "again"):
+        assert (found[name].dtype, found[name].shape) == (np.uint8, (8, SIZE, SIZE))
+    assert set(found["masks"].ravel().tolist()) == {0, 2}

@@ -3,10 +3,15 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from model.families import make_generator
+from model.families.base import Generator
+from model.layout_statistics import layout_bank
+from model.layouts import Layouts, ellipse
 from model.network import NetworkConfig
 from model.weights import save_generator
 from pipeline.base.project import PROJECT_ROOT, Project
@@ -18,13 +23,47 @@ from tests.support.pictures import put
 SIZE = 32
 
 
-def save_tiny_generator(folder: Path, classes: tuple[str, ...]) -> str:
-    """An untrained generator of 32 x 32 pixels; returns the sha256 of its weights."""
+VIEW = "trunk (0, 0.14) 0.72"
+MM = 80.0  # to the side of an image
+
+
+def tiny_generator(
+    classes: tuple[str, ...], kinds: tuple[str, ...] = (), mm: float = MM
+) -> Generator:
+    """An untrained generator of 32 x 32 pixels.
+
+    With kinds it takes layouts, and its bank knows two findings of 3 to 5 px for each image of the
+    class of a kind's name, in the left or in the right half, and one in every fourth image else.
+    """
     network = NetworkConfig(
-        family="rpgan", image_size=SIZE, classes=classes, widths=(8, 8, 8), latent=8
-    )
+        family="rpgan", image_size=SIZE, classes=classes, widths=(8, 8, 8), latent=8,
+        given=kinds, view=VIEW if kinds else "",
+    )  # fmt: skip
     torch.manual_seed(0)
-    return save_generator(folder, make_generator(network).state_dict(), network)
+    generator = make_generator(network)
+    if generator.bank is not None:
+        labels = np.arange(len(classes)).repeat(16)
+        maps = np.stack([_findings(classes[label], kinds, n) for n, label in enumerate(labels)])
+        told = np.ones(len(labels), np.bool_)
+        bank = layout_bank(Layouts(maps, told), labels, len(classes), mm)
+        generator.bank.load_state_dict(bank.state_dict())
+    return generator.eval()
+
+
+def _findings(name: str, kinds: tuple[str, ...], number: int) -> np.ndarray[Any, Any]:
+    maps = np.zeros((len(kinds), SIZE, SIZE), np.uint8)
+    for one, kind in zip(maps, kinds, strict=True):
+        for place in range(2 if kind == name else number % 4 == 0):
+            diameter = (3 + number % 3) / SIZE
+            x, y = 0.25 + 0.5 * (place + number % 2) % 1, 0.4 + 0.02 * (number % 8)
+            np.maximum(one, ellipse(SIZE, x, y, diameter, diameter), out=one)
+    return maps
+
+
+def save_tiny_generator(folder: Path, classes: tuple[str, ...], kinds: tuple[str, ...] = ()) -> str:
+    """Write `tiny_generator`; returns the sha256 of its weights."""
+    generator = tiny_generator(classes, kinds)
+    return save_generator(folder, generator.state_dict(), generator.config)
 
 
 def register_generator(
@@ -33,6 +72,7 @@ def register_generator(
     classes: tuple[str, ...],
     evaluation: Evaluation | None = None,
     tags: dict[str, str] | None = None,
+    kinds: tuple[str, ...] = (),
 ) -> Project:
     """A project with that generator in a registry without a server.
 
@@ -42,10 +82,11 @@ def register_generator(
         classes: that it draws.
         evaluation: of its run; None: a file that is not an evaluation.
         tags: more tags of the version.
+        kinds: of findings that it takes layouts of.
     """
     known, work = replace(project, mlflow_uri=f"sqlite:///{folder / 'mlflow.db'}"), folder / "work"
     shutil.copytree(PROJECT_ROOT / "model", work / "model")
-    save_tiny_generator(work / "models", classes)
+    save_tiny_generator(work / "models", classes, kinds)
     for name in (
         "dvc.lock", "dvc.yaml", "params.yaml", "requirements.lock", "reports/evaluation.json",
         "data/manifest/a.csv", "models/samples/grid.txt",
@@ -56,5 +97,6 @@ def register_generator(
     registry = Registry(known.mlflow_uri, known.model)
     registry._client.create_experiment(known.model, artifact_location=str(folder / "artifacts"))
     about = {"medloom.run_key": "k"} | (tags or {})
-    assert registry.register(Candidate(work, classes, SIZE, about, {}, {}, "digest")) == 1
+    view = VIEW if kinds else ""
+    assert registry.register(Candidate(work, classes, SIZE, view, about, {}, {}, "digest")) == 1
     return known
