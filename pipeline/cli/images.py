@@ -23,7 +23,12 @@ def generate(
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
-    count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n", min=1, max=100_000, help="How many. Default: 16, or one for each --layout."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
     version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
     truncation: Annotated[
@@ -32,35 +37,83 @@ def generate(
     interpolate: Annotated[
         int, typer.Option(min=0, help="Write one strip: so many steps from each image to the next.")
     ] = 0,
+    findings: Annotated[
+        int | None,
+        typer.Option(min=0, help="Findings in each image. Default: as in the training images."),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="Their kind. Default: the one that the class is about.")
+    ] = "",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="Their diameter, such as 4px, 3-6px or 2.5-4mm. Default: as in the training "
+            "images."
+        ),
+    ] = "",
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="Instead: where they are. A label map (PNG: 0 where nothing is, k for the k-th "
+            "kind) for all images, or a folder with one for each.",
+        ),
+    ] = None,
+    masks: Annotated[
+        bool,
+        typer.Option("--masks", help="Write a label map beside each image, and one COCO file."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
 
-    Each PNG says in itself, and in a JSON file beside it, that it is synthetic and which version
-    and seed it came from. medloom refuses such files as training input.
+    A version that was trained on annotated images can be asked for findings. Each PNG says in
+    itself, and in a JSON file beside it, that it is synthetic and which version and seed it came
+    from. medloom refuses such files as training input, masks included.
     """
     from pipeline.data.region import in_words
+    from pipeline.registry.asked import Asked, Size
     from pipeline.registry.image_files import generate_images
 
     project = existing_project()
     with console.status("loading the generator"):
         drawn = generate_images(
-            project, version, label, count, seed, out, truncation=truncation, frames=interpolate
+            project,
+            version,
+            label,
+            count,
+            seed,
+            out,
+            truncation=truncation,
+            frames=interpolate,
+            asked=Asked(findings, kind, Size.parse(size) if size else None),
+            layout=layout,
+            masks=masks,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
+        facts["masks"] = [str(file) for file in drawn.masks]
+        facts["coco"] = str(drawn.coco) if drawn.coco else None
         console.print_json(data=facts)
     else:
-        what = f"a walk through {count}" if interpolate else f"{count}"
+        what = f"a walk through {drawn.images}" if interpolate else f"{drawn.images}"
         shows = f", showing {in_words(drawn.region)}" if drawn.region else ""
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
-            f"{shows}; each file says that it is synthetic",
+            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
+
+
+def _asked_for(findings: dict[str, int] | None) -> str:
+    """The findings that images were asked to show, as a part of a sentence."""
+    if findings is None:
+        return ""
+    listed = " and ".join(f"{count} x {kind}" for kind, count in findings.items())
+    return f", asked to show {listed or 'no findings'}"
 
 
 Judging = Annotated[

@@ -29,7 +29,7 @@ class Versions(Projectable, Protocol):
         """The sha256 of a version's weights, by its tag."""
 
     def output_spec(self, version: int) -> OutputSpec:
-        """The classes, the size and the region of a version's images."""
+        """What a version's images are."""
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         """Images of a version, uint8 [N, H, W]."""
@@ -64,7 +64,8 @@ def try_out(registry: Versions, version: int, weights: str) -> None:
             f"version {version} has weights {found[:12] or 'unknown'} in the registry and "
             f"{weights[:12]} in the journal; run `medloom audit verify`"
         )
-    labels, size, _ = registry.output_spec(version)
+    spec = registry.output_spec(version)
+    labels, size = spec.classes, spec.image_size
     images = registry.draw(version, list(labels), seed=0)
     if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
         raise BadInputError(

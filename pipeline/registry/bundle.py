@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.layouts import Layouts
 from pipeline.base.errors import BadInputError
+from pipeline.registry.asked import NOTHING_ASKED, Asked
 
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
@@ -29,6 +31,7 @@ class Candidate:
         workspace: folder of the run's clone, with models/ and reports/.
         classes: names in label order.
         image_size: height and width in pixels.
+        view: the part of an image that it draws, in words; "" for whole images.
         tags: lineage, set on the MLflow run and on the version.
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
@@ -39,6 +42,7 @@ class Candidate:
     workspace: Path
     classes: tuple[str, ...]
     image_size: int
+    view: str
     tags: dict[str, str]
     params: dict[str, Any]
     metrics: dict[str, float]
@@ -53,11 +57,14 @@ class OutputSpec(NamedTuple):
         classes: names in label order.
         image_size: height and width in pixels.
         region: the part of an image that is drawn, in words; "" for whole images.
+        kinds: of findings that it takes layouts of, by their number in a label map from 1; () for
+            none.
     """
 
     classes: tuple[str, ...]
     image_size: int
     region: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -76,6 +83,12 @@ def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
     facts = {"weights_sha256": sha256, "code_sha256": digest.hexdigest()}
     (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     return folder
+
+
+def kinds_of(models: Path) -> tuple[str, ...]:
+    """The kinds of findings that the generator of a folder takes layouts of, by its config."""
+    described = json.loads((models / CONFIG).read_text())
+    return tuple(described.get("network", {}).get("given", ()))
 
 
 @dataclass(frozen=True)
@@ -104,11 +117,38 @@ class LoadedBundle:
 
     @property
     def output_spec(self) -> OutputSpec:
-        """The classes, the size and the region of the generator's images."""
+        """What the generator's images are."""
         config = self.generator.config
-        # The code of an earlier version knows no regions.
-        region = str(getattr(config, "view", ""))
-        return OutputSpec(tuple(config.classes), int(config.image_size), region)
+        # The code of an earlier version knows no regions and no kinds.
+        region, kinds = str(getattr(config, "view", "")), tuple(getattr(config, "given", ()))
+        return OutputSpec(tuple(config.classes), int(config.image_size), region, kinds)
+
+    def layouts(
+        self, labels: Sequence[str], seed: int, *, start: int = 0, asked: Asked = NOTHING_ASKED
+    ) -> Layouts | None:
+        """The layouts that images are drawn by, one per label; None for a version without any.
+
+        Raises:
+            BadInputError: the version takes no layouts and some are asked for, or it cannot draw
+                what is asked for.
+        """
+        if not hasattr(self.sampling, "draw_layouts"):
+            if asked.nothing:
+                return None
+            raise BadInputError(
+                "its code is of an earlier medloom and cannot be told where findings are; leave "
+                "their number, kind and size out, or choose a newer version"
+            )
+        options: dict[str, Any] = {"findings": asked.findings, "kind": asked.kind or None}
+        if asked.size is not None:
+            bank, side = self.generator.bank, self.generator.config.image_size
+            mm = 0.0 if bank is None else float(bank.mm)
+            options["diameters"] = asked.size[:2] if bank is None else asked.size.pixels(mm, side)
+        try:
+            drawn = self.sampling.draw_layouts(self.generator, labels, seed, start=start, **options)
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+        return None if drawn is None else Layouts(drawn.maps, drawn.told)
 
     def draw(
         self,
@@ -118,8 +158,12 @@ class LoadedBundle:
         start: int = 0,
         truncation: float = 1.0,
         frames: int = 0,
+        layouts: Layouts | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one image per label, or a walk; the arguments are those of `mlflow_model`'s predict.
+
+        `layouts` are of the method of this name, or the caller's own; None: as in the training
+        images.
 
         Raises:
             BadInputError: an unknown class, a number out of range, or an option that the code of
@@ -134,6 +178,8 @@ class LoadedBundle:
                     "its code supports neither walks nor truncation; omit both options"
                 )
             options["truncation"] = truncation
+        if layouts is not None:
+            options["layouts"] = layouts
         images: NDArray[np.uint8]
         try:
             if frames:

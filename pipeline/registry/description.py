@@ -7,7 +7,7 @@ name of a patient or of a file.
 import json
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -43,7 +43,11 @@ _SYNTHETIC = (
     "shows a person."
 )
 _log = logging.getLogger(__name__)
-_MOST_CLASSES, _MOST_REASON = 30, 600  # MLflow's databases hold 5,000 characters of a description
+_MOST_CLASSES, _MOST_KINDS, _MOST_REASON = (
+    30,
+    8,
+    600,
+)  # MLflow's databases hold 5,000 characters of a description
 
 
 class VersionFacts(NamedTuple):
@@ -177,18 +181,22 @@ def model_description(champion: VersionFacts | None, model: str) -> str:
 
 
 def _what(facts: VersionFacts, subject: str) -> str:
-    classes, size, region = facts.output
-    listed = ", ".join(f"`{name}`" for name in classes[:_MOST_CLASSES])
-    if len(classes) > _MOST_CLASSES:
-        listed += f" and {len(classes) - _MOST_CLASSES} more"
+    size, region = facts.output.image_size, facts.output.region
+    listed = _listed(facts.output.classes)
     of = f"{facts.modality} images" if facts.modality else "images"
     learned = (
         "computed phantoms; no patient was imaged" if facts.phantom else "the project's images"
     )
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
-        f"of the classes {listed}. {_shown(region)}It learned from {learned}.{_descent(facts)}"
+        f"of the classes {listed}. {_shown(region)}{_asked(facts.output.kinds)}"
+        f"It learned from {learned}.{_descent(facts)}"
     )
+
+
+def _listed(names: Sequence[str], most: int = _MOST_CLASSES) -> str:
+    listed = ", ".join(f"`{name}`" for name in names[:most])
+    return f"{listed} and {len(names) - most} more" if len(names) > most else listed
 
 
 def _descent(facts: VersionFacts) -> str:
@@ -206,6 +214,13 @@ def _shown(region: str) -> str:
     return f"The images show a region, not whole images: `{region}` (`preprocess.region`). "
 
 
+def _asked(kinds: tuple[str, ...]) -> str:
+    if not kinds:
+        return ""
+    listed = _listed(kinds, _MOST_KINDS)
+    return f"It can be asked for findings of the kinds {listed}, and gives their masks. "
+
+
 def _verdict(facts: VersionFacts) -> str:
     if not facts.outcome:
         return "**Verdict of the gate:** none yet."
@@ -220,7 +235,7 @@ def _verdict(facts: VersionFacts) -> str:
 
 
 def _code(facts: VersionFacts, uri: str) -> str:
-    classes, size, _ = facts.output
+    classes, size, kinds = facts.output.classes, facts.output.image_size, facts.output.kinds
     return (
         "## Use it\n\n"
         "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
@@ -229,9 +244,32 @@ def _code(facts: VersionFacts, uri: str) -> str:
         "import mlflow\n\n"
         f'generator = mlflow.pyfunc.load_model("{uri}")\n'
         f'images = generator.predict(["{classes[0]}"] * 16, params={{"seed": 7}})\n'
+        f"{_code_of_findings(classes, kinds)}"
         "```\n\n"
         f"`images` is uint8 [16, {size}, {size}]. The same seed gives the same images; `start` "
-        "continues an earlier request."
+        f"continues an earlier request.{_about_masks(kinds)}"
+    )
+
+
+def _code_of_findings(classes: Sequence[str], kinds: Sequence[str]) -> str:
+    """How to ask for findings, and for their masks."""
+    if not kinds:
+        return ""
+    kind = next((kind for kind in kinds if kind in classes), kinds[0])
+    labels = f'["{kind if kind in classes else classes[0]}"] * 8'
+    return (
+        f'asked = {{"seed": 7, "findings": 2, "kind": "{kind}"}}\n'
+        f"with_findings = generator.predict({labels}, params=asked)\n"
+        f'masks = generator.predict({labels}, params={{**asked, "output": "masks"}})\n'
+    )
+
+
+def _about_masks(kinds: Sequence[str]) -> str:
+    if not kinds:
+        return ""
+    return (
+        " `masks` says pixel by pixel where the findings of `with_findings` are: 0 none, 1 for the "
+        "first kind, and so on. `size_low` and `size_high` ask for diameters in pixels."
     )
 
 

@@ -8,7 +8,8 @@ The gate draws as a consumer does, with `pipeline.registry.isolated_consumer`.
 """
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model.layouts import Layouts
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal
@@ -23,6 +25,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.objects import read_object
 from pipeline.ledger.run import Run
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
+from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.bundle import CONFIG, WEIGHTS, LoadedBundle, OutputSpec, make_bundle
 from pipeline.registry.generator_store import GeneratorStore
 
@@ -65,12 +68,30 @@ class Generators:
         return self._found[asked]
 
     def output_spec(self, version: int | str) -> OutputSpec:
-        """The classes, the size and the region of a version's images.
+        """What a version's images are.
 
         Raises:
             BadInputError: as `draw`.
         """
         return self._load(self.find(version)).output_spec
+
+    def layouts(
+        self,
+        version: int | str,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        start: int = 0,
+        asked: Asked = NOTHING_ASKED,
+    ) -> Layouts | None:
+        """The layouts that `draw` draws by; see `LoadedBundle.layouts`.
+
+        Raises:
+            BadInputError: as `draw`, or the version cannot draw what is asked for.
+        """
+        found = self.find(version)
+        with _naming(found):
+            return self._load(found).layouts(labels, seed, start=start, asked=asked)
 
     def draw(
         self,
@@ -81,6 +102,7 @@ class Generators:
         start: int = 0,
         truncation: float = 1.0,
         frames: int = 0,
+        layouts: Layouts | None = None,
     ) -> NDArray[np.uint8]:
         """Draw images, bit for bit those that a consumer on this machine gets.
 
@@ -90,6 +112,7 @@ class Generators:
             version: number or alias.
             labels: class names or mixtures, one per image.
             seed, start, truncation, frames: as in `pipeline.registry.mlflow_model`.
+            layouts: where the findings are, one per label; None: as in the training images.
 
         Returns:
             uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
@@ -99,12 +122,10 @@ class Generators:
                 altered.
         """
         found = self.find(version)
-        try:
+        with _naming(found):
             return self._load(found).draw(
-                labels, seed, start=start, truncation=truncation, frames=frames
+                labels, seed, start=start, truncation=truncation, frames=frames, layouts=layouts
             )
-        except BadInputError as error:
-            raise BadInputError(f"cannot draw from version {found.number}: {error}") from error
 
     # -- finding a version -----------------------------------------------------------------------
 
@@ -207,6 +228,15 @@ class Generators:
 
         with services.mlflow(self._settings) as uri:
             return Registry(uri, self._settings.model).bundle(version.number, folder)
+
+
+@contextmanager
+def _naming(version: Version) -> Iterator[None]:
+    """Name the version in errors."""
+    try:
+        yield
+    except BadInputError as error:
+        raise BadInputError(f"cannot draw from version {version.number}: {error}") from error
 
 
 def _number(asked: str, aliases: Mapping[str, int | None]) -> int | None:

@@ -26,7 +26,7 @@ numpy.save("images.npy", model.predict(request["labels"], params=request["params
 
 
 def ask(
-    uri: str, model: str, labels: Sequence[str], params: Mapping[str, float]
+    uri: str, model: str, labels: Sequence[str], params: Mapping[str, float | str]
 ) -> NDArray[np.uint8]:
     """Load a version and call its predict, in another process.
 
@@ -36,10 +36,11 @@ def ask(
         uri: URI of the MLflow server.
         model: URI of the version, such as models:/medloom-phantom/3.
         labels: class names, one per image.
-        params: parameters of the model's signature: seed, start, truncation, frames.
+        params: parameters of the model's signature, such as seed, findings and output.
 
     Returns:
-        uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
+        Images or label maps, uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1
+        with frames.
 
     Raises:
         BadInputError: the version cannot be loaded, or its output does not match its signature.

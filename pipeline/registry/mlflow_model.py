@@ -6,6 +6,12 @@ and with other versions in the same process.
 
     model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
     images = model.predict(["stone"] * 16, params={"seed": 7})  # uint8 [16, H, W]
+
+With a version that takes layouts, findings can be asked for, and come with their masks:
+
+    asked = {"seed": 7, "findings": 2}
+    images = model.predict(["stone"] * 8, params=asked)
+    masks = model.predict(["stone"] * 8, params={**asked, "output": "masks"})
 """
 
 import hashlib
@@ -53,29 +59,78 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 `start` (default 0): position of the first, to continue an earlier request;
                 `truncation` (default 1): below 1, images are more typical and less varied;
                 `frames` (default 0): if positive, interpolate from each image to the next in so
-                many steps.
+                many steps;
+                `findings` (default -1): number of findings in each image, and no others; -1: as in
+                the training images;
+                `kind` (default ""): of these findings; "": the one that the class is about;
+                `size_low`, `size_high` (default 0): least and largest diameter of a finding, in
+                pixels; 0: as in the training images;
+                `output` (default "images"): "masks" gives the label maps of the images that the
+                same call gives otherwise.
 
         Returns:
-            uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] with frames. All
-            images are synthetic.
+            uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] with frames. Label
+            maps are uint8 [N, H, W], too: 0 where nothing is, k for the k-th kind of finding. All
+            of it is synthetic.
 
         Raises:
-            ValueError: the generator does not know a class.
+            ValueError: the generator does not know a class or a kind, findings do not fit, or the
+                version has no masks.
         """
         params = params or {}
         labels = [str(label) for label in np.asarray(model_input).reshape(-1)]
         seed, start = int(params.get("seed", 0)), int(params.get("start", 0))
         truncation, frames = float(params.get("truncation", 1.0)), int(params.get("frames", 0))
+        layouts = self._layouts(labels, seed, start, params)
+        output = str(params.get("output", "images"))
+        if output == "masks":
+            return self._masks(labels, layouts, frames)
+        if output != "images":
+            raise ValueError(f"output is {output!r}; allowed are images and masks")
+        options = {"start": start, "truncation": truncation}
+        if layouts is not None:
+            options["layouts"] = layouts
         images: NDArray[np.uint8]
         if frames:
-            images = self._sampling.interpolate(
-                self._generator, labels, seed, frames, start=start, truncation=truncation
-            )
+            images = self._sampling.interpolate(self._generator, labels, seed, frames, **options)
         else:
-            images = self._sampling.sample(
-                self._generator, labels, seed, start=start, truncation=truncation
-            )
+            images = self._sampling.sample(self._generator, labels, seed, **options)
         return images
+
+    def _layouts(self, labels: list[str], seed: int, start: int, params: dict[str, Any]) -> Any:
+        """Where the findings of the images are; None for a generator that is not told."""
+        findings, kind = int(params.get("findings", -1)), str(params.get("kind", ""))
+        low, high = float(params.get("size_low", 0.0)), float(params.get("size_high", 0.0))
+        asked: dict[str, Any] = {}
+        if findings != -1:
+            asked["findings"] = findings
+        if kind:
+            asked["kind"] = kind
+        if low or high:
+            asked["diameters"] = (low or high, high or low)
+        if hasattr(self._sampling, "draw_layouts"):
+            return self._sampling.draw_layouts(self._generator, labels, seed, start=start, **asked)
+        if asked:
+            raise ValueError(
+                f"this version cannot be told where findings are; leave {', '.join(asked)} out"
+            )
+        return None
+
+    def _masks(self, labels: list[str], layouts: Any, frames: int) -> NDArray[np.uint8]:
+        if frames:
+            raise ValueError("a walk has no masks, since its findings fade; leave frames out")
+        if layouts is None:
+            raise ValueError(
+                "this version was trained without findings, so its images have no masks"
+            )
+        unknown = sorted({labels[index] for index in np.flatnonzero(~layouts.told)})
+        if unknown:
+            raise ValueError(
+                f"where the findings of {', '.join(unknown)} are is not known: too few training "
+                "images are annotated; give their number by the param findings"
+            )
+        found: NDArray[np.uint8] = self._sampling.label_maps(layouts)
+        return found
 
 
 def _import_package(folder: Path, name: str, module: str) -> ModuleType:

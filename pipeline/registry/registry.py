@@ -22,21 +22,21 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Run, ViewType
 from mlflow.entities.model_registry import RegisteredModel
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.machine import describe_environment
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
-from pipeline.registry.bundle import Candidate, OutputSpec, make_bundle
+from pipeline.registry.bundle import Candidate, OutputSpec, kinds_of, make_bundle
 from pipeline.registry.description import VERDICT, describe_model, describe_version
 from pipeline.registry.isolated_consumer import ask
+from pipeline.registry.signature import signature
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
+KINDS_TAG = "medloom.findings"
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -76,6 +76,7 @@ class Registry:
             CLASSES_TAG: ",".join(candidate.classes),
             SIZE_TAG: str(candidate.image_size),
             REGION_TAG: candidate.region,
+            KINDS_TAG: ",".join(kinds_of(candidate.workspace / "models")),
             "medloom.synthetic": "YES",
         }
         with _as_transient(self.uri):
@@ -214,7 +215,7 @@ class Registry:
         return self.tags(version).get(WEIGHTS_TAG, "")
 
     def output_spec(self, version: int) -> OutputSpec:
-        """The classes, the size and the region of a version's images.
+        """What a version's images are.
 
         Raises:
             BadInputError: an early version does not have these tags.
@@ -222,7 +223,8 @@ class Registry:
         tags = self.tags(version)
         try:
             classes, size = tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG])
-            return OutputSpec(classes, size, tags.get(REGION_TAG, ""))
+            kinds = tuple(kind for kind in tags.get(KINDS_TAG, "").split(",") if kind)
+            return OutputSpec(classes, size, tags.get(REGION_TAG, ""), kinds)
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
@@ -305,22 +307,6 @@ class Registry:
         The gate needs this. `Generators` is faster.
         """
         return ask(self.uri, f"models:/{self.model}/{version}", labels, {"seed": seed})
-
-
-def signature(image_size: int) -> ModelSignature:
-    """Input: class names in an unnamed string column; output: uint8 [N, H, W]; params."""
-    return ModelSignature(
-        inputs=Schema([ColSpec("string")]),
-        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
-        params=ParamSchema(
-            [
-                ParamSpec("seed", "long", 0),
-                ParamSpec("start", "long", 0),
-                ParamSpec("truncation", "double", 1.0),
-                ParamSpec("frames", "long", 0),
-            ]
-        ),
-    )
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from pipeline.base.errors import BadInputError
 from pipeline.cli.main import app
 from pipeline.local import services
+from tests.support.generators import VIEW, tiny_generator
 from tests.support.tiny import Tiny
+from tests.support.told import serve
 
 Medloom = Callable[..., str]
 
@@ -57,3 +59,29 @@ def test_the_landing_zone_takes_no_synthetic_images(medloom: Medloom, tiny: Tiny
     out = str(tiny.project.landing / "stone")
     with pytest.raises(BadInputError, match="never be trained on"):
         medloom("generate", "--label", "stone", "-o", out)
+
+
+def test_findings_that_are_asked_for_come_with_their_masks(
+    medloom: Medloom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, tiny_generator(("cyst", "stone"), ("cyst", "stone")))
+    out = tmp_path / "out"
+    asked = ("--label", "stone", "--findings", "2", "--size", "3-5px", "--masks", "-o", str(out))
+    said = medloom("generate", "-n", "4", *asked)
+    assert f"4 synthetic stone images of version 3 (champion) in {out}" in said
+    assert f"showing region {VIEW}, asked to show 8 x stone; each file" in said
+    facts = json.loads(medloom("generate", "-n", "4", *asked, "--json"))
+    assert facts["findings"] == {"stone": 8}
+    assert facts["region"] == VIEW
+    assert facts["coco"] == str(out / "findings.coco.json")
+    assert facts["masks"] == [name.replace(".png", "_mask.png") for name in facts["files"]]
+    more = ("--label", "stone", "--layout", str(out), "-o", str(tmp_path / "again"), "--json")
+    assert json.loads(medloom("generate", *more))["images"] == 4
+    said = medloom("generate", "--label", "stone", "--findings", "0", "-o", str(tmp_path / "none"))
+    assert "16 synthetic stone images" in said
+    assert "asked to show no findings" in said
+
+
+def test_a_size_that_cannot_be_read_is_refused(medloom: Medloom, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="such as 4px"):
+        medloom("generate", "--label", "stone", "--size", "3 to 5", "-o", str(tmp_path))

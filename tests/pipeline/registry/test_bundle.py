@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import BadInputError
+from pipeline.registry.asked import Asked
 from pipeline.registry.bundle import LoadedBundle, make_bundle
 
 
@@ -42,3 +43,9 @@ def test_an_early_version_still_draws(early: LoadedBundle) -> None:
 def test_an_early_version_says_what_it_cannot(early: LoadedBundle, more: dict[str, float]) -> None:
     with pytest.raises(BadInputError, match="supports neither walks nor truncation"):
         early.draw(["stone"], 3, **more)  # type: ignore[arg-type]
+
+
+def test_an_early_version_cannot_be_told_where_findings_are(early: LoadedBundle) -> None:
+    assert early.layouts(["stone"], 3) is None
+    with pytest.raises(BadInputError, match="of an earlier medloom"):
+        early.layouts(["stone"], 3, asked=Asked(2))

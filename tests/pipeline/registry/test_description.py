@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from scipy import ndimage
 
 from pipeline.base.project import Project
 from pipeline.evaluation import record
@@ -26,9 +27,9 @@ from pipeline.registry.description import (
 )
 from pipeline.registry.registry import Registry
 from tests.pipeline.reports.run.test_render import evaluation
-from tests.support.generators import SIZE, register_generator
+from tests.support.generators import SIZE, VIEW, register_generator
 
-CLASSES = ("no-finding", "pneumonia")
+CLASSES, KINDS = ("no-finding", "pneumonia"), ("pneumonia",)
 CHAMPION = Projection(1, None, None, JournalPosition("ab", 1))
 REASON = "first model: every guard holds,\nand there is <no champion> to compare"
 
@@ -44,7 +45,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory, measured: Evaluation) -> 
     folder = tmp_path_factory.mktemp("registry")
     bare = Project.load({"MEDLOOM_STATE": str(folder / "state" / "chest")})
     tags = {"medloom.modality": "CR, DX", "medloom.phantom": "NO"}
-    project = register_generator(bare, folder, CLASSES, measured, tags)
+    project = register_generator(bare, folder, CLASSES, measured, tags, KINDS)
     made = Registry(project.mlflow_uri, project.model)
     before = made.description(1)
     assert "**Verdict of the gate:** none yet." in before, "written when it is registered"
@@ -64,7 +65,10 @@ def test_its_code_runs_as_written(registry: Registry, tmp_path: Path) -> None:
     of_version, of_model = registry.description(1), registry.description()
     assert 'load_model("models:/medloom-chest/1")' in of_version
     assert 'load_model("models:/medloom-chest@champion")' in of_model
-    save = "\nimport numpy\nnumpy.save({!r}, images)\n"
+    save = (
+        "\nimport numpy\nnumpy.save({0!r}, images)\n"
+        "numpy.save({0!r}.replace('.npy', '.masks.npy'), masks)\n"
+    )
     code = "".join(
         code_of(text) + save.format(str(tmp_path / name))
         for text, name in ((of_version, "version.npy"), (of_model, "model.npy"))
@@ -80,6 +84,9 @@ def test_its_code_runs_as_written(registry: Registry, tmp_path: Path) -> None:
     assert (images.dtype, images.shape) == (np.uint8, (16, SIZE, SIZE))
     assert images.std() > 0
     np.testing.assert_array_equal(images, np.load(tmp_path / "model.npy"))
+    masks = np.load(tmp_path / "version.masks.npy")
+    assert (masks.dtype, masks.shape) == (np.uint8, (8, SIZE, SIZE))
+    assert all(ndimage.label(mask, np.ones((3, 3)))[1] == 2 for mask in masks)
 
 
 @pytest.mark.parametrize("version", [1, None])
@@ -112,6 +119,8 @@ def test_it_says_what_is_drawn_and_that_it_is_synthetic(registry: Registry) -> N
     for text in (registry.description(1), registry.description()):
         assert "`no-finding`, `pneumonia`" in text
         assert f"CR, DX images of {SIZE} x {SIZE} pixels" in text
+        assert f"show a region, not whole images: `{VIEW}`" in text
+        assert "asked for findings of the kinds `pneumonia`, and gives their masks" in text
         assert "Every image is synthetic" in text
         assert "never for diagnosis" in text
         assert "`report.html`" in text
@@ -174,7 +183,9 @@ def test_an_evaluation_of_another_format_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text("{}")
     found = description._evaluation(tmp_path / "evaluation.json")
     facts = VersionFacts("m", 1, OutputSpec(CLASSES, 64), evaluation=found)
-    assert "no evaluation that can be read" in version_description(facts)
+    text = version_description(facts)
+    assert "no evaluation that can be read" in text
+    assert "findings" not in text.split("## Figures")[0], "it takes no layouts"
 
 
 def test_a_version_says_which_one_it_descends_from() -> None:
@@ -188,8 +199,9 @@ def test_a_version_says_which_one_it_descends_from() -> None:
 def test_long_facts_fit_into_mlflows_databases() -> None:
     """They hold 5,000 characters; a class name may have 64."""
     classes = tuple(f"{'c' * 60}{number:04d}" for number in range(200))
+    spec = OutputSpec(classes, 128, "v" * 40, classes)
     facts = VersionFacts(
-        "m" * 60, 12, OutputSpec(classes, 128), "CT", True, evaluation("a1" * 32, 0.1), "rejected",
+        "m" * 60, 12, spec, "CT", True, evaluation("a1" * 32, 0.1), "rejected",
         "a long reason " * 500,
     )  # fmt: skip
     for text in (version_description(facts), model_description(facts, facts.model)):

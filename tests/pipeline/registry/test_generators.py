@@ -15,16 +15,19 @@ import numpy as np
 import pytest
 import torch
 
+from model.layouts import label_maps
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.ledger.run import Run
 from pipeline.local import services
+from pipeline.registry.asked import Asked, Size
+from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators
 from pipeline.registry.isolated_consumer import ask
-from tests.support.generators import register_generator
+from tests.support.generators import VIEW, register_generator
 from tests.support.tiny import Tiny
 
-CLASSES = ("cyst", "stone")
+CLASSES, KINDS = ("cyst", "stone"), ("cyst", "stone")
 
 
 @pytest.fixture
@@ -174,14 +177,14 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def registered(project: Project, tmp_path: Path) -> Project:
-    return register_generator(project, tmp_path, CLASSES)
+    return register_generator(project, tmp_path, CLASSES, kinds=KINDS)
 
 
 @pytest.mark.usefixtures("_one_thread")
 def test_images_are_those_of_a_consumer_bit_for_bit(registered: Project) -> None:
     generators = Generators(registered)
     assert generators.find("1").aliases == ()
-    assert generators.output_spec("1")[:2] == (CLASSES, 32)
+    assert generators.output_spec("1") == OutputSpec(CLASSES, 32, VIEW, KINDS)
     uri, model = registered.mlflow_uri, f"models:/{registered.model}/1"
     labels = ["stone", "cyst", "3*cyst+stone", "stone"]
     asked = {"start": 2, "truncation": 0.7}
@@ -189,6 +192,14 @@ def test_images_are_those_of_a_consumer_bit_for_bit(registered: Project) -> None
     drawn = generators.draw("1", labels, 7, start=2, truncation=0.7)
     assert drawn.std() > 0
     assert np.array_equal(drawn, expected)
+    told: dict[str, float | str] = {"start": 2, "findings": 2, "kind": "stone", "size_low": 3.0}
+    wanted = generators.layouts("1", labels, 7, start=2, asked=Asked(2, "stone", Size.parse("3px")))
+    commanded = ask(uri, model, labels, {"seed": 7, **told})
+    assert np.array_equal(generators.draw("1", labels, 7, start=2, layouts=wanted), commanded)
+    masks = ask(uri, model, labels, {"seed": 7, **told, "output": "masks"})
+    assert wanted is not None
+    assert np.array_equal(label_maps(wanted), masks)
+    assert set(masks.ravel().tolist()) == {0, 2}
     walk = ask(uri, model, labels, {"seed": 7, "frames": 3})
     assert np.array_equal(generators.draw("1", labels, 7, frames=3), walk)
     with pytest.raises(
