@@ -214,6 +214,46 @@ def time_the_evaluation(
     Terminal().print(facts_table(facts, f"{found.processor}, {found.cores} cores"))
 
 
+@bench_app.command("usefulness")
+def train_on_generated(
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder that preprocess wrote, of annotated images.")
+    ],
+    models: Annotated[Path, typer.Option(help="Folder of generator.safetensors and config.json.")],
+    pairs: Annotated[int, typer.Option("-n", min=16, help="Training images of each arm.")] = 500,
+    kimg: Annotated[float, typer.Option(min=0.1, help="Length of each training.")] = 16.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each arm.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Train a small segmentation network on generated pairs, and on as many real ones.
+
+    Both are tested on annotated real test images: Dice of each kind of finding, with intervals
+    over test groups and seeds. Pairs are images with the masks that they were drawn by.
+    """
+    from bench.tables import usefulness_table
+    from bench.usefulness import measure_usefulness
+    from model.sampling import load_generator
+    from pipeline.cli.tables import bars_of_steps
+    from pipeline.data.processed import Processed
+
+    try:
+        processed, generator = Processed.load(data), load_generator(models)
+    except (FileNotFoundError, ValueError) as error:
+        raise BadInputError(
+            f"cannot read the arrays of {data} and the generator of {models}: {error}"
+        ) from error
+    with bars_of_steps(console) as tell:
+        found = measure_usefulness(
+            processed, generator, pairs=pairs, kimg=kimg, seeds=seeds, on_progress=tell
+        )
+    if as_json:
+        Terminal().print_json(data=found.model_dump(mode="json"))
+        return
+    Terminal().print(usefulness_table(found))
+    if found.not_tested:
+        Terminal().print(f"no test image shows {', '.join(found.not_tested)}")
+
+
 @bench_app.command("audit")
 def time_an_audit(
     versions: Annotated[int, typer.Option(min=1, help="Versions of the synthetic history.")] = 1000,

@@ -1,0 +1,275 @@
+"""Whether generated pairs of image and mask can replace annotated real ones.
+
+A small segmentation network is trained on generated pairs alone, and on as many annotated real
+images alone, and both are tested on annotated real images of held-out groups.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.segmenter import fit_segmenter, segment
+from model.data import balanced_draw
+from model.families.base import Generator
+from model.layouts import Layouts, masks
+from model.sampling import draw_layouts, sample
+from model.section import Stored
+from model.utility.intervals import Resampling, Spread, resampling
+from model.utility.record import Estimate
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed, SplitArrays
+from pipeline.data.region import in_words
+
+BATCH = 16
+RESAMPLES = 2000
+GENERATED, REAL = "generated alone", "real alone"
+ARMS = (GENERATED, REAL)
+
+Array = NDArray[np.float64]
+OnProgress = Callable[[str, int, int], None]
+
+
+class Pairs(NamedTuple):
+    """Images with their layouts: uint8 [N, H, W], class index [N], layouts of N images."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    layouts: Layouts
+
+
+class KindScore(Stored):
+    """The Dice coefficient of one kind of finding over all pixels of the test images.
+
+    Attributes:
+        kind: name.
+        test_images: test images that show one.
+        dice: by arm, 0 to 1.
+        difference: generated minus real, on the same draws of test groups.
+    """
+
+    kind: str
+    test_images: int
+    dice: dict[str, Estimate]
+    difference: Estimate
+
+
+class Usefulness(Stored):
+    """The outcome of `measure_usefulness`.
+
+    Attributes:
+        pairs: training images of each arm.
+        test_images, test_groups: annotated test images and their groups.
+        steps, batch, seeds: of every training.
+        view: the part of an image that is shown; "" for whole images.
+        kinds: one score a kind that the test images show.
+        not_tested: kinds that no test image shows.
+    """
+
+    pairs: int
+    test_images: int
+    test_groups: int
+    steps: int
+    batch: int
+    seeds: int
+    view: str
+    kinds: tuple[KindScore, ...]
+    not_tested: tuple[str, ...]
+
+
+def measure_usefulness(
+    processed: Processed,
+    generator: Generator,
+    *,
+    pairs: int = 500,
+    kimg: float = 16.0,
+    seeds: int = 2,
+    on_progress: OnProgress | None = None,
+) -> Usefulness:
+    """Train and test the segmentation network on generated and on real pairs.
+
+    Both arms have the same number of images, classes in equal shares in every batch, the same
+    number of steps, and nothing is selected. Each seed draws other pairs, other real images and
+    other starting weights.
+
+    Args:
+        processed: annotated images.
+        generator: takes layouts of the same kinds, and draws the same classes, size and view.
+        pairs: training images of an arm; fewer if fewer real ones are annotated.
+        kimg: thousands of images shown in every training.
+        seeds: trainings of each arm.
+        on_progress: called with (what, done, total).
+
+    Raises:
+        BadInputError: the data is not annotated, or data and generator do not fit each other.
+    """
+    _require_fit(processed, generator)
+    train, test = _annotated(processed.train, "train"), _annotated(processed.test, "test")
+    classes = processed.classes
+    if missing := [name for n, name in enumerate(classes) if n not in train.labels]:
+        raise BadInputError(
+            f"no annotated training image is of class {', '.join(missing)}: annotate some, or "
+            "leave the class out of the data"
+        )
+    count, steps = min(pairs, len(train.labels)), max(1, round(1000 * kimg / BATCH))
+    truth = masks(np.asarray(test.layouts.maps))
+    sums: dict[str, list[Array]] = {arm: [] for arm in ARMS}
+    for seed in range(seeds):
+        for place, arm in enumerate(ARMS):
+            if on_progress:
+                on_progress(f"{arm}, seed {seed}", len(ARMS) * seed + place, len(ARMS) * seeds)
+            one = (
+                generated_pairs(generator, classes, count, seed)
+                if arm == GENERATED
+                else _some(train, count, seed)
+            )
+            draw = balanced_draw(one.images, one.labels, len(classes), BATCH, one.layouts)
+            network = fit_segmenter(draw, len(processed.kinds), steps, seed)
+            sums[arm].append(overlaps(segment(network, test.images), truth))
+    if on_progress:
+        on_progress("done", len(ARMS) * seeds, len(ARMS) * seeds)
+    groups = processed.test.groups[_told(processed.test)]
+    draws = resampling(test.labels, groups, len(classes), RESAMPLES)
+    shown = truth.any((2, 3)).sum(0)
+    return Usefulness(
+        pairs=count,
+        test_images=len(test.labels),
+        test_groups=len(np.unique(groups)),
+        steps=steps,
+        batch=BATCH,
+        seeds=seeds,
+        view=processed.view,
+        kinds=tuple(
+            _score(kind, int(shown[k]), {arm: [s[:, k] for s in sums[arm]] for arm in ARMS}, draws)
+            for k, kind in enumerate(processed.kinds)
+            if shown[k]
+        ),
+        not_tested=tuple(kind for k, kind in enumerate(processed.kinds) if not shown[k]),
+    )
+
+
+def generated_pairs(generator: Generator, classes: Sequence[str], count: int, seed: int) -> Pairs:
+    """Generated images and the layouts that they were drawn by, classes in equal shares.
+
+    Raises:
+        BadInputError: nothing is known of the findings of a class.
+    """
+    labels = (np.arange(count) % len(classes)).astype(np.int64)
+    names = [classes[label] for label in labels]
+    layouts = draw_layouts(generator, names, seed)
+    if layouts is None or not layouts.told.all():
+        raise BadInputError(
+            "the generator knows nothing of the findings of some class; train it on images of "
+            "which those of every class are annotated"
+        )
+    return Pairs(sample(generator, names, seed, layouts=layouts), labels, layouts)
+
+
+def overlaps(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Array:
+    """Pixels that are found and true, and pixels that are either, twice those that are both.
+
+    Args:
+        found, truth: bool [N, K, H, W].
+
+    Returns:
+        float64 [N, K, 2]; Dice is 2 x the first over the second, both summed over images.
+    """
+    both, each = (found & truth).sum((2, 3)), found.sum((2, 3)) + truth.sum((2, 3))
+    return np.stack([both, each], -1).astype(np.float64)
+
+
+def dice_spread(
+    sums: Sequence[Array], draws: Resampling, reference: Sequence[Array] = ()
+) -> Spread:
+    """Dice over all images, averaged over seeds, with its error over test groups and seeds.
+
+    As `model.utility.intervals.spread`: variance over draws of the groups of the mean over seeds,
+    plus variance over seeds divided by their number.
+
+    Args:
+        sums: of each seed, float64 [N, 2] as from `overlaps`.
+        draws: of the test groups.
+        reference: sums of another arm, whose Dice is subtracted seed by seed.
+    """
+    whole, drawn = _dice(sums, draws)
+    if reference:
+        others, others_drawn = _dice(reference, draws)
+        whole, drawn = whole - others, drawn - others_drawn
+    seeds = len(sums)
+    if not draws.freedom or seeds < 2:
+        return Spread(float(whole.mean()), 0.0, 1.0)
+    of_groups, of_seeds = float(drawn.mean(1).var(ddof=1)), float(whole.var(ddof=1)) / seeds
+    total = of_groups + of_seeds
+    if total < 1e-20:
+        return Spread(float(whole.mean()), 0.0, 1.0)
+    freedom = total**2 / (of_groups**2 / draws.freedom + of_seeds**2 / (seeds - 1))
+    return Spread(float(whole.mean()), math.sqrt(total), freedom)
+
+
+def _dice(sums: Sequence[Array], draws: Resampling) -> tuple[Array, Array]:
+    """Dice of each seed [S], and by draw of the groups [B, S]."""
+    by_group = np.zeros((len(sums), draws.weights.shape[1], 2))
+    for place, one in enumerate(sums):
+        np.add.at(by_group[place], draws.member, one)
+    both, each = by_group[..., 0], by_group[..., 1]
+    whole = 2 * both.sum(1) / np.maximum(each.sum(1), 1)
+    drawn = 2 * (draws.weights @ both.T) / np.maximum(draws.weights @ each.T, 1)
+    return whole, drawn
+
+
+def _score(
+    kind: str, test_images: int, sums: dict[str, list[Array]], draws: Resampling
+) -> KindScore:
+    return KindScore(
+        kind=kind,
+        test_images=test_images,
+        dice={arm: dice_spread(sums[arm], draws).estimate(0.0, 1.0) for arm in ARMS},
+        difference=dice_spread(sums[GENERATED], draws, sums[REAL]).estimate(),
+    )
+
+
+def _require_fit(processed: Processed, generator: Generator) -> None:
+    config = generator.config
+    if not processed.kinds:
+        raise BadInputError(
+            "no image of the data is annotated: ingest images with their findings beside them "
+            "(docs/ingest.md), and run preprocess"
+        )
+    side = processed.train.images.shape[1]
+    facts = {
+        "kinds of findings": (config.given, processed.kinds),
+        "classes": (config.classes, processed.classes),
+        "pixels to a side": (config.image_size, side),
+        "view": (in_words(config.view), in_words(processed.view)),
+    }
+    for name, (drawn, real) in facts.items():
+        if drawn != real:
+            raise BadInputError(
+                f"{name}: the generator has {drawn}, the data {real}; give the arrays that it was "
+                "trained on"
+            )
+
+
+def _told(split: SplitArrays) -> NDArray[np.int64]:
+    return (
+        np.flatnonzero(split.layouts.told) if split.layouts is not None else np.zeros(0, np.int64)
+    )
+
+
+def _annotated(split: SplitArrays, name: str) -> Pairs:
+    rows = _told(split)
+    if split.layouts is None or not len(rows):
+        raise BadInputError(f"no image of the {name} split is annotated")
+    return Pairs(np.asarray(split.images[rows]), split.labels[rows], split.layouts[rows])
+
+
+def _some(pairs: Pairs, count: int, seed: int) -> Pairs:
+    """`count` of the pairs, every class among them, in the data's shares."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(pairs.labels))
+    # One of each class first, since a batch needs every class.
+    first = [order[pairs.labels[order] == label][0] for label in np.unique(pairs.labels)]
+    rows = np.sort(np.r_[first, order[~np.isin(order, first)]][: max(count, len(first))])
+    return Pairs(pairs.images[rows], pairs.labels[rows], pairs.layouts[rows])

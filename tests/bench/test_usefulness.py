@@ -1,0 +1,137 @@
+"""Generated pairs that show what their masks say are as useful as real ones; others are not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.segmenter import Segmenter
+from bench.tables import usefulness_table
+from bench.usefulness import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from model.families.base import Generator
+from model.layout_bank import LayoutBank
+from model.layouts import Layouts
+from model.network import NetworkConfig
+from model.sampling import draw_layouts, sample
+from model.utility.intervals import resampling
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed, SplitArrays
+from tests.support.generators import SIZE, VIEW, tiny_generator
+
+CLASSES, KINDS = ("cyst", "stone"), ("cyst", "stone")
+
+
+class Painter(Generator):
+    """Draws cysts dark and stones bright on grey, where the layout has them; or elsewhere."""
+
+    def __init__(self, *, obedient: bool) -> None:
+        super().__init__()
+        tiny = tiny_generator(CLASSES, KINDS)
+        self.config: NetworkConfig = tiny.config
+        self.bank: LayoutBank | None = tiny.bank
+        self.obedient = obedient
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        assert given is not None
+        told = given if self.obedient else given.roll(SIZE // 2, -2)
+        grain = 0.1 * z.repeat(1, SIZE * SIZE // z.shape[1]).view(-1, 1, SIZE, SIZE)
+        return grain - 0.6 * told[:, :1] + 0.8 * told[:, 1:2]
+
+
+def split(seed: int, count: int) -> SplitArrays:
+    """Real images: those of the obedient painter."""
+    labels = np.arange(count) % 2
+    names = [CLASSES[label] for label in labels]
+    painter = Painter(obedient=True)
+    layouts = draw_layouts(painter, names, seed)
+    assert layouts is not None
+    images = sample(painter, names, seed, layouts=layouts)
+    groups = np.array([f"{seed}-{row // 4}" for row in range(count)])
+    ids = np.array([f"{seed}-{row}" for row in range(count)])
+    return SplitArrays(images, labels.astype(np.int64), ids, groups, layouts)
+
+
+@pytest.fixture(scope="module")
+def processed() -> Processed:
+    splits = {"train": split(100, 60), "val": split(101, 8), "test": split(102, 40)}
+    return Processed(CLASSES, splits, KINDS, VIEW)
+
+
+@pytest.mark.parametrize("obedient", [True, False])
+def test_pairs_are_worth_what_their_masks_are_worth(processed: Processed, obedient: bool) -> None:
+    told: list[str] = []
+    found = measure_usefulness(
+        processed,
+        Painter(obedient=obedient),
+        pairs=40,
+        kimg=0.8,
+        on_progress=lambda what, done, total: told.append(f"{what} {done}/{total}"),
+    )
+    assert (found.pairs, found.test_images, found.test_groups) == (40, 40, 10)
+    assert (found.steps, found.seeds, found.not_tested) == (50, 2, ())
+    assert told[0] == f"{GENERATED}, seed 0 0/4"
+    stone = found.kinds[1]
+    assert stone.kind == "stone"
+    assert stone.test_images >= 20
+    real, made = stone.dice[REAL], stone.dice[GENERATED]
+    assert real.value > 0.6
+    assert real.low is not None
+    assert real.low < real.value
+    assert (made.value > 0.8 * real.value) == obedient
+    assert stone.difference.value == pytest.approx(made.value - real.value)
+    assert str(found.test_groups) in str(usefulness_table(found).title)
+
+
+def test_dice_is_that_of_all_pixels_and_widens_with_few_groups() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((40, 1, 8, 8)) < 0.2
+    sums = []
+    for seed in range(2):
+        wrong = np.random.default_rng(seed).random(truth.shape) < 0.1
+        sums.append(overlaps(truth ^ wrong, truth)[:, 0])
+    labels = (np.arange(40) % 2).astype(np.int64)
+    spreads = []
+    for size in (1, 8):
+        groups = np.array([f"{row // size}" for row in range(40)])
+        draws = resampling(labels, groups, 2, 500)
+        found = dice_spread(sums, draws)
+        exact = [2 * one[:, 0].sum() / one[:, 1].sum() for one in sums]
+        assert found.value == pytest.approx(np.mean(exact))
+        spreads.append(found)
+        none = dice_spread(sums, draws, sums)
+        assert (none.value, none.error) == (0.0, 0.0)
+    assert spreads[1].freedom < spreads[0].freedom
+    alone = dice_spread(sums[:1], draws)
+    assert alone.error == 0.0, "one seed tells no error"
+
+
+def test_what_does_not_fit_is_refused(processed: Processed) -> None:
+    painter = Painter(obedient=True)
+    for other, said in (
+        (replace(processed, view=""), "view: the generator has region"),
+        (replace(processed, kinds=()), "no image of the data is annotated"),
+        (replace(processed, kinds=("cyst", "mass")), "kinds of findings"),
+    ):
+        with pytest.raises(BadInputError, match=said):
+            measure_usefulness(other, painter)
+    layouts = processed.test.layouts
+    assert layouts is not None
+    nobody = Layouts(layouts.maps, np.zeros_like(layouts.told))
+    bare = replace(processed.test, layouts=nobody)
+    with pytest.raises(BadInputError, match="no image of the test split is annotated"):
+        measure_usefulness(replace(processed, splits={**processed.splits, "test": bare}), painter)
+
+
+def test_the_network_is_small_and_takes_any_size() -> None:
+    network = Segmenter(3)
+    assert sum(one.numel() for one in network.parameters()) < 500_000
+    assert network(torch.zeros(2, 1, 64, 48)).shape == (2, 3, 64, 48)
