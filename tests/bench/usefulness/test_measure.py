@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.segmenter import Segmenter
-from bench.tables import usefulness_table
-from bench.usefulness import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from bench.usefulness.measure import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from bench.usefulness.segmenter import Segmenter
+from bench.usefulness.table import usefulness_table
 from model.families.base import Generator
 from model.layout_bank import LayoutBank
 from model.layouts import Layouts
