@@ -230,8 +230,8 @@ def train_on_generated(
     Both are tested on annotated real test images: Dice of each kind of finding, with intervals
     over test groups and seeds. Pairs are images with the masks that they were drawn by.
     """
-    from bench.tables import usefulness_table
-    from bench.usefulness import measure_usefulness
+    from bench.usefulness.measure import measure_usefulness
+    from bench.usefulness.table import usefulness_table
     from model.sampling import load_generator
     from pipeline.cli.tables import bars_of_steps
     from pipeline.data.processed import Processed

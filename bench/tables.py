@@ -8,9 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.contest import Standing
 from bench.trial import Outcome
-from bench.usefulness import ARMS, Usefulness
 from model.progress import Progress as Training
-from model.utility.record import Estimate
 from pipeline.base.terminal import FitTable
 
 
@@ -83,21 +81,3 @@ def _when(one: Standing) -> str:
     if one.distance_ratio is None:
         return ""
     return "never" if one.overtaken_minutes is None else f"{one.overtaken_minutes:.1f} min"
-
-
-def usefulness_table(found: Usefulness) -> FitTable:
-    """The Dice coefficient of each kind by what the network was trained on."""
-    title = f"Dice on {found.test_images} real test images of {found.test_groups} groups"
-    table = FitTable(title=f"{title}, trained on {found.pairs} images")
-    for name in ("kind", "test images with it", *ARMS, "difference"):
-        table.add_column(name, justify="left" if name == "kind" else "right")
-    for one in found.kinds:
-        cells = [_estimate(one.dice[arm]) for arm in ARMS]
-        table.add_row(one.kind, str(one.test_images), *cells, _estimate(one.difference))
-    return table
-
-
-def _estimate(one: Estimate) -> str:
-    if one.low is None or one.high is None:
-        return f"{one.value:.3f}"
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"

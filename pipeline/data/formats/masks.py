@@ -13,6 +13,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.formats.labels import FEW_LEVELS
 from pipeline.data.formats.raster import as_refusals, too_many
 from pipeline.data.refusal import Refused
+from pipeline.data.synthetic import is_marked
 
 _HIGHEST = 65535
 _READERS = tuple(kind.format for kind in (PngImageFile, BmpImageFile, TiffImageFile))
@@ -25,7 +26,8 @@ def numbers_of(data: bytes, config: IngestConfig) -> NDArray[np.uint16]:
     which is number 1.
 
     Raises:
-        Refused: it cannot be read, or holds more than 16 numbers and so is no mask.
+        Refused: it cannot be read, holds more than 16 numbers and so is no mask, or is marked as
+            the mask of a generated image.
     """
     with (
         as_refusals(config.max_pixels),
@@ -33,6 +35,8 @@ def numbers_of(data: bytes, config: IngestConfig) -> NDArray[np.uint16]:
     ):
         if image.width * image.height > config.max_pixels:
             raise too_many(f"{image.width}x{image.height} pixels", config.max_pixels)
+        if isinstance(image, PngImageFile) and is_marked(image.text):
+            raise Refused("synthetic", "the mask of a generated image says nothing of a real one")
         if image.mode in ("RGB", "RGBA", "CMYK", "LA", "PA"):
             pixels = np.asarray(image.convert("RGB"), np.int64) @ np.array([1 << 16, 1 << 8, 1])
             greys = pixels % 0x010101 == 0

@@ -20,6 +20,8 @@ _WRONG = {
     "unknown-kind": "a number or a name of a kind has no meaning. Put classes.txt, data.yaml or "
     "dataset.json beside the files, or set ingest.finding_kinds",
     "unreadable": "the file beside the image cannot be read as what its name says, or is too long",
+    "synthetic": "the file beside the image is marked as that of generated images, so it says "
+    "nothing of a real one; take it away",
 }
 
 

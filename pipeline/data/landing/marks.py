@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipeline.data.layout import CLASS_NAME
 
-Wrong = Literal["outside", "empty", "other-size", "unknown-kind", "unreadable"]
+Wrong = Literal["outside", "empty", "other-size", "unknown-kind", "unreadable", "synthetic"]
 """Why what lies beside an image is not used."""
 
 

@@ -5,23 +5,30 @@ from typing import Any
 
 from pipeline.data.landing.marks import Mark, Marks
 from pipeline.data.marks.annotated import WrongMarkError, kind_of
+from pipeline.data.synthetic import is_marked
 
 
 def read_coco(data: bytes) -> dict[str, Marks]:
     """File name -> what is said of it; an image without annotations has no findings.
+
+    A file that `medloom generate` wrote says nothing of real images of the same names.
 
     Raises:
         WrongMarkError: it is no such file.
     """
     try:
         content: dict[str, Any] = json.loads(data)
+        info = content.get("info") or {}
+        synthetic = info.get("synthetic") is True or is_marked(info)
         kinds = {one["id"]: str(one["name"]) for one in content["categories"]}
         own: dict[Any, list[dict[str, Any]]] = {one["id"]: [] for one in content["images"]}
         for one in content["annotations"]:
             if one["image_id"] in own:
                 own[one["image_id"]].append(one)
         return {
-            str(image["file_name"]): _of_image(image, own[image["id"]], kinds)
+            str(image["file_name"]): (
+                Marks(wrong="synthetic") if synthetic else _of_image(image, own[image["id"]], kinds)
+            )
             for image in content["images"]
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -13,6 +13,7 @@ from pipeline.data.formats import SNIFF_BYTES, sniff
 from pipeline.data.formats.archives import members
 from pipeline.data.formats.masks import numbers_of
 from pipeline.data.formats.sniff import ARCHIVES
+from pipeline.data.landing.marks import Wrong
 from pipeline.data.landing.zone import LandedFile, Sidecar, open_stable, read_whole
 from pipeline.data.marks import names, yolo
 from pipeline.data.marks.annotated import (
@@ -93,8 +94,9 @@ class BesideReader:
             return Annotated(found, others=others, spacing=spacing)
         except WrongMarkError as error:
             return Annotated(wrong=error.wrong, others=others)
-        except Refused:
-            return Annotated(wrong="unreadable", others=others)
+        except Refused as error:
+            wrong: Wrong = "synthetic" if error.reason == "synthetic" else "unreadable"
+            return Annotated(wrong=wrong, others=others)
 
     def _found_by(
         self, form: str, number: int, shape: Sequence[int], label: str, volume: bytes

@@ -72,7 +72,7 @@ def test_findings_that_are_asked_for_come_with_their_masks(
     assert f"showing region {VIEW}, asked to show 8 x stone; each file" in said
     facts = json.loads(medloom("generate", "-n", "4", *asked, "--json"))
     assert facts["findings"] == {"stone": 8}
-    assert facts["view"] == VIEW
+    assert facts["region"] == VIEW
     assert facts["coco"] == str(out / "findings.coco.json")
     assert facts["masks"] == [name.replace(".png", "_mask.png") for name in facts["files"]]
     more = ("--label", "stone", "--layout", str(out), "-o", str(tmp_path / "again"), "--json")

@@ -67,7 +67,7 @@ def test_masks_are_those_of_the_images(project: Project, tmp_path: Path) -> None
         assert np.array_equal(pixels(mask), labels)
     assert drawn.findings == {"stone": 6}
     found = facts(drawn.files[1])
-    assert found["view"] == VIEW
+    assert found["region"] == VIEW
     assert found["asked"] == {"findings": 2, "kind": "stone", "size": "3-5px"}
     assert found["findings"] == {"stone": 2}
     assert facts(drawn.masks[1])["mask_of"] == drawn.files[1].name

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.findings import Box, Mask, encode_mask
+from pipeline.data.synthetic import SYNTHETIC_MARK
 from tests.support.annotated import Seen, read_beside_images
 from tests.support.pictures import encode, picture
 
@@ -38,6 +40,13 @@ def png(pixels: NDArray[np.generic]) -> bytes:
 
 def black_and_white(mask: Mask) -> bytes:
     return encode(mask.astype(np.uint8) * 255)
+
+
+def marked(mask: Mask) -> bytes:
+    mark = PngInfo()
+    for key, value in SYNTHETIC_MARK.items():
+        mark.add_text(key, value)
+    return encode(mask.astype(np.uint8), pnginfo=mark)
 
 
 def coco(name: str = "x.png", **annotation: object) -> str:
@@ -183,6 +192,11 @@ WRONG: dict[str, tuple[Files, str]] = {
     "names that are none": (
         {"stone/x.txt": YOLO, "data.yaml": "a: &a [x, x]\nnames: [*a, *a]\n"}, "unreadable"),
     "a truth that is none": ({"stone/x.truth.json": "[1"}, "unreadable"),
+    "a mask of a generated image": (
+        {"stone/x_mask.png": marked(MASK)}, "synthetic"),
+    "a list of generated images": (
+        {"annotations.json": json.dumps(
+            json.loads(coco(bbox=[1, 2, 3, 4])) | {"info": {"synthetic": True}})}, "synthetic"),
 }  # fmt: skip
 
 

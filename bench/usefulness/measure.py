@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.segmenter import fit_segmenter, segment
+from bench.usefulness.segmenter import fit_segmenter, segment
 from model.data import balanced_draw
 from model.families.base import Generator
 from model.layouts import Layouts, masks

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.segmenter import Segmenter
-from bench.tables import usefulness_table
-from bench.usefulness import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from bench.usefulness import measure
+from bench.usefulness.measure import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from bench.usefulness.segmenter import Segmenter
+from bench.usefulness.table import usefulness_table
 from model.families.base import Generator
 from model.layout_bank import LayoutBank
 from model.layouts import Layouts
@@ -66,52 +67,55 @@ def processed() -> Processed:
     return Processed(CLASSES, splits, KINDS, VIEW)
 
 
-@pytest.mark.parametrize("obedient", [True, False])
-def test_pairs_are_worth_what_their_masks_are_worth(processed: Processed, obedient: bool) -> None:
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "BATCH", 8)
+
+
+def test_pairs_that_show_their_masks_are_worth_as_much_as_real_ones(processed: Processed) -> None:
     told: list[str] = []
     found = measure_usefulness(
         processed,
-        Painter(obedient=obedient),
+        Painter(obedient=True),
         pairs=40,
-        kimg=0.8,
+        kimg=0.48,
         on_progress=lambda what, done, total: told.append(f"{what} {done}/{total}"),
     )
     assert (found.pairs, found.test_images, found.test_groups) == (40, 40, 10)
-    assert (found.steps, found.seeds, found.not_tested) == (50, 2, ())
+    assert (found.steps, found.seeds, found.not_tested) == (60, 2, ())
     assert told[0] == f"{GENERATED}, seed 0 0/4"
     stone = found.kinds[1]
     assert stone.kind == "stone"
     assert stone.test_images >= 20
     real, made = stone.dice[REAL], stone.dice[GENERATED]
-    assert real.value > 0.6
+    assert real.value > 0.4
     assert real.low is not None
     assert real.low < real.value
-    assert (made.value > 0.8 * real.value) == obedient
+    assert made.value > 0.6 * real.value
     assert stone.difference.value == pytest.approx(made.value - real.value)
     assert str(found.test_groups) in str(usefulness_table(found).title)
 
 
-def test_dice_is_that_of_all_pixels_and_widens_with_few_groups() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.random((40, 1, 8, 8)) < 0.2
-    sums = []
-    for seed in range(2):
-        wrong = np.random.default_rng(seed).random(truth.shape) < 0.1
-        sums.append(overlaps(truth ^ wrong, truth)[:, 0])
+def test_pairs_that_show_something_else_are_worth_less(processed: Processed) -> None:
+    found = measure_usefulness(processed, Painter(obedient=False), pairs=40, kimg=0.48, seeds=1)
+    stone = found.kinds[1]
+    assert stone.dice[GENERATED].value < 0.5 * stone.dice[REAL].value
+    assert stone.difference.low is None, "one seed tells no error"
+
+
+def test_dice_is_that_of_all_pixels_with_an_error_over_groups_and_seeds() -> None:
+    truth = np.random.default_rng(9).random((40, 1, 8, 8)) < 0.2
+    wrong = [np.random.default_rng(seed).random(truth.shape) < 0.1 for seed in range(2)]
+    sums = [overlaps(truth ^ one, truth)[:, 0] for one in wrong]
     labels = (np.arange(40) % 2).astype(np.int64)
-    spreads = []
-    for size in (1, 8):
-        groups = np.array([f"{row // size}" for row in range(40)])
-        draws = resampling(labels, groups, 2, 500)
-        found = dice_spread(sums, draws)
-        exact = [2 * one[:, 0].sum() / one[:, 1].sum() for one in sums]
-        assert found.value == pytest.approx(np.mean(exact))
-        spreads.append(found)
-        none = dice_spread(sums, draws, sums)
-        assert (none.value, none.error) == (0.0, 0.0)
-    assert spreads[1].freedom < spreads[0].freedom
-    alone = dice_spread(sums[:1], draws)
-    assert alone.error == 0.0, "one seed tells no error"
+    draws = resampling(labels, np.array([f"{row // 4}" for row in range(40)]), 2, 500)
+    found = dice_spread(sums, draws)
+    exact = [2 * one[:, 0].sum() / one[:, 1].sum() for one in sums]
+    assert found.value == pytest.approx(np.mean(exact))
+    assert found.error > abs(exact[0] - exact[1]) / 2 - 1e-9
+    against_itself = dice_spread(sums, draws, sums)
+    assert (against_itself.value, against_itself.error) == (0.0, 0.0)
+    assert dice_spread(sums[:1], draws).error == 0.0, "one seed tells no error"
 
 
 def test_what_does_not_fit_is_refused(processed: Processed) -> None:
