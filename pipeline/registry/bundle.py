@@ -31,7 +31,6 @@ class Candidate:
         workspace: folder of the run's clone, with models/ and reports/.
         classes: names in label order.
         image_size: height and width in pixels.
-        view: the part of an image that it draws, in words; "" for whole images.
         tags: lineage, set on the MLflow run and on the version.
         params: flat parameters of the run.
         metrics: flat figures of the evaluation.
@@ -42,7 +41,6 @@ class Candidate:
     workspace: Path
     classes: tuple[str, ...]
     image_size: int
-    view: str
     tags: dict[str, str]
     params: dict[str, Any]
     metrics: dict[str, float]

@@ -116,8 +116,12 @@ def generate_images(
     )
     facts: dict[str, Any] = {"model": project.model, "version": number, "label": label}
     facts["seed"] = seed
-    more = {"region": spec.region, "truncation": truncation if truncation != 1.0 else None}
-    more |= {"asked": asked.facts, "frames": frames}
+    more: dict[str, Any] = {
+        "region": spec.region,
+        "truncation": truncation if truncation != 1.0 else None,
+        "asked": asked.facts,
+        "frames": frames,
+    }
     facts |= {name: value for name, value in more.items() if value}
     drawn = Drawn(number, found.aliases, [], len(labels), spec.region, told.in_all)
     if frames:

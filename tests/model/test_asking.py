@@ -1,6 +1,7 @@
 """Layouts: what is drawn is what is asked for, measured on the maps."""
 
 from math import pi
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,8 @@ def test_what_leaves_the_image_is_cut_and_nothing_else_is_lost() -> None:
 def test_label_maps_name_the_kind_and_come_back(generator: Generator) -> None:
     asked = drawn(generator, ["cyst", "stone"] * 4, findings=2)
     labels = label_maps(asked)
-    assert (labels.dtype, labels.shape) == (np.uint8, (8, SIZE, SIZE))
+    assert labels.dtype == np.uint8
+    assert labels.shape == (8, SIZE, SIZE)
     assert [sorted(set(one.ravel())) for one in labels] == [[0, 1], [0, 2]] * 4
     again = layouts_of(labels, len(KINDS), SIZE)
     assert again.told.all()
@@ -145,7 +147,11 @@ def test_a_layout_is_the_same_alone_and_in_a_batch_and_start_continues(
     generator: Generator,
 ) -> None:
     labels = ["stone", "normal", "cyst", "stone", "3*cyst+stone"] * 2
-    for options in ({}, {"findings": 2, "kind": "stone", "diameters": (2.0, 4.0)}):
+    every: tuple[dict[str, Any], ...] = (
+        {},
+        {"findings": 2, "kind": "stone", "diameters": (2.0, 4.0)},
+    )
+    for options in every:
         together = drawn(generator, labels, **options)
         later = drawn(generator, labels[4:], start=4, **options)
         assert np.array_equal(later.maps, together.maps[4:])

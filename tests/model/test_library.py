@@ -46,5 +46,6 @@ def test_the_example_of_findings_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     found: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = {}
     exec(example_with("draw_layouts("), found)
     for name in ("images", "masks", "again"):
-        assert (found[name].dtype, found[name].shape) == (np.uint8, (8, SIZE, SIZE))
+        assert found[name].dtype == np.uint8
+        assert found[name].shape == (8, SIZE, SIZE)
     assert set(found["masks"].ravel().tolist()) == {0, 2}
