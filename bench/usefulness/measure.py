@@ -157,7 +157,7 @@ def generated_pairs(generator: Generator, classes: Sequence[str], count: int, se
         BadInputError: nothing is known of the findings of a class.
     """
     labels = (np.arange(count) % len(classes)).astype(np.int64)
-    names = [classes[label] for label in labels]
+    names = [classes[int(label)] for label in labels]
     layouts = draw_layouts(generator, names, seed)
     if layouts is None or not layouts.told.all():
         raise BadInputError(

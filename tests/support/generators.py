@@ -98,5 +98,5 @@ def register_generator(
     registry._client.create_experiment(known.model, artifact_location=str(folder / "artifacts"))
     about = {"medloom.run_key": "k"} | (tags or {})
     view = VIEW if kinds else ""
-    assert registry.register(Candidate(work, classes, SIZE, view, about, {}, {}, "digest")) == 1
+    assert registry.register(Candidate(work, classes, SIZE, about, {}, {}, "digest", view)) == 1
     return known
