@@ -124,7 +124,7 @@ class Tiny:
             work.dvc.run("push", *ledger_module.STAGES)
             work.commit_and_push("stages", "dvc.lock")
             candidate = Candidate(
-                work.folder, ("cyst", "stone"), 4, "", lineage(work, key), {}, {},
+                work.folder, ("cyst", "stone"), 4, lineage(work, key), {}, {},
                 data_listing((work.folder / "dvc.lock").read_text()),
             )  # fmt: skip
             version = self.registry.register(candidate)
