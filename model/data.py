@@ -1,6 +1,7 @@
 """Training images as one uint8 tensor in memory, without decoding or workers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +13,33 @@ from .layouts import Layouts
 
 Drawn = tuple[Tensor, Tensor, Tensor | None]
 Draw = Callable[[torch.Generator], Drawn]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training learns from; the arguments of `model.training.fit` of these names."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    layouts: Layouts | None
+    mm: float
+    view: str
+
+    def check_layouts(self) -> None:
+        """Check that there is one layout per image, with a map for each kind, or neither.
+
+        Raises:
+            ValueError: there is not.
+        """
+        count, kinds = len(self.images), len(self.kinds)
+        found = (0, 0) if self.layouts is None else self.layouts.maps.shape[:2]
+        if found != ((count, kinds) if kinds else (0, 0)):
+            raise ValueError(
+                f"layouts of {found[0]} images and {found[1]} kinds; give {count} images and "
+                f"{kinds} kinds ({', '.join(self.kinds)}), or neither layouts nor kinds"
+            )
 
 
 def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .checkpoint import Checkpoints, fingerprint
 from .config import TrainConfig
-from .data import Draw, balanced_draw, check
+from .data import Draw, TrainingData, balanced_draw, check
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
 from .layout_statistics import layout_bank
@@ -135,12 +135,8 @@ def fit(
         Stopped: `should_stop` returned true.
     """
     check(images, labels, classes)
-    if (layouts is None) == bool(kinds) or (layouts is not None and len(layouts) != len(images)):
-        raise ValueError(
-            f"{len(kinds)} kinds of findings and layouts of "
-            f"{0 if layouts is None else len(layouts)} images for {len(images)} images"
-        )
-    data = _Data(images, labels, tuple(classes), tuple(kinds), layouts, mm, view)
+    data = TrainingData(images, labels, tuple(classes), tuple(kinds), layouts, mm, view)
+    data.check_layouts()
     run = _start(data, config, start, checkpoint_folder)
     run.judge = judge
     if run.learner.watches and held_out is None:
@@ -264,21 +260,8 @@ class _Run:
         )
 
 
-@dataclass(frozen=True)
-class _Data:
-    """What `fit` learns from; its arguments of these names."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    kinds: tuple[str, ...]
-    layouts: Layouts | None
-    mm: float
-    view: str
-
-
 def _start(
-    data: _Data, config: TrainConfig, start: Networks | None, checkpoint_folder: Path | None
+    data: TrainingData, config: TrainConfig, start: Networks | None, checkpoint_folder: Path | None
 ) -> _Run:
     """Make a learner and choose the runtime, or take both from a checkpoint."""
     shard = this_shard()

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from model.data import balanced_draw, check
+from model.data import TrainingData, balanced_draw, check
+from model.layouts import Layouts
 
 CLASSES = ("cyst", "normal", "stone")
 LABELS = np.array([0] * 3 + [1] * 90 + [2] * 7)
@@ -47,3 +48,11 @@ def test_arrays_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         check(images, labels, CLASSES)
+
+
+def test_layouts_that_do_not_fit_the_images_are_refused() -> None:
+    layouts = Layouts(np.zeros((99, 2, 4, 4), np.uint8), np.ones(99, np.bool_))
+    for kinds, given in ((("cyst", "stone"), layouts), ((), layouts), (("stone",), None)):
+        data = TrainingData(IMAGES, LABELS, ("a", "b", "c"), kinds, given, 0.0, "")
+        with pytest.raises(ValueError, match="or neither layouts nor kinds"):
+            data.check_layouts()
