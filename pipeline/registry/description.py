@@ -43,11 +43,8 @@ _SYNTHETIC = (
     "shows a person."
 )
 _log = logging.getLogger(__name__)
-_MOST_CLASSES, _MOST_KINDS, _MOST_REASON = (
-    30,
-    8,
-    600,
-)  # MLflow's databases hold 5,000 characters of a description
+# MLflow's databases hold 5,000 characters of a description.
+_MOST_CLASSES, _MOST_KINDS, _MOST_REASON = 12, 4, 600
 
 
 class VersionFacts(NamedTuple):
