@@ -38,6 +38,8 @@ evaluate: {n_fake: 60, pairs: 10, max_train: 100}
 gate:
   kernel_distance_threshold: 9.0
   diversity_margin: 0.99
+  class_contrast: 0.0
+  composition_likeness: 0.0
   copy_share_threshold: 0.9
   min_groups: 3
 """

@@ -17,7 +17,8 @@ TINY: Mapping[str, object] = {
     "size": 32, "kimg": 0.4, "batch": 8, "widths": [16, 16, 8], "checkpoint_kimg": 0.04,
     "n_fake": 60, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
     "snapshots": 2, "validation_images": 16, "precision": "float32",
-    "diversity_margin": 0.99, "copy_share_threshold": 0.9, "min_groups": 3,
+    "diversity_margin": 0.99, "class_contrast": 0.0, "composition_likeness": 0.0,
+    "copy_share_threshold": 0.9, "min_groups": 3,
 }  # fmt: skip
 """Values for params.yaml: a training of seconds, and a gate that promotes its result."""
 

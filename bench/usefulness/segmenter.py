@@ -35,7 +35,7 @@ class Segmenter(nn.Module):
             for coarse, fine in pairwise(WIDTHS[::-1])
         )
         self.logits = nn.Conv2d(WIDTHS[0], kinds, 1)
-        # Most pixels show nothing: it starts there (Lin et al. 2017, arXiv 1708.02002, section 3.3).
+        # Most pixels show nothing: it starts there (Lin et al. 2017, arXiv 1708.02002, 3.3).
         nn.init.constant_(self.logits.bias, -3.0)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> Tensor:

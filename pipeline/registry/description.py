@@ -8,6 +8,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -44,7 +45,7 @@ _SYNTHETIC = (
 )
 _log = logging.getLogger(__name__)
 # MLflow's databases hold 5,000 characters of a description.
-_MOST_CLASSES, _MOST_KINDS, _MOST_REASON = 12, 4, 600
+_MOST_OF_CLASSES, _MOST_OF_KINDS, _MOST_REASON = 300, 100, 400
 
 
 class VersionFacts(NamedTuple):
@@ -191,9 +192,12 @@ def _what(facts: VersionFacts, subject: str) -> str:
     )
 
 
-def _listed(names: Sequence[str], most: int = _MOST_CLASSES) -> str:
-    listed = ", ".join(f"`{name}`" for name in names[:most])
-    return f"{listed} and {len(names) - most} more" if len(names) > most else listed
+def _listed(names: Sequence[str], most: int = _MOST_OF_CLASSES) -> str:
+    """The names, as many as fit into `most` characters, and at least one."""
+    ends = accumulate(len(name) + 4 for name in names)
+    kept = max(sum(end <= most for end in ends), 1)
+    listed = ", ".join(f"`{name}`" for name in names[:kept])
+    return f"{listed} and {len(names) - kept} more" if len(names) > kept else listed
 
 
 def _descent(facts: VersionFacts) -> str:
@@ -214,7 +218,7 @@ def _shown(region: str) -> str:
 def _asked(kinds: tuple[str, ...]) -> str:
     if not kinds:
         return ""
-    listed = _listed(kinds, _MOST_KINDS)
+    listed = _listed(kinds, _MOST_OF_KINDS)
     return f"It can be asked for findings of the kinds {listed}, and gives their masks. "
 
 

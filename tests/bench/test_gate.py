@@ -311,7 +311,7 @@ def test_a_broken_promise_is_exit_code_1(
         bound="at least", stated=1.0,
     )  # fmt: skip
     found = GateBench(groups=1, images=1, rows=(row,))
-    monkeypatch.setattr(gate, "judge_gate", lambda *_: found)
+    monkeypatch.setattr(gate, "judge_gate", lambda *_, **__: found)
     for more in ([], ["--json"]):
         result = CliRunner().invoke(bench_app, ["gate", "--data", str(tmp_path), *more])
         assert result.exit_code == code, result.output

@@ -36,6 +36,7 @@ TINY = TrainConfig(
         gamma=1.0,
         gamma_end=0.1,
         mode_seeking=0.1,
+        noise=False,
         warm_up_kimg=0.04,
         translate=0.125,
         scale=0.15,

@@ -132,7 +132,8 @@ def test_images_without_a_body_show_nothing() -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 60, (64, 64), dtype=np.uint8)
     assert recover(np.stack([np.zeros((64, 64), np.uint8), noise])) == [Found(), Found()]
-    assert recover(np.full((1, 64, 64), 255, np.uint8)) == [Found()]
+    (white,) = recover(np.full((1, 64, 64), 255, np.uint8))
+    assert (white.stone, white.cyst) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_the_same_revision_gives_the_same_bytes(tmp_path: Path, rows: list[Row])
     for out in ("one", "two"):
         preprocess(tmp_path, tmp_path / out, CONFIG)
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*.*"))
-    assert len(files) == 2 + 3 * 4 + 6
+    assert len(files) == 2 + 3 * 5 + 6
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 

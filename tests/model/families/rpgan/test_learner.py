@@ -21,6 +21,7 @@ PLAIN = Recipe(
     gamma=0,
     mode_seeking=0,
     warm_up_kimg=0,
+    noise=False,
     translate=0,
     scale=0,
     brightness=0,
