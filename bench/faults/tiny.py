@@ -18,7 +18,7 @@ TINY: Mapping[str, object] = {
     "n_fake": 60, "pairs": 10, "max_train": 100, "kernel_distance_threshold": 9.0,
     "snapshots": 2, "validation_images": 16, "precision": "float32",
     "diversity_margin": 0.99, "class_contrast": 0.0, "composition_likeness": 0.0,
-    "copy_share_threshold": 0.9, "min_groups": 3,
+    "copy_share_threshold": 0.9, "min_groups": 3, "gan_test_kimg": 0.1, "detector_steps": 5,
 }  # fmt: skip
 """Values for params.yaml: a training of seconds, and a gate that promotes its result."""
 
