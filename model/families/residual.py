@@ -82,7 +82,7 @@ class SmoothHead(nn.Module):
         self.narrow = _conv(width, fine, 1, GAIN)
         self.detail = _conv(fine, fine, 3, GAIN)
         self.image = _conv(fine, 1, 3, 0.5 * GAIN)
-        self.layout = _conv(given, fine, 3, GAIN) if given else None
+        self.layout = _conv(given, fine, 1, GAIN) if given else None
         # From zero, so that grain comes as D asks for it (StyleGAN, arXiv 1812.04948, 3.2).
         self.grain = nn.Parameter(torch.zeros(fine, 1, 1)) if noise else None
 
@@ -104,7 +104,7 @@ class ShuffleHead(nn.Module):
     def __init__(self, width: int, given: int, noise: bool) -> None:
         super().__init__()
         self.phases = _conv(width, 4, 3, 0.5 * GAIN)
-        self.layout = _conv(given, 1, 3, GAIN) if given else None
+        self.layout = _conv(given, 1, 1, GAIN) if given else None
         self.grain = nn.Parameter(torch.zeros(1, 1, 1)) if noise else None
 
     def forward(
@@ -137,7 +137,7 @@ class ResidualGenerator(Generator):
         )
         given = len(config.given) + 1 if config.given else 0
         self.bank = LayoutBank(len(config.classes), len(config.given)) if given else None
-        self.layouts = nn.ModuleList(_conv(given, w, 3, GAIN) for w in widths if given)
+        self.layouts = nn.ModuleList(_conv(given, w, 1, GAIN) for w in widths if given)
         self.head = HEADS[config.head](widths[-1], given, config.noise)
 
     def forward(
@@ -154,6 +154,7 @@ class ResidualGenerator(Generator):
         if self.layouts and given is None:
             side = self.config.image_size
             given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
+        maps = _pyramid(given, len(self.layouts)) if given is not None else []
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
         for index, block in enumerate(self.blocks):
@@ -161,12 +162,22 @@ class ResidualGenerator(Generator):
                 # A 1 x 1 convolution commutes with resampling, and is cheaper before it.
                 x = self.transitions[index - 1](x)
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-            if self.layouts and given is not None:
-                # A maximum, since the mean of a small finding vanishes in a coarse stage.
-                x = x + self.layouts[index](F.adaptive_max_pool2d(given, x.shape[-2:]))
+            if self.layouts:
+                x = x + self.layouts[index](maps[index])
             x = block(x)
         images: Tensor = self.head(leaky(x), given, noise)
         return images
+
+
+def _pyramid(given: Tensor, stages: int) -> list[Tensor]:
+    """Layouts at the size of each stage, coarsest first, the last at half their size.
+
+    Maxima, since the mean of a small finding vanishes in a coarse stage.
+    """
+    found: list[Tensor] = []
+    for _ in range(stages):
+        found.insert(0, F.max_pool2d(found[0] if found else given, 2))
+    return found
 
 
 class ResidualTrunk(nn.Module):

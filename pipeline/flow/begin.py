@@ -58,7 +58,7 @@ preprocess:
   region: {frame: trunk, centre: [0.0, 0.14], half_side: 0.72}
 
 train:
-  kimg: 26.0  # findings take longer than anatomy
+  kimg: 20.0  # findings take longer than anatomy
 """
 
 

@@ -103,7 +103,7 @@ def layout_loss(cells: Tensor, given: Tensor) -> Tensor:
         float32 []; 0 if the batch has no layout that is told.
     """
     kinds = given.shape[1] - 1
-    here = F.adaptive_max_pool2d(given, cells.shape[-2:])
+    here = F.max_pool2d(given, given.shape[-1] // cells.shape[-1])
     most, which = here[:, :-1].max(1)
     truth = torch.where(most > LEAST_COVERED, which, torch.full_like(which, kinds))
     told = here[:, -1]
