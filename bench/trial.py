@@ -190,13 +190,16 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
         data.train.labels,
         data.classes,
         config,
+        kinds=data.kinds,
+        layouts=data.train.layouts,
+        mm=data.train.millimetres,
+        view=data.view,
         judge=ask,
         held_out=(np.asarray(val.images), val.labels),
         on_progress=tell,
     )
     took = time.monotonic() - started - judging
-    network = result.network.model_copy(update={"view": data.view})
-    save_generator(out, result.weights, network)
+    save_generator(out, result.weights, result.network)
     Image.fromarray(result.grids[max(result.grids)]).save(out / "grid.png")
     outcome = Outcome(
         name=trial.name,

@@ -19,7 +19,7 @@ class TrainConfig(Section):
         description="networks to begin from: fresh ones, or the champion's when the run is planned",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=18.0, ge=0.001, description="thousands of real images shown in all")
+    kimg: float = Field(default=20.0, ge=0.001, description="thousands of real images shown in all")
     budget_minutes: float = Field(
         default=0.0,
         ge=0,

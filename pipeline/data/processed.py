@@ -36,6 +36,12 @@ class SplitArrays:
     layouts: Layouts | None = None
     mm: NDArray[np.float32] | None = None
 
+    @property
+    def millimetres(self) -> float:
+        """To the image's side, the median of the images that tell it; 0: none does."""
+        told = self.mm[self.mm > 0] if self.mm is not None else np.zeros(0)
+        return float(np.median(told)) if len(told) else 0.0
+
     def rows(self, label: NDArray[np.int64]) -> "SplitArrays":
         """The rows with new labels: `label` maps old labels to new ones, and -1 drops a row."""
         kept = label[self.labels] >= 0

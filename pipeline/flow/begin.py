@@ -56,9 +56,6 @@ _DEMO = """\
 # slice a stone of the phantom is less than 2 wide; here it is 2 to 4. docs/regions.md tells more.
 preprocess:
   region: {frame: trunk, centre: [0.0, 0.14], half_side: 0.72}
-
-train:
-  kimg: 20.0  # findings take longer than anatomy
 """
 
 

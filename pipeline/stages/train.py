@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from model.checkpoint import Checkpoints, fingerprint
@@ -127,7 +125,7 @@ def train(
             config,
             kinds=data.kinds,
             layouts=arrays.layouts,
-            mm=_millimetres(arrays.mm),
+            mm=arrays.millimetres,
             view=data.view,
             judge=judge,
             held_out=held_out,
@@ -150,12 +148,6 @@ def train(
         Checkpoints(folder, "").clear()
         folder.rmdir()
     return TrainStageResult(sha256, result.images_seen)
-
-
-def _millimetres(mm: NDArray[np.float32] | None) -> float:
-    """The median of the images that tell it; 0: none does."""
-    told = mm[mm > 0] if mm is not None else np.zeros(0)
-    return float(np.median(told)) if len(told) else 0.0
 
 
 def _read_start(file: Path, origin: Start) -> Networks:
