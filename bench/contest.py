@@ -5,8 +5,11 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+from pydantic import Field
+
 from bench.ablation import PROTOTYPE
 from bench.ablation import configure as configure_row
+from bench.faithful import Faithful, faithful
 from bench.trial import Outcome, Trial, kept_outcome, run_trial
 from model.config import TrainConfig
 from model.families import recipe_class
@@ -27,7 +30,7 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
     """The training of a rival.
 
     - dcgan, vae: those families' own recipes.
-    - prototype: the first recipe of this project.
+    - prototype: the first recipe of this project, which had neither noise nor a loss of layouts.
     - plain: the default network without optimisations: float32, contiguous, default malloc, the
       exact penalty in every step. Only its speed is measured.
 
@@ -74,6 +77,7 @@ class Standing(Stored):
         speed_ratio: medloom's speed divided by this one's.
         overtaken_minutes: when medloom's validation distance first reached this rival's last one;
             None if never.
+        faithful: whether its images are of their class, by name; empty where it is not scored.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Standing(Stored):
     distance_ratio: float | None = None
     speed_ratio: float | None = None
     overtaken_minutes: float | None = None
+    faithful: dict[str, Faithful] = Field(default_factory=dict)
 
 
 def contest(
@@ -167,6 +172,7 @@ def _standing(name: str, outcomes: Sequence[Outcome]) -> Standing:
             ),
             "ms_ssim": fmean(figure.value for figure in diversity),
             "ms_ssim_real": fmean(figure.floor or 0.0 for figure in diversity),
+            "faithful": faithful(scored),
         }
     )
 

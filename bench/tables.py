@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.contest import Standing
+from bench.faithful import Faithful
 from bench.trial import Outcome
 from model.progress import Progress as Training
 from pipeline.base.terminal import FitTable
@@ -75,6 +76,40 @@ def contest_table(standings: Sequence[Standing]) -> FitTable:
             _when(one),
         )
     return table
+
+
+def faithful_table(standings: Sequence[Standing]) -> FitTable:
+    """Whether images are of their class: a row a figure, a column a contestant.
+
+    An interval has a row of its own, so that the table is narrow enough for four contestants.
+    """
+    scored = [one for one in standings if one.faithful]
+    table = FitTable(
+        title="are images of their class? (test split; real: the same of real images)",
+        collapse_padding=True,
+    )
+    for name in ("figure", "real", *(one.name for one in scored)):
+        table.add_column(name, justify="left" if name == "figure" else "right", no_wrap=True)
+    for name in dict.fromkeys(name for one in scored for name in one.faithful):
+        cells = [one.faithful.get(name) for one in scored]
+        floor = next((cell.floor for cell in cells if cell and cell.floor is not None), None)
+        values = ["–" if cell is None else _number(cell.value) for cell in cells]
+        table.add_row(name, "–" if floor is None else _number(floor), *values)
+        intervals = [_interval(cell) for cell in cells]
+        if any(intervals):
+            table.add_row("  95 % interval", "", *intervals)
+    return table
+
+
+def _interval(one: Faithful | None) -> str:
+    if one is None or one.low is None or one.high is None:
+        return ""
+    return f"[{_number(one.low)},{_number(one.high)}]"
+
+
+def _number(value: float) -> str:
+    """Three decimals, without the zero in front: 0.813 is .813."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def _when(one: Standing) -> str:

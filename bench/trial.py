@@ -25,6 +25,7 @@ from pipeline.base.files import write_atomically
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig, Evaluation
 from pipeline.stages.evaluate import evaluate
+from pipeline.stages.prepared import are_phantoms
 from pipeline.stages.train import TUNABLES
 
 OUTCOME_FILE = "outcome.json"
@@ -223,7 +224,9 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
         ),
     )
     if trial.on_test:
-        scored = evaluate(processed, out, out / "report", EvaluateConfig())
+        scored = evaluate(
+            processed, out, out / "report", EvaluateConfig(), phantom=are_phantoms(processed)
+        )
         return outcome.model_copy(update={"evaluation": scored})
     if ask is None:
         return outcome

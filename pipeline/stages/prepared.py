@@ -5,17 +5,22 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.ingest.run import ingest
 from pipeline.data.landing.index import LocalIndex
+from pipeline.data.manifest import PHANTOM_FILE
 from pipeline.data.names import Pseudonyms
 from pipeline.data.processed import SPLITS, Processed
 from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.square import PreprocessConfig
+from pipeline.phantoms.phantom import PNG_KEY, PNG_TEXT
 from pipeline.stages.preprocess import preprocess
 
 CACHE = Path("~/.cache/medloom/bench")
+_MARK = Path(PHANTOM_FILE).name
 _NAMES = Pseudonyms(b"a fixed key: these arrays stay on this machine")
 
 
@@ -23,6 +28,8 @@ def prepare(
     data: Path, size: int, cache: Path | None = None, region: RegionConfig | None = None
 ) -> Path:
     """Ingest and preprocess a folder as the pipeline does; the result is cached.
+
+    Arrays of phantoms are marked, so that `are_phantoms` knows them.
 
     Args:
         data: `<data>/<class>/**/<file>`, or the output of preprocess (train, val, test).
@@ -43,16 +50,44 @@ def prepare(
     region = region or RegionConfig()
     key = _digest(data, region)[:12]
     out = (cache or CACHE).expanduser() / f"{data.resolve().name}-{size}-{key}"
-    if out.exists():
-        return out
+    if not out.exists():
+        _make(data, out, PreprocessConfig(size=size, region=region))
+    if _holds_phantoms_alone(data):
+        (out / _MARK).touch()  # also in arrays that an earlier version made
+    return out
+
+
+def are_phantoms(processed: Path) -> bool:
+    """Whether arrays are known to be of kidney phantoms, whose findings a rule can count.
+
+    That is where `prepare` made them of phantoms alone, or where they lie in the workspace of a
+    project of phantoms (`pipeline.data.manifest.PHANTOM_FILE`).
+    """
+    folder = processed.absolute()
+    return (folder / _MARK).exists() or (folder.parent / _MARK).exists()
+
+
+def _make(data: Path, out: Path, config: PreprocessConfig) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as made:
         workspace = Path(made)
         ingest(data, workspace, LocalIndex(workspace / "index.sqlite", _NAMES), IngestConfig())
-        config = PreprocessConfig(size=size, region=region)
         preprocess(workspace, workspace / "processed", config)
         shutil.move(workspace / "processed", out)
-    return out
+
+
+def _holds_phantoms_alone(data: Path) -> bool:
+    """Whether each image says of itself that it is one; what lies beside images is passed over."""
+    files = [file for file in data.rglob("*") if file.is_file() and file.suffix != ".json"]
+    return bool(files) and all(map(_is_phantom, files))
+
+
+def _is_phantom(file: Path) -> bool:
+    try:
+        with Image.open(file) as image:
+            return bool(image.info.get(PNG_KEY) == PNG_TEXT)
+    except OSError:  # not an image that this reads, so not a phantom either
+        return False
 
 
 def _right_arrays(data: Path, size: int, region: RegionConfig | None) -> Path:

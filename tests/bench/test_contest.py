@@ -6,9 +6,12 @@ from rich.console import Console
 
 from bench import contest
 from bench.contest import MEDLOOM, RIVALS, configure, standings
+from bench.faithful import MARGIN
 from bench.tables import contest_table
 from bench.trial import Moment, Outcome
 from model.config import TrainConfig
+from model.layouts import Layouts
+from model.weights import read_config
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import RegionConfig
@@ -55,6 +58,8 @@ def test_rivals_are_what_they_are_called() -> None:
     for name in RIVALS:
         assert configure(name, 10, 0).config.seed == 0
     assert configure("prototype", 10, 0).config.recipe.batch == 16
+    first = configure("prototype", 10, 0).config.recipe.model_dump()
+    assert (first["noise"], first["layout"]) == (False, 0.0), "it knew neither"
     assert configure("dcgan", 10, 0).config.family == "dcgan"
     with pytest.raises(BadInputError, match="dcgan, vae, prototype, plain"):
         configure("stylegan", 10, 0)
@@ -65,9 +70,12 @@ def processed(tmp_path: Path) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32), dtype=np.uint8)
     names = np.array([f"i{i}" for i in range(64)])
     groups = np.array([f"g{i // 4}" for i in range(64)])
-    split = SplitArrays(images, np.arange(64) % 2, names, groups)
+    maps = np.zeros((64, 1, 32, 32), np.uint8)
+    maps[1::2, :, 10:14, 10:14] = 255
+    layouts = Layouts(maps, np.arange(64) < 16)  # enough to be given, too few for a detector
+    split = SplitArrays(images, np.arange(64) % 2, names, groups, layouts)
     folder = tmp_path / "processed"
-    Processed(("normal", "stone"), dict.fromkeys(SPLITS, split)).save(folder)
+    Processed(("normal", "stone"), dict.fromkeys(SPLITS, split), ("stone",)).save(folder)
     return folder
 
 
@@ -78,15 +86,20 @@ def test_a_contest_trains_scores_and_compares(
     told: set[str] = set()
     found, outcomes = contest.contest(
         prepare(processed, 32),
-        ["plain"],
+        ["dcgan", "plain"],
         0.1,
         [0],
         tmp_path / "out",
         lambda name, _: told.add(name),
     )
-    ours, plain = found
-    assert [one.name for one in outcomes] == ["medloom seed 0", "plain seed 0"]
-    assert told == {"medloom seed 0", "plain seed 0"}
+    ours, dcgan, plain = found
+    names = ["medloom seed 0", "dcgan seed 0", "plain seed 0"]
+    assert [one.name for one in outcomes] == names
+    assert told == set(names)
+    given = [read_config(tmp_path / "out" / name.replace(" ", "-"))[0].given for name in names]
+    assert given == [("stone",), (), ("stone",)], "DCGAN takes no layouts, and trains all the same"
+    assert {MARGIN, "precision"} <= dcgan.faithful.keys()
+    assert plain.faithful == {}
     assert outcomes[0].evaluation is not None
     assert ours.kernel_distance == outcomes[0].evaluation.figure(KERNEL).value
     assert ours.over_floor is not None
@@ -97,7 +110,7 @@ def test_a_contest_trains_scores_and_compares(
 
     def again(*, resume: bool) -> list[Outcome]:
         return contest.contest(
-            prepare(processed, 32), ["plain"], 0.1, [0], tmp_path / "out", resume=resume
+            prepare(processed, 32), ["dcgan", "plain"], 0.1, [0], tmp_path / "out", resume=resume
         )[1]
 
     def refuse(*_: object) -> Outcome:
