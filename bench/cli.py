@@ -228,10 +228,11 @@ def train_on_generated(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each arm.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Train a small segmentation network on generated pairs, and on as many real ones.
+    """Train a small segmentation network on generated, on painted and on real pairs, as many each.
 
-    Both are tested on annotated real test images: Dice of each kind of finding, with intervals
-    over test groups and seeds. Pairs are images with the masks that they were drawn by.
+    All are tested on annotated real test images: Dice of each kind of finding, with intervals
+    over test groups and seeds. Generated pairs are images with the masks that they were drawn by;
+    painted ones have findings by rule in generated images of class normal.
     """
     from bench.usefulness.measure import measure_usefulness
     from bench.usefulness.table import usefulness_table

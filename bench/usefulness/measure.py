@@ -1,43 +1,43 @@
 """Whether generated pairs of image and mask can replace annotated real ones.
 
-A small segmentation network is trained on generated pairs alone, and on as many annotated real
-images alone, and both are tested on annotated real images of held-out groups.
+A small segmentation network is trained on generated pairs alone, on as many painted ones, and on as
+many annotated real ones, and all are tested on annotated real images of held-out groups. Painted
+pairs have findings by rule in generated anatomy: what a generator of findings has to beat.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.usefulness.pairs import (
+    BARE,
+    Pairs,
+    annotated_pairs,
+    annotated_rows,
+    generated_pairs,
+    painted_pairs,
+    some_pairs,
+)
 from bench.usefulness.segmenter import fit_segmenter, segment
 from model.data import balanced_draw
 from model.families.base import Generator
-from model.layouts import Layouts, masks
-from model.sampling import draw_layouts, sample
+from model.layouts import masks
 from model.section import Stored
 from model.utility.intervals import Resampling, Spread, resampling
 from model.utility.record import Estimate
 from pipeline.base.errors import BadInputError
-from pipeline.data.processed import Processed, SplitArrays
+from pipeline.data.processed import Processed
 from pipeline.data.region import in_words
 
 BATCH = 16
 RESAMPLES = 2000
-GENERATED, REAL = "generated alone", "real alone"
-ARMS = (GENERATED, REAL)
+GENERATED, PAINTED, REAL = "generated alone", "painted alone", "real alone"
 
 Array = NDArray[np.float64]
 OnProgress = Callable[[str, int, int], None]
-
-
-class Pairs(NamedTuple):
-    """Images with their layouts: uint8 [N, H, W], class index [N], layouts of N images."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    layouts: Layouts
 
 
 class KindScore(Stored):
@@ -48,12 +48,14 @@ class KindScore(Stored):
         test_images: test images that show one.
         dice: by arm, 0 to 1.
         difference: generated minus real, on the same draws of test groups.
+        over_painted: generated minus painted, likewise; None without that arm.
     """
 
     kind: str
     test_images: int
     dice: dict[str, Estimate]
     difference: Estimate
+    over_painted: Estimate | None = None
 
 
 class Usefulness(Stored):
@@ -66,6 +68,7 @@ class Usefulness(Stored):
         view: the part of an image that is shown; "" for whole images.
         kinds: one score a kind that the test images show.
         not_tested: kinds that no test image shows.
+        arms: what was trained on; without `PAINTED` if the data have no class `BARE`.
     """
 
     pairs: int
@@ -77,6 +80,7 @@ class Usefulness(Stored):
     view: str
     kinds: tuple[KindScore, ...]
     not_tested: tuple[str, ...]
+    arms: tuple[str, ...] = (GENERATED, REAL)
 
 
 def measure_usefulness(
@@ -88,9 +92,9 @@ def measure_usefulness(
     seeds: int = 2,
     on_progress: OnProgress | None = None,
 ) -> Usefulness:
-    """Train and test the segmentation network on generated and on real pairs.
+    """Train and test the segmentation network on generated, painted and real pairs.
 
-    Both arms have the same number of images, classes in equal shares in every batch, the same
+    All arms have the same number of images, classes in equal shares in every batch, the same
     number of steps, and nothing is selected. Each seed draws other pairs, other real images and
     other starting weights.
 
@@ -106,7 +110,7 @@ def measure_usefulness(
         BadInputError: the data is not annotated, or data and generator do not fit each other.
     """
     _require_fit(processed, generator)
-    train, test = _annotated(processed.train, "train"), _annotated(processed.test, "test")
+    train, test = annotated_pairs(processed.train, "train"), annotated_pairs(processed.test, "test")
     classes = processed.classes
     if missing := [name for n, name in enumerate(classes) if n not in train.labels]:
         raise BadInputError(
@@ -115,22 +119,19 @@ def measure_usefulness(
         )
     count, steps = min(pairs, len(train.labels)), max(1, round(1000 * kimg / BATCH))
     truth = masks(np.asarray(test.layouts.maps))
-    sums: dict[str, list[Array]] = {arm: [] for arm in ARMS}
+    arms = _arms(generator, classes, train, count)
+    sums: dict[str, list[Array]] = {arm: [] for arm in arms}
     for seed in range(seeds):
-        for place, arm in enumerate(ARMS):
+        for place, (arm, pairs_of) in enumerate(arms.items()):
             if on_progress:
-                on_progress(f"{arm}, seed {seed}", len(ARMS) * seed + place, len(ARMS) * seeds)
-            one = (
-                generated_pairs(generator, classes, count, seed)
-                if arm == GENERATED
-                else _some(train, count, seed)
-            )
+                on_progress(f"{arm}, seed {seed}", len(arms) * seed + place, len(arms) * seeds)
+            one = pairs_of(seed)
             draw = balanced_draw(one.images, one.labels, len(classes), BATCH, one.layouts)
             network = fit_segmenter(draw, len(processed.kinds), steps, seed)
             sums[arm].append(overlaps(segment(network, test.images), truth))
     if on_progress:
-        on_progress("done", len(ARMS) * seeds, len(ARMS) * seeds)
-    groups = processed.test.groups[_told(processed.test)]
+        on_progress("done", len(arms) * seeds, len(arms) * seeds)
+    groups = processed.test.groups[annotated_rows(processed.test)]
     draws = resampling(test.labels, groups, len(classes), RESAMPLES)
     shown = truth.any((2, 3)).sum(0)
     return Usefulness(
@@ -142,29 +143,26 @@ def measure_usefulness(
         seeds=seeds,
         view=processed.view,
         kinds=tuple(
-            _score(kind, int(shown[k]), {arm: [s[:, k] for s in sums[arm]] for arm in ARMS}, draws)
+            _score(kind, int(shown[k]), {arm: [s[:, k] for s in sums[arm]] for arm in arms}, draws)
             for k, kind in enumerate(processed.kinds)
             if shown[k]
         ),
         not_tested=tuple(kind for k, kind in enumerate(processed.kinds) if not shown[k]),
+        arms=tuple(arms),
     )
 
 
-def generated_pairs(generator: Generator, classes: Sequence[str], count: int, seed: int) -> Pairs:
-    """Generated images and the layouts that they were drawn by, classes in equal shares.
-
-    Raises:
-        BadInputError: nothing is known of the findings of a class.
-    """
-    labels = (np.arange(count) % len(classes)).astype(np.int64)
-    names = [classes[int(label)] for label in labels]
-    layouts = draw_layouts(generator, names, seed)
-    if layouts is None or not layouts.told.all():
-        raise BadInputError(
-            "the generator knows nothing of the findings of some class; train it on images of "
-            "which those of every class are annotated"
-        )
-    return Pairs(sample(generator, names, seed, layouts=layouts), labels, layouts)
+def _arms(
+    generator: Generator, classes: Sequence[str], train: Pairs, count: int
+) -> dict[str, Callable[[int], Pairs]]:
+    """The pairs of a seed, by arm."""
+    arms: dict[str, Callable[[int], Pairs]] = {
+        GENERATED: partial(generated_pairs, generator, classes, count)
+    }
+    if BARE in classes:
+        arms[PAINTED] = partial(painted_pairs, generator, classes, train, count)
+    arms[REAL] = partial(some_pairs, train, count)
+    return arms
 
 
 def overlaps(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Array:
@@ -225,8 +223,13 @@ def _score(
     return KindScore(
         kind=kind,
         test_images=test_images,
-        dice={arm: dice_spread(sums[arm], draws).estimate(0.0, 1.0) for arm in ARMS},
+        dice={arm: dice_spread(one, draws).estimate(0.0, 1.0) for arm, one in sums.items()},
         difference=dice_spread(sums[GENERATED], draws, sums[REAL]).estimate(),
+        over_painted=(
+            dice_spread(sums[GENERATED], draws, sums[PAINTED]).estimate()
+            if PAINTED in sums
+            else None
+        ),
     )
 
 
@@ -250,26 +253,3 @@ def _require_fit(processed: Processed, generator: Generator) -> None:
                 f"{name}: the generator has {drawn}, the data {real}; give the arrays that it was "
                 "trained on"
             )
-
-
-def _told(split: SplitArrays) -> NDArray[np.int64]:
-    return (
-        np.flatnonzero(split.layouts.told) if split.layouts is not None else np.zeros(0, np.int64)
-    )
-
-
-def _annotated(split: SplitArrays, name: str) -> Pairs:
-    rows = _told(split)
-    if split.layouts is None or not len(rows):
-        raise BadInputError(f"no image of the {name} split is annotated")
-    return Pairs(np.asarray(split.images[rows]), split.labels[rows], split.layouts[rows])
-
-
-def _some(pairs: Pairs, count: int, seed: int) -> Pairs:
-    """`count` of the pairs, every class among them, in the data's shares."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(pairs.labels))
-    # One of each class first, since a batch needs every class.
-    first = [order[pairs.labels[order] == label][0] for label in np.unique(pairs.labels)]
-    rows = np.sort(np.r_[first, order[~np.isin(order, first)]][: max(count, len(first))])
-    return Pairs(pairs.images[rows], pairs.labels[rows], pairs.layouts[rows])

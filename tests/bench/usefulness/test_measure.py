@@ -1,14 +1,24 @@
 """Generated pairs that show what their masks say are as useful as real ones; others are not."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from bench.usefulness import measure
-from bench.usefulness.measure import GENERATED, REAL, dice_spread, measure_usefulness, overlaps
+from bench.usefulness import measure, pairs
+from bench.usefulness.measure import (
+    GENERATED,
+    PAINTED,
+    REAL,
+    dice_spread,
+    measure_usefulness,
+    overlaps,
+)
+from bench.usefulness.pairs import Pairs
 from bench.usefulness.segmenter import Segmenter
 from bench.usefulness.table import usefulness_table
 from model.families.base import Generator
@@ -20,6 +30,7 @@ from model.utility.intervals import resampling
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
 from tests.support.generators import SIZE, VIEW, tiny_generator
+from tests.support.terminals import shown_at_80
 
 CLASSES, KINDS = ("cyst", "stone"), ("cyst", "stone")
 
@@ -27,9 +38,9 @@ CLASSES, KINDS = ("cyst", "stone"), ("cyst", "stone")
 class Painter(Generator):
     """Draws cysts dark and stones bright on grey, where the layout has them; or elsewhere."""
 
-    def __init__(self, *, obedient: bool) -> None:
+    def __init__(self, *, obedient: bool, classes: tuple[str, ...] = CLASSES) -> None:
         super().__init__()
-        tiny = tiny_generator(CLASSES, KINDS)
+        tiny = tiny_generator(classes, KINDS)
         self.config: NetworkConfig = tiny.config
         self.bank: LayoutBank | None = tiny.bank
         self.obedient = obedient
@@ -48,11 +59,11 @@ class Painter(Generator):
         return grain - 0.6 * told[:, :1] + 0.8 * told[:, 1:2]
 
 
-def split(seed: int, count: int) -> SplitArrays:
+def split(seed: int, count: int, classes: tuple[str, ...] = CLASSES) -> SplitArrays:
     """Real images: those of the obedient painter."""
-    labels = np.arange(count) % 2
-    names = [CLASSES[label] for label in labels]
-    painter = Painter(obedient=True)
+    labels = np.arange(count) % len(classes)
+    names = [classes[label] for label in labels]
+    painter = Painter(obedient=True, classes=classes)
     layouts = draw_layouts(painter, names, seed)
     assert layouts is not None
     images = sample(painter, names, seed, layouts=layouts)
@@ -84,6 +95,7 @@ def test_pairs_that_show_their_masks_are_worth_as_much_as_real_ones(processed: P
     assert (found.pairs, found.test_images, found.test_groups) == (40, 40, 10)
     assert (found.steps, found.seeds, found.not_tested) == (100, 2, ())
     assert told[0] == f"{GENERATED}, seed 0 0/4"
+    assert found.arms == (GENERATED, REAL), "no class is without findings to paint into"
     stone = found.kinds[1]
     assert stone.kind == "stone"
     assert stone.test_images >= 20
@@ -101,6 +113,35 @@ def test_pairs_that_show_something_else_are_worth_less(processed: Processed) -> 
     stone = found.kinds[1]
     assert stone.dice[GENERATED].value < 0.5 * stone.dice[REAL].value
     assert stone.difference.low is None, "one seed tells no error"
+
+
+def test_findings_by_rule_stand_beside_the_generator_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = (*CLASSES, "normal")
+    splits = {name: split(seed, 24, classes) for seed, name in enumerate(("train", "val", "test"))}
+    data = Processed(classes, splits, KINDS, VIEW)
+    seen: list[str] = []
+
+    def record(arm: str) -> Callable[..., Pairs]:
+        made = {GENERATED: pairs.generated_pairs, PAINTED: pairs.painted_pairs}[arm]
+
+        def wrapped(*args: Any, **options: Any) -> Pairs:
+            seen.append(arm)
+            return made(*args, **options)
+
+        return wrapped
+
+    monkeypatch.setattr(measure, "generated_pairs", record(GENERATED))
+    monkeypatch.setattr(measure, "painted_pairs", record(PAINTED))
+    generator = Painter(obedient=True, classes=classes)
+    found = measure_usefulness(data, generator, pairs=24, kimg=0.04, seeds=1)
+    assert found.arms == (GENERATED, PAINTED, REAL)
+    assert seen == [GENERATED, PAINTED]
+    for one in found.kinds:
+        assert one.over_painted is not None
+        assert one.over_painted.value == pytest.approx(
+            one.dice[GENERATED].value - one.dice[PAINTED].value
+        )
+    shown_at_80(usefulness_table(found), "generated minus painted", *found.arms)
 
 
 def test_dice_is_that_of_all_pixels_with_an_error_over_groups_and_seeds() -> None:
