@@ -92,7 +92,18 @@ class Draws:
         return self._share(torch.randn(count * self.shard.world, *shape, generator=self.rng))
 
     def _share(self, everything: Tensor) -> Tensor:
-        return self.shard.take(everything).to(self.device, non_blocking=True)
+        return moved(self.shard.take(everything), self.device)
+
+
+def moved(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device; neither waits for the other.
+
+    A GPU copies from pinned memory while the CPU goes on. From other memory, the CPU would wait
+    until the GPU has done all that it was told before.
+    """
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 def this_shard() -> Shard:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .config import TrainConfig
-from .families.base import Generator, Row
+from .families.base import Generator, Report, Row
 from .validation import Judge
 
 PROGRESS_SECONDS = 1.0
@@ -34,13 +34,18 @@ class Stopped(Exception):  # noqa: N818 - an order that was followed, not an err
 
 @dataclass
 class Record:
-    """The training so far; part of the checkpoint."""
+    """The training so far; part of the checkpoint.
+
+    Attributes:
+        window: what the steps since the last row of `history` reported; `settle` makes numbers of
+            it, and everything that reads it calls that first.
+    """
 
     steps: int = 0
     images_seen: int = 0
     seconds: float = 0.0
     done: float = 0.0
-    window: list[Row] = field(default_factory=list)
+    window: list[Report] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     grids: dict[int, Tensor] = field(default_factory=dict)
     validations: list[Row] = field(default_factory=list)
@@ -48,18 +53,44 @@ class Record:
     best_validation: int = 0
     resumed: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, report: Row, batch: int) -> None:
+    def add(self, report: Report, batch: int) -> None:
         """Count a step; a key missing from its report keeps its last value."""
         last = self.window[-1] if self.window else {}
         self.steps += 1
         self.images_seen += batch
         self.window.append(last | report)
 
+    def settle(self) -> None:
+        """Turn the tensors of the window into numbers, all in one transfer from the device.
+
+        Raises:
+            FloatingPointError: one is NaN or infinite.
+        """
+        waiting = [
+            (place, key, value)
+            for place, report in enumerate(self.window)
+            for key, value in report.items()
+            if isinstance(value, Tensor)
+        ]
+        if not waiting:
+            return
+        numbers = torch.stack([value.float() for _, _, value in waiting]).tolist()
+        bad: dict[int, list[str]] = {}
+        for (place, key, _), number in zip(waiting, numbers, strict=True):
+            self.window[place][key] = number
+            if not math.isfinite(number):
+                bad.setdefault(place, []).append(key)
+        if bad:
+            first = min(bad)
+            later = len(self.window) - 1 - first
+            _refuse(bad[first], self.images_seen - later * (self.images_seen // self.steps))
+
     def close_window(self) -> None:
         """Average the steps since the last row into a row; the last step opens the next window."""
+        self.settle()
         row = {"images_seen": float(self.images_seen)}
         for key in self.window[-1]:
-            values = [step[key] for step in self.window if key in step]
+            values = [float(step[key]) for step in self.window if key in step]
             row[key] = math.fsum(values) / len(values)
         self.history.append(row)
         self.window = self.window[-1:]
@@ -116,12 +147,13 @@ class Watch:
         if self.on_progress:
             speed = (record.images_seen - self.seen_at_start) / (now - self.started)
             total = round(record.images_seen / record.done)
+            record.settle()
             last = record.window[-1]
             self.on_progress(
                 Progress(
                     images_seen=record.images_seen,
                     images_total=total,
-                    loss={key: value for key, value in last.items() if key.startswith("loss")},
+                    loss={key: float(last[key]) for key in last if key.startswith("loss")},
                     images_per_second=speed,
                     eta_seconds=(total - record.images_seen) / speed,
                 )
@@ -135,6 +167,13 @@ class Watch:
         """
         if self.should_stop and self.should_stop():
             raise Stopped("training was asked to stop")
+
+
+def _refuse(names: list[str], images_seen: int) -> None:
+    raise FloatingPointError(
+        f"{', '.join(sorted(names))} became NaN or infinite after {images_seen} images: training "
+        "has diverged; halve train.recipe.learning_rate or double train.recipe.gamma"
+    )
 
 
 def copy_of(generator: Generator) -> dict[str, Tensor]:

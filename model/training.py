@@ -25,7 +25,7 @@ from .families.base import Batch, Generator, Learner, Row, Step
 from .layout_statistics import layout_bank
 from .layouts import Layouts
 from .network import NetworkConfig
-from .parallel import Shard, this_shard
+from .parallel import Shard, moved, this_shard
 from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample, to_float
@@ -34,6 +34,9 @@ from .warm_start import Networks, begin_from, weights_of
 
 GRID_COLUMNS = 8
 HISTORY_ROWS = 100
+SETTLE_EVERY = 16
+"""Steps after which losses are read, so that NaN ends a training. Each reading waits for the GPU.
+History, snapshots, checkpoints and progress read them, too, before they use anything."""
 WATCH_EVERY = 8
 """Steps between two calls of `Learner.watch`."""
 MEMBERS, MEMBERS_AT_ONCE = 1000, 50
@@ -131,7 +134,7 @@ def fit(
     Raises:
         ValueError: the arrays do not fit each other, the checkpoint is of another training, or
             `start` does not fit the config and the classes.
-        FloatingPointError: a loss became NaN or infinite.
+        FloatingPointError: a loss became NaN or infinite, at most `SETTLE_EVERY` steps before.
         Stopped: `should_stop` returned true.
     """
     check(images, labels, classes)
@@ -186,7 +189,8 @@ class _Run:
             unseen = self._batch(self.draw_held_out)
             report |= self.learner.watch(batch, unseen, self.runtime, shard)
         record.add(report, self.config.recipe.batch)
-        _refuse_nan(report, record.images_seen)
+        if record.steps % SETTLE_EVERY == 0:
+            record.settle()
         done = self.watch.share_done()
         record.done = shard.same(done) if self.config.budget_minutes else done
         self.watch.look()
@@ -196,7 +200,7 @@ class _Run:
         """This process's share of a batch, on its device."""
 
         def mine(part: Tensor) -> Tensor:
-            return self.shard.take(part).to(self.runtime.device)
+            return moved(self.shard.take(part), torch.device(self.runtime.device))
 
         images, labels, given = draw(self.learner.rng)
         return Batch(to_float(mine(images)), mine(labels), None if given is None else mine(given))
@@ -206,6 +210,7 @@ class _Run:
         if _passed(before.done, record.done, HISTORY_ROWS):
             record.close_window()
         if _passed(before.done, record.done, self.config.snapshots):
+            record.settle()
             record.grids[record.images_seen] = _grid(average, self.config.seed)
             if self.judge is not None:
                 record.validate(average, self.judge)
@@ -215,6 +220,7 @@ class _Run:
             self._save(self.checkpoints)
 
     def _save(self, checkpoints: Checkpoints) -> None:
+        self.record.settle()
         self.record.seconds = self.watch.seconds()
         if self.shard.leads:
             state = {
@@ -332,11 +338,3 @@ def _grid(generator: Generator, seed: int) -> Tensor:
     labels = [name for name in classes for _ in range(GRID_COLUMNS)]
     images = sample(generator, labels, seed).reshape(len(classes), GRID_COLUMNS, size, size)
     return torch.from_numpy(images.swapaxes(1, 2).reshape(len(classes) * size, -1).copy())
-
-
-def _refuse_nan(report: Row, images_seen: int) -> None:
-    if bad := sorted(name for name, value in report.items() if not math.isfinite(value)):
-        raise FloatingPointError(
-            f"{', '.join(bad)} became NaN or infinite after {images_seen} images: training has "
-            "diverged; halve train.recipe.learning_rate or double train.recipe.gamma"
-        )

@@ -14,6 +14,9 @@ from ..runtime import Runtime
 from .recipe import Recipe
 
 Row = dict[str, float]
+Report = dict[str, Tensor | float]
+"""As a `Row`, by a step; its tensors hold one number each, and stay on the device until somebody
+reads them, because reading one makes the CPU wait for the GPU."""
 
 
 class Batch(NamedTuple):
@@ -95,7 +98,7 @@ class Learner(ABC):
     watches: bool = False
 
     @abstractmethod
-    def step(self, batch: Batch, progress: "Step", runtime: Runtime, shard: Shard) -> Row:
+    def step(self, batch: Batch, progress: "Step", runtime: Runtime, shard: Shard) -> Report:
         """Train on a batch.
 
         Args:
@@ -105,7 +108,7 @@ class Learner(ABC):
             shard: this process's rank.
 
         Returns:
-            Losses and other values to plot; some steps may omit keys.
+            Losses and other values to plot, without their graph; some steps may omit keys.
         """
 
     def watch(self, seen: Batch, held_out: Batch, runtime: Runtime, shard: Shard) -> Row:

@@ -237,5 +237,5 @@ def test_the_discriminator_learns_to_see_findings(
         chosen = rows[(np.arange(8) + 8 * step) % 40]
         batch = Batch(images[chosen], torch.from_numpy(labels[chosen]), given(layouts[chosen]))
         row = learner.step(batch, Step(step, 8 * step, step / 40), runtime, Shard())
-        losses.append(row["layout_d"])
+        losses.append(float(row["layout_d"]))
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
-from ..base import Batch, Row, Step, adam, cosine, descend
+from ..base import Batch, Report, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..recipe import Recipe as CommonRecipe
 from .networks import Discriminator, Generator
@@ -51,7 +51,7 @@ class Learner(BaseLearner):
         self.critic.train()
         return logits
 
-    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Report:
         """Update D, then G."""
         real, labels, _ = batch
         draws = Draws(self.rng, shard, real.device)
@@ -70,8 +70,8 @@ class Learner(BaseLearner):
         self.critic.requires_grad_(requires_grad=True)
         descend(loss_g, self.optimizer_g, rate, shard)
         return {
-            "loss_d": loss_d.item(),
-            "loss_g": loss_g.item(),
-            "logit_real": logit_real.mean().item(),
-            "logit_fake": logit_fake.mean().item(),
+            "loss_d": loss_d.detach(),
+            "loss_g": loss_g.detach(),
+            "logit_real": logit_real.detach().mean(),
+            "logit_fake": logit_fake.detach().mean(),
         }

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
-from ..base import Batch, Row, Step, adam, cosine, descend, drawn_noise
+from ..base import Batch, Report, Row, Step, adam, cosine, descend, drawn_noise
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
 from ..recipe import Recipe as CommonRecipe
@@ -96,7 +96,7 @@ class Learner(BaseLearner):
         self.numbers = {"strength": min(max(strength + change, 0.0), 1.0), "overfitting": average}
         return dict(self.numbers)
 
-    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Report:
         """Update D, then G against the new D, then the average.
 
         D and G must be updated in turn: updating both from one pass of D is a third faster but
@@ -126,7 +126,7 @@ class Learner(BaseLearner):
 
     def _critic_loss(
         self, batch: Batch, progress: Step, runtime: Runtime, draws: Draws
-    ) -> tuple[Tensor, Tensor, Row]:
+    ) -> tuple[Tensor, Tensor, Report]:
         """The loss of D on real images and new fakes, the logits of the real ones, and a report."""
         images, labels, given = batch
         recipe, count, strength = self.recipe, len(images), self.numbers["strength"]
@@ -142,15 +142,15 @@ class Learner(BaseLearner):
         logit_real, logit_fake = logits.chunk(2)
         apart = discriminator_loss(logit_real, logit_fake).mean()
         loss = apart
-        row = {
-            "logit_real": logit_real.mean().item(),
-            "logit_fake": logit_fake.mean().item(),
-            "loss_d": apart.item(),
+        row: Report = {
+            "logit_real": logit_real.detach().mean(),
+            "logit_fake": logit_fake.detach().mean(),
+            "loss_d": apart.detach(),
         }
         if cells is not None and of_real is not None:
             told = layout_loss(cells[:count], of_real) + fake_loss(cells[count:])
             loss = loss + recipe.layout * told
-            row["layout_d"] = told.item()
+            row["layout_d"] = told.detach()
         # R1 + R2, every k-th step with k times the weight: gamma means the same for any k.
         if recipe.gamma and progress.index % recipe.penalty_every == 0:
             gamma = cosine(recipe.gamma, recipe.gamma_end, progress.done)
@@ -163,12 +163,12 @@ class Learner(BaseLearner):
                     squares = difference_penalty(self.critic, shown, both, logits, noise)
             penalty = squares.sum() / count
             loss = loss + penalty * (gamma / 2 * recipe.penalty_every)
-            row["penalty"] = penalty.item()
+            row["penalty"] = penalty.detach()
         return loss, logit_real.detach(), row
 
     def _generator_loss(
         self, batch: Batch, logit_real: Tensor, runtime: Runtime, draws: Draws
-    ) -> tuple[Tensor, Row]:
+    ) -> tuple[Tensor, Report]:
         """The loss of G on new fakes, and a report.
 
         The real images' logits are from D before its update, which saves a pass. D's weights need
@@ -188,9 +188,9 @@ class Learner(BaseLearner):
         close = generator_loss(logit_real, logit_fake).mean()
         apart = mode_seeking_loss(fake, z, labels)
         loss = close + recipe.mode_seeking * apart
-        row = {"loss_g": close.item(), "mode_seeking": apart.item()}
+        row: Report = {"loss_g": close.detach(), "mode_seeking": apart.detach()}
         if cells is not None and of_fake is not None:
             shows = layout_loss(cells, of_fake)
             loss = loss + recipe.layout * shows
-            row["layout_g"] = shows.item()
+            row["layout_g"] = shows.detach()
         return loss, row

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ...network import NetworkConfig
 from ...parallel import Draws, Shard
 from ...runtime import Runtime
-from ..base import Batch, Row, Step, adam, cosine, descend
+from ..base import Batch, Report, Step, adam, cosine, descend
 from ..base import Learner as BaseLearner
 from ..ema import ema_decay, update_ema
 from ..recipe import Recipe as CommonRecipe
@@ -48,7 +48,7 @@ class Learner(BaseLearner):
         mean, _ = self.encoder(images, labels)
         return -charbonnier(self.decoder(mean, labels), images)
 
-    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Row:
+    def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Report:
         """Minimise Charbonnier + structure (1 - MS-SSIM) + beta KL / pixels."""
         real, labels, given = batch
         recipe = self.recipe
@@ -71,8 +71,8 @@ class Learner(BaseLearner):
         decay = ema_decay(share, progress.images_seen + share, recipe.ema_fraction)
         update_ema(self.average, self.decoder, decay)
         return {
-            "loss": loss.item(),
-            "charbonnier": difference.item(),
-            "dissimilarity": dissimilarity.item(),
-            "kl": kl.item(),
+            "loss": loss.detach(),
+            "charbonnier": difference.detach(),
+            "dissimilarity": dissimilarity.detach(),
+            "kl": kl.detach(),
         }

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import Tensor
 
 from model.config import TrainConfig
 from model.families import make_generator, make_learner, names, recipe_class
@@ -31,7 +32,9 @@ def _step(learner: Learner, index: int = 0) -> dict[str, float]:
     rng = torch.Generator().manual_seed(2)
     images = torch.rand(8, 1, 32, 32, generator=rng) * 2 - 1
     labels = torch.arange(2).repeat_interleave(2).repeat(2)
-    return learner.step(Batch(images, labels), Step(index, 8 * index, 0.5), RUNTIME, Shard())
+    report = learner.step(Batch(images, labels), Step(index, 8 * index, 0.5), RUNTIME, Shard())
+    assert not any(value.requires_grad for value in report.values() if isinstance(value, Tensor))
+    return {key: float(value) for key, value in report.items()}
 
 
 def test_the_families_are_found_by_their_folders() -> None:

@@ -47,7 +47,8 @@ def _batch() -> Batch:
 
 
 def _step(learner: Learner, index: int = 0) -> dict[str, float]:
-    return learner.step(_batch(), Step(index, 4 * index, 0.0), RUNTIME, Shard())
+    report = learner.step(_batch(), Step(index, 4 * index, 0.0), RUNTIME, Shard())
+    return {key: float(value) for key, value in report.items()}
 
 
 def _gradients(module: torch.nn.Module) -> Tensor:
