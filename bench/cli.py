@@ -258,6 +258,40 @@ def train_on_generated(
         Terminal().print(f"no test image shows {', '.join(found.not_tested)}")
 
 
+@bench_app.command("gpu")
+def measure_a_gpu(
+    device: Annotated[str, typer.Option(help="cuda, or cpu to see what is measured.")] = "cuda",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of all.")] = 9.0,
+    batch: Annotated[int, typer.Option(min=2, help="Real images a step of the training.")] = 8,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder that preprocess wrote; else made images."),
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for gpu.json and weights.")] = (
+        Path("state/bench/gpu")
+    ),
+    as_json: Json = False,
+) -> None:
+    """Check a GPU against the CPU, time the training step on it, and train for the rest.
+
+    Gradients, samples and a resumed training are compared; images per second by size, batch and
+    precision; and the weights of each minute are kept, for another machine to judge.
+    Exit code 1 when the device does not compute what the CPU does.
+    """
+    from bench.gpu.measure import as_text, measure
+    from bench.gpu.plan import PLANS
+
+    if device not in PLANS:
+        raise BadInputError(f"no device {device!r}; allowed are {', '.join(PLANS)}")
+    found = measure(device, minutes, out, data=data, batch=batch, tell=console.print)
+    if as_json:
+        Terminal().print_json(data=found.model_dump(mode="json"))
+    else:
+        Terminal().print(as_text(found))
+    if not found.fine:
+        raise typer.Exit(1)
+
+
 @bench_app.command("audit")
 def time_an_audit(
     versions: Annotated[int, typer.Option(min=1, help="Versions of the synthetic history.")] = 1000,
