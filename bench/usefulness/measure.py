@@ -1,7 +1,8 @@
 """Whether generated pairs of image and mask can replace annotated real ones.
 
-A small segmentation network is trained on generated pairs alone, and on as many annotated real
-images alone, and both are tested on annotated real images of held-out groups.
+A small segmentation network, the detector of the evaluate stage, is trained on generated pairs
+alone, and on as many annotated real images alone, and both are tested on annotated real images of
+held-out groups.
 """
 
 import math
@@ -11,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.usefulness.segmenter import fit_segmenter, segment
-from model.data import balanced_draw
+from model.detector import BATCH, Fitting, detect, fit_detector
 from model.families.base import Generator
 from model.layouts import Layouts, masks
 from model.sampling import draw_layouts, sample
@@ -23,10 +23,11 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
 from pipeline.data.region import in_words
 
-BATCH = 16
 RESAMPLES = 2000
 GENERATED, REAL = "generated alone", "real alone"
 ARMS = (GENERATED, REAL)
+
+_LIKELY = 0.5  # probability of a pixel that belongs to a finding
 
 Array = NDArray[np.float64]
 OnProgress = Callable[[str, int, int], None]
@@ -90,9 +91,9 @@ def measure_usefulness(
 ) -> Usefulness:
     """Train and test the segmentation network on generated and on real pairs.
 
-    Both arms have the same number of images, classes in equal shares in every batch, the same
-    number of steps, and nothing is selected. Each seed draws other pairs, other real images and
-    other starting weights.
+    Both arms have the same number of images and of steps. Half of every batch shows a finding,
+    kinds in equal shares, and nothing is selected. Each seed draws other pairs, other real images
+    and other starting weights.
 
     Args:
         processed: annotated images.
@@ -125,9 +126,7 @@ def measure_usefulness(
                 if arm == GENERATED
                 else _some(train, count, seed)
             )
-            draw = balanced_draw(one.images, one.labels, len(classes), BATCH, one.layouts)
-            network = fit_segmenter(draw, len(processed.kinds), steps, seed)
-            sums[arm].append(overlaps(segment(network, test.images), truth))
+            sums[arm].append(overlaps(_found_by(one, steps, seed, test.images), truth))
     if on_progress:
         on_progress("done", len(ARMS) * seeds, len(ARMS) * seeds)
     groups = processed.test.groups[_told(processed.test)]
@@ -165,6 +164,19 @@ def generated_pairs(generator: Generator, classes: Sequence[str], count: int, se
             "which those of every class are annotated"
         )
     return Pairs(sample(generator, names, seed, layouts=layouts), labels, layouts)
+
+
+def _found_by(pairs: Pairs, steps: int, seed: int, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels of each kind in images, by a network that is trained on pairs: bool [N, K, H, W].
+
+    Raises:
+        BadInputError: no pair shows a finding, or the side does not suit the network.
+    """
+    try:
+        network = fit_detector(pairs.images, np.asarray(pairs.layouts.maps), Fitting(steps, seed))
+    except ValueError as error:
+        raise BadInputError(f"cannot train a segmentation network: {error}") from error
+    return detect(network, images) > _LIKELY
 
 
 def overlaps(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Array:
@@ -269,7 +281,7 @@ def _some(pairs: Pairs, count: int, seed: int) -> Pairs:
     """`count` of the pairs, every class among them, in the data's shares."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pairs.labels))
-    # One of each class first, since a batch needs every class.
+    # One of each class first, so that no class of the generated pairs is missing.
     first = [order[pairs.labels[order] == label][0] for label in np.unique(pairs.labels)]
     rows = np.sort(np.r_[first, order[~np.isin(order, first)]][: max(count, len(first))])
     return Pairs(pairs.images[rows], pairs.labels[rows], pairs.layouts[rows])
