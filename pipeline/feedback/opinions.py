@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,6 @@ from pipeline.ledger.signing import Signer
 BRANCH, FOLDER = "feedback", "feedback"
 FORMAT = 1
 
-Verdict = Literal["good", "flawed"]
 TAGS: Mapping[str, str] = {
     "artefact": "a pattern that no scanner makes",
     "impossible-anatomy": "an organ that is missing, doubled or misplaced",

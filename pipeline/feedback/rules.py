@@ -21,23 +21,25 @@ class FeedbackConfig(Section):
     """The `feedback` section of params.yaml: when opinions ask for a retraining."""
 
     most_flawed: float = Field(
-        0.3, gt=0, lt=1, description="share of judged images of a class that may be flawed"
+        default=0.3, gt=0, lt=1, description="share of judged images of a class that may be flawed"
     )
     confidence: float = Field(
-        0.95, gt=0.5, lt=1, description="of the lower bound (Wilson) that must exceed it"
+        default=0.95, gt=0.5, lt=1, description="of the lower bound (Wilson) that must exceed it"
     )
-    min_readers: int = Field(3, ge=2, description="readers who must have flagged the class")
+    min_readers: int = Field(default=3, ge=2, description="readers who must have flagged the class")
     most_per_reader: int = Field(
-        20, ge=1, description="judged images of a class that count for one reader, newest first"
+        default=20,
+        ge=1,
+        description="judged images of a class that count for one reader, newest first",
     )
     emphasis_step: float = Field(
-        1.25,
+        default=1.25,
         ge=1,
         le=2,
         description="factor of the class's train.emphasis in that training; 1: as before",
     )
     emphasis_most: float = Field(
-        2.0, ge=1, le=4, description="largest train.emphasis that feedback asks for"
+        default=2.0, ge=1, le=4, description="largest train.emphasis that feedback asks for"
     )
 
 

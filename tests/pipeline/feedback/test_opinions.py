@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.base.errors import BadInputError
+from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
 from pipeline.feedback import opinions as module
 from pipeline.feedback.export import csv_text
@@ -103,5 +103,5 @@ def test_who_is_always_overtaken_is_told_to_try_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.Opinions, "append", lambda *_: None)
-    with pytest.raises(module.TransientError, match="nothing was lost"):
+    with pytest.raises(TransientError, match="nothing was lost"):
         give(ledger, [FLAWED])
