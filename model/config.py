@@ -20,7 +20,7 @@ class TrainConfig(Section):
         description="networks to begin from: fresh ones, or the champion's when the run is planned",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=20.0, ge=0.001, description="thousands of real images shown in all")
+    kimg: float = Field(default=24.0, ge=0.001, description="thousands of real images shown in all")
     emphasis: dict[str, Annotated[float, Field(ge=0.25, le=4)]] = Field(
         default={},
         description="class: how often it is shown, 1 as often as the others; left out: 1",
