@@ -18,8 +18,9 @@ from typing import Any
 from pipeline.base.project import Project
 from pipeline.data.manifest import MANIFEST_FOLDER, Row
 from pipeline.data.names import Pseudonyms
+from pipeline.ledger.chain import GENESIS
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import BRANCH, GENESIS, Record, file_of
+from pipeline.ledger.journal import BRANCH, Record, file_of
 from pipeline.ledger.ledger import CODE, DATA, Ledger
 
 CLASSES = ("cyst", "normal", "stone", "tumor")

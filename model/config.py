@@ -1,6 +1,7 @@
 """The settings of a training. Does not import torch, so the CLI loads it in milliseconds."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
@@ -19,7 +20,11 @@ class TrainConfig(Section):
         description="networks to begin from: fresh ones, or the champion's when the run is planned",
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of every draw in training")
-    kimg: float = Field(default=20.0, ge=0.001, description="thousands of real images shown in all")
+    kimg: float = Field(default=24.0, ge=0.001, description="thousands of real images shown in all")
+    emphasis: dict[str, Annotated[float, Field(ge=0.25, le=4)]] = Field(
+        default={},
+        description="class: how often it is shown, 1 as often as the others; left out: 1",
+    )
     budget_minutes: float = Field(
         default=0.0,
         ge=0,
@@ -71,6 +76,19 @@ class TrainConfig(Section):
         """Real images shown over the whole run: `kimg` rounded up to whole batches."""
         batch = self.recipe.batch
         return -(-round(self.kimg * 1000) // batch) * batch
+
+    def emphasis_of(self, classes: Sequence[str]) -> tuple[float, ...]:
+        """`emphasis` of each class, in their order; () if it is equal.
+
+        Raises:
+            ValueError: it names a class that is not there.
+        """
+        if unknown := sorted(set(self.emphasis) - set(classes)):
+            raise ValueError(
+                f"train.emphasis names {', '.join(unknown)}; the classes are {', '.join(classes)}"
+            )
+        found = tuple(self.emphasis.get(name, 1.0) for name in classes)
+        return () if len(set(found)) == 1 else found
 
     def network(
         self,

@@ -69,12 +69,16 @@ def balanced_draw(
     classes: int,
     batch: int,
     layouts: Layouts | None = None,
+    emphasis: Sequence[float] = (),
 ) -> Draw:
     """A function that draws a batch with replacement, classes in equal shares.
 
     The generator is judged on each class, and with natural shares the rarest class would get a
     tenth of the steps. In return, images of rare classes are repeated more often, which the
     augmentation makes up for. Neighbours (0 and 1, 2 and 3, …) have the same class.
+
+    With `emphasis`, one positive weight per class, shares are in proportion to it, by systematic
+    sampling: of n pairs a class of share p has floor(n p) or ceil(n p).
 
     Returns:
         rng -> (uint8 [batch, H, W], int64 [batch], and float32 [batch, K + 1, H, W] as
@@ -85,10 +89,19 @@ def balanced_draw(
     counts = torch.from_numpy(np.bincount(labels, minlength=classes))
     first = counts.cumsum(0) - counts
 
+    pairs = torch.arange(batch // 2)
+    upto = torch.tensor(emphasis, dtype=torch.float64).cumsum(0)
+
+    def turns(rng: torch.Generator) -> Tensor:
+        """The class of each pair."""
+        if not len(upto):
+            # Every class in turn, from a random start, so that no batch lacks a class by chance.
+            return (pairs + torch.randint(classes, (1,), generator=rng)) % classes
+        even = (pairs + torch.rand(1, generator=rng).double()) / len(pairs)
+        return torch.searchsorted(upto / upto[-1], even, right=True).clamp(max=classes - 1)
+
     def draw(rng: torch.Generator) -> Drawn:
-        # Every class in turn, from a random start, so that no batch lacks a class by chance.
-        turn = torch.randint(classes, (1,), generator=rng)
-        chosen = ((torch.arange(batch // 2) + turn) % classes).repeat_interleave(2)
+        chosen = turns(rng).repeat_interleave(2)
         within = (torch.rand(batch, generator=rng) * counts[chosen]).long()
         rows = by_class[first[chosen] + within]
         maps = None if layouts is None else given(layouts[rows.numpy()])

@@ -106,8 +106,9 @@ def fit(
     A checkpoint from another processor or thread count cannot be resumed bit for bit: the run
     continues with this machine's runtime, warns, and records it in the result.
 
-    Classes are drawn in equal shares (see `balanced_draw`). Under torchrun every process makes the
-    same call, takes its share of each batch, and returns the same weights.
+    Classes are drawn in equal shares, or as `config.emphasis` says (see `balanced_draw`). Under
+    torchrun every process makes the same call, takes its share of each batch, and returns the same
+    weights.
 
     Args:
         images: uint8 [N, H, W], square, a power of two from 32 px; 0 black to 255 white.
@@ -274,7 +275,14 @@ def _start(
     shard.check_batch(config.recipe.batch)
     network = config.network(data.images.shape[1], data.classes, data.kinds, data.view)
     layouts = data.layouts if network.given else None
-    draw = balanced_draw(data.images, data.labels, len(data.classes), config.recipe.batch, layouts)
+    draw = balanced_draw(
+        data.images,
+        data.labels,
+        len(data.classes),
+        config.recipe.batch,
+        layouts,
+        config.emphasis_of(data.classes),
+    )
     checkpoints = None
     if checkpoint_folder is not None:
         key = fingerprint(

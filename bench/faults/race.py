@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.project import Project
-from pipeline.ledger.journal import FOLDER, Journal, Record, read_chain
+from pipeline.ledger.chain import read_chain
+from pipeline.ledger.journal import FOLDER, Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number, decide_once
 from pipeline.registry.aliases import JournalPosition, Projection
@@ -174,7 +175,7 @@ def violations(
     """
     journal = Journal(ledger)
     files = ledger.read_folder(journal.commit, FOLDER) if journal.commit else {}
-    if found := read_chain(files)[1]:
+    if found := read_chain(files, Record)[1]:
         yield f"the chain is broken at {found.file}: {found.why}"
     yield from _not_serial(journal.records)
     decided = [record.version for record in journal.records]

@@ -1,8 +1,9 @@
 """Whether generated pairs of image and mask can replace annotated real ones.
 
-A small segmentation network is trained on generated pairs alone, on as many painted ones, and on as
-many annotated real ones, and all are tested on annotated real images of held-out groups. Painted
-pairs have findings by rule in generated anatomy: what a generator of findings has to beat.
+A small segmentation network, the detector of the evaluate stage, is trained on generated pairs
+alone, on as many painted ones, and on as many annotated real ones, and all are tested on annotated
+real images of held-out groups. Painted pairs have findings by rule in generated anatomy: what a
+generator of findings has to beat.
 """
 
 import math
@@ -21,8 +22,7 @@ from bench.usefulness.pairs import (
     painted_pairs,
     some_pairs,
 )
-from bench.usefulness.segmenter import fit_segmenter, segment
-from model.data import balanced_draw
+from model.detector import BATCH, Fitting, detect, fit_detector
 from model.families.base import Generator
 from model.layouts import masks
 from model.section import Stored
@@ -32,9 +32,10 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
 from pipeline.data.region import in_words
 
-BATCH = 16
 RESAMPLES = 2000
 GENERATED, PAINTED, REAL = "generated alone", "painted alone", "real alone"
+
+_LIKELY = 0.5  # probability of a pixel that belongs to a finding
 
 Array = NDArray[np.float64]
 OnProgress = Callable[[str, int, int], None]
@@ -94,9 +95,9 @@ def measure_usefulness(
 ) -> Usefulness:
     """Train and test the segmentation network on generated, painted and real pairs.
 
-    All arms have the same number of images, classes in equal shares in every batch, the same
-    number of steps, and nothing is selected. Each seed draws other pairs, other real images and
-    other starting weights.
+    All arms have the same number of images and of steps. Half of every batch shows a finding,
+    kinds in equal shares, and nothing is selected. Each seed draws other pairs, other real images
+    and other starting weights.
 
     Args:
         processed: annotated images.
@@ -126,9 +127,7 @@ def measure_usefulness(
             if on_progress:
                 on_progress(f"{arm}, seed {seed}", len(arms) * seed + place, len(arms) * seeds)
             one = pairs_of(seed)
-            draw = balanced_draw(one.images, one.labels, len(classes), BATCH, one.layouts)
-            network = fit_segmenter(draw, len(processed.kinds), steps, seed)
-            sums[arm].append(overlaps(segment(network, test.images), truth))
+            sums[arm].append(overlaps(_found_by(one, steps, seed, test.images), truth))
     if on_progress:
         on_progress("done", len(arms) * seeds, len(arms) * seeds)
     groups = processed.test.groups[annotated_rows(processed.test)]
@@ -163,6 +162,19 @@ def _arms(
         arms[PAINTED] = partial(painted_pairs, generator, classes, train, count)
     arms[REAL] = partial(some_pairs, train, count)
     return arms
+
+
+def _found_by(pairs: Pairs, steps: int, seed: int, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels of each kind in images, by a network that is trained on pairs: bool [N, K, H, W].
+
+    Raises:
+        BadInputError: no pair shows a finding, or the side does not suit the network.
+    """
+    try:
+        network = fit_detector(pairs.images, np.asarray(pairs.layouts.maps), Fitting(steps, seed))
+    except ValueError as error:
+        raise BadInputError(f"cannot train a segmentation network: {error}") from error
+    return detect(network, images) > _LIKELY
 
 
 def overlaps(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Array:

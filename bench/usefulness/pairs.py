@@ -75,7 +75,7 @@ def some_pairs(pairs: Pairs, count: int, seed: int) -> Pairs:
     """`count` of the pairs, every class among them, in the data's shares."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pairs.labels))
-    # One of each class first, since a batch needs every class.
+    # One of each class first, so that no class of the generated pairs is missing.
     first = [order[pairs.labels[order] == label][0] for label in np.unique(pairs.labels)]
     rows = np.sort(np.r_[first, order[~np.isin(order, first)]][: max(count, len(first))])
     return Pairs(pairs.images[rows], pairs.labels[rows], pairs.layouts[rows])

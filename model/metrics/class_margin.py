@@ -109,25 +109,24 @@ def matrix_of_kernels(
     of_fake = np.asarray(fake_labels)
     names = np.asarray(groups).astype(str)
     sums = _Sums.of(kernels, names, np.asarray(real_labels), of_fake, classes)
-    every = np.ones((1, len(sums.names)))
-    whole = _statistics(sums, every)
-    left_out = _statistics(sums, 1 - np.eye(len(sums.names)))
+    found = _statistics(sums)
+    whole, left_out = (_Statistics(*(part[rows] for part in found)) for rows in (0, slice(1, None)))
     influence = _influence(sums, of_fake)
     interval = _Intervals(sums, confidence)
-    rows, nearest = np.arange(classes), _nearest(whole.distance[0])
+    rows, nearest = np.arange(classes), _nearest(whole.distance)
     known, column = nearest >= 0, np.maximum(nearest, 0)
-    margin = whole.distance[0][rows, column] - whole.distance[0][rows, rows]
+    margin = whole.distance[rows, column] - whole.distance[rows, rows]
     margins = left_out.distance[:, rows, column] - left_out.distance[:, rows, rows]
     with np.errstate(invalid="ignore", divide="ignore"):
-        of_contrast = (influence.between + influence.between.T) / whole.real[0] ** 2
+        of_contrast = (influence.between + influence.between.T) / whole.real**2
     return ClassMatrix(
-        distance=interval.of(whole.distance[0], left_out.distance, 4 * influence.to_class),
+        distance=interval.of(whole.distance, left_out.distance, 4 * influence.to_class),
         margin=interval.of(
             np.where(known, margin, np.nan), margins, 4 * influence.between[rows, column]
         ),
         nearest=nearest,
-        real=interval.of(whole.real[0], left_out.real, np.zeros((classes, classes))),
-        contrast=interval.of(whole.contrast[0], left_out.contrast, of_contrast),
+        real=interval.of(whole.real, left_out.real, np.zeros((classes, classes))),
+        contrast=interval.of(whole.contrast, left_out.contrast, of_contrast),
     )
 
 
@@ -135,24 +134,19 @@ class _Sums(NamedTuple):
     """Sums of the kernel over cells: the images of one group and one class.
 
     Attributes:
-        names: groups, [G].
-        home: the class of most of a group's images, [G].
-        group, label, size: of each cell, [U].
+        group, label: of each cell, [U].
+        counts: real images of a group and class, [G, C].
         real: over pairs of different real images, [U, U].
-        strangers: the same without pairs of one group, [U, U].
         cross: mean over the fakes of a class, sum over the real images of a cell, [C, U].
         each: of each fake with the real images of a class, mean, [M, C].
         self_mean: of each fake with the other fakes of its class, mean, [M].
         own: mean over pairs of different fakes of a class, [C].
     """
 
-    names: NDArray[np.str_]
-    home: NDArray[np.int64]
     group: NDArray[np.int64]
     label: NDArray[np.int64]
-    size: Array
+    counts: Array
     real: Array
-    strangers: Array
     cross: Array
     each: Array
     self_mean: Array
@@ -173,9 +167,8 @@ class _Sums(NamedTuple):
         one_hot = np.eye(len(cells))[cell_of]
         real = one_hot.T @ kernels.real @ one_hot
         real[np.diag_indices(len(cells))] -= np.bincount(cell_of, kernels.real.diagonal())
-        size = one_hot.sum(0)
         counts = np.zeros((len(names), classes))
-        np.add.at(counts, (group, label), size)
+        counts[group, label] = one_hot.sum(0)
         to_cell = kernels.cross @ one_hot
         member = np.eye(classes)[fake_labels]
         number = member.sum(0)
@@ -183,13 +176,10 @@ class _Sums(NamedTuple):
         with np.errstate(invalid="ignore", divide="ignore"):
             self_mean = (kernels.fake * same).sum(1) / (number[fake_labels] - 1)
             return cls(
-                names=names,
-                home=counts.argmax(1),
                 group=group,
                 label=label,
-                size=size,
+                counts=counts,
                 real=real,
-                strangers=np.where(group[:, None] == group[None, :], 0.0, real),
                 cross=(member.T @ to_cell) / number[:, None],
                 each=(to_cell @ np.eye(classes)[label]) / counts.sum(0),
                 self_mean=self_mean,
@@ -202,7 +192,7 @@ class _Sums(NamedTuple):
 
 
 class _Statistics(NamedTuple):
-    """Distances, real distances and contrasts, [R, C, C], of R choices of groups."""
+    """Distances, real distances and contrasts, [1 + G, C, C]: whole, and without each group."""
 
     distance: Array
     real: Array
@@ -221,36 +211,48 @@ class _Influence(NamedTuple):
     between: Array
 
 
-def _statistics(sums: _Sums, kept: Array) -> _Statistics:
-    """The statistics with the groups that `kept`, [R, G] of 0 and 1, holds."""
-    cells = kept[:, sums.group]
-    parts = [cells * (sums.label == label) for label in range(sums.classes)]
-    together = (sums.group[:, None] == sums.group[None, :]) * np.outer(sums.size, sums.size)
-    size = np.stack([part @ sums.size for part in parts], 1)
-    cross = np.stack([part @ sums.cross.T for part in parts], 2)
+def _statistics(sums: _Sums) -> _Statistics:
+    """The statistics of all groups, and with each group left out in turn."""
+    inside = (sums.group[:, None] == sums.group) * sums.real
+    size = _without_each(sums.counts)
+    together = _without_each(sums.counts[:, :, None] * sums.counts[:, None, :])
+    cross = np.zeros((len(sums.counts), sums.classes, sums.classes))
+    cross[sums.group, :, sums.label] = sums.cross.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        cross /= size[:, None, :]
-        number = size[:, :, None] * size[:, None, :]
-        within = np.stack([_pairs(part, sums.real, part) for part in parts], 1)
+        means = _without_each(cross) / size[:, None, :]
+        within = np.einsum("rcc->rc", _pairs(sums, sums.real))
         within = np.where(size >= _LEAST, within / (size * (size - 1)), np.nan)
-        mean = _between(parts, sums.strangers) / (number - _between(parts, together))
+        number = size[:, :, None] * size[:, None, :] - together
+        mean = np.where(number > 0, _pairs(sums, sums.real - inside) / number, np.nan)
         alike = np.einsum("rcc->rc", mean)
         real = alike[:, :, None] + alike[:, None, :] - 2 * mean
-        own = np.einsum("rcc->rc", cross)
-        shown = own[:, :, None] + own[:, None, :] - cross - cross.swapaxes(1, 2)
-        distance = sums.own[None, :, None] + within[:, None, :] - 2 * cross
+        own = np.einsum("rcc->rc", means)
+        shown = own[:, :, None] + own[:, None, :] - means - means.swapaxes(1, 2)
+        distance = sums.own[None, :, None] + within[:, None, :] - 2 * means
         return _Statistics(distance, real, shown / real)
 
 
-def _between(parts: list[Array], sums: Array) -> Array:
-    """Sums over the cells of every two classes, [R, C, C]."""
-    return np.stack([np.stack([_pairs(a, sums, b) for b in parts], 1) for a in parts], 1)
+def _without_each(parts: Array) -> Array:
+    """The sum of [G, ...] over groups, and that without each group: [1 + G, ...]."""
+    whole = parts.sum(0, keepdims=True)
+    return np.concatenate([whole, whole - parts])
 
 
-def _pairs(one: Array, sums: Array, other: Array) -> Array:
-    """Sum over pairs of cells, [R], of [R, U] and [U, U]."""
-    found: Array = ((one @ sums) * other).sum(1)
-    return found
+def _pairs(sums: _Sums, real: Array) -> Array:
+    """Sums of [U, U], symmetric, over the cells of every two classes: [1 + G, C, C].
+
+    A group's pairs are those with one of it on either side; those with one on both are counted
+    twice.
+    """
+    group, label = sums.group, sums.label
+    to_class = real @ np.eye(sums.classes)[label]
+    parts = np.zeros((len(sums.counts), sums.classes, sums.classes))
+    parts[group, label] = to_class
+    whole = parts.sum(0, keepdims=True)
+    either = parts + parts.swapaxes(1, 2)
+    one, other = np.nonzero(group[:, None] == group)
+    either[group[one], label[one], label[other]] -= real[one, other]
+    return np.concatenate([whole, whole - either])
 
 
 def _influence(sums: _Sums, fake_labels: NDArray[np.int64]) -> _Influence:
@@ -269,7 +271,8 @@ class _Intervals:
     """Intervals of statistics from their values with each group left out."""
 
     def __init__(self, sums: _Sums, confidence: float) -> None:
-        self._homes = [np.flatnonzero(sums.home == label) for label in np.unique(sums.home)]
+        home = sums.counts.argmax(1)  # the class of most of a group's images
+        self._homes = [np.flatnonzero(home == label) for label in np.unique(home)]
         self._level = (1 + confidence) / 2
 
     def of(self, value: Array, left_out: Array, of_fakes: Array) -> WithInterval:

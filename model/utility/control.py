@@ -5,6 +5,8 @@ Its accuracy does not reveal that, but the accuracy of these few features does. 
 positions, so they know no organ's shape.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -51,19 +53,18 @@ def _histogram(pixels: Images, bins: int) -> NDArray[np.float64]:
     return np.stack([(place == one).mean(1) for one in range(bins)], 1)
 
 
-def plain_answers(train: tuple[Images, Labels], test: Images, classes: int) -> Labels:
-    """The class that a logistic regression on `plain_features` predicts for each test image.
+def fit_plain(train: tuple[Images, Labels], classes: int) -> Callable[[Images], Labels]:
+    """A logistic regression on `plain_features`.
 
     Classes have equal weight, whatever their sizes. Nothing is random: the loss is convex, and
     LBFGS starts from zero.
 
     Args:
         train: uint8 [N, H, W] and class index [N] with every class.
-        test: uint8 [M, H, W].
         classes: number of classes.
 
     Returns:
-        int64 [M].
+        The class that it predicts for each image: uint8 [M, H, W] -> int64 [M].
     """
     features, labels = torch.from_numpy(plain_features(train[0])), torch.from_numpy(train[1])
     mean, deviation = features.mean(0), features.std(0).clamp_min(1e-6)
@@ -83,6 +84,10 @@ def plain_answers(train: tuple[Images, Labels], test: Images, classes: int) -> L
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        named: Labels = logits(torch.from_numpy(plain_features(test))).argmax(1).numpy()
-    return named
+
+    def answers(images: Images) -> Labels:
+        with torch.no_grad():
+            named: Labels = logits(torch.from_numpy(plain_features(images))).argmax(1).numpy()
+        return named
+
+    return answers

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..data import check
 from .classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from .config import BATCH, Arm, Fit, UtilityConfig, arms, contrasts, plan
-from .control import plain_answers
+from .control import fit_plain
 from .intervals import Resampling, balanced_accuracy, macro_auc, resampling, spread
 from .record import ArmScore, Claim, Contrast, Control, UtilityReport
 
@@ -248,7 +248,7 @@ def _contrast(
 
 
 def _control(train: Labelled, test: Labelled, classes: int, draws: Resampling) -> Control:
-    answers = plain_answers((train.images, train.labels), test.images, classes)
+    answers = fit_plain((train.images, train.labels), classes)(test.images)
     found, chance = spread(answers[None], draws, seeded=False), 1 / classes
     above = found._replace(value=found.value - chance)
     # One-sided; without variation, any value above chance counts, as this is only a warning.

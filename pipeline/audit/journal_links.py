@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.audit.links import Link, equal
+from pipeline.ledger.chain import Break
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import Break, Journal, Record
+from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.signing import Verifier
 
 _BY_HAND = "it was changed by hand; the next promotion or rollback restores it from the journal"

@@ -27,8 +27,9 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
+from pipeline.ledger.chain import read_chain
 from pipeline.ledger.git import GitError
-from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record, read_chain
+from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import Verifier
 
@@ -122,7 +123,7 @@ class _Audit:
     @cached_property
     def _chain(self) -> Any:
         head = self.ledger.head(BRANCH)
-        return read_chain(self.ledger.read_folder(head, FOLDER) if head else {})
+        return read_chain(self.ledger.read_folder(head, FOLDER) if head else {}, Record)
 
     @property
     def records(self) -> list[Record]:

@@ -18,6 +18,7 @@ from pipeline.base.terminal import Terminal
 from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
+from pipeline.cli.feedback import feedback_app
 from pipeline.cli.params import init, params_app
 from pipeline.cli.project import Choice, chosen_project, existing_project, fit_project
 from pipeline.cli.task import task_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
+app.add_typer(feedback_app, name="feedback")
 data_app = typer.Typer(help="The images of the project.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(params_app, name="params")

@@ -26,6 +26,7 @@ from pipeline.data.placeholders import identifies_nobody
 PATIENT_PREFIX = "patient-"
 PIXELS_PREFIX = "pixels-"
 STUDY_PREFIX = "study-"
+READER_PREFIX = "reader-"
 KEY_ID_FILE = Path("data/patient-key")
 """On the data branch: the id of the key in use, never the key itself."""
 
@@ -103,6 +104,10 @@ class Pseudonyms:
     def study(self, uid: str) -> str:
         """Pseudonym of a study or volume, which is one patient's; "" for ""."""
         return STUDY_PREFIX + self._name("series", uid)[:12] if uid else ""
+
+    def reader(self, name: str) -> str:
+        """Pseudonym of a person who judges images."""
+        return READER_PREFIX + self._name("reader", _plain(name))[:12]
 
     def file(self, path: str) -> str:
         """Pseudonym of a file of the landing zone, as used by the local index."""

@@ -13,7 +13,7 @@ from scipy import stats
 
 from model.utility.classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from model.utility.config import BATCH
-from model.utility.control import plain_answers
+from model.utility.control import fit_plain
 from model.utility.intervals import balanced_accuracy
 from pipeline.data.processed import Processed, SplitArrays
 from pipeline.evaluation.image_set import Images
@@ -57,7 +57,7 @@ def agreement(
     figures = []
     for metric, answer in (
         (AGREEMENT, lambda one: probabilities(network, one).argmax(1)),
-        (AGREEMENT_PLAIN, lambda one: plain_answers(learned, one, classes)),
+        (AGREEMENT_PLAIN, fit_plain(learned, classes)),
     ):
         figures += _figures(metric, answer, (images, labels), test, processed.classes)
     return figures

@@ -23,7 +23,9 @@ from pipeline.evaluation.record import DETECTED, DETECTOR_AUC, EvaluateConfig, F
 
 Maps = NDArray[np.uint8]
 
-NAME = "detector"
+NAME = "detector2"
+"""The finder, in the names of protocols; in records of before, "detector" is another one."""
+
 _FALSE_ALARMS = 0.05  # share of validation images without a finding that may be called positive
 _LEAST_SHOWN = 20  # training images with a finding of a kind that a detector needs
 _LEAST_VALIDATED = 5  # validation images with, and without, a finding of a kind
@@ -132,7 +134,7 @@ def detected(
             Figure(
                 metric=f"{kind}_{DETECTOR_AUC}",
                 label=None,
-                protocol=f"{kind}_{DETECTOR_AUC}_val",
+                protocol=f"{kind}_{DETECTOR_AUC}_{NAME}",
                 value=fitted.auc[kind],
                 floor=0.5,
                 n_real=fitted.validated[kind],

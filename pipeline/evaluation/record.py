@@ -85,7 +85,7 @@ class EvaluateConfig(Section):
         description="thousands of real images shown to the classifier of the GAN-test; 0: none",
     )
     detector_steps: int = Field(
-        default=300,
+        default=500,
         ge=0,
         description="steps of the detector that is trained on annotated images; 0: none",
     )

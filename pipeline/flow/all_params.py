@@ -11,6 +11,7 @@ from pipeline.base.params_file import validate
 from pipeline.data.config import IngestConfig
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EvaluateConfig
+from pipeline.feedback.rules import FeedbackConfig
 from pipeline.flow.planning import RetrainConfig
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.change_control import ChangeControlConfig
@@ -26,6 +27,7 @@ class Params(Section):
     evaluate: EvaluateConfig
     gate: GateConfig
     retrain: RetrainConfig
+    feedback: FeedbackConfig
     change_control: ChangeControlConfig
 
 

@@ -11,6 +11,8 @@ from pipeline.base.start import FRESH, Start
 from pipeline.data.landing.index import PendingFiles
 from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.data.revise.revision import run_data
+from pipeline.feedback.rules import FeedbackConfig
+from pipeline.feedback.wish import Wish, wish_of
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger, RunKey
 from pipeline.ledger.run import Run
@@ -81,7 +83,12 @@ def landing_is_ready(pending: PendingFiles, config: RetrainConfig, now: float | 
 
 
 def make_plan(
-    ledger: Ledger, config: RetrainConfig, *, asked_by_person: bool, start: Asked = ""
+    ledger: Ledger,
+    config: RetrainConfig,
+    *,
+    asked_by_person: bool,
+    start: Asked = "",
+    wish: Wish | None = None,
 ) -> Plan:
     """Plan a training of the newest data with the current code and parameters.
 
@@ -90,6 +97,7 @@ def make_plan(
         config: when new images are worth a training.
         asked_by_person: the policy of new images does not apply.
         start: what a person asked the training to begin from; "": as `train.start` says.
+        wish: what feedback asks for; a training for it shows flawed classes more often.
 
     Raises:
         NothingNewError: no images were ingested, the same run has a verdict, too few images are
@@ -101,7 +109,7 @@ def make_plan(
         raise NothingNewError(
             f"no images were ingested yet; put images into {ledger.project.landing}/<class>/"
         )
-    code = take_snapshot(ledger.project, ledger)
+    code = take_snapshot(ledger.project, ledger, wish.emphasis if wish else {})
     decided = decide_start(ledger, code, data, start)
     run = ledger.run_key(code, data, decided.start)
     journal = Journal(ledger)
@@ -129,8 +137,19 @@ def make_plan(
             f"version {last.version} ({last.action}); `medloom run` trains all the same"
         )
     goes_on = [f"goes on from version {decided.start.version}"] if decided.start != FRESH else []
-    reasons = (*fresh, *changed, *goes_on)
+    asked = [wish.reason] if wish else []
+    reasons = (*asked, *fresh, *changed, *goes_on)
     return Plan(run, code, data, reasons, decided.start, decided.why)
+
+
+def unplanned_wish(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
+    """What feedback asks for, if no run for it was planned yet."""
+    data, wish = ledger.head(DATA), wish_of(ledger, config)
+    if data is None or wish is None:
+        return None
+    code = take_snapshot(ledger.project, ledger, wish.emphasis)
+    start = decide_start(ledger, code, data, "").start
+    return None if Run.find(ledger, ledger.run_key(code, data, start).key) else wish
 
 
 def unplanned_withdrawals(ledger: Ledger) -> int:

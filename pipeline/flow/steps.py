@@ -21,6 +21,8 @@ from pipeline.data.landing.shared_index import fetch_index, newest_index, share_
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
+from pipeline.feedback.rules import FeedbackConfig
+from pipeline.feedback.wish import wish_of
 from pipeline.flow.all_params import require_valid
 from pipeline.flow.feasible import require_feasible
 from pipeline.flow.planning import (
@@ -28,6 +30,7 @@ from pipeline.flow.planning import (
     RetrainConfig,
     landing_is_ready,
     make_plan,
+    unplanned_wish,
     unplanned_withdrawals,
 )
 from pipeline.ledger.lease import hold_lease
@@ -113,7 +116,10 @@ def watch(project: Project) -> str:
     ledger = Ledger(project)
     if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned since"
-    config = ProjectParams.of(project).section("retrain", RetrainConfig)
+    params = ProjectParams.of(project)
+    if wish := unplanned_wish(ledger, params.section("feedback", FeedbackConfig)):
+        return wish.reason
+    config = params.section("retrain", RetrainConfig)
     if not project.landing.is_dir():
         raise NothingNewError(f"the landing zone {project.landing} does not exist yet")
     with newest_index(project, ledger) as index:
@@ -136,7 +142,8 @@ def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:
     ledger = Ledger(project)
     params = require_valid(ProjectParams.of(project))
     by_person = trigger == "manual"
-    made = make_plan(ledger, params.retrain, asked_by_person=by_person, start=start)
+    wish = None if by_person else wish_of(ledger, params.feedback)
+    made = make_plan(ledger, params.retrain, asked_by_person=by_person, start=start, wish=wish)
     withdrawn = unplanned_withdrawals(ledger) > 0
     notes = require_feasible(ledger, params, made.data, withdrawn=withdrawn)
     ledger.open_run(made.run.key, made.code, made.data, trigger, made.start, made.fresh_because)

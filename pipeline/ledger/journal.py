@@ -9,21 +9,18 @@ Later versions may add fields to a record, or actions with a higher format numbe
 then detect that they do not understand the record (docs/formats.md).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from pipeline.base.errors import BadInputError
+from pipeline.ledger.chain import ChainedRecord, file_name, head_of, next_record, read_chain
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.signed_record import SignedRecord
 from pipeline.ledger.signing import Signer
 
 BRANCH, FOLDER = "journal", "journal"
-GENESIS = "0" * 64
 FORMAT = 2
 """Format of new records. In format 1 the number is missing. New actions need a new format."""
 
@@ -50,13 +47,10 @@ BLOCKS = ("rolled-back", "demoted")
 """These block `predecessor`, which can never be champion again."""
 
 
-class Record(SignedRecord):
+class Record(ChainedRecord):
     """One decision in the journal.
 
     Attributes:
-        sequence: 1, 2, 3, …
-        previous: sha256 of the previous record's file; `GENESIS` for the first.
-        time: UTC, ISO 8601.
         action: what was decided, one of `Action`; newer formats may have more.
         version: registry version that the decision is about; for actions in `CHANGES_CHAMPION`,
             the new champion; None if the decision is about data, or leaves no champion.
@@ -73,9 +67,6 @@ class Record(SignedRecord):
 
     current = FORMAT
 
-    sequence: int
-    previous: str
-    time: str
     action: str
     version: int | None
     weights_sha256: str = ""
@@ -107,14 +98,6 @@ class Record(SignedRecord):
         return self
 
 
-@dataclass(frozen=True)
-class Break:
-    """The first broken record of a journal: its file, and what is wrong with it."""
-
-    file: str
-    why: str
-
-
 class Journal:
     """The ledger's journal as read at `commit` (None: no record yet).
 
@@ -135,7 +118,7 @@ class Journal:
                 "cannot decide anything: upgrade medloom. `medloom champion history` and "
                 "`medloom audit verify` still work"
             )
-        self.head = self.records[-1].sha256 if self.records else GENESIS
+        self.head = head_of(self.records)
 
     # -- champion, challenger, verdicts ----------------------------------------------------------
 
@@ -222,13 +205,7 @@ class Journal:
 
     def append(self, **facts: Any) -> Record | None:
         """Append a record; None if another process appended since this journal was read."""
-        record = Record.write(
-            self._signer,
-            sequence=len(self.records) + 1,
-            previous=self.head,
-            time=datetime.now(UTC).isoformat(timespec="seconds"),
-            **facts,
-        )
+        record = next_record(self.records, Record, self._signer, **facts)
         about = f"version {record.version}" if record.version is not None else "data"
         why = f"{record.action}: {about}\n\n{record.reason}"
         files = {file_of(record.sequence): record.written.decode()}
@@ -241,7 +218,7 @@ class Journal:
 
 def file_of(sequence: int) -> str:
     """The path of a record's file in the journal branch."""
-    return f"{FOLDER}/{sequence:06d}.json"
+    return f"{FOLDER}/{file_name(sequence)}"
 
 
 def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
@@ -250,38 +227,13 @@ def read_records(ledger: Ledger, commit: str | None) -> list[Record]:
     Raises:
         BadInputError: the chain is broken; the message names the first broken record.
     """
-    records, found = read_chain(ledger.read_folder(commit, FOLDER) if commit else {})
+    records, found = read_chain(ledger.read_folder(commit, FOLDER) if commit else {}, Record)
     if found:
         raise BadInputError(
             f"the journal of {ledger.url} is broken at {found.file}: {found.why}; it was altered. "
             "`medloom audit verify` explains what is affected"
         )
     return records
-
-
-def read_chain(files: Mapping[str, bytes]) -> tuple[list[Record], Break | None]:
-    """The valid records from the first one on, and the first broken record, if any.
-
-    Args:
-        files: file name -> content.
-    """
-    records: list[Record] = []
-    previous = GENESIS
-    for number, name in enumerate(sorted(files), 1):
-        expected = f"{number:06d}.json"
-        if name != expected:
-            return records, Break(expected, f"it is missing, {name} follows")
-        try:
-            record = Record.read(files[name])
-        except ValueError as error:
-            return records, Break(name, str(error))
-        if record.sequence != number:
-            return records, Break(name, f"it says that it is record {record.sequence}")
-        if record.previous != previous:
-            return records, Break(name, "it does not continue the record before")
-        records.append(record)
-        previous = record.sha256
-    return records, None
 
 
 def champions(records: Sequence[Record]) -> list[tuple[int, str, str | None]]:

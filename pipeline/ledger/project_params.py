@@ -5,7 +5,7 @@ on another machine, whose state folder is empty, uses the same parameters.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -49,6 +49,12 @@ class ProjectParams:
         changes, origin = _changes_of(project)
         changed = parse_yaml(changes, origin)
         return cls(changes, origin, merged(defaults, changed))
+
+    def with_emphasis(self, emphasis: Mapping[str, float]) -> Self:
+        """These parameters with `train.emphasis` of one training; the project's changes stay."""
+        if not emphasis:
+            return self
+        return replace(self, values=merged(self.values, {"train": {"emphasis": dict(emphasis)}}))
 
     def section(self, name: str, kind: type[S]) -> S:
         """One section as its config class.

@@ -68,6 +68,7 @@ class ChangeControlConfig(Section):
         default=(
             PlannedParameter(name="train.seed"),
             PlannedParameter(name="train.kimg", least=1.0, most=10000.0),
+            PlannedParameter(name="train.emphasis.*"),
             PlannedParameter(name="retrain.*"),
         ),
         description="that may differ, by dotted name, and between bounds if given",

@@ -7,7 +7,8 @@ truncated or rewritten journal is detected.
 from typing import NamedTuple, Protocol
 
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.journal import GENESIS, Journal, Record
+from pipeline.ledger.chain import GENESIS
+from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"

@@ -12,8 +12,12 @@ from pipeline.ledger.project_params import CHANGES_FILE, ProjectParams
 _FAMILY_MODULES = ("recipe", "networks", "learner")
 
 
-def take_snapshot(project: Project, ledger: Ledger) -> str:
+def take_snapshot(
+    project: Project, ledger: Ledger, emphasis: Mapping[str, float] | None = None
+) -> str:
     """Record the current code and parameters; returns the commit on branch `code`.
+
+    `emphasis` is a `train.emphasis` that feedback asks for, on top of the project's own.
 
     The snapshot contains the project's files, params.yaml with the project's changes applied, the
     project's own file of changes, and a description of each stage's code (`pipeline.base.code`).
@@ -21,7 +25,7 @@ def take_snapshot(project: Project, ledger: Ledger) -> str:
     Raises:
         BadInputError: a parameter names a family that does not exist.
     """
-    params = ProjectParams.of(project)
+    params = ProjectParams.of(project).with_emphasis(emphasis or {})
     phantom = is_phantom(ledger)
     read = folder_reader(PROJECT_ROOT)
     files = {"params.yaml": params.text}

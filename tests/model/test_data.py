@@ -18,6 +18,16 @@ def test_classes_come_in_equal_shares_whatever_their_number() -> None:
     assert all(torch.bincount(draw(rng)[1], minlength=3).min() >= 4 for _ in range(20))
 
 
+def test_an_emphasised_class_comes_more_often() -> None:
+    draw = balanced_draw(IMAGES, LABELS, 3, 16, emphasis=(1.0, 1.0, 2.0))
+    rng = torch.Generator().manual_seed(0)
+    assert all(torch.bincount(draw(rng)[1], minlength=3).tolist() == [4, 4, 8] for _ in range(50))
+    uneven = balanced_draw(IMAGES, LABELS, 3, 8, emphasis=(1.0, 1.0, 1.25))
+    counts = torch.stack([torch.bincount(uneven(rng)[1], minlength=3) for _ in range(400)])
+    shares = counts.sum(0).double() / counts.sum()
+    assert shares.tolist() == pytest.approx([0.308, 0.308, 0.385], abs=0.02)
+
+
 def test_images_come_with_their_own_label_and_all_of_them_come() -> None:
     draw, rng = balanced_draw(IMAGES, LABELS, 3, 30), torch.Generator().manual_seed(0)
     seen = set()

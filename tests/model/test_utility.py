@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.utility.classifier import real_and_synthetic
 from model.utility.config import Arm, UtilityConfig, arms, contrasts, plan
-from model.utility.control import plain_answers, plain_features
+from model.utility.control import fit_plain, plain_features
 from model.utility.intervals import balanced_accuracy, macro_auc, resampling, spread
 from model.utility.record import Contrast, UtilityReport
 from model.utility.run import Labelled, real_rows, run_utility
@@ -263,5 +263,5 @@ def test_the_border_alone_is_enough_for_the_control() -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.integers(40, 200, (120, 32, 32), dtype=np.uint8), np.arange(120) % 2
     images[labels == 1, 0] = 0
-    named = plain_answers((images[:60], labels[:60]), images[60:], 2)
+    named = fit_plain((images[:60], labels[:60]), 2)(images[60:])
     np.testing.assert_array_equal(named, labels[60:])

@@ -10,8 +10,6 @@ from torch import Tensor
 from ...parallel import Draws
 from .recipe import Recipe
 
-BLACK = -1.0
-
 
 def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
     """Flip, shift, scale, contrast, brightness and cutout, drawn independently for each image.
@@ -43,14 +41,13 @@ def augment_with_layout(
     """
     count = len(images)
     if recipe.flip or recipe.translate or recipe.scale:
-        # Black and "no finding" are both 0 here, which is what lies outside of an image.
-        both = images - BLACK if given is None else torch.cat([images - BLACK, given], 1)
+        both = images if given is None else torch.cat([images, given], 1)
         if recipe.flip:
             turned = draws.uniform(count, 1, 1, 1) < strength * recipe.flip
             both = torch.where(turned, both.flip(3), both)
         if recipe.translate or recipe.scale:
             both = _move(both, recipe, draws, strength)
-        images, given = both[:, :1] + BLACK, None if given is None else both[:, 1:]
+        images, given = both[:, :1], None if given is None else both[:, 1:]
     if recipe.contrast:
         factor = 1 + strength * recipe.contrast * draws.signed(count, 1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -63,7 +60,11 @@ def augment_with_layout(
 
 
 def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tensor:
-    """Shift and scale about the centre; pixels from outside are 0.
+    """Shift and scale about the centre; what lies outside is mirrored at the edge.
+
+    With black outside, D seldom sees an image's own edge and G leaves a bright rim there, which
+    matters where a region is cut from an image (docs/lab-notes.md). Mirrored as in StyleGAN2-ADA
+    (Karras et al. 2020, arXiv 2006.06676, appendix B).
 
     Bilinear resampling blurs, which would hide pixel-to-pixel patterns from D. So a share of the
     images is shifted by whole pixels and not scaled, which does not resample them.
@@ -80,7 +81,7 @@ def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tens
     matrix[:, 0, 0] = matrix[:, 1, 1] = zoom
     matrix[:, :, 2] = shift
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
 def _cutout_mask(images: Tensor, cutout: float, draws: Draws) -> Tensor:

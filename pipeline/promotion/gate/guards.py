@@ -80,7 +80,7 @@ def _fidelity(candidate: Evaluation, threshold: float) -> Rule:
 
 
 def _composition(candidate: Evaluation, least: float) -> list[Rule]:
-    """Refuse what is laid out as no real image is; kernel distance is mostly about texture."""
+    """Refuse what is composed as no real image is; kernel distance is mostly about texture."""
     found = [figure for figure in candidate.figures if figure.metric == COMPOSITION]
     if not found or not least:
         return []
@@ -88,7 +88,7 @@ def _composition(candidate: Evaluation, least: float) -> list[Rule]:
     upper = figure.high if figure.high is not None else figure.value
     says = (
         f"a generated image resembles a training image more than a held-out real one does in "
-        f"{figure.value:.0%} of pairs (at most {upper:.0%}); images laid out as real ones do in "
+        f"{figure.value:.0%} of pairs (at most {upper:.0%}); images composed as real ones do in "
         f"50%, and {least:.0%} must be possible"
     )
     return [rule(f"guard:{COMPOSITION}", upper >= least, upper, least, says)]

@@ -6,7 +6,11 @@ from pipeline.evaluation import record
 from pipeline.evaluation.class_record import ClassMatrix
 from pipeline.evaluation.record import Evaluation, Figure
 
-_FINDERS = {"phantom_rule": "phantom's rule", "detector": "learned detector"}
+_FINDERS = {
+    "phantom_rule": "phantom's rule",
+    "detector": "learned detector",  # in records of before
+    "detector2": "learned detector",
+}
 
 Found = dict[tuple[str, str | None], Figure]
 

@@ -56,8 +56,8 @@ CHAPTERS = (
             record.COMPOSITION: FigureText(
                 "Laid out as real images",
                 "Chance that a generated image resembles a training image, as a thumbnail, more "
-                "than a held-out one does. Near 0: laid out as no real image is.",
-                "images laid out as those of other patients",
+                "than a held-out one does. Near 0: composed as no real image is.",
+                "images composed as those of other patients",
             ),
         },
     ),

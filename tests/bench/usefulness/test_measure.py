@@ -19,7 +19,6 @@ from bench.usefulness.measure import (
     overlaps,
 )
 from bench.usefulness.pairs import Pairs
-from bench.usefulness.segmenter import Segmenter
 from bench.usefulness.table import usefulness_table
 from model.families.base import Generator
 from model.layout_bank import LayoutBank
@@ -76,11 +75,6 @@ def split(seed: int, count: int, classes: tuple[str, ...] = CLASSES) -> SplitArr
 def processed() -> Processed:
     splits = {"train": split(100, 60), "val": split(101, 8), "test": split(102, 40)}
     return Processed(CLASSES, splits, KINDS, VIEW)
-
-
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "BATCH", 8)
 
 
 def test_pairs_that_show_their_masks_are_worth_as_much_as_real_ones(processed: Processed) -> None:
@@ -174,9 +168,3 @@ def test_what_does_not_fit_is_refused(processed: Processed) -> None:
     bare = replace(processed.test, layouts=nobody)
     with pytest.raises(BadInputError, match="no image of the test split is annotated"):
         measure_usefulness(replace(processed, splits={**processed.splits, "test": bare}), painter)
-
-
-def test_the_network_is_small_and_takes_any_size() -> None:
-    network = Segmenter(3)
-    assert sum(one.numel() for one in network.parameters()) < 500_000
-    assert network(torch.zeros(2, 1, 64, 48)).shape == (2, 3, 64, 48)

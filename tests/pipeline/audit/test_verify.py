@@ -18,8 +18,9 @@ from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.cli import verify as verify_command
+from pipeline.ledger.chain import GENESIS
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import BRANCH, FORMAT, GENESIS, Journal, Record
+from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
 from pipeline.ledger.signing import Signer, Verifier, make_key
 from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project

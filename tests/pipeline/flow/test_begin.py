@@ -46,7 +46,7 @@ def test_the_file_changes_nothing_until_a_line_is_uncommented(
     assert "cyst 3, stone 3" in text
     file.write_text(text.replace("# size: 128", "size: 128").replace("# kimg: 60.0", "kimg: 60.0"))
     params = ProjectParams.of(project)
-    assert params.changed == {"preprocess.size": (64, 128), "train.kimg": (20.0, 60.0)}
+    assert params.changed == {"preprocess.size": (64, 128), "train.kimg": (24.0, 60.0)}
     require_valid(params)
 
 

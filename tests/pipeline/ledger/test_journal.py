@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.ledger.chain import read_chain
 from pipeline.ledger.journal import (
     BRANCH,
     FOLDER,
@@ -19,7 +20,6 @@ from pipeline.ledger.journal import (
     Record,
     champions,
     file_of,
-    read_chain,
     read_records,
 )
 from pipeline.ledger.ledger import Ledger
@@ -165,7 +165,7 @@ def test_a_record_of_a_later_version_with_a_field_more_holds_in_chain_and_signat
     verifier = Verifier.load(tmp_path / "key")
     later = {"colour": {"b": [0.1, float("nan"), 1e300, -0.0], "a": "é\u2028"}, "units": 3}
     files = chained([plain(1), plain(2, **later), plain(3)], signer)
-    records, broken = read_chain(named(files))
+    records, broken = read_chain(named(files), Record)
     assert broken is None
     assert [record.version for record in records] == [1, 2, 3]
     assert all(verifier.holds(record.signature, record.signed_part) for record in records)
@@ -239,11 +239,11 @@ def test_whatever_is_changed_in_a_record_is_found(tmp_path: Path, harm: str) -> 
     files = chained([plain(1, **more), plain(2, **more), plain(3)], signer)
     altered = CHANGES[harm](files[1])
     assert altered != files[1]
-    records, broken = read_chain(named([files[0], altered, files[2]]))
+    records, broken = read_chain(named([files[0], altered, files[2]]), Record)
     assert broken, "the record after it names other bytes"
     assert len(records) < 3
     # As the last record nothing names its bytes, but the signature is over all that they say.
-    records, broken = read_chain(named([files[0], altered]))
+    records, broken = read_chain(named([files[0], altered]), Record)
     assert broken or not verifier.holds(records[1].signature, records[1].signed_part)
 
 

@@ -94,4 +94,4 @@ def test_the_parameters_of_a_run_are_compared(project: Project) -> None:
     ledger.open_run(key, code, data, "manual")
     change(project, "train: {kimg: 60.0}\n")
     differs = ProjectParams.of(project).differing(params_of_run(ledger, key))
-    assert differs == {"train.kimg": (20.0, 60.0)}
+    assert differs == {"train.kimg": (24.0, 60.0)}

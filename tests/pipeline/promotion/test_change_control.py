@@ -78,6 +78,7 @@ def test_data_and_code(after: RunFacts, plan: ChangeControlConfig, says: str | N
         ({"train.kimg": True}, "train.kimg went from 18.0 to True, and 1 to 10000 is allowed"),
         ({"retrain.min_new_images": 3}, None),
         ({"gate.looks": 90}, "gate.looks went from 20 to 90, and parameters does not name it"),
+        ({"train.emphasis.stone": 1.25}, None),
         ({"train.new": 1}, "train.new went from absent to 1, and parameters does not name it"),
     ],
 )

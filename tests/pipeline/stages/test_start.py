@@ -134,7 +134,7 @@ def test_the_same_plan_has_the_same_key_and_a_new_champion_alone_starts_nothing(
     made: Champion, networks: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.crown(networks)
-    monkeypatch.setattr(planning, "take_snapshot", lambda _project, ledger: ledger.head(CODE))
+    monkeypatch.setattr(planning, "take_snapshot", lambda _project, ledger, *_: ledger.head(CODE))
 
     def plan(*, by_person: bool) -> Any:
         return make_plan(made.ledger, RETRAIN, asked_by_person=by_person)

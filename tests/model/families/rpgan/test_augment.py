@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -52,11 +53,15 @@ def test_a_share_of_the_images_keeps_its_very_pixels(share: float, least: int, m
     assert least <= kept <= most
 
 
-def test_what_moves_in_is_black() -> None:
-    config = NOTHING.model_copy(update={"translate": 0.5})
-    seen = augment(torch.ones(64, 1, 32, 32), config, _draws())
-    assert seen.min() == -1.0
-    assert seen.max() <= 1.0 + 1e-6
+def test_what_moves_in_is_the_mirror_image_of_what_is_at_the_edge() -> None:
+    config = NOTHING.model_copy(update={"translate": 0.25, "on_grid": 1.0})
+    image = _images()[:1, :, :16, :16]
+    seen = augment(image.expand(8, -1, -1, -1), config, _draws())
+    mirrored = np.pad(image[0, 0].numpy(), 16, mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(mirrored, (16, 16)).reshape(-1, 16, 16)
+    for one in seen[:, 0].numpy():
+        assert np.abs(windows - one).max((1, 2)).min() < 1e-5
+    assert len({one.numpy().tobytes() for one in seen}) > 1
 
 
 def test_brightness_and_contrast_stay_within_their_strength() -> None:

@@ -117,7 +117,7 @@ def test_a_kill_before_the_journal_is_finished_by_repeating(
 
 def test_corrections_trigger_a_retraining(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     clinic.judge()
-    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger: ledger.head("code"))
+    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger, *_more: ledger.head("code"))
     correct(clinic, {GROUP: "stone", "phantom-00002": "stone"})
     three, two = (
         RetrainConfig(min_new_images=few, quiet_minutes=5.0, max_wait_hours=24.0) for few in (3, 2)

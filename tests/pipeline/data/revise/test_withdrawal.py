@@ -200,7 +200,7 @@ def test_withdrawing_one_image_keeps_the_patients_others(clinic: Clinic) -> None
 def test_a_retraining_is_due_however_few_images_are_new(
     without: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger: ledger.head("code"))
+    monkeypatch.setattr(planning, "take_snapshot", lambda _, ledger, *_more: ledger.head("code"))
     add_row(without, "b2")  # and so as many images as before
     assert "1 images were withdrawn" in steps.watch(without.project)
     plan = make_plan(without.ledger, FEW, asked_by_person=False)

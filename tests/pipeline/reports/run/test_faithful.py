@@ -41,6 +41,7 @@ def measured() -> Evaluation:
         figure("gan_test", "stone", 0.44),
         figure("stone_hit_rate", None, 0.71, "stone_hit_rate_detector"),
         figure("stone_dice", None, 0.38, "stone_dice_detector"),
+        figure("cyst_hit_rate", None, 0.64, "cyst_hit_rate_detector2"),
         figure("stone_hit_rate", None, 0.83, "stone_hit_rate_phantom_rule"),
         figure("stone_detector_auc", None, 0.88),
         figure("stone_detected_share", "stone", 0.57),
@@ -67,7 +68,7 @@ def test_the_chapter_shows_classes_commands_and_detections_with_their_floors() -
     rows = faithful(measured())
     assert [row["label"] for row in rows["by_class"]] == ["stone"]
     assert {(row["kind"], row["finder"]) for row in rows["obedience"]} == {
-        ("stone", "learned detector"), ("stone", "phantom's rule"),
+        ("stone", "learned detector"), ("stone", "phantom's rule"), ("cyst", "learned detector"),
     }  # fmt: skip
     assert rows["detected"][0]["auc"].value == 0.88
 

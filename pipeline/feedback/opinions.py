@@ -1,0 +1,168 @@
+"""Opinions on generated and real images: an append-only, hash-chained branch of the ledger."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.ledger.chain import ChainedRecord, file_name, next_record, read_chain
+from pipeline.ledger.git import PushRefusedError
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.signing import Signer
+
+BRANCH, FOLDER = "feedback", "feedback"
+FORMAT = 1
+
+TAGS: Mapping[str, str] = {
+    "artefact": "a pattern that no scanner makes",
+    "impossible-anatomy": "an organ that is missing, doubled or misplaced",
+    "wrong-class": "it shows another class than it is said to show",
+    "looks-copied": "it looks like an image of a patient",
+    "too-noisy": "more noise, or more blur, than real images have",
+    "other": "something else, told in the note",
+}
+"""What may be wrong with an image."""
+
+LONGEST_NOTE = 500
+_TRIES = 20  # appends that may be overtaken by other readers
+_PSEUDONYM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class Opinion(ChainedRecord):
+    """What one reader says about one image.
+
+    A generated image is named by version, label, seed, index and settings, from which it can be
+    drawn again; a real one by its id in the manifest.
+
+    Attributes:
+        reader: pseudonym of who says it: lower-case letters, digits, `.`, `_` and `-`.
+        role: of the reader, such as reader or curator; "" if roles are not used.
+        version: registry version that drew the image; None for a real image.
+        weights_sha256: sha256 of that version's weights.
+        label: class that was asked for, or that the real image has.
+        seed, index: the image is number `index` of those that `seed` draws.
+        settings: what else was asked for, such as truncation and findings.
+        image: id of a real image; "" for a generated one.
+        verdict: good or flawed.
+        tags: what is wrong, of `TAGS`; empty for a good one.
+        note: in words, at most `LONGEST_NOTE` characters, without a patient's name.
+    """
+
+    current = FORMAT
+
+    reader: str
+    role: str = ""
+    version: int | None = None
+    weights_sha256: str = ""
+    label: str
+    seed: int = Field(default=0, ge=0)
+    index: int = Field(default=0, ge=0)
+    settings: dict[str, Any] = Field(default={})
+    image: str = ""
+    verdict: str
+    tags: list[str] = Field(default=[])
+    note: str = ""
+
+    @property
+    def flawed(self) -> bool:
+        """Whether the reader found something wrong."""
+        return self.verdict == "flawed"
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What the opinion is about; equal for equal images."""
+        if self.image:
+            return (self.image,)
+        settings = tuple(sorted((name, str(value)) for name, value in self.settings.items()))
+        return (self.version, self.label, self.seed, self.index, settings)
+
+    @model_validator(mode="after")
+    def _known_and_about_one_image(self) -> Self:
+        if self.format > FORMAT:
+            return self
+        if not _PSEUDONYM.fullmatch(self.reader):
+            raise ValueError(f"reader {self.reader!r} is not of letters, digits, '.', '_' and '-'")
+        if self.verdict not in ("good", "flawed"):
+            raise ValueError(f"verdict {self.verdict!r} is neither good nor flawed")
+        if unknown := sorted(set(self.tags) - set(TAGS)):
+            raise ValueError(f"no tag {', '.join(unknown)}; known: {', '.join(TAGS)}")
+        if self.flawed != bool(self.tags):
+            raise ValueError("a flawed image has a tag that says why, and a good one has none")
+        if len(self.note) > LONGEST_NOTE:
+            raise ValueError(f"the note has {len(self.note)} characters, at most {LONGEST_NOTE}")
+        if (self.version is None) != bool(self.image):
+            raise ValueError("an opinion is about a version's image, or about a real one")
+        return self
+
+
+class Opinions:
+    """All opinions of a project, as read at `commit` (None: there is none yet).
+
+    Raises (on construction):
+        BadInputError: the chain is broken; the message names the first broken record.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.commit = ledger.head(BRANCH)
+        files = ledger.read_folder(self.commit, FOLDER) if self.commit else {}
+        self.records, broken = read_chain(files, Opinion)
+        if broken:
+            raise BadInputError(
+                f"the feedback of {ledger.url} is broken at {broken.file}: {broken.why}; it was "
+                "altered. Restore the ledger's branch `feedback` from a backup"
+            )
+
+    def append(self, facts: Sequence[Mapping[str, Any]]) -> list[Opinion] | None:
+        """Append opinions in one commit; None if somebody appended since these were read.
+
+        Raises:
+            BadInputError: an opinion is not allowed; nothing is appended.
+        """
+        signer = Signer.of(self._ledger.project)
+        chain, made = list(self.records), list[Opinion]()
+        for one in facts:
+            try:
+                made.append(next_record(chain, Opinion, signer, **one))
+            except ValueError as error:
+                raise BadInputError(f"feedback: {_first_line(error)}") from error
+            chain.append(made[-1])
+        files = {f"{FOLDER}/{file_name(one.sequence)}": one.written.decode() for one in made}
+        about = made[0].label if len(made) == 1 else f"{len(made)} images"
+        try:
+            self._ledger.commit_files(BRANCH, self.commit, files, f"feedback: {about}")
+        except PushRefusedError:
+            return None
+        return made
+
+
+def give(ledger: Ledger, facts: Sequence[Mapping[str, Any]]) -> list[Opinion]:
+    """Append opinions, after those of readers who were faster.
+
+    All of them are appended, or, after a kill or an error, none.
+
+    Args:
+        ledger: of the project.
+        facts: the fields of each `Opinion`, without sequence, previous and time.
+
+    Raises:
+        BadInputError: an opinion is not allowed.
+        TransientError: others kept appending.
+    """
+    if not facts:
+        return []
+    for _ in range(_TRIES):
+        if (made := Opinions(ledger).append(facts)) is not None:
+            return made
+    raise TransientError(
+        f"others appended feedback {_TRIES} times in a row; nothing was lost, try again"
+    )
+
+
+def _first_line(error: ValueError) -> str:
+    """The reason, without pydantic's heading and link."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = lines[0] if len(lines) == 1 else lines[-1 if len(lines) < 3 else -2]
+    return told.removeprefix("Value error, ").split(" [type=")[0]

@@ -1,0 +1,130 @@
+"""When opinions ask for a retraining. Pure functions of records and parameters.
+
+A class asks for one if the lower bound of its rate of flawed images is above a limit, and several
+readers flagged it: nobody alone can start a training. Rates are of the images that readers judged,
+not of all that were drawn; who judges only what looks wrong pushes them up, which the limit on
+readers and the cap on each reader keep small.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+from scipy.stats import binomtest
+
+from model.section import Section
+from pipeline.feedback.opinions import Opinion
+
+
+class FeedbackConfig(Section):
+    """The `feedback` section of params.yaml: when opinions ask for a retraining."""
+
+    most_flawed: float = Field(
+        default=0.3, gt=0, lt=1, description="share of judged images of a class that may be flawed"
+    )
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="of the lower bound (Wilson) that must exceed it"
+    )
+    min_readers: int = Field(default=3, ge=2, description="readers who must have flagged the class")
+    most_per_reader: int = Field(
+        default=20,
+        ge=1,
+        description="judged images of a class that count for one reader, newest first",
+    )
+    emphasis_step: float = Field(
+        default=1.25,
+        ge=1,
+        le=2,
+        description="factor of the class's train.emphasis in that training; 1: as before",
+    )
+    emphasis_most: float = Field(
+        default=2.0, ge=1, le=4, description="largest train.emphasis that feedback asks for"
+    )
+
+
+@dataclass(frozen=True)
+class FlagRate:
+    """How often images of one class were found flawed.
+
+    Attributes:
+        label: the class.
+        judged, flawed: images that count; an image that two readers judged counts twice.
+        readers: who judged, and who of them flagged at least one.
+        flaggers: number of readers who flagged at least one.
+        low, high: Wilson's interval, each side at the config's confidence.
+        tags: how often each was given, of those that count.
+    """
+
+    label: str
+    judged: int
+    flawed: int
+    readers: int
+    flaggers: int
+    low: float
+    high: float
+    tags: tuple[tuple[str, int], ...]
+
+    @property
+    def rate(self) -> float:
+        """Share of the judged images that are flawed."""
+        return self.flawed / self.judged
+
+
+def flag_rates(
+    opinions: Iterable[Opinion], version: int, config: FeedbackConfig
+) -> tuple[FlagRate, ...]:
+    """The rate of each class of a version, most flawed first.
+
+    Of several opinions of one reader on one image the last one counts; of one reader at most
+    `most_per_reader` images of a class count, the newest.
+    """
+    latest: dict[tuple[str, tuple[object, ...]], Opinion] = {}
+    for one in opinions:
+        if one.version == version:
+            key = (one.reader, one.subject)
+            latest.pop(key, None)  # so that the order is that of the last opinions
+            latest[key] = one
+    counted: dict[str, list[Opinion]] = defaultdict(list)
+    of_reader: Counter[tuple[str, str]] = Counter()
+    for one in reversed(latest.values()):
+        of_reader[one.label, one.reader] += 1
+        if of_reader[one.label, one.reader] <= config.most_per_reader:
+            counted[one.label].append(one)
+    rates = [_rate(label, found, config.confidence) for label, found in counted.items()]
+    return tuple(sorted(rates, key=lambda one: (-one.low, one.label)))
+
+
+def asking_classes(rates: Sequence[FlagRate], config: FeedbackConfig) -> tuple[FlagRate, ...]:
+    """The classes whose rates ask for a retraining."""
+    return tuple(
+        one for one in rates
+        if one.flaggers >= config.min_readers and one.low > config.most_flawed
+    )  # fmt: skip
+
+
+def wilson(hits: int, count: int, confidence: float) -> tuple[float, float]:
+    """Wilson's score interval of a share, each side at `confidence`; 0 to 1 for no count.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22,
+    1927.
+    """
+    if not count:
+        return 0.0, 1.0
+    found = binomtest(hits, count).proportion_ci(2 * confidence - 1, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def _rate(label: str, found: Sequence[Opinion], confidence: float) -> FlagRate:
+    flawed = [one for one in found if one.flawed]
+    low, high = wilson(len(flawed), len(found), confidence)
+    return FlagRate(
+        label=label,
+        judged=len(found),
+        flawed=len(flawed),
+        readers=len({one.reader for one in found}),
+        flaggers=len({one.reader for one in flawed}),
+        low=low,
+        high=high,
+        tags=tuple(Counter(tag for one in flawed for tag in one.tags).most_common()),
+    )
