@@ -71,16 +71,16 @@ def _figures(evaluation: Evaluation) -> Iterator[tuple[str, Faithful]]:
     for kind in sorted({kind for metric, _ in first if (kind := _kind(metric, of_kinds))}):
         for what, said in of_kinds.items():
             label = kind if what in _OF_THE_CLASS else None
-            if figure := first.get((f"{kind}_{what}", label)):
-                yield f"{kind}: {said}", _of(figure)
+            if found := first.get((f"{kind}_{what}", label)):
+                yield f"{kind}: {said}", _of(found)
     margins = [figure for (metric, _), figure in first.items() if metric == CLASS_MARGIN]
     if margins:
         yield MARGIN, _of(min(margins, key=lambda figure: figure.value))
     if contrast := _least_contrast(evaluation):
         yield CONTRAST, contrast
     for metric, said in _OVERALL.items():
-        if figure := first.get((metric, None)):
-            yield said, _of(figure)
+        if found := first.get((metric, None)):
+            yield said, _of(found)
 
 
 def _kind(metric: str, of_kinds: Collection[str]) -> str:

@@ -165,7 +165,7 @@ def _environment(device: str) -> dict[str, str]:
             "capability": f"{found.major}.{found.minor}",
             "multiprocessors": str(found.multi_processor_count),
             "cuda": str(torch.version.cuda),
-            "cudnn": str(torch.backends.cudnn.version()),
+            "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
         }
     return facts
 

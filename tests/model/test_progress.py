@@ -10,8 +10,10 @@ from model.progress import Record
 def _record(*losses: float) -> Record:
     record = Record()
     for step, loss in enumerate(losses):
-        penalty = {"penalty": torch.tensor(0.25 + step)} if step % 2 == 0 else {}
-        record.add({"loss_d": torch.tensor(loss)} | penalty, batch=8)
+        report: dict[str, Tensor | float] = {"loss_d": torch.tensor(loss)}
+        if step % 2 == 0:
+            report["penalty"] = torch.tensor(0.25 + step)
+        record.add(report, batch=8)
     return record
 
 

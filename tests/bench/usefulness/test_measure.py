@@ -116,7 +116,11 @@ def test_findings_by_rule_stand_beside_the_generator_s(monkeypatch: pytest.Monke
     seen: list[str] = []
 
     def record(arm: str) -> Callable[..., Pairs]:
-        made = {GENERATED: pairs.generated_pairs, PAINTED: pairs.painted_pairs}[arm]
+        arms: dict[str, Callable[..., Pairs]] = {
+            GENERATED: pairs.generated_pairs,
+            PAINTED: pairs.painted_pairs,
+        }
+        made = arms[arm]
 
         def wrapped(*args: Any, **options: Any) -> Pairs:
             seen.append(arm)
