@@ -1,7 +1,7 @@
 """What versions draw, and how well: `medloom generate`, `medloom evaluate`, `medloom compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,7 +22,7 @@ def generate(
             "such as 3*A+B of the classes A and B."
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")],
     count: Annotated[
         int | None,
         typer.Option(
@@ -63,13 +63,19 @@ def generate(
         bool,
         typer.Option("--masks", help="Write a label map beside each image, and one COCO file."),
     ] = False,
+    form: Annotated[
+        Literal["png", "dicom", "zip"],
+        typer.Option(
+            "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
+        ),
+    ] = "png",
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
 
-    A version that was trained on annotated images can be asked for findings. Each PNG says in
-    itself, and in a JSON file beside it, that it is synthetic and which version and seed it came
-    from. medloom refuses such files as training input, masks included.
+    A version that was trained on annotated images can be asked for findings. Each file says in
+    itself that it is synthetic and which version and seed it came from; beside each PNG a JSON
+    file says the same. medloom refuses such files as training input, masks included.
     """
     from pipeline.data.region import in_words
     from pipeline.registry.asked import Asked, Size
@@ -89,6 +95,7 @@ def generate(
             asked=Asked(findings, kind, Size.parse(size) if size else None),
             layout=layout,
             masks=masks,
+            form=form,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
