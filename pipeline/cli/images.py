@@ -1,13 +1,16 @@
 """What versions draw, and how well: `medloom generate`, `medloom evaluate`, `medloom compare`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
 from pipeline.cli.project import chosen_project, existing_project
+
+if TYPE_CHECKING:
+    from pipeline.registry.image_files import Drawn
 
 console = Terminal()
 
@@ -69,6 +72,13 @@ def generate(
             "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
         ),
     ] = "png",
+    watermark: Annotated[
+        bool,
+        typer.Option(
+            help="Mark the pixels, invisibly, if the project has keys (`medloom marks init`). Off "
+            "for images that a network is to learn from."
+        ),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
@@ -96,6 +106,7 @@ def generate(
             layout=layout,
             masks=masks,
             form=form,
+            watermark=watermark,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
@@ -108,11 +119,24 @@ def generate(
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
-            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic",
+            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic"
+            f"{_marked(drawn)}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
+
+
+def _marked(drawn: "Drawn") -> str:
+    """By which means beside text, as the end of a sentence."""
+    means = [
+        word
+        for word, used in (("is signed", drawn.signed), ("is watermarked", drawn.watermarked))
+        if used
+    ]
+    if means:
+        return f", and {' and '.join(means)}"
+    return "; it is neither signed nor watermarked (docs/marks.md)"
 
 
 def _asked_for(findings: dict[str, int] | None) -> str:

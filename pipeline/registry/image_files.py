@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.coco import COCO_FILE, coco_of, joined_with_file
-from pipeline.registry.generators import Generators
+from pipeline.registry.generators import Generators, Version
 from pipeline.registry.layout_files import MASK_SUFFIX
 from pipeline.registry.told import Told
-from pipeline.synthetic.dicom import dicom_bytes
-from pipeline.synthetic.png import SIDECAR_SUFFIX, png_bytes, sidecar_text
+from pipeline.synthetic.keys import MarkKeys
+from pipeline.synthetic.marker import WATERMARK_FACT, Marker
+from pipeline.synthetic.png import SIDECAR_SUFFIX, sidecar_text
 from pipeline.synthetic.zip_file import ZipMember, zip_bytes
 
 Form = Literal["png", "dicom", "zip"]
@@ -41,6 +43,8 @@ class Drawn(NamedTuple):
         masks: the label maps written, one beside each image; none beside an archive, which holds
             them.
         coco: the COCO file written; None without masks, and beside an archive.
+        signed: whether the files bear a C2PA manifest.
+        watermarked: whether the images bear the watermark of the project's key.
     """
 
     version: int
@@ -51,6 +55,8 @@ class Drawn(NamedTuple):
     findings: dict[str, int] | None = None
     masks: tuple[Path, ...] = ()
     coco: Path | None = None
+    signed: bool = False
+    watermarked: bool = False
 
 
 def generate_images(
@@ -67,6 +73,7 @@ def generate_images(
     layout: Path | None = None,
     masks: bool = False,
     form: Form = "png",
+    watermark: bool = True,
 ) -> Drawn:
     """Draw images of one class from a version and write them as files.
 
@@ -86,6 +93,8 @@ def generate_images(
         layout: instead: a label map for all images, or a folder with one for each.
         masks: write a label map as PNG beside each image, and a COCO file for all images of `out`.
         form: of the files; an archive holds PNG files, a list of them, and their masks.
+        watermark: whether images are watermarked where the project has keys of its marks; off for
+            images that a network is to learn from.
 
     Raises:
         BadInputError: the version, class or kind does not exist, `out` is in the landing zone,
@@ -97,6 +106,7 @@ def generate_images(
             "choose another folder"
         )
     _refuse_contradictions(asked, layout, frames, masks=masks)
+    marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     generators = Generators(project)
@@ -119,16 +129,16 @@ def generate_images(
     images = generators.draw(
         number, labels, seed, truncation=truncation, frames=frames, layouts=told.layouts
     )
-    facts: Facts = {"model": project.model, "version": number}
-    facts |= {"weights_sha256": found.weights_sha256, "label": label, "seed": seed}
-    more: Facts = {
-        "region": spec.region,
-        "truncation": truncation if truncation != 1.0 else None,
-        "asked": asked.facts,
-        "frames": frames,
+    facts = _of_all(project.model, found, label, seed) | {
+        name: value
+        for name, value in (
+            ("region", spec.region),
+            ("truncation", truncation if truncation != 1.0 else None),
+            ("asked", asked.facts),
+            ("frames", frames),
+        )
+        if value
     }
-    facts |= {name: value for name, value in more.items() if value}
-    drawn = Drawn(number, found.aliases, [], len(labels), spec.region, told.in_all)
     if frames:
         of_walk: Facts = {"images": len(labels)}
         if told.sha256:
@@ -137,12 +147,22 @@ def generate_images(
         images = np.concatenate(list(images), axis=1)[None]
     else:
         about = [{"index": index} | _of_one(told, index) for index in range(len(labels))]
-    encode = dicom_bytes if form == "dicom" else png_bytes
-    written = [
-        ZipMember(name, encode(image, facts | one), one)
-        for name, image, one in zip(names, images, about, strict=True)
-    ]
-    maps = _mask_files(told, names, facts, about) if masks else []
+    marks = marker.facts((images.shape[1], images.shape[2]))
+    about = [one | marks for one in about]
+    written = _image_files(
+        marker, "dicom" if form == "dicom" else "png", names, images, facts, about
+    )
+    drawn = Drawn(
+        number,
+        found.aliases,
+        [],
+        len(labels),
+        spec.region,
+        told.in_all,
+        signed=marker.keys is not None and form != "dicom",
+        watermarked=bool(marks),
+    )
+    maps = _mask_files(marker, told, names, facts, about) if masks else []
     coco = coco_of(names, told.label_maps, spec.kinds, {"model": project.model}) if masks else {}
     if form == "zip":
         both = [*written, *maps, *([ZipMember(COCO_FILE, _json(coco))] if masks else [])]
@@ -157,6 +177,12 @@ def generate_images(
     label_maps = tuple(_write(out, one, facts) for one in maps)
     write_atomically(out / COCO_FILE, _json(coco).decode())
     return drawn._replace(masks=label_maps, coco=out / COCO_FILE)
+
+
+def _of_all(model: str, version: Version, label: str, seed: int) -> Facts:
+    """The facts about all images that every file has."""
+    facts: Facts = {"model": model, "version": version.number}
+    return facts | {"weights_sha256": version.weights_sha256, "label": label, "seed": seed}
 
 
 def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, masks: bool) -> None:
@@ -201,14 +227,31 @@ def _of_one(told: Told, index: int) -> dict[str, Any]:
     return facts
 
 
+def _image_files(
+    marker: Marker,
+    form: Literal["png", "dicom"],
+    names: Sequence[str],
+    images: NDArray[np.uint8],
+    facts: Facts,
+    about: Sequence[Facts],
+) -> list[ZipMember]:
+    """The file of each image [N, H, W], with its watermark if `about` says so."""
+    return [
+        ZipMember(name, marker.encode(form, marker.watermarked(image), facts | one), one)
+        for name, image, one in zip(names, images, about, strict=True)
+    ]
+
+
 def _mask_files(
-    told: Told, names: Sequence[str], facts: Facts, about: Sequence[Facts]
+    marker: Marker, told: Told, names: Sequence[str], facts: Facts, about: Sequence[Facts]
 ) -> list[ZipMember]:
     """The label map of each image, as PNG."""
     files = []
     for name, labels, one in zip(names, told.label_maps, about, strict=True):
-        more = one | {"kinds": list(told.kinds), "mask_of": name}
-        files.append(ZipMember(_mask_of(name), png_bytes(labels, facts | more), more))
+        more = {"kinds": list(told.kinds), "mask_of": name} | one
+        more.pop(WATERMARK_FACT, None)  # masks have none
+        content = marker.encode("png", labels, facts | more)
+        files.append(ZipMember(_mask_of(name), content, more))
     return files
 
 
