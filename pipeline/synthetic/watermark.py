@@ -31,7 +31,7 @@ FALSE_ALARMS = 1e-6
 """Share of images without this watermark that are said to bear it."""
 _BAND = (0.04, 0.36)  # cycles a pixel: above what images are strong in, below what JPEG drops
 _TARGET = 8.0  # z of a marked image
-_WEAKEST, _STRONGEST = 0.25, 16.0  # grey levels of the pattern's deviation
+_WEAKEST, _STRONGEST = 1.0, 16.0  # grey levels of the pattern's deviation
 _NEAR = 5  # pixels of the square that local means and deviations are taken over
 _LIT = 24.0  # grey levels of 255 below which the pattern fades, to none in the black
 _LARGEST = 1024  # pixels of a side that are looked at
@@ -133,7 +133,7 @@ def _folded(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The sum of all tiles of a plane [H, W], padded with zeros to whole tiles."""
     rows, columns = (-(-side // TILE) * TILE for side in values.shape)
     padded = np.pad(values, ((0, rows - values.shape[0]), (0, columns - values.shape[1])))
-    return padded.reshape(rows // TILE, TILE, columns // TILE, TILE).sum((0, 2))
+    return np.asarray(padded.reshape(rows // TILE, TILE, columns // TILE, TILE).sum((0, 2)))
 
 
 def _whitened(image: Grey) -> NDArray[np.float64]:
