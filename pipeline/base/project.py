@@ -185,6 +185,11 @@ class Project:
         return self.state / "logs"
 
     @property
+    def marks(self) -> Path:
+        """The keys by which generated images are told (`pipeline.synthetic.keys`); maybe none."""
+        return self.state / "marks"
+
+    @property
     def services_file(self) -> Path:
         """Addresses and supervisor of the services that `medloom up` started."""
         return self.state / "services.json"

@@ -1,13 +1,16 @@
 """What versions draw, and how well: `medloom generate`, `medloom evaluate`, `medloom compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
 from pipeline.cli.project import chosen_project, existing_project
+
+if TYPE_CHECKING:
+    from pipeline.registry.image_files import Drawn
 
 console = Terminal()
 
@@ -22,7 +25,7 @@ def generate(
             "such as 3*A+B of the classes A and B."
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the PNG files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")],
     count: Annotated[
         int | None,
         typer.Option(
@@ -63,13 +66,26 @@ def generate(
         bool,
         typer.Option("--masks", help="Write a label map beside each image, and one COCO file."),
     ] = False,
+    form: Annotated[
+        Literal["png", "dicom", "zip"],
+        typer.Option(
+            "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
+        ),
+    ] = "png",
+    watermark: Annotated[
+        bool,
+        typer.Option(
+            help="Mark the pixels, invisibly, if the project has keys (`medloom marks init`). Off "
+            "for images that a network is to learn from."
+        ),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
 
-    A version that was trained on annotated images can be asked for findings. Each PNG says in
-    itself, and in a JSON file beside it, that it is synthetic and which version and seed it came
-    from. medloom refuses such files as training input, masks included.
+    A version that was trained on annotated images can be asked for findings. Each file says in
+    itself that it is synthetic and which version and seed it came from; beside each PNG a JSON
+    file says the same. medloom refuses such files as training input, masks included.
     """
     from pipeline.data.region import in_words
     from pipeline.registry.asked import Asked, Size
@@ -89,6 +105,8 @@ def generate(
             asked=Asked(findings, kind, Size.parse(size) if size else None),
             layout=layout,
             masks=masks,
+            form=form,
+            watermark=watermark,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
@@ -101,11 +119,24 @@ def generate(
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
-            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic",
+            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic"
+            f"{_marked(drawn)}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
+
+
+def _marked(drawn: "Drawn") -> str:
+    """By which means beside text, as the end of a sentence."""
+    means = [
+        word
+        for word, used in (("is signed", drawn.signed), ("is watermarked", drawn.watermarked))
+        if used
+    ]
+    if means:
+        return f", and {' and '.join(means)}"
+    return "; it is neither signed nor watermarked (docs/marks.md)"
 
 
 def _asked_for(findings: dict[str, int] | None) -> str:

@@ -15,7 +15,16 @@ import typer
 from pipeline.base.errors import BadInputError, ExitCode, run_as_command
 from pipeline.base.host import require_supported
 from pipeline.base.terminal import Terminal
-from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
+from pipeline.cli import (
+    backup,
+    data_report,
+    data_show,
+    images,
+    ingest,
+    marks,
+    quarantine,
+    withdraw,
+)  # fmt: skip
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.feedback import feedback_app
@@ -35,6 +44,7 @@ app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(feedback_app, name="feedback")
+app.add_typer(marks.marks_app, name="marks")
 data_app = typer.Typer(help="The images of the project.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(params_app, name="params")
@@ -223,6 +233,7 @@ def checkout(
 app.command()(images.generate)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)
+app.command("verify-image")(marks.verify_image)
 
 
 @app.command()

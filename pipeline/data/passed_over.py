@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 
-from pipeline.data.synthetic import SIDECAR_SUFFIX
+from pipeline.synthetic.png import SIDECAR_SUFFIX
 
 LIST_NAME = "medloom.csv"
 FOLDER_KINDS = ("thumbnails", "bin", "system-folder")

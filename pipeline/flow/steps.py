@@ -37,6 +37,7 @@ from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.stages.start import Asked
+from pipeline.synthetic.keys import watermark_key
 
 OnProgress = Callable[[int, int], None]
 _LISTS = ("data/manifest", str(QUARANTINE_FILE), str(NOTICES_FILE))
@@ -77,6 +78,7 @@ def ingest(
                 on_progress=on_progress,
                 class_folder=class_folder,
                 fetch=lambda files: pull_images(work, files),
+                watermark=watermark_key(project),
             )
             if report.batch:
                 _add_batch(work, report)

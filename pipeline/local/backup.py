@@ -127,6 +127,8 @@ def _members(project: Project, copies: Path) -> Iterator[tuple[str, Path]]:
 
 def _left_out(project: Project) -> Iterator[str]:
     yield "the journal's key (MEDLOOM_JOURNAL_KEY): keep a copy apart from the ledger"
+    if project.marks.exists():
+        yield f"the keys of the marks of generated images ({project.marks}): keep a copy of them"
     for variable, place in (
         ("MEDLOOM_REMOTE", project.remote), ("MEDLOOM_MLFLOW_URI", project.mlflow_uri)
     ):  # fmt: skip

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.marks.annotated import bodies
-from pipeline.data.synthetic import SYNTHETIC_MARK
+from pipeline.synthetic.png import SYNTHETIC_MARK
 
 COCO_FILE = "findings.coco.json"
 

@@ -4,24 +4,27 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
-from pipeline.data.synthetic import SIDECAR_SUFFIX, SYNTHETIC_MARK
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.coco import COCO_FILE, coco_of, joined_with_file
-from pipeline.registry.generators import Generators
+from pipeline.registry.generators import Generators, Version
 from pipeline.registry.layout_files import MASK_SUFFIX
 from pipeline.registry.told import Told
+from pipeline.synthetic.keys import MarkKeys
+from pipeline.synthetic.marker import WATERMARK_FACT, Marker
+from pipeline.synthetic.png import SIDECAR_SUFFIX, sidecar_text
+from pipeline.synthetic.zip_file import ZipMember, zip_bytes
 
-Maps = NDArray[np.uint8]
+Form = Literal["png", "dicom", "zip"]
+"""Files of images: PNG or DICOM Secondary Capture, or one archive of PNG files."""
+Facts = dict[str, Any]
 USUAL_COUNT = 16
 """Images that are drawn if no number is given."""
 
@@ -32,13 +35,16 @@ class Drawn(NamedTuple):
     Attributes:
         version: number of the version drawn from.
         aliases: its aliases.
-        files: the PNG files written.
+        files: the image files written, or the one archive.
         images: number of images drawn, or of those that a walk passes through.
         region: the part of an image that is shown, in words; "" for whole images.
         findings: how many the images were asked to show in all, by kind; None if the version is
             not told where findings are, or if nothing is known of the class.
-        masks: the label maps written, one beside each image.
-        coco: the COCO file written; None without masks.
+        masks: the label maps written, one beside each image; none beside an archive, which holds
+            them.
+        coco: the COCO file written; None without masks, and beside an archive.
+        signed: whether the files bear a C2PA manifest.
+        watermarked: whether the images bear the watermark of the project's key.
     """
 
     version: int
@@ -49,6 +55,8 @@ class Drawn(NamedTuple):
     findings: dict[str, int] | None = None
     masks: tuple[Path, ...] = ()
     coco: Path | None = None
+    signed: bool = False
+    watermarked: bool = False
 
 
 def generate_images(
@@ -64,10 +72,12 @@ def generate_images(
     asked: Asked = NOTHING_ASKED,
     layout: Path | None = None,
     masks: bool = False,
+    form: Form = "png",
+    watermark: bool = True,
 ) -> Drawn:
-    """Draw images of one class from a version and write them as PNG.
+    """Draw images of one class from a version and write them as files.
 
-    With `frames`, one PNG is written instead: a strip of interpolations from each image to the
+    With `frames`, one image is written instead: a strip of interpolations from each image to the
     next, in so many steps; findings fade from one layout to the next.
 
     Args:
@@ -81,7 +91,10 @@ def generate_images(
         frames: steps of a walk; 0: no walk.
         asked: the findings of each image.
         layout: instead: a label map for all images, or a folder with one for each.
-        masks: write a label map beside each image, and a COCO file for all images of `out`.
+        masks: write a label map as PNG beside each image, and a COCO file for all images of `out`.
+        form: of the files; an archive holds PNG files, a list of them, and their masks.
+        watermark: whether images are watermarked where the project has keys of its marks; off for
+            images that a network is to learn from.
 
     Raises:
         BadInputError: the version, class or kind does not exist, `out` is in the landing zone,
@@ -93,6 +106,7 @@ def generate_images(
             "choose another folder"
         )
     _refuse_contradictions(asked, layout, frames, masks=masks)
+    marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     generators = Generators(project)
@@ -106,40 +120,69 @@ def generate_images(
         labels = [label] * (count or USUAL_COUNT)
         told = Told(generators.layouts(number, labels, seed, asked=asked), spec.kinds)
     stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
-    names = [f"{stem}-{index:05d}.png" for index in range(len(labels))]
+    suffix = ".dcm" if form == "dicom" else ".png"
+    names = [f"{stem}-{index:05d}{suffix}" for index in range(len(labels))]
     if masks:
         told.require_masks(number, label)
-    elif not frames:
+    elif not frames and form != "zip":
         _refuse_masks_of_others(out, names)
     images = generators.draw(
         number, labels, seed, truncation=truncation, frames=frames, layouts=told.layouts
     )
-    facts: dict[str, Any] = {"model": project.model, "version": number, "label": label}
-    facts["seed"] = seed
-    more: dict[str, Any] = {
-        "region": spec.region,
-        "truncation": truncation if truncation != 1.0 else None,
-        "asked": asked.facts,
-        "frames": frames,
+    facts = _of_all(project.model, found, label, seed) | {
+        name: value
+        for name, value in (
+            ("region", spec.region),
+            ("truncation", truncation if truncation != 1.0 else None),
+            ("asked", asked.facts),
+            ("frames", frames),
+        )
+        if value
     }
-    facts |= {name: value for name, value in more.items() if value}
-    drawn = Drawn(number, found.aliases, [], len(labels), spec.region, told.in_all)
     if frames:
+        of_walk: Facts = {"images": len(labels)}
         if told.sha256:
-            facts["layouts_sha256"] = list(told.sha256)
-        strip = np.concatenate(list(images), axis=1)
-        return drawn._replace(files=[_write(out, f"{stem}-walk.png", strip, facts)])
-    about = [facts | {"index": index} | _of_one(told, index) for index in range(len(labels))]
+            of_walk["layouts_sha256"] = list(told.sha256)
+        names, about = [f"{stem}-walk{suffix}"], [of_walk]
+        images = np.concatenate(list(images), axis=1)[None]
+    else:
+        about = [{"index": index} | _of_one(told, index) for index in range(len(labels))]
+    marks = marker.facts((images.shape[1], images.shape[2]))
+    about = [one | marks for one in about]
+    written = _image_files(
+        marker, "dicom" if form == "dicom" else "png", names, images, facts, about
+    )
+    drawn = Drawn(
+        number,
+        found.aliases,
+        [],
+        len(labels),
+        spec.region,
+        told.in_all,
+        signed=marker.keys is not None and form != "dicom",
+        watermarked=bool(marks),
+    )
+    maps = _mask_files(marker, told, names, facts, about) if masks else []
+    coco = coco_of(names, told.label_maps, spec.kinds, {"model": project.model}) if masks else {}
+    if form == "zip":
+        both = [*written, *maps, *([ZipMember(COCO_FILE, _json(coco))] if masks else [])]
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{stem}.zip").write_bytes(zip_bytes(both, facts))
+        return drawn._replace(files=[out / f"{stem}.zip"])
+    if masks:
+        coco = joined_with_file(out / COCO_FILE, coco)
+    drawn = drawn._replace(files=[_write(out, one, facts) for one in written])
     if not masks:
-        return drawn._replace(files=_write_all(out, names, images, about))
-    coco = coco_of(names, told.label_maps, spec.kinds, {"model": project.model})
-    coco = joined_with_file(out / COCO_FILE, coco)
-    files = _write_all(out, names, images, about)
-    kinds = {"kinds": list(spec.kinds)}
-    about = [one | kinds | {"mask_of": name} for one, name in zip(about, names, strict=True)]
-    written = tuple(_write_all(out, [_mask_of(name) for name in names], told.label_maps, about))
-    write_atomically(out / COCO_FILE, json.dumps(coco, indent=1) + "\n")
-    return drawn._replace(files=files, masks=written, coco=out / COCO_FILE)
+        return drawn
+    label_maps = tuple(_write(out, one, facts) for one in maps)
+    write_atomically(out / COCO_FILE, _json(coco).decode())
+    return drawn._replace(masks=label_maps, coco=out / COCO_FILE)
+
+
+def _of_all(model: str, version: Version, label: str, seed: int) -> Facts:
+    """The facts about all images that every file has."""
+    facts: Facts = {"model": model, "version": version.number}
+    return facts | {"weights_sha256": version.weights_sha256, "label": label, "seed": seed}
 
 
 def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, masks: bool) -> None:
@@ -166,7 +209,7 @@ def _refuse_masks_of_others(out: Path, names: Sequence[str]) -> None:
 
 
 def _mask_of(name: str) -> str:
-    return name.removesuffix(".png") + MASK_SUFFIX
+    return Path(name).stem + MASK_SUFFIX
 
 
 def _count_for(layout: Path) -> int | None:
@@ -184,18 +227,44 @@ def _of_one(told: Told, index: int) -> dict[str, Any]:
     return facts
 
 
-def _write_all(
-    out: Path, names: Sequence[str], images: Maps, about: Sequence[dict[str, Any]]
-) -> list[Path]:
-    return [_write(out, *one) for one in zip(names, images, about, strict=True)]
+def _image_files(
+    marker: Marker,
+    form: Literal["png", "dicom"],
+    names: Sequence[str],
+    images: NDArray[np.uint8],
+    facts: Facts,
+    about: Sequence[Facts],
+) -> list[ZipMember]:
+    """The file of each image [N, H, W], with its watermark if `about` says so."""
+    return [
+        ZipMember(name, marker.encode(form, marker.watermarked(image), facts | one), one)
+        for name, image, one in zip(names, images, about, strict=True)
+    ]
 
 
-def _write(out: Path, name: str, image: NDArray[np.uint8], facts: dict[str, Any]) -> Path:
-    marks = PngInfo()
-    for key, value in {**SYNTHETIC_MARK, "medloom": json.dumps(facts)}.items():
-        marks.add_text(key, value)
+def _mask_files(
+    marker: Marker, told: Told, names: Sequence[str], facts: Facts, about: Sequence[Facts]
+) -> list[ZipMember]:
+    """The label map of each image, as PNG."""
+    files = []
+    for name, labels, one in zip(names, told.label_maps, about, strict=True):
+        more = {"kinds": list(told.kinds), "mask_of": name} | one
+        more.pop(WATERMARK_FACT, None)  # masks have none
+        content = marker.encode("png", labels, facts | more)
+        files.append(ZipMember(_mask_of(name), content, more))
+    return files
+
+
+def _json(of: Facts) -> bytes:
+    return (json.dumps(of, indent=1) + "\n").encode()
+
+
+def _write(out: Path, file: ZipMember, facts: Facts) -> Path:
+    """Write a file, and beside a PNG the one that says what is lost with its text chunks."""
     out.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(out / name, pnginfo=marks)
-    sidecar = json.dumps({"synthetic": True, **facts}, indent=2) + "\n"
-    write_atomically(out / f"{name}{SIDECAR_SUFFIX}", sidecar)
-    return out / name
+    (out / file.name).write_bytes(file.content)
+    if file.name.endswith(".png"):
+        write_atomically(
+            out / f"{file.name}{SIDECAR_SUFFIX}", sidecar_text({**facts, **file.facts})
+        )
+    return out / file.name

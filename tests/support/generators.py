@@ -12,7 +12,7 @@ from model.families import make_generator
 from model.families.base import Generator
 from model.layout_statistics import layout_bank
 from model.layouts import Layouts, ellipse
-from model.network import NetworkConfig
+from model.network import NetworkConfig, stages
 from model.weights import save_generator
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.evaluation.record import EVALUATION_FILE, Evaluation
@@ -28,35 +28,37 @@ MM = 80.0  # to the side of an image
 
 
 def tiny_generator(
-    classes: tuple[str, ...], kinds: tuple[str, ...] = (), mm: float = MM
+    classes: tuple[str, ...], kinds: tuple[str, ...] = (), mm: float = MM, size: int = SIZE
 ) -> Generator:
-    """An untrained generator of 32 x 32 pixels.
+    """An untrained generator of 32 x 32 pixels, or of another size.
 
     With kinds it takes layouts, and its bank knows two findings of 3 to 5 px for each image of the
     class of a kind's name, in the left or in the right half, and one in every fourth image else.
     """
     network = NetworkConfig(
-        family="rpgan", image_size=SIZE, classes=classes, widths=(8, 8, 8), latent=8,
+        family="rpgan", image_size=size, classes=classes, widths=(8,) * stages(size), latent=8,
         given=kinds, view=VIEW if kinds else "",
     )  # fmt: skip
     torch.manual_seed(0)
     generator = make_generator(network)
     if generator.bank is not None:
         labels = np.arange(len(classes)).repeat(16)
-        maps = np.stack([_findings(classes[label], kinds, n) for n, label in enumerate(labels)])
+        maps = np.stack(
+            [_findings(classes[label], kinds, n, size) for n, label in enumerate(labels)]
+        )
         told = np.ones(len(labels), np.bool_)
         bank = layout_bank(Layouts(maps, told), labels, len(classes), mm)
         generator.bank.load_state_dict(bank.state_dict())
     return generator.eval()
 
 
-def _findings(name: str, kinds: tuple[str, ...], number: int) -> np.ndarray[Any, Any]:
-    maps = np.zeros((len(kinds), SIZE, SIZE), np.uint8)
+def _findings(name: str, kinds: tuple[str, ...], number: int, size: int) -> np.ndarray[Any, Any]:
+    maps = np.zeros((len(kinds), size, size), np.uint8)
     for one, kind in zip(maps, kinds, strict=True):
         for place in range(2 if kind == name else number % 4 == 0):
-            diameter = (3 + number % 3) / SIZE
+            diameter = (3 + number % 3) / size
             x, y = 0.25 + 0.5 * (place + number % 2) % 1, 0.4 + 0.02 * (number % 8)
-            np.maximum(one, ellipse(SIZE, x, y, diameter, diameter), out=one)
+            np.maximum(one, ellipse(size, x, y, diameter, diameter), out=one)
     return maps
 
 

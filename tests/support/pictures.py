@@ -89,9 +89,17 @@ class IngestedFolder:
         self.landing.mkdir()
         self.workspace.mkdir()
 
-    def ingest(self, *, record: bool = True, config: IngestConfig | None = None) -> IngestReport:
+    def ingest(
+        self, *, record: bool = True, config: IngestConfig | None = None, watermark: bytes = b""
+    ) -> IngestReport:
         """Ingest, and let the index remember, as if the ledger had accepted the batch."""
-        report = ingest(self.landing, self.workspace, self.index, config or self.config)
+        report = ingest(
+            self.landing,
+            self.workspace,
+            self.index,
+            config or self.config,
+            watermark=watermark,
+        )
         if record:
             self.index.record(report.entries)
         return report

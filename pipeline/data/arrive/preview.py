@@ -16,7 +16,7 @@ from pipeline.data.arrive.writing import fingerprint, write_lists
 from pipeline.data.landing.lists import parents
 from pipeline.data.landing.zone import Listing, is_listed, landed_as, list_all, with_beside
 from pipeline.data.passed_over import LIST_NAME
-from pipeline.data.synthetic import SIDECAR_SUFFIX
+from pipeline.synthetic.png import SIDECAR_SUFFIX
 
 
 class LandingPreview:

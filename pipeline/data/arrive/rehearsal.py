@@ -30,6 +30,7 @@ from pipeline.data.reading import readers
 from pipeline.data.revise.revision import Revisions
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
+from pipeline.synthetic.keys import watermark_key
 
 OnFile = Callable[[int, int], None]
 
@@ -139,6 +140,7 @@ def rehearse(
             listed=preview.listed(),
             fetch=partial(pull_images, work) if work else None,
             class_folder=1 if plans else 0,  # a plan puts the class first
+            watermark=watermark_key(project),
         )
         added = [row for row in read_manifest(workspace) if row.batch == report.batch]
         fresh = [entry for entry in report.entries if entry not in before]

@@ -13,7 +13,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.formats.labels import FEW_LEVELS
 from pipeline.data.formats.raster import as_refusals, too_many
 from pipeline.data.refusal import Refused
-from pipeline.data.synthetic import is_marked
+from pipeline.synthetic.png import is_marked
 
 _HIGHEST = 65535
 _READERS = tuple(kind.format for kind in (PngImageFile, BmpImageFile, TiffImageFile))

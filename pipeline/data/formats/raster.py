@@ -32,7 +32,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pipeline.data.config import IngestConfig
 from pipeline.data.formats.decoded import Decoded, Pixels
 from pipeline.data.refusal import Refused
-from pipeline.data.synthetic import is_marked
+from pipeline.synthetic.png import is_marked
 
 # The classes are imported, which registers their readers: Pillow's lazy start is not thread-safe.
 _READERS = tuple(kind.format for kind in (PngImageFile, JpegImageFile, BmpImageFile))

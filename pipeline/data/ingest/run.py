@@ -76,6 +76,7 @@ def ingest(
     listed: Listing | None = None,
     class_folder: int = 0,
     fetch: Fetch | None = None,
+    watermark: bytes = b"",
 ) -> IngestReport:
     """Ingest the new files of the landing zone as one batch in the workspace.
 
@@ -92,6 +93,8 @@ def ingest(
         class_folder: number of the class folder in each path; 0: `config.class_folder`.
         fetch: brings stored images of earlier batches into the workspace, by their paths in it;
             a few, to be compared with new ones. Without it those that lack are not compared.
+        watermark: key of the watermark of the project's generated images, which are refused; b"":
+            there is none.
 
     Raises:
         BadInputError: no landing zone, another key of the patients' pseudonyms, missing
@@ -113,7 +116,9 @@ def ingest(
     changed = [file for file in files if file.path not in remembered]
     kept = [entry for entries in remembered.values() for entry in entries]
     with TemporaryDirectory(dir=workspace, prefix=".incoming-") as store:
-        examiner = Examiner(landing, config, names, Path(store), _sources(rows), released, classes)
+        examiner = Examiner(
+            landing, config, names, Path(store), _sources(rows), released, classes, watermark
+        )
         looks = examine_all(
             examiner, changed, workers=workers, on_progress=on_progress, passed_over=passed_over
         )

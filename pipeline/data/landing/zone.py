@@ -19,7 +19,7 @@ from pipeline.data.landing.marks import Marks
 from pipeline.data.layout import Layout
 from pipeline.data.passed_over import file_kind, folder_kind, passed_over
 from pipeline.data.refusal import Refused
-from pipeline.data.synthetic import SIDECAR_SUFFIX
+from pipeline.synthetic.png import SIDECAR_SUFFIX
 
 LIST_MARK = "+"
 """Between the hash of the files beside an image and that of what lists say."""

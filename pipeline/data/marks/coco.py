@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.data.landing.marks import Mark, Marks
 from pipeline.data.marks.annotated import WrongMarkError, kind_of
-from pipeline.data.synthetic import is_marked
+from pipeline.synthetic.png import is_marked
 
 
 def read_coco(data: bytes) -> dict[str, Marks]:

@@ -24,6 +24,7 @@ from pipeline.data.reading.quality import check_burnt_in, check_quality
 from pipeline.data.reading.results import Identity, Image, Known, Look, Share, ShareResult
 from pipeline.data.reading.views import guess_view
 from pipeline.data.refusal import Refused
+from pipeline.synthetic.credentials import read_credentials
 
 _ONE_IMAGE = ("PNG", "JPEG", "BMP")
 _HOLD_CLASSES = (*ARCHIVES, "NPZ")
@@ -42,6 +43,7 @@ class Examiner:
         sources: sha256 of files that are one known image -> that image's id.
         released: ids of images that a person released.
         classes: of the project, to tell the class folders of archives.
+        watermark: key of the watermark of the project's generated images; b"": there is none.
     """
 
     landing: Path
@@ -51,6 +53,7 @@ class Examiner:
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     released: frozenset[str] = frozenset()
     classes: frozenset[str] = frozenset()
+    watermark: bytes = field(default=b"", repr=False)
 
     def __call__(self, share: Share) -> ShareResult:
         """Examine a file, or a share of an archive."""
@@ -143,6 +146,8 @@ class Examiner:
                     annotated = self._beside_known(beside, label, data, alone=alone)
             yield Look(found, 0, digest, label, who.patient, Known(known), who, annotated=annotated)
             return
+        if (credentials := read_credentials(data)) and credentials.synthetic:
+            raise _synthetic("its C2PA manifest says trainedAlgorithmicMedia")
         volume = data if kind == "NIfTI" else b""
         images: Iterable[Decoded | Refused] = decode(data, self.config)
         if beside.says_something and not volume:
@@ -179,12 +184,19 @@ class Examiner:
         return beside.of(0, first.pixels.shape, label, alone=alone and not first.turned)
 
     def _take(self, decoded: Decoded, found: LandedFile) -> Image:
-        if decoded.synthetic or found.sidecar:
-            detail = "the image is marked as synthetic; a generator must not learn from it"
-            raise Refused("synthetic", detail)
+        if decoded.synthetic:
+            raise _synthetic("its text says SyntheticData YES")
+        if found.sidecar:
+            raise _synthetic("the file beside it says that it was generated")
         pixels = decoded.pixels
         if not pixels.size:
             raise Refused("empty", f"the image has no pixels: {pixels.shape[1]}x{pixels.shape[0]}")
+        if self.watermark:
+            # The import takes half a second, which projects without a key should not pay.
+            from pipeline.synthetic.watermark import detect
+
+            if detect(pixels, self.watermark).found:
+                raise _synthetic("its pixels bear the watermark of this project's generated images")
         id_, small = image_id(pixels), shrink(pixels)
         if id_ not in self.released:
             try:
@@ -245,6 +257,11 @@ def _member_label(label: str, path: str, kind: str, layout: Layout) -> str:
     if not label and kind not in _HOLD_CLASSES:
         raise no_class()
     return label
+
+
+def _synthetic(why: str) -> Refused:
+    detail = f"the image is marked as synthetic: {why}; a generator must not learn from it"
+    return Refused("synthetic", detail)
 
 
 def _no_image() -> Refused:

@@ -15,7 +15,7 @@ from pipeline.data.formats import Decoded
 from pipeline.data.formats import decode as decode_all
 from pipeline.data.formats.canonical import image_id
 from pipeline.data.refusal import Refused
-from pipeline.data.synthetic import SYNTHETIC_MARK, is_marked
+from pipeline.synthetic.png import SYNTHETIC_MARK, is_marked
 from tests.support.pictures import encode, picture
 from tests.support.tiffs import tiff
 

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,9 +17,9 @@ from pycocotools.coco import COCO
 from model.sampling import draw_layouts, label_maps, sample
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
-from pipeline.data.synthetic import SIDECAR_SUFFIX, is_marked
 from pipeline.registry.asked import Asked, Size
 from pipeline.registry.image_files import Drawn, generate_images
+from pipeline.synthetic.png import SIDECAR_SUFFIX, SYNTHETIC_MARK, is_marked
 from tests.support.generators import MM, SIZE, VIEW, tiny_generator
 from tests.support.pictures import IngestedFolder
 from tests.support.told import serve
@@ -150,6 +153,58 @@ def test_without_millimetres_pixels_are_asked_for(
         generate(project, tmp_path, asked=Asked(1, "", Size.parse("3-6mm")))
 
 
+# -- DICOM, and archives ---------------------------------------------------------------------------
+
+
+def test_dicom_files_hold_the_pixels_and_facts_of_the_png_files(
+    project: Project, tmp_path: Path
+) -> None:
+    png = generate(project, tmp_path / "png", asked=TWO, masks=True)
+    dicom = generate(project, tmp_path / "dicom", asked=TWO, masks=True, form="dicom")
+    assert [file.suffix for file in dicom.files] == [".dcm"] * 3
+    for one, other in zip(png.files, dicom.files, strict=True):
+        dataset = pydicom.dcmread(other)
+        assert np.array_equal(dataset.pixel_array, pixels(one))
+        assert json.loads(dataset.ImageComments) == facts(one)
+    assert [pixels(mask).tolist() for mask in dicom.masks] == [
+        pixels(mask).tolist() for mask in png.masks
+    ]
+    assert facts(dicom.masks[0])["mask_of"] == dicom.files[0].name
+    assert dicom.coco is not None
+    assert COCO(dicom.coco).loadImgs(1)[0]["file_name"] == dicom.files[0].name
+    again = generate(project, tmp_path / "again", asked=TWO, masks=True, form="dicom")
+    assert [one.read_bytes() for one in again.files] == [one.read_bytes() for one in dicom.files]
+
+
+def test_an_archive_holds_the_same_files_and_lists_them(project: Project, tmp_path: Path) -> None:
+    png = generate(project, tmp_path / "png", asked=TWO, masks=True)
+    packed = generate(project, tmp_path / "zip", asked=TWO, masks=True, form="zip")
+    assert (packed.masks, packed.coco) == ((), None)
+    (file,) = packed.files
+    assert sorted(path.name for path in file.parent.iterdir()) == [file.name]
+    with ZipFile(file) as archive:
+        for one in (*png.files, *png.masks):
+            assert archive.read(one.name) == one.read_bytes()
+        assert png.coco is not None
+        assert archive.read(png.coco.name) == png.coco.read_bytes()
+        listed = json.loads(archive.read("manifest.json"))
+    of_first = {name: value for name, value in listed.items() if name not in {"synthetic", "files"}}
+    about = {name: value for name, value in listed["files"][0].items() if name not in {"name"}}
+    assert about.pop("sha256") == sha256(png.files[0].read_bytes()).hexdigest()
+    assert of_first | about == facts(png.files[0]) | SYNTHETIC_MARK
+    again = generate(project, tmp_path / "again", asked=TWO, masks=True, form="zip")
+    assert again.files[0].read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["dicom", "zip"])
+def test_they_are_refused_as_training_data(project: Project, tmp_path: Path, form: str) -> None:
+    landed = IngestedFolder(tmp_path)
+    generate(project, landed.landing / "stone", form=form)
+    report = landed.ingest()
+    assert report.ingested == 0
+    assert report.reasons["synthetic"] == 3
+
+
 # -- given layouts ---------------------------------------------------------------------------------
 
 
@@ -234,7 +289,9 @@ def test_a_version_without_findings_says_so_and_draws_as_before(
             generate(project, tmp_path / "out", **options)
     drawn = generate(project, tmp_path / "out")
     assert drawn.findings is None
-    assert set(facts(drawn.files[0])) == {"model", "version", "label", "seed", "index"}
+    assert set(facts(drawn.files[0])) == {
+        "model", "version", "weights_sha256", "label", "seed", "index",
+    }  # fmt: skip
     assert np.array_equal(pixels(drawn.files[0]), sample(plain, ["stone"], 7)[0])
 
 

@@ -17,7 +17,7 @@ from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.zone import Listing, scan
 from pipeline.data.manifest import Row, read_manifest, write_batch
 from pipeline.data.processed import SPLITS
-from pipeline.data.synthetic import SYNTHETIC_MARK
+from pipeline.synthetic.png import SYNTHETIC_MARK
 from tests.support.pictures import (
     NAMES,
     IngestedFolder,

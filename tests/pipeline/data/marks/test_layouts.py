@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipeline.data.config import IngestConfig
 from pipeline.data.findings import Box, Mask, encode_mask
-from pipeline.data.synthetic import SYNTHETIC_MARK
+from pipeline.synthetic.png import SYNTHETIC_MARK
 from tests.support.annotated import Seen, read_beside_images
 from tests.support.pictures import encode, picture
 
