@@ -1,29 +1,29 @@
 """Writing synthetic images as files that are marked as synthetic."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
-from pipeline.data.synthetic import SIDECAR_SUFFIX, SYNTHETIC_MARK
+from pipeline.data.synthetic import SIDECAR_SUFFIX
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.coco import COCO_FILE, coco_of, joined_with_file
+from pipeline.registry.coco import COCO_FILE, joined_with_file
+from pipeline.registry.drawn_images import (
+    DrawnImages,
+    coco_text,
+    draw_images,
+    mask_name,
+    png_bytes,
+    sidecar_text,
+    strip_of,
+    tell,
+)
 from pipeline.registry.generators import Generators
-from pipeline.registry.layout_files import MASK_SUFFIX
-from pipeline.registry.told import Told
-
-Maps = NDArray[np.uint8]
-USUAL_COUNT = 16
-"""Images that are drawn if no number is given."""
+from pipeline.registry.layout_files import layout_files
+from pipeline.registry.order import USUAL_COUNT, Order
 
 
 class Drawn(NamedTuple):
@@ -97,49 +97,32 @@ def generate_images(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     generators = Generators(project)
     found = generators.find(version)
-    number = found.number
-    spec = generators.output_spec(number)
-    if layout is not None:
-        told = Told.by_files(number, layout, spec, count or _count_for(layout))
-        labels = [label] * len(told.sha256)
-    else:
-        labels = [label] * (count or USUAL_COUNT)
-        told = Told(generators.layouts(number, labels, seed, asked=asked), spec.kinds)
-    stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
-    names = [f"{stem}-{index:05d}.png" for index in range(len(labels))]
+    number, spec = found.number, generators.output_spec(found.number)
+    order = Order(number, label, _count(count, layout), seed, truncation, asked)
+    told = tell(generators, order, layout)
+    names = order.names(project.model, number)
     if masks:
         told.require_masks(number, label)
     elif not frames:
         _refuse_masks_of_others(out, names)
-    images = generators.draw(
-        number, labels, seed, truncation=truncation, frames=frames, layouts=told.layouts
-    )
-    facts: dict[str, Any] = {"model": project.model, "version": number, "label": label}
-    facts["seed"] = seed
-    more: dict[str, Any] = {
-        "region": spec.region,
-        "truncation": truncation if truncation != 1.0 else None,
-        "asked": asked.facts,
-        "frames": frames,
-    }
-    facts |= {name: value for name, value in more.items() if value}
-    drawn = Drawn(number, found.aliases, [], len(labels), spec.region, told.in_all)
+    result = Drawn(number, found.aliases, [], order.count, spec.region, told.in_all)
     if frames:
+        walk = generators.draw(
+            number, order.labels, seed, truncation=truncation, frames=frames, layouts=told.layouts
+        )
+        facts = order.facts(project.model, number, spec) | {"frames": frames}
         if told.sha256:
             facts["layouts_sha256"] = list(told.sha256)
-        strip = np.concatenate(list(images), axis=1)
-        return drawn._replace(files=[_write(out, f"{stem}-walk.png", strip, facts)])
-    about = [facts | {"index": index} | _of_one(told, index) for index in range(len(labels))]
+        name = f"{order.stem(project.model, number)}-walk.png"
+        return result._replace(files=[_write(out, name, png_bytes(strip_of(walk), facts), facts)])
+    drawn = draw_images(project.model, generators, order, told)
+    coco = joined_with_file(out / COCO_FILE, drawn.coco()) if masks else {}
+    result = result._replace(files=_write_images(out, drawn))
     if not masks:
-        return drawn._replace(files=_write_all(out, names, images, about))
-    coco = coco_of(names, told.label_maps, spec.kinds, {"model": project.model})
-    coco = joined_with_file(out / COCO_FILE, coco)
-    files = _write_all(out, names, images, about)
-    kinds = {"kinds": list(spec.kinds)}
-    about = [one | kinds | {"mask_of": name} for one, name in zip(about, names, strict=True)]
-    written = tuple(_write_all(out, [_mask_of(name) for name in names], told.label_maps, about))
-    write_atomically(out / COCO_FILE, json.dumps(coco, indent=1) + "\n")
-    return drawn._replace(files=files, masks=written, coco=out / COCO_FILE)
+        return result
+    written = tuple(_write_masks(out, drawn))
+    write_atomically(out / COCO_FILE, coco_text(coco))
+    return result._replace(masks=written, coco=out / COCO_FILE)
 
 
 def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, masks: bool) -> None:
@@ -158,44 +141,36 @@ def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, ma
 
 
 def _refuse_masks_of_others(out: Path, names: Sequence[str]) -> None:
-    if old := [name for name in names if (out / _mask_of(name)).exists()]:
+    if old := [name for name in names if (out / mask_name(name)).exists()]:
         raise BadInputError(
             f"{out} holds a mask of an earlier {old[0]}, which would not be that of the new one; "
             "write masks again (--masks), or choose another folder"
         )
 
 
-def _mask_of(name: str) -> str:
-    return name.removesuffix(".png") + MASK_SUFFIX
+def _count(count: int | None, layout: Path | None) -> int:
+    """The number of images: as given, or one for each file of a folder of layouts."""
+    if count is None and layout is not None and layout.is_dir():
+        return len(layout_files(layout))
+    return USUAL_COUNT if count is None else count
 
 
-def _count_for(layout: Path) -> int | None:
-    """Images that are drawn if no number is given; None: one for each file of the folder."""
-    return None if layout.is_dir() else USUAL_COUNT
+def _write_images(out: Path, drawn: DrawnImages) -> list[Path]:
+    return [
+        _write(out, name, drawn.png(index), drawn.about(index))
+        for index, name in enumerate(drawn.names)
+    ]
 
 
-def _of_one(told: Told, index: int) -> dict[str, Any]:
-    """The facts about one image's findings, of those that are known."""
-    facts: dict[str, Any] = {}
-    if (findings := told.findings(index)) is not None:
-        facts["findings"] = findings
-    if told.sha256:
-        facts["layout_sha256"] = told.sha256[index]
-    return facts
+def _write_masks(out: Path, drawn: DrawnImages) -> list[Path]:
+    return [
+        _write(out, mask_name(name), drawn.mask_png(index), drawn.about_mask(index))
+        for index, name in enumerate(drawn.names)
+    ]
 
 
-def _write_all(
-    out: Path, names: Sequence[str], images: Maps, about: Sequence[dict[str, Any]]
-) -> list[Path]:
-    return [_write(out, *one) for one in zip(names, images, about, strict=True)]
-
-
-def _write(out: Path, name: str, image: NDArray[np.uint8], facts: dict[str, Any]) -> Path:
-    marks = PngInfo()
-    for key, value in {**SYNTHETIC_MARK, "medloom": json.dumps(facts)}.items():
-        marks.add_text(key, value)
+def _write(out: Path, name: str, png: bytes, facts: dict[str, Any]) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(out / name, pnginfo=marks)
-    sidecar = json.dumps({"synthetic": True, **facts}, indent=2) + "\n"
-    write_atomically(out / f"{name}{SIDECAR_SUFFIX}", sidecar)
+    (out / name).write_bytes(png)
+    write_atomically(out / f"{name}{SIDECAR_SUFFIX}", sidecar_text(facts))
     return out / name
