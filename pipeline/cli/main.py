@@ -15,7 +15,16 @@ import typer
 from pipeline.base.errors import BadInputError, ExitCode, run_as_command
 from pipeline.base.host import require_supported
 from pipeline.base.terminal import Terminal
-from pipeline.cli import backup, data_report, data_show, images, ingest, quarantine, withdraw
+from pipeline.cli import (
+    backup,
+    data_report,
+    data_show,
+    images,
+    ingest,
+    quarantine,
+    web_app,
+    withdraw,
+)
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.params import init, params_app
@@ -115,17 +124,17 @@ def demo(
 
 @app.command()
 def up() -> None:
-    """Start Airflow and MLflow and keep them running; `medloom down` stops them."""
+    """Start Airflow, MLflow and the app and keep them running; `medloom down` stops them."""
     from pipeline.local import services
 
-    with console.status("starting MLflow and Airflow (about half a minute)"):
+    with console.status("starting MLflow, Airflow and the app (about half a minute)"):
         services.up(fit_project())
     status()
 
 
 @app.command()
 def down() -> None:
-    """Stop Airflow, MLflow and every task they run."""
+    """Stop Airflow, MLflow, the app and every task they run."""
     from pipeline.local import services
 
     project = chosen_project()
@@ -219,6 +228,7 @@ def checkout(
 
 
 app.command()(images.generate)
+app.command("app")(web_app.app)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)
 
