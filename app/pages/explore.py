@@ -39,12 +39,14 @@ if topic == "Mixture":
     drawn = shared.draw(replace(order, label=mixed, count=settings.whole("Images", "n", 8, 1, 32)))
     gallery.grid(drawn, opens=False)
 elif topic == "Walk":
-    to_seed = settings.seed("to", "To seed", 1)
-    steps = settings.whole("Steps", "steps", 8, 1, 32)
+    with st.container(horizontal=True):
+        to_seed = settings.seed("to", "To seed", 1)
+        steps = settings.whole("Steps", "steps", 8, 1, 32)
     gallery.row(exploring.walk(model, generators, order, to_seed, steps))
 elif topic == "Likeness":
-    index = settings.whole("Image", "near", 0, 0, 63)
-    step = settings.share("Step", "step", 0.15, 1.0, "Share of the way to another image.")
+    with st.container(horizontal=True):
+        index = settings.whole("Image", "near", 0, 0, 63)
+        step = settings.share("Step", "step", 0.15, 1.0, "Share of the way to another image.")
     first = shared.draw(replace(order, count=index + 1))
     looks = exploring.alike(model, generators, order, index, 7, step)
     gallery.row([exploring.Look(first.images[index], "the image", first.about(index)), *looks])
@@ -56,5 +58,6 @@ elif not spec.kinds:
 else:
     with st.container(horizontal=True):
         count = settings.whole("Findings", "of-each", 1, 1, 6)
-        kind = settings.one_of("Their kind", spec.kinds, "of-kind", spec.kinds[0])
+        usual = label if label in spec.kinds else spec.kinds[0]
+        kind = settings.one_of("Their kind", spec.kinds, "of-kind", usual)
     gallery.effect(exploring.effect(model, generators, replace(order, asked=Asked(count, kind))))

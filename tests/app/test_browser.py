@@ -68,7 +68,8 @@ class Visit:
         self.page.get_by_text("SYNTHETIC", exact=True).first.wait_for()
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # Streamlit looks for its server below the page's path first, where there is none.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
             self.complaints.append(message.text)
 
     def _see(self, asked: Request) -> None:

@@ -68,8 +68,6 @@ def test_an_address_fills_the_page_and_findings_are_told(pages: AppTest) -> None
     assert pages.number_input(key="image").value == 2
     pages.number_input(key="n").set_value(2).run()
     assert address(fine(pages))["image"] == "1", "there is no third image any more"
-    pages.button_group(key="view").set_value(["Grid"]).run()
-    assert "image" not in address(fine(pages))
 
 
 def test_nonsense_in_an_address_is_as_if_it_were_not_there(pages: AppTest) -> None:
