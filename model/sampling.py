@@ -4,8 +4,11 @@ Needs only torch, numpy and pydantic.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,13 +19,15 @@ from .families import make_generator
 from .families.base import Generator
 from .families.mixtures import class_weights
 from .layout_bank import LEAST_DIAMETER, MOST, given
-from .layouts import Layouts, label_maps, layouts_of
+from .layouts import Layouts, joined, label_maps, layouts_of
 from .network import NetworkConfig
 from .random_numbers import NOISE_STREAM, random_of
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
 __all__ = [
     "Layouts",
+    "Sampled",
+    "between",
     "build_generator",
     "draw_layouts",
     "interpolate",
@@ -219,32 +224,109 @@ def interpolate(
     if len(labels) < 2 or frames < 1:
         raise ValueError(f"got {len(labels)} labels, {frames} frames; needs two labels, one frame")
     _require_finite(truncation)
-    mixtures = class_weights(generator.config.classes, labels)
-    stops = [latent(seed, start + index, generator.config.latent) for index in range(len(labels))]
     if layouts is None:
         layouts = draw_layouts(generator, labels, seed, start=start)
-    ends = _given(generator, layouts, len(labels))
-    grains = [noise_map(generator, seed, start + index) for index in range(len(labels))]
-    z, classes, between = [], [], []
-    noise: list[Tensor | None] = []
-    for index in range(len(labels) - 1):
-        for share in (frame / frames for frame in range(frames)):
-            z.append(truncation * _slerp(stops[index], stops[index + 1], share))
-            classes.append((1 - share) * mixtures[index] + share * mixtures[index + 1])
-            first, second = grains[index], grains[index + 1]
-            if first is None or second is None:
-                noise.append(None)
-            else:
-                mixed = _slerp(first.flatten(), second.flatten(), share)
-                noise.append(mixed.view_as(first))
-            if ends is not None:
-                between.append((1 - share) * ends[index] + share * ends[index + 1])
+    images = [Sampled(label, seed, start + index) for index, label in enumerate(labels)]
+    ends = _ends(generator, images, layouts)
+    path = [
+        _mixed(first, second, frame / frames)
+        for first, second in pairwise(ends)
+        for frame in range(frames)
+    ]
+    return _draw_ends(generator, [*path, ends[-1]], truncation)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One image of `sample`: its label, its seed, and its index there."""
+
+    label: str
+    seed: int
+    index: int = 0
+
+
+def between(
+    generator: Generator,
+    first: Sampled,
+    second: Sampled,
+    shares: Sequence[float],
+    *,
+    truncation: float = 1.0,
+    layouts: Layouts | None = None,
+) -> NDArray[np.uint8]:
+    """Images on the way from one image of `sample` to any other, as `interpolate` goes it.
+
+    A small share of the way to images of other seeds gives images that are like the first one.
+
+    Args:
+        generator: from `load_generator`.
+        first, second: the two images.
+        shares: of the way, 0 to 1; 0 gives the first image and 1 the second, bit for bit.
+        truncation: as in `sample`.
+        layouts: of the two images; twice the same keeps the findings where they are. None: those
+            of `draw_layouts`.
+
+    Returns:
+        uint8 [len(shares), H, W].
+
+    Raises:
+        ValueError: as `sample`, or a share is out of range.
+    """
+    _require_finite(truncation)
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError(f"shares of the way are {list(shares)}; allowed are 0 to 1")
+    if layouts is None:
+        drawn = [draw_layouts(generator, [i.label], i.seed, start=i.index) for i in (first, second)]
+        layouts = joined([one for one in drawn if one is not None])
+    start, end = _ends(generator, [first, second], layouts)
+    exact = {0.0: start, 1.0: end}
+    path = [exact.get(share) or _mixed(start, end, share) for share in shares]
+    return _draw_ends(generator, path, truncation)
+
+
+class _End(NamedTuple):
+    """What the network is given for an image: before truncation, and without the batch."""
+
+    z: Tensor
+    classes: Tensor
+    given: Tensor | None
+    noise: Tensor | None
+
+
+def _ends(generator: Generator, images: Sequence[Sampled], layouts: Layouts | None) -> list[_End]:
+    mixtures = class_weights(generator.config.classes, [image.label for image in images])
+    given = _given(generator, layouts, len(images))
+    return [
+        _End(
+            latent(image.seed, image.index, generator.config.latent),
+            mixtures[row],
+            None if given is None else given[row],
+            noise_map(generator, image.seed, image.index),
+        )
+        for row, image in enumerate(images)
+    ]
+
+
+def _mixed(first: _End, second: _End, share: float) -> _End:
+    """Latent and noise along a great circle, classes and layouts linearly."""
+    given = noise = None
+    if first.given is not None and second.given is not None:
+        given = (1 - share) * first.given + share * second.given
+    if first.noise is not None and second.noise is not None:
+        grain = _slerp(first.noise.flatten(), second.noise.flatten(), share)
+        noise = grain.view_as(first.noise)
+    classes = (1 - share) * first.classes + share * second.classes
+    return _End(_slerp(first.z, second.z, share), classes, given, noise)
+
+
+def _draw_ends(generator: Generator, path: Sequence[_End], truncation: float) -> NDArray[np.uint8]:
+    given = [end.given for end in path if end.given is not None]
     return _draw(
         generator,
-        [*z, truncation * stops[-1]],
-        torch.stack([*classes, mixtures[-1]]),
-        None if ends is None else torch.stack([*between, ends[-1]]),
-        [*noise, grains[-1]],
+        [truncation * end.z for end in path],
+        torch.stack([end.classes for end in path]),
+        torch.stack(given) if given else None,
+        [end.noise for end in path],
     )
 
 

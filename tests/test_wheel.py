@@ -24,7 +24,7 @@ from pipeline.stages.snapshot import take_snapshot
 from tests.support.pictures import fill
 
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-TREE = ("dags", "pipeline", "model")
+TREE = ("app", "dags", "pipeline", "model")
 TINY = """
 preprocess: {size: 32}
 train:
@@ -170,7 +170,7 @@ def test_the_model_is_imported_by_one_name_and_takes_no_other(installed: Install
     code = """
 from importlib.util import find_spec
 from medloom.model import fit
-taken = [name for name in ("pipeline", "model", "dags", "bench") if find_spec(name)]
+taken = [name for name in ("app", "pipeline", "model", "dags", "bench") if find_spec(name)]
 print(fit.__module__, taken)
 """
     assert installed.run("python", "-c", code).stdout == "medloom.model.training []\n"
@@ -230,7 +230,7 @@ def test_nothing_is_written_into_the_package(installed: Installed, wheel: Path) 
 
 def test_an_editable_install_finds_every_package_from_anywhere(tmp_path: Path) -> None:
     made = install(tmp_path, "--editable", str(PROJECT_ROOT))
-    code = "import bench, dags, medloom, model, pipeline; print(pipeline.__file__)"
+    code = "import app, bench, dags, medloom, model, pipeline; print(pipeline.__file__)"
     found = Path(made.run("python", "-c", code).stdout.strip())
     assert found == PROJECT_ROOT / "pipeline" / "__init__.py"
     assert "medloom demo" in made.medloom("--help")

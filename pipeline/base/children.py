@@ -23,9 +23,10 @@ HEARTBEAT = "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"
 
 _DECIDING = re.compile(
     r"(_?AIRFLOW|BASH_ENV$|DVC|ENV$|FLASK_|GIT_|GUNICORN_|_?MLFLOW_|OPENLINEAGE_|OTEL_|PYTHON|SCARF_"
-    r"|SENTRY_|SQLALCHEMY_|STUDIO_|UVICORN_)"
+    r"|SENTRY_|SQLALCHEMY_|STREAMLIT_|STUDIO_|UVICORN_)"
 )
-"""Variables by which git, DVC, MLflow, Airflow, their servers and Python are told what to do."""
+"""Variables by which git, DVC, MLflow, Airflow, Streamlit, their servers and Python are told what
+to do."""
 _DISTRIBUTED = re.compile(
     r"((LOCAL_|GROUP_|ROLE_)?RANK|(LOCAL_|ROLE_)?WORLD_SIZE|MASTER_(ADDR|PORT)|TORCHELASTIC_\w+)$"
 )

@@ -66,6 +66,12 @@ class Project:
         """The name of the state folder."""
         return self.state.name
 
+    @property
+    def command(self) -> str:
+        """How a person types `medloom` for this project."""
+        option = "" if self.name == "phantom" else f" --project {self.name}"
+        return ("medloom" if is_installed() else ".venv/bin/medloom") + option
+
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, *, name: str | None = None) -> Self:
         """Read the environment; `name` is a folder in state/ and overrides MEDLOOM_STATE.

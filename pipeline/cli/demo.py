@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import ExitCode
-from pipeline.base.project import Project, is_installed
+from pipeline.base.project import Project
 from pipeline.base.terminal import Facts, whole
 from pipeline.cli.follow import DAG, TASKS, follow
 from pipeline.cli.ingest import feed_bar
@@ -134,14 +134,13 @@ def next_steps(project: Project) -> Group:
         if named:
             asked = f"generate --label {label} -n 16 --findings 2 --masks -o out"
             commands[asked] = f"each with two findings ({label}) and a mask that says where"
+        commands["app"] = "look at what it draws, in a browser"
     elif journal.records:
         commands["champion history"] = "every decision, with its reason"
-    commands["up"] = "start Airflow and MLflow to look around; `down` stops them"
-    option = "" if project.name == "phantom" else f" --project {project.name}"
-    medloom = ("medloom" if is_installed() else ".venv/bin/medloom") + option
+    commands["up"] = "start Airflow, MLflow and the app to look around; `down` stops them"
     lines = [Text("\ntry next")]
     for command, what in commands.items():
         # Not wrapped, so that the command can be copied.
         lines.append(Text(f"  # {what}", "dim"))
-        lines.append(Text(f"  {medloom} {command}", no_wrap=True, overflow="ignore"))
+        lines.append(Text(f"  {project.command} {command}", no_wrap=True, overflow="ignore"))
     return Group(*lines)

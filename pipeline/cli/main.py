@@ -23,8 +23,9 @@ from pipeline.cli import (
     ingest,
     marks,
     quarantine,
+    web_app,
     withdraw,
-)  # fmt: skip
+)
 from pipeline.cli.audit import audit_app
 from pipeline.cli.champion import champion_app
 from pipeline.cli.feedback import feedback_app
@@ -127,17 +128,17 @@ def demo(
 
 @app.command()
 def up() -> None:
-    """Start Airflow and MLflow and keep them running; `medloom down` stops them."""
+    """Start Airflow, MLflow and the app and keep them running; `medloom down` stops them."""
     from pipeline.local import services
 
-    with console.status("starting MLflow and Airflow (about half a minute)"):
+    with console.status("starting MLflow, Airflow and the app (about half a minute)"):
         services.up(fit_project())
     status()
 
 
 @app.command()
 def down() -> None:
-    """Stop Airflow, MLflow and every task they run."""
+    """Stop Airflow, MLflow, the app and every task they run."""
     from pipeline.local import services
 
     project = chosen_project()
@@ -231,6 +232,7 @@ def checkout(
 
 
 app.command()(images.generate)
+app.command("app")(web_app.app)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)
 app.command("verify-image")(marks.verify_image)

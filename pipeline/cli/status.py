@@ -13,6 +13,7 @@ from pipeline.flow.planning import count_images
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.local import services
+from pipeline.local.processes import answers
 
 
 def project_status(project: Project) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def project_status(project: Project) -> dict[str, Any]:
             "airflow_user": running.user,
             "airflow_password": running.password,
             "mlflow": running.mlflow_uri,
+            "app": running.app_uri or None,
+            "app_answers": bool(running.app_uri) and answers(f"{running.app_uri}/health"),
         }
         facts["runs"] = _last_runs(running)
     if project.landing.is_dir() and project.state.is_dir():
@@ -79,5 +82,8 @@ def status_table(facts: dict[str, Any]) -> Group:
         "  log in as": f"{services_up['airflow_user']} / {services_up['airflow_password']}",
         "MLflow": services_up["mlflow"],
     }
+    if services_up["app"]:
+        starts = "" if services_up["app_answers"] else " (does not answer yet; see app.log)"
+        running["app"] = f"{services_up['app']}{starts}"
     runs = {run["run_id"]: run["state"] for run in facts["runs"]}
     return Group(facts_table({**project, **running}), facts_table(runs, "last runs"))

@@ -38,9 +38,9 @@ CODE, DATA = "code", "data"
 
 # Named one by one: a folder of images inside the project's folder must never end up in git.
 SNAPSHOT = (
-    "dags", "pipeline", "model", "medloom", "bench", "tests", ".dvc/config", ".dvc/.gitignore",
-    ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml", "requirements.lock",
-    "Makefile", "scripts", "LICENSE", "README.md",
+    "dags", "app", "pipeline", "model", "medloom", "bench", "tests", ".dvc/config",
+    ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pyproject.toml",
+    "requirements.lock", "Makefile", "scripts", "LICENSE", "README.md",
 )  # fmt: skip
 
 STAGES = ("preprocess", "train", "evaluate")

@@ -33,6 +33,7 @@ class Services:
     Attributes:
         supervisor: process id of `pipeline.local.supervisor`.
         place: scope in which that id is valid; empty in files of earlier versions.
+        app_uri: of the web app; empty where it is not served.
         ready: all of them answer.
         error: why they did not start.
     """
@@ -45,6 +46,7 @@ class Services:
     ready: bool = False
     error: str = ""
     place: str = ""
+    app_uri: str = ""
 
     def save(self, file: Path) -> None:
         """Write it to a file that only this user can read, as it has a password."""

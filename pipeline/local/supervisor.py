@@ -1,4 +1,4 @@
-"""The process that starts Airflow and MLflow on free loopback ports and is their parent.
+"""The process that starts Airflow, MLflow and the app on free loopback ports, as their parent.
 
 `pipeline.local.services.up` starts it as `python -m pipeline.local.supervisor [--child]`. It adopts
 orphaned descendants, so stopping it stops everything. If it is killed, the kernel ends its
@@ -28,6 +28,8 @@ from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.lease_holder import Place
 from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
 from pipeline.local.services import Services, mlflow_command
+from pipeline.local.web_app import NAME as APP
+from pipeline.local.web_app import app_command, app_environment, app_uri
 
 TRAIN_POOL = "medloom_train"
 
@@ -57,6 +59,8 @@ class Supervisor:
         error = ""
         try:
             self._start()
+            if not die_with_parent:  # the demo's services are for its run alone
+                self._serve_app()
             self._replace(ready=True)
             self._watch(die_with_parent=die_with_parent)
         except TransientError as failure:
@@ -90,6 +94,13 @@ class Supervisor:
         self._wait_for("Airflow", api.is_healthy)
         api.ensure_pool(TRAIN_POOL, slots=1)
         self._wait_for("the DAGs", lambda: api.has_dags("retrain_generator", "watch_landing"))
+
+    def _serve_app(self) -> None:
+        """Start the app; it is not watched, since a page must not end a training."""
+        uri = app_uri()
+        env = app_environment(self.project, self.services.mlflow_uri)
+        spawn(self.project, APP, *app_command(uri), env=env)
+        self._replace(app_uri=uri)
 
     def _spawn(
         self, name: str, *command: str, env: dict[str, str] | None = None

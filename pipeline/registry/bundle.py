@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +22,12 @@ from pipeline.registry.asked import NOTHING_ASKED, Asked
 
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
+
+SampledImage = tuple[str, int, int]
+"""Label, seed and index of one image of a version."""
+
+_IMPORTING = Lock()
+"""Threads of a server may load versions at the same time."""
 
 
 @dataclass(frozen=True)
@@ -188,16 +195,45 @@ class LoadedBundle:
             raise BadInputError(str(error)) from error
         return images
 
+    def between(
+        self,
+        first: SampledImage,
+        second: SampledImage,
+        shares: Sequence[float],
+        *,
+        truncation: float = 1.0,
+        layouts: Layouts | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw images on the way from one image to another; see `model.sampling.between`.
+
+        Raises:
+            BadInputError: as `draw`.
+        """
+        if not hasattr(self.sampling, "between"):
+            raise BadInputError(
+                "its code is of an earlier medloom and draws nothing between two seeds; choose a "
+                "newer version"
+            )
+        ends = [self.sampling.Sampled(*image) for image in (first, second)]
+        try:
+            images: NDArray[np.uint8] = self.sampling.between(
+                self.generator, *ends, shares, truncation=truncation, layouts=layouts
+            )
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+        return images
+
 
 def _import_sampling(folder: Path, name: str) -> ModuleType:
     """Import `<folder>/sampling.py` as `<name>.sampling` without touching sys.path."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        if spec is None or spec.loader is None:
-            raise ValueError(f"{folder} is not a package")
-        package = importlib.util.module_from_spec(spec)
-        sys.modules[name] = package
-        spec.loader.exec_module(package)
-    return importlib.import_module(f"{name}.sampling")
+    with _IMPORTING:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(
+                name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            )
+            if spec is None or spec.loader is None:
+                raise ValueError(f"{folder} is not a package")
+            package = importlib.util.module_from_spec(spec)
+            sys.modules[name] = package
+            spec.loader.exec_module(package)
+        return importlib.import_module(f"{name}.sampling")

@@ -26,7 +26,14 @@ from pipeline.ledger.objects import read_object
 from pipeline.ledger.run import Run
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.bundle import CONFIG, WEIGHTS, LoadedBundle, OutputSpec, make_bundle
+from pipeline.registry.bundle import (
+    CONFIG,
+    WEIGHTS,
+    LoadedBundle,
+    OutputSpec,
+    SampledImage,
+    make_bundle,
+)
 from pipeline.registry.generator_store import GeneratorStore
 
 
@@ -125,6 +132,37 @@ class Generators:
         with _naming(found):
             return self._load(found).draw(
                 labels, seed, start=start, truncation=truncation, frames=frames, layouts=layouts
+            )
+
+    def between(
+        self,
+        version: int | str,
+        first: SampledImage,
+        second: SampledImage,
+        shares: Sequence[float],
+        *,
+        truncation: float = 1.0,
+        layouts: Layouts | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw images on the way from one image of a version to another.
+
+        Args:
+            version: number or alias.
+            first, second: label, seed and index of each.
+            shares: of the way, 0 to 1.
+            truncation: as in `draw`.
+            layouts: of the two images; None: as in the training images.
+
+        Returns:
+            uint8 [len(shares), H, W]; share 0 is the first image of `draw`, bit for bit.
+
+        Raises:
+            BadInputError: as `draw`, or the version's code is of an earlier medloom.
+        """
+        found = self.find(version)
+        with _naming(found):
+            return self._load(found).between(
+                first, second, shares, truncation=truncation, layouts=layouts
             )
 
     # -- finding a version -----------------------------------------------------------------------

@@ -1,32 +1,36 @@
 """Writing synthetic images as files that are marked as synthetic."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.coco import COCO_FILE, coco_of, joined_with_file
-from pipeline.registry.generators import Generators, Version
-from pipeline.registry.layout_files import MASK_SUFFIX
+from pipeline.registry.coco import COCO_FILE, joined_with_file
+from pipeline.registry.drawn_images import (
+    SUFFIX,
+    Form,
+    coco_text,
+    draw_images,
+    mask_name,
+    strip_of,
+    tell,
+)
+from pipeline.registry.generators import Generators
+from pipeline.registry.image_zip import archive_of
+from pipeline.registry.layout_files import layout_files
+from pipeline.registry.order import USUAL_COUNT, Order
 from pipeline.registry.told import Told
 from pipeline.synthetic.keys import MarkKeys
-from pipeline.synthetic.marker import WATERMARK_FACT, Marker
+from pipeline.synthetic.marker import Marker
 from pipeline.synthetic.png import SIDECAR_SUFFIX, sidecar_text
 from pipeline.synthetic.zip_file import ZipMember, zip_bytes
 
-Form = Literal["png", "dicom", "zip"]
-"""Files of images: PNG or DICOM Secondary Capture, or one archive of PNG files."""
-Facts = dict[str, Any]
-USUAL_COUNT = 16
-"""Images that are drawn if no number is given."""
+Format = Literal["png", "dicom", "zip"]
+"""Files of images, or one archive of PNG files."""
 
 
 class Drawn(NamedTuple):
@@ -72,7 +76,7 @@ def generate_images(
     asked: Asked = NOTHING_ASKED,
     layout: Path | None = None,
     masks: bool = False,
-    form: Form = "png",
+    form: Format = "png",
     watermark: bool = True,
 ) -> Drawn:
     """Draw images of one class from a version and write them as files.
@@ -111,78 +115,70 @@ def generate_images(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     generators = Generators(project)
     found = generators.find(version)
-    number = found.number
-    spec = generators.output_spec(number)
-    if layout is not None:
-        told = Told.by_files(number, layout, spec, count or _count_for(layout))
-        labels = [label] * len(told.sha256)
-    else:
-        labels = [label] * (count or USUAL_COUNT)
-        told = Told(generators.layouts(number, labels, seed, asked=asked), spec.kinds)
-    stem = f"{project.model}-v{number}-{label.replace('*', 'x')}-seed{seed}"
-    suffix = ".dcm" if form == "dicom" else ".png"
-    names = [f"{stem}-{index:05d}{suffix}" for index in range(len(labels))]
+    number, spec = found.number, generators.output_spec(found.number)
+    order = Order(number, label, _count(count, layout), seed, truncation, asked)
+    told = tell(generators, order, layout)
+    each: Form = "dicom" if form == "dicom" else "png"
+    names = order.names(project.model, number, SUFFIX[each])
     if masks:
         told.require_masks(number, label)
     elif not frames and form != "zip":
         _refuse_masks_of_others(out, names)
-    images = generators.draw(
-        number, labels, seed, truncation=truncation, frames=frames, layouts=told.layouts
-    )
-    facts = _of_all(project.model, found, label, seed) | {
-        name: value
-        for name, value in (
-            ("region", spec.region),
-            ("truncation", truncation if truncation != 1.0 else None),
-            ("asked", asked.facts),
-            ("frames", frames),
-        )
-        if value
-    }
-    if frames:
-        of_walk: Facts = {"images": len(labels)}
-        if told.sha256:
-            of_walk["layouts_sha256"] = list(told.sha256)
-        names, about = [f"{stem}-walk{suffix}"], [of_walk]
-        images = np.concatenate(list(images), axis=1)[None]
-    else:
-        about = [{"index": index} | _of_one(told, index) for index in range(len(labels))]
-    marks = marker.facts((images.shape[1], images.shape[2]))
-    about = [one | marks for one in about]
-    written = _image_files(
-        marker, "dicom" if form == "dicom" else "png", names, images, facts, about
-    )
-    drawn = Drawn(
+    result = Drawn(
         number,
         found.aliases,
         [],
-        len(labels),
+        order.count,
         spec.region,
         told.in_all,
         signed=marker.keys is not None and form != "dicom",
-        watermarked=bool(marks),
+        watermarked=bool(marker.facts((spec.image_size, spec.image_size))),
     )
-    maps = _mask_files(marker, told, names, facts, about) if masks else []
-    coco = coco_of(names, told.label_maps, spec.kinds, {"model": project.model}) if masks else {}
+    archive = out / f"{order.stem(project.model, number)}.zip"
+    if frames:
+        facts = order.facts(project.model, found, spec) | {"frames": frames}
+        walk = _walk(generators, order, told, facts, marker, each)
+        walk = walk._replace(name=f"{archive.stem}-walk{SUFFIX[each]}")
+        if form == "zip":
+            return result._replace(files=[_write_bytes(archive, zip_bytes([walk], facts))])
+        return result._replace(files=[_write(out, walk, facts)])
+    drawn = draw_images(project.model, generators, order, told, marker, each)
     if form == "zip":
-        both = [*written, *maps, *([ZipMember(COCO_FILE, _json(coco))] if masks else [])]
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{stem}.zip").write_bytes(zip_bytes(both, facts))
-        return drawn._replace(files=[out / f"{stem}.zip"])
-    if masks:
-        coco = joined_with_file(out / COCO_FILE, coco)
-    drawn = drawn._replace(files=[_write(out, one, facts) for one in written])
+        return result._replace(files=[_write_bytes(archive, archive_of(drawn, masks=masks))])
+    coco = joined_with_file(out / COCO_FILE, drawn.coco()) if masks else {}
+    images = [_write(out, drawn.file(index), drawn.facts) for index in range(len(drawn))]
+    result = result._replace(files=images)
     if not masks:
-        return drawn
-    label_maps = tuple(_write(out, one, facts) for one in maps)
-    write_atomically(out / COCO_FILE, _json(coco).decode())
-    return drawn._replace(masks=label_maps, coco=out / COCO_FILE)
+        return result
+    label_maps = [_write(out, drawn.mask_file(index), drawn.facts) for index in range(len(drawn))]
+    write_atomically(out / COCO_FILE, coco_text(coco))
+    return result._replace(masks=tuple(label_maps), coco=out / COCO_FILE)
 
 
-def _of_all(model: str, version: Version, label: str, seed: int) -> Facts:
-    """The facts about all images that every file has."""
-    facts: Facts = {"model": model, "version": version.number}
-    return facts | {"weights_sha256": version.weights_sha256, "label": label, "seed": seed}
+def _walk(
+    generators: Generators,
+    order: Order,
+    told: Told,
+    facts: dict[str, Any],
+    marker: Marker,
+    form: Form,
+) -> ZipMember:
+    """The file of a walk through the order's images; `facts` are about it, with its `frames`."""
+    images = generators.draw(
+        order.version,
+        order.labels,
+        order.seed,
+        truncation=order.truncation,
+        frames=facts["frames"],
+        layouts=told.layouts,
+    )
+    strip = strip_of(list(images))
+    about: dict[str, Any] = {"images": order.count}
+    if told.sha256:
+        about["layouts_sha256"] = list(told.sha256)
+    about |= marker.facts((strip.shape[0], strip.shape[1]))
+    content = marker.encode(form, marker.watermarked(strip), facts | about)
+    return ZipMember("", content, about)
 
 
 def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, masks: bool) -> None:
@@ -201,70 +197,30 @@ def _refuse_contradictions(asked: Asked, layout: Path | None, frames: int, *, ma
 
 
 def _refuse_masks_of_others(out: Path, names: Sequence[str]) -> None:
-    if old := [name for name in names if (out / _mask_of(name)).exists()]:
+    if old := [name for name in names if (out / mask_name(name)).exists()]:
         raise BadInputError(
             f"{out} holds a mask of an earlier {old[0]}, which would not be that of the new one; "
             "write masks again (--masks), or choose another folder"
         )
 
 
-def _mask_of(name: str) -> str:
-    return Path(name).stem + MASK_SUFFIX
+def _count(count: int | None, layout: Path | None) -> int:
+    """The number of images: as given, or one for each file of a folder of layouts."""
+    if count is None and layout is not None and layout.is_dir():
+        return len(layout_files(layout))
+    return USUAL_COUNT if count is None else count
 
 
-def _count_for(layout: Path) -> int | None:
-    """Images that are drawn if no number is given; None: one for each file of the folder."""
-    return None if layout.is_dir() else USUAL_COUNT
-
-
-def _of_one(told: Told, index: int) -> dict[str, Any]:
-    """The facts about one image's findings, of those that are known."""
-    facts: dict[str, Any] = {}
-    if (findings := told.findings(index)) is not None:
-        facts["findings"] = findings
-    if told.sha256:
-        facts["layout_sha256"] = told.sha256[index]
-    return facts
-
-
-def _image_files(
-    marker: Marker,
-    form: Literal["png", "dicom"],
-    names: Sequence[str],
-    images: NDArray[np.uint8],
-    facts: Facts,
-    about: Sequence[Facts],
-) -> list[ZipMember]:
-    """The file of each image [N, H, W], with its watermark if `about` says so."""
-    return [
-        ZipMember(name, marker.encode(form, marker.watermarked(image), facts | one), one)
-        for name, image, one in zip(names, images, about, strict=True)
-    ]
-
-
-def _mask_files(
-    marker: Marker, told: Told, names: Sequence[str], facts: Facts, about: Sequence[Facts]
-) -> list[ZipMember]:
-    """The label map of each image, as PNG."""
-    files = []
-    for name, labels, one in zip(names, told.label_maps, about, strict=True):
-        more = {"kinds": list(told.kinds), "mask_of": name} | one
-        more.pop(WATERMARK_FACT, None)  # masks have none
-        content = marker.encode("png", labels, facts | more)
-        files.append(ZipMember(_mask_of(name), content, more))
-    return files
-
-
-def _json(of: Facts) -> bytes:
-    return (json.dumps(of, indent=1) + "\n").encode()
-
-
-def _write(out: Path, file: ZipMember, facts: Facts) -> Path:
+def _write(out: Path, file: ZipMember, facts: dict[str, Any]) -> Path:
     """Write a file, and beside a PNG the one that says what is lost with its text chunks."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / file.name).write_bytes(file.content)
+    written = _write_bytes(out / file.name, file.content)
     if file.name.endswith(".png"):
-        write_atomically(
-            out / f"{file.name}{SIDECAR_SUFFIX}", sidecar_text({**facts, **file.facts})
-        )
-    return out / file.name
+        about = sidecar_text({**facts, **file.facts})
+        write_atomically(out / f"{file.name}{SIDECAR_SUFFIX}", about)
+    return written
+
+
+def _write_bytes(file: Path, content: bytes) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file

@@ -7,8 +7,19 @@ import torch
 from model.config import TrainConfig
 from model.families import make_generator, recipe_class
 from model.families.recipe import Recipe
-from model.sampling import interpolate, latent, load_generator, sample, to_float, to_uint8
+from model.sampling import (
+    Sampled,
+    between,
+    draw_layouts,
+    interpolate,
+    latent,
+    load_generator,
+    sample,
+    to_float,
+    to_uint8,
+)
 from model.weights import save_generator
+from tests.support.generators import tiny_generator
 
 CLASSES = ("cyst", "normal", "stone")
 
@@ -98,6 +109,35 @@ def test_a_walk_passes_through_the_images_themselves(folder: Path) -> None:
     assert steps[:4].max() < np.abs(stops[1].astype(float) - stops[0]).mean()
     with pytest.raises(ValueError, match="two labels"):
         interpolate(generator, ["cyst"], 7, frames=4)
+
+
+def test_the_way_between_two_images_begins_and_ends_with_them(folder: Path) -> None:
+    generator = load_generator(folder)
+    first, second = Sampled("cyst", 7, 3), Sampled("stone", 8)
+    way = between(generator, first, second, [0.0, 0.05, 0.5, 1.0], truncation=0.8)
+    start = sample(generator, ["cyst"], 7, start=3, truncation=0.8)[0]
+    assert np.array_equal(way[0], start)
+    assert np.array_equal(way[3], sample(generator, ["stone"], 8, truncation=0.8)[0])
+    away = np.abs(way.astype(float) - start).mean((1, 2))
+    assert 0 < away[1] < away[2] < away[3]
+    one, other = Sampled("cyst", 7), Sampled("cyst", 7, 1)
+    walk = interpolate(generator, ["cyst"] * 2, 7, frames=4)
+    assert np.array_equal(between(generator, one, other, [0.25, 0.5]), walk[1:3])
+    with pytest.raises(ValueError, match="allowed are 0 to 1"):
+        between(generator, first, second, [1.5])
+
+
+def test_findings_stay_where_both_ends_have_them() -> None:
+    generator = tiny_generator(("cyst", "stone"), ("cyst", "stone"))
+    first, second = Sampled("stone", 7), Sampled("stone", 9)
+    there = draw_layouts(generator, ["stone"], 7, findings=2)
+    assert there is not None
+    kept = there[np.array([0, 0])]
+    way = between(generator, first, second, [0.0, 1.0], layouts=kept)
+    assert np.array_equal(way[0], sample(generator, ["stone"], 7, layouts=there)[0])
+    assert np.array_equal(way[1], sample(generator, ["stone"], 9, layouts=there)[0])
+    drawn = between(generator, first, second, [0.0, 1.0])
+    assert np.array_equal(drawn[1], sample(generator, ["stone"], 9)[0])
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:

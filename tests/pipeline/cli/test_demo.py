@@ -47,6 +47,7 @@ def test_the_class_to_draw_is_one_of_the_champions(project: Project, tmp_path: P
     assert ".venv/bin/medloom --project tiny generate --label no-finding -n 16 --seed 7 -o out" in (
         commands
     )
+    assert ".venv/bin/medloom --project tiny app" in commands
     assert all(len(command.split()) > 1 for command in commands)
 
 

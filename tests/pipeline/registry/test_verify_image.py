@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.registry.asked import Asked, Size
-from pipeline.registry.image_files import Form, generate_images
+from pipeline.registry.image_files import Format, generate_images
 from pipeline.registry.verify_image import Answer, ImageVerifier, Verified
 from pipeline.synthetic.keys import make_keys
 from pipeline.synthetic.png import SIDECAR_SUFFIX
@@ -28,7 +28,7 @@ def _served(monkeypatch: pytest.MonkeyPatch) -> None:
     serve(monkeypatch, tiny_generator(CLASSES, KINDS, size=64))
 
 
-def draw(project: Project, out: Path, form: Form = "png", **options: object) -> Path:
+def draw(project: Project, out: Path, form: Format = "png", **options: object) -> Path:
     drawn = generate_images(project, "champion", "stone", 3, 7, out, form=form, **options)  # type: ignore[arg-type]
     return drawn.files[-1]
 
@@ -42,7 +42,7 @@ def answer(found: Verified, mark: str) -> Answer:
 
 
 @pytest.mark.parametrize("form", ["png", "dicom"])
-def test_an_image_that_is_as_it_was_written(project: Project, tmp_path: Path, form: Form) -> None:
+def test_an_image_that_is_as_it_was_written(project: Project, tmp_path: Path, form: Format) -> None:
     found = ImageVerifier(project).verify(draw(project, tmp_path / "out", form))
     assert found.true
     assert found.facts is not None

@@ -1,0 +1,63 @@
+"""What a generator knows: between classes, between seeds, near an image, over versions."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app import gallery, settings, shared
+from pipeline.registry import exploring
+from pipeline.registry.asked import Asked
+from pipeline.registry.order import Order
+
+ABOUT = {
+    "Mixture": "Classes mixed by parts: an image between classes, which no training image is.",
+    "Walk": "The way from one seed to another. Steps that jump, or that look alike, say how well "
+    "the generator fills the space between the images that it learned from.",
+    "Likeness": "Small steps away from one image, in several directions.",
+    "Versions": "One seed in several versions. Networks that descend from each other draw alike.",
+    "Finding": "One image with findings and without; grey in the difference is no change.",
+}
+
+known = shared.versions()
+model = shared.project().model
+topic = settings.pill("Topic", list(ABOUT), "topic", "Mixture")
+st.caption(ABOUT[topic])
+with st.sidebar:
+    number = settings.version(known, shared.usual_version(known))
+    spec, generators = shared.spec(number), shared.generators(number)
+    label = settings.label(spec) if topic != "Mixture" else ""
+    order = Order(number, label, 1, settings.seed(), settings.truncation())
+
+if topic == "Mixture":
+    with st.container(horizontal=True):
+        parts = {
+            name: settings.whole(name, f"part-{name}", int(place < 2), 0, 10)
+            for place, name in enumerate(spec.classes)
+        }
+    mixed = exploring.mixture(parts) or spec.classes[0]
+    st.caption(f"As a class: {mixed}")
+    drawn = shared.draw(replace(order, label=mixed, count=settings.whole("Images", "n", 8, 1, 32)))
+    gallery.grid(drawn, opens=False)
+elif topic == "Walk":
+    with st.container(horizontal=True):
+        to_seed = settings.seed("to", "To seed", 1)
+        steps = settings.whole("Steps", "steps", 8, 1, 32)
+    gallery.row(exploring.walk(model, generators, order, to_seed, steps))
+elif topic == "Likeness":
+    with st.container(horizontal=True):
+        index = settings.whole("Image", "near", 0, 0, 63)
+        step = settings.share("Step", "step", 0.15, 1.0, "Share of the way to another image.")
+    first = shared.draw(replace(order, count=index + 1))
+    looks = exploring.alike(model, generators, order, index, 7, step)
+    gallery.row([exploring.Look(first.images[index], "the image", first.about(index)), *looks])
+elif topic == "Versions":
+    loaded = {one.number: shared.generators(one.number) for one in known[:4]}
+    gallery.row(exploring.across(model, loaded, order), 200)
+elif not spec.kinds:
+    st.info("This version was trained without findings, so none can be asked for.")
+else:
+    with st.container(horizontal=True):
+        count = settings.whole("Findings", "of-each", 1, 1, 6)
+        usual = label if label in spec.kinds else spec.kinds[0]
+        kind = settings.one_of("Their kind", spec.kinds, "of-kind", usual)
+    gallery.effect(exploring.effect(model, generators, replace(order, asked=Asked(count, kind))))

@@ -1,0 +1,185 @@
+"""The app in a browser: links that reproduce, downloads, the viewer; no other host is asked."""
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Download,
+    Page,
+    Request,
+    sync_playwright,
+)
+
+from pipeline.base.project import Project
+from pipeline.local.web_app import app_uri, serving
+from pipeline.synthetic.png import is_marked
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LONG = 240_000  # ms; for a machine that does other things, too
+
+pytestmark = [
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine to look with"),
+]
+
+
+@pytest.fixture(scope="module")
+def site(shown: Project) -> Iterator[str]:
+    uri = app_uri()
+    with serving(shown, "", uri):
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=LONG
+        )
+        yield found
+        found.close()
+
+
+class Visit:
+    """A person who has never been here: a page in a context of its own, and what it complained."""
+
+    def __init__(self, browser: Browser, address: str, width: int) -> None:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(LONG)
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self.host = address.split("/")[2]
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._see)
+        self.page.goto(address, wait_until="commit")
+        self.page.get_by_text("SYNTHETIC", exact=True).first.wait_for()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Streamlit looks for its server below the page's path first, where there is none.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            self.complaints.append(message.text)
+
+    def _see(self, asked: Request) -> None:
+        kind = asked.url.split(":")[0]
+        if kind not in ("data", "blob") and asked.url.split("/")[2] != self.host:
+            self.elsewhere.append(asked.url)
+
+    def images(self, count: int) -> list[str]:
+        """The sha256 of each image that the page shows, as it came over the wire."""
+        self.page.locator("[data-testid=stImage] img").nth(count - 1).wait_for()
+        found: list[str] = self.page.evaluate(
+            """async () => Promise.all(
+                [...document.querySelectorAll("[data-testid=stImage] img")].map(async (image) => {
+                    const bytes = await (await fetch(image.src)).arrayBuffer();
+                    const hash = await crypto.subtle.digest("SHA-256", bytes);
+                    return [...new Uint8Array(hash)]
+                        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+                }))"""
+        )
+        assert len(found) == count
+        return found
+
+    def canvas(self, look: str = "") -> str:
+        """What the viewer's first canvas shows, once its caption says so."""
+        self.page.locator(".readout", has_text=re.compile(look or "W ")).wait_for()
+        found: str = self.page.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+        return found
+
+    def download(self, name: str) -> bytes:
+        with self.page.expect_download() as waiting:
+            self.page.get_by_role("button", name=name).click()
+        done: Download = waiting.value
+        return Path(done.path()).read_bytes()
+
+    def fine(self) -> None:
+        assert self.complaints == []
+        assert self.elsewhere == []
+        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, "nothing is cut off"
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_link_shows_the_same_images_bit_for_bit(site: str, browser: Browser, width: int) -> None:
+    first = Visit(browser, f"{site}/?label=stone&findings=1&n=4&seed=7", width)
+    images = first.images(4)
+    assert len(set(images)) == 4
+    first.page.wait_for_url(re.compile("version=1.*view=Grid"))
+    assert Visit(browser, first.page.url, width).images(4) == images
+    packed = zipfile.ZipFile(io.BytesIO(first.download("All images (ZIP)")))
+    manifest = json.loads(packed.read("manifest.json"))
+    assert [image["sha256"] for image in manifest["images"]] == images
+    assert (manifest["version"], manifest["label"], manifest["seed"]) == (1, "stone", 7)
+    for name, sha256 in manifest["files"].items():
+        assert hashlib.sha256(packed.read(name)).hexdigest() == sha256
+    png = first.download("Image 0 (PNG)")
+    assert hashlib.sha256(png).hexdigest() == images[0]
+    with Image.open(io.BytesIO(png)) as image:
+        assert is_marked(image.info)
+        assert json.loads(image.info["medloom"])["findings"] == {"stone": 1}
+    first.fine()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_window_is_dragged_and_stands_in_the_link(
+    site: str, browser: Browser, width: int
+) -> None:
+    visit = Visit(browser, f"{site}/?label=stone&findings=1&n=4&seed=7&view=Two", width)
+    page = visit.page
+    before = visit.canvas("W 255")
+    assert page.locator("canvas").count() == 2
+    canvas = page.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 150, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 100, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("look="))
+    after = visit.canvas("W 175")
+    assert after != before
+    again = Visit(browser, page.url, width)
+    assert again.canvas("W 175") == after
+    page.get_by_role("button", name="Reset").click()
+    assert visit.canvas("W 255") == before
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("image=1"))
+    page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
+    assert visit.canvas() != before
+    visit.fine()
+    again.fine()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", ["explore?topic=Finding&label=stone", "about"])
+def test_other_pages_complain_of_nothing(
+    site: str, browser: Browser, path: str, width: int
+) -> None:
+    visit = Visit(browser, f"{site}/{path}", width)
+    visit.page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
+    if "Finding" in path:
+        visit.canvas()
+    else:
+        visit.page.get_by_text("What they are not for").wait_for()
+    visit.fine()
+
+
+def test_a_page_of_another_name_is_not_served(site: str) -> None:
+    """A host name that somebody lets point to this machine reads nothing."""
+    assert requests.get(f"{site}/health", timeout=60).json()["status"] == "ok"
+    for path in ("health", "images.zip?version=1&label=cyst", ""):
+        answer = requests.get(f"{site}/{path}", headers={"Host": "elsewhere.org"}, timeout=60)
+        assert answer.status_code == 400

@@ -1,0 +1,122 @@
+"""What pages show and say, without a browser."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import shared
+from app.wording import SYNTHETIC
+from pipeline.base.project import Project
+from pipeline.registry import known_versions
+from pipeline.registry.known_versions import VersionPage
+from pipeline.registry.order import Order
+from tests.app.conftest import page_of
+from tests.support.shown import empty_project, shown_project
+
+
+def captions(page: AppTest) -> str:
+    return "\n".join(one.value for one in page.caption)
+
+
+def address(page: AppTest) -> dict[str, str]:
+    values = page.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in values}
+
+
+def fine(page: AppTest) -> AppTest:
+    assert not page.exception
+    assert not [one.value for one in page.error]
+    return page
+
+
+def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTest) -> None:
+    fine(pages.run())
+    assert address(pages) == {
+        "version": "1", "label": "cyst", "n": "8", "seed": "0", "truncation": "1", "view": "Grid",
+    }  # fmt: skip
+    assert "version 1 (champion) · weights sha256" in captions(pages)
+    assert SYNTHETIC in captions(pages)
+
+
+@pytest.mark.parametrize("name", ["generate", "explore", "versions", "about"])
+def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        known_versions, "version_page", lambda project, number: VersionPage("card", "<h1>r</h1>")
+    )
+    fine(pages.run())
+    fine(pages.switch_page(f"pages/{name}.py").run())
+
+
+@pytest.mark.parametrize("topic", ["Mixture", "Walk", "Likeness", "Versions", "Finding"])
+def test_every_topic_is_explored(pages: AppTest, topic: str) -> None:
+    fine(pages.run())
+    pages.switch_page("pages/explore.py")
+    pages.query_params["topic"] = topic
+    pages.query_params["label"] = "stone"
+    fine(pages.run())
+    assert address(pages)["topic"] == topic
+
+
+def test_an_address_fills_the_page_and_findings_are_told(pages: AppTest) -> None:
+    told = {"version": "1", "label": "stone", "findings": "2", "size": "3-5px", "n": "3"}
+    told |= {"seed": "7", "truncation": "0.8", "view": "One", "image": "2"}
+    for name, value in told.items():
+        pages.query_params[name] = value
+    fine(pages.run())
+    assert address(pages) == told
+    assert "Asked to show 6 × stone in all" in captions(pages)
+    assert pages.number_input(key="image").value == 2
+    pages.number_input(key="n").set_value(2).run()
+    assert address(fine(pages))["image"] == "1", "there is no third image any more"
+
+
+def test_nonsense_in_an_address_is_as_if_it_were_not_there(pages: AppTest) -> None:
+    for name, value in {"version": "champion", "n": "900", "seed": "-1", "view": "All"}.items():
+        pages.query_params[name] = value
+    fine(pages.run())
+    assert {name: address(pages)[name] for name in ("version", "n", "seed", "view")} == {
+        "version": "1", "n": "8", "seed": "0", "view": "Grid",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("label", "lung", "unknown class lung"), ("size", "large", "such as 4px")],
+)
+def test_what_cannot_be_drawn_is_said_in_words(
+    pages: AppTest, name: str, value: str, said: str
+) -> None:
+    pages.query_params["findings"] = "1"
+    pages.query_params[name] = value
+    pages.run()
+    assert not pages.exception
+    (error,) = pages.error
+    assert said in error.value
+    assert "/" not in error.value
+
+
+def test_a_version_without_findings_offers_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = fine(page_of(shown_project(tmp_path, kinds=()), monkeypatch).run())
+    assert not [one for one in page.number_input if one.key == "findings"]
+    assert "trained without findings" in captions(page)
+
+
+def test_a_project_that_learned_nothing_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = fine(page_of(empty_project(tmp_path), monkeypatch).run())
+    assert page.subheader[0].value == "This project has learned nothing yet"
+    assert "medloom --project shown demo" in page.code[0].value
+
+
+def test_two_seeds_are_kept_apart_by_the_cache(
+    shown: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shown.environment().items():
+        monkeypatch.setenv(name, value)
+    one, other = (shared.draw(Order(1, "cyst", 1, seed)) for seed in (0, 1))
+    assert one.images.tobytes() != other.images.tobytes()
+    assert shared.draw(Order(1, "cyst", 1, 0)).images.tobytes() == one.images.tobytes()
