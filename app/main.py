@@ -10,6 +10,7 @@ page = st.navigation(
         st.Page("pages/generate.py", title="Generate", default=True),
         st.Page("pages/explore.py", title="Explore"),
         st.Page("pages/versions.py", title="Versions"),
+        st.Page("pages/feedback.py", title="Feedback"),
         st.Page("pages/about.py", title="About"),
     ],
     position="top",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import gallery, settings, shared
+from app import gallery, opinion, settings, shared
 
 known = shared.versions()
 with st.sidebar:
@@ -19,4 +19,5 @@ else:
     if view == "One":
         settings.forget("beside")
     chosen = gallery.closely(drawn, two=view == "Two")
+    opinion.ask(drawn, chosen)
 gallery.take_along(drawn, chosen)

@@ -53,12 +53,13 @@ class Order:
         """What all of the images say about themselves, without what is as usual."""
         facts: dict[str, Any] = {"model": model, "version": version.number}
         facts |= {"weights_sha256": version.weights_sha256, "label": self.label, "seed": self.seed}
-        more: dict[str, Any] = {
-            "region": spec.region,
-            "truncation": self.truncation if self.truncation != 1.0 else None,
-            "asked": self.asked.facts,
-        }
-        return facts | {name: value for name, value in more.items() if value}
+        return facts | ({"region": spec.region} if spec.region else {}) | self.unusual
+
+    @property
+    def unusual(self) -> dict[str, Any]:
+        """What else was asked for, without what is as usual: truncation, findings."""
+        truncation = {"truncation": self.truncation} if self.truncation != 1.0 else {}
+        return truncation | ({"asked": self.asked.facts} if self.asked.facts else {})
 
     @property
     def options(self) -> list[str]:

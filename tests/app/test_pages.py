@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 from app import shared
 from app.wording import SYNTHETIC
 from pipeline.base.project import Project
+from pipeline.feedback.opinions import Opinions
+from pipeline.ledger.ledger import Ledger
 from pipeline.registry import known_versions
 from pipeline.registry.known_versions import VersionPage
 from pipeline.registry.order import Order
@@ -39,7 +41,7 @@ def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTe
     assert SYNTHETIC in captions(pages)
 
 
-@pytest.mark.parametrize("name", ["generate", "explore", "versions", "about"])
+@pytest.mark.parametrize("name", ["generate", "explore", "versions", "feedback", "about"])
 def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         known_versions, "version_page", lambda project, number: VersionPage("card", "<h1>r</h1>")
@@ -102,6 +104,22 @@ def test_a_version_without_findings_offers_none(
     page = fine(page_of(shown_project(tmp_path, kinds=()), monkeypatch).run())
     assert not [one for one in page.number_input if one.key == "findings"]
     assert "trained without findings" in captions(page)
+
+
+def test_what_a_reader_says_is_recorded_and_shown(pages: AppTest, shown: Project) -> None:
+    pages.query_params |= {"label": "stone", "view": "One", "image": "2", "truncation": "0.8"}
+    fine(pages.run())
+    pages.button(key="opinion-flawed").click().run()
+    assert "Choose what is wrong" in pages.warning[0].value
+    pages.button_group(key="opinion-tags").set_value(["artefact"])
+    pages.text_input(key="opinion-note").set_value("stripes")
+    pages.button(key="opinion-flawed").click()
+    assert "Recorded: artefact." in fine(pages.run()).success[0].value
+    (said,) = Opinions(Ledger(shown)).records
+    assert (said.version, said.label, said.index, said.note) == (1, "stone", 2, "stripes")
+    assert said.settings == {"truncation": 0.8}
+    fine(pages.switch_page("pages/feedback.py").run())
+    assert "stripes" in str([table.value for table in pages.table])
 
 
 def test_a_project_that_learned_nothing_says_what_to_type(
