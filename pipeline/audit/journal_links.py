@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.audit.links import Link, equal
-from pipeline.ledger.chain import Break
+from pipeline.ledger.chain import FEEDBACK, Break, ChainedRecord
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.signing import Verifier
@@ -29,17 +29,18 @@ def git_links(url: str) -> Iterator[Link]:
     )  # fmt: skip
 
 
-def history_links(git: Git, head: str) -> Iterator[Link]:
-    """Check that no commit of the journal's branch changed or removed a record.
+def history_links(git: Git, head: str, branch: str = "journal") -> Iterator[Link]:
+    """Check that no commit of a chain's branch changed or removed a record.
 
     Args:
         git: a repository with the branch.
         head: its commit.
+        branch: its name.
     """
     log = git.run("log", "--format=", "--name-status", head).splitlines()
     changed = [line.split("\t")[-1] for line in log if line and not line.startswith("A\t")]
     yield Link(
-        "branch journal only grows", not changed, f"{', '.join(changed)} was changed by a commit",
+        f"branch {branch} only grows", not changed, f"{', '.join(changed)} was changed by a commit",
         "a record was edited after it was written; the commit before has the original",
     )  # fmt: skip
 
@@ -71,8 +72,28 @@ def journal_links(
         yield from _mirror_links(records, *mirror)
 
 
+def feedback_links(
+    records: Sequence[ChainedRecord], broken: Break | None, verifiers: Mapping[str, Verifier]
+) -> Iterator[Link]:
+    """Check the chain of opinions, then signatures.
+
+    Args:
+        records: the records up to the first break of the chain.
+        broken: the break, if there is one.
+        verifiers: as in `journal_links`.
+    """
+    yield Link(f"{len(records)} opinions, each with the sha256 of the one before")
+    if broken:
+        yield Link(
+            f"{FEEDBACK}/{broken.file}", False, broken.why,
+            "it or the record before was changed after it was written; compare with a clone or a "
+            "backup",
+        )  # fmt: skip
+    yield from _signature_links(records, verifiers)
+
+
 def _signature_links(
-    records: Sequence[Record], verifiers: Mapping[str, Verifier]
+    records: Sequence[ChainedRecord], verifiers: Mapping[str, Verifier]
 ) -> Iterator[Link]:
     signed = [record for record in records if record.signature]
     first = signed[0].sequence if signed else len(records) + 1
@@ -89,7 +110,7 @@ def _signature_links(
         return
     yield Link(
         "signatures", bool(signed) or not records, "a key was given, and no record is signed",
-        "the journal was never signed, or it was rewritten without the key",
+        "it was never signed, or it was rewritten without the key",
     )  # fmt: skip
     for record in signed:
         key = verifiers.get(record.key_id)

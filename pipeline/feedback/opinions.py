@@ -7,12 +7,12 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.ledger.chain import ChainedRecord, file_name, next_record, read_chain
+from pipeline.ledger.chain import FEEDBACK, ChainedRecord, file_name, next_record, read_chain
 from pipeline.ledger.git import PushRefusedError
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer
 
-BRANCH, FOLDER = "feedback", "feedback"
+BRANCH, FOLDER = FEEDBACK, FEEDBACK
 FORMAT = 1
 
 TAGS: Mapping[str, str] = {

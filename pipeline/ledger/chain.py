@@ -12,6 +12,8 @@ from pipeline.ledger.signed_record import SignedRecord
 from pipeline.ledger.signing import Signer
 
 GENESIS = "0" * 64
+FEEDBACK = "feedback"
+"""Branch, and folder in it, of the chain of opinions."""
 
 
 class ChainedRecord(SignedRecord):

@@ -6,6 +6,7 @@ Branches:
     run/<key>   one training: a merge of a code and a data commit, with what it begins from in the
                 folder `start`, then commits of dvc.lock
     journal     every decision, in order (see `pipeline.ledger.journal`)
+    feedback    what people said about images, in order (see `pipeline.feedback.opinions`)
 
 The developer's working tree is never changed: snapshots use a private index, and work is done in
 private clones. Every write is a push that is refused if the branch has moved, so any number of

@@ -18,10 +18,12 @@ from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.cli import verify as verify_command
-from pipeline.ledger.chain import GENESIS
+from pipeline.feedback.opinions import give
+from pipeline.ledger.chain import FEEDBACK, GENESIS
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
 from pipeline.ledger.signing import Signer, Verifier, make_key
+from tests.pipeline.feedback.test_rules import said
 from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project
 
@@ -121,6 +123,21 @@ def test_a_mirror_that_is_behind_is_a_note(tiny: Tiny) -> None:
         found = check(tiny, "1")
     assert found.whole
     assert any("behind" in note for note in found.chains[1].notes)
+
+
+def test_the_chain_of_opinions_is_checked_with_the_journal(tiny: Tiny) -> None:
+    ledger, ref = tiny.ledger, f"refs/heads/{FEEDBACK}"
+    give(ledger, [said("ada", 0)])
+    give(ledger, [said("bob", 1)])
+    found = check(tiny, "1")
+    assert found.whole
+    assert found.chains[2].name == "feedback"
+    head = str(ledger.head(FEEDBACK))
+    first = ledger.read_folder(head, FEEDBACK)["000001.json"].decode()
+    altered = {f"{FEEDBACK}/000001.json": first.replace("stone", "cysts")}
+    ledger.commit_files(FEEDBACK, head, altered, "altered")
+    assert not check(tiny, "1").whole
+    Git(Path(tiny.project.ledger)).run("update-ref", "-d", ref)
 
 
 # -- the journal alone -----------------------------------------------------------------------------
