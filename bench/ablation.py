@@ -87,6 +87,11 @@ def configure(row: str, seed: int, **given: object) -> TrainConfig:
         raise BadInputError(f"row {row!r} cannot be trained: {told}") from None
 
 
+def _key(name: str, config: TrainConfig) -> tuple[str, str]:
+    """What tells one training of a table from another."""
+    return name, config.model_dump_json()
+
+
 def _pairs(row: str) -> Iterator[tuple[str, object]]:
     if row == "default":
         return
@@ -142,8 +147,8 @@ def ablate(
         for seed in seeds
     }
     data = str(processed.absolute())
-    done = {(one.name, one.config): one for one in _read(file) if one.data == data}
-    missing = [(name, config) for name, config in trials.items() if (name, config) not in done]
+    done = {_key(one.name, one.config): one for one in _read(file) if one.data == data}
+    missing = [(name, config) for name, config in trials.items() if _key(name, config) not in done]
     with ThreadPoolExecutor(jobs) as pool:
         running = [
             pool.submit(
@@ -159,8 +164,8 @@ def ablate(
             outcome = finished.result()
             with file.open("a") as stream:
                 stream.write(outcome.model_dump_json() + "\n")
-            done[outcome.name, outcome.config] = outcome
-    chosen = [done[name, config] for name, config in trials.items()]
+            done[_key(outcome.name, outcome.config)] = outcome
+    chosen = [done[_key(name, config)] for name, config in trials.items()]
     return sorted(chosen, key=lambda outcome: outcome.validation or 0.0)
 
 

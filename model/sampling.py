@@ -279,8 +279,7 @@ def between(
         drawn = [draw_layouts(generator, [i.label], i.seed, start=i.index) for i in (first, second)]
         layouts = joined([one for one in drawn if one is not None])
     start, end = _ends(generator, [first, second], layouts)
-    exact = {0.0: start, 1.0: end}
-    path = [exact.get(share) or _mixed(start, end, share) for share in shares]
+    path = [_mixed(start, end, share) for share in shares]
     return _draw_ends(generator, path, truncation)
 
 
@@ -308,7 +307,9 @@ def _ends(generator: Generator, images: Sequence[Sampled], layouts: Layouts | No
 
 
 def _mixed(first: _End, second: _End, share: float) -> _End:
-    """Latent and noise along a great circle, classes and layouts linearly."""
+    """Latent and noise along a great circle, classes and layouts linearly; exact at the ends."""
+    if share in (0.0, 1.0):
+        return second if share else first
     given = noise = None
     if first.given is not None and second.given is not None:
         given = (1 - share) * first.given + share * second.given

@@ -38,9 +38,8 @@ def test_what_is_said_is_listed_rated_and_exported(judged: Project, tmp_path: Pa
     assert "2 of 2 flagged" in invoke(judged, "feedback", "rates", "--version", "1")
     assert "stone seed 7 no. 3" in invoke(judged, "feedback", "list")
     out = tmp_path / "feedback.csv"
-    assert f"4 opinions in {out}" in invoke(judged, "feedback", "export", "-o", str(out)).replace(
-        "\n", ""
-    )
+    told = invoke(judged, "feedback", "export", "-o", str(out))
+    assert "".join(told.split()) == f"4opinionsin{out}"
     with out.open() as file:
         rows = list(csv.DictReader(file))
     assert [row["tags"] for row in rows] == ["wrong-class", "wrong-class", "", ""]
