@@ -23,16 +23,16 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_what_is_said_is_listed_rated_and_exported(judged: Project, tmp_path: Path) -> None:
     said = ("feedback", "give", "--version", "1", "--label", "stone", "--seed", "7")
-    for reader, index in (("ada", "0"), ("bob", "1")):
+    for reader, index in (("Dr Gray", "0"), ("Dr Mixon", "1")):
         told = invoke(judged, *said, "--index", index, "--tag", "wrong-class", "--by", reader)
         assert "1 of version 1 recorded as wrong-class" in told
-    invoke(judged, *said, "--index", "2", "--index", "3", "--by", "ada")
+    invoke(judged, *said, "--index", "2", "--index", "3", "--by", "Dr Gray")
     listed = json.loads(invoke(judged, "feedback", "list", "--json"))
     assert [one["index"] for one in listed] == [3, 2, 1, 0]
     readers = {one["reader"] for one in listed}
     assert len(readers) == 2
     assert all(one.startswith("reader-") for one in readers)
-    assert "ada" not in json.dumps(listed)
+    assert "Gray" not in json.dumps(listed)
     (rate,) = json.loads(invoke(judged, "feedback", "rates", "--version", "1", "--json"))
     assert (rate["label"], rate["judged"], rate["flawed"], rate["flaggers"]) == ("stone", 4, 2, 2)
     assert "2 of 2 flagged" in invoke(judged, "feedback", "rates", "--version", "1")
