@@ -1,10 +1,8 @@
 """What a reader says about the image that is on screen."""
 
-import getpass
-
 import streamlit as st
 
-from app import shared
+from app import person, shared
 from pipeline.feedback.images import judge_images, reader_of
 from pipeline.feedback.opinions import LONGEST_NOTE, TAGS
 from pipeline.registry.drawn_images import DrawnImages
@@ -34,14 +32,15 @@ def ask(drawn: DrawnImages, index: int) -> None:
 
 
 def _record(drawn: DrawnImages, index: int, tags: list[str], note: str) -> None:
-    project = shared.project()
+    project, who = shared.project(), person.current()
     judge_images(
         project,
         str(drawn.version.number),
         drawn.order.label,
         drawn.order.seed,
         [index],
-        reader=reader_of(project, getpass.getuser()),
+        reader=reader_of(project, who.name),
+        role=who.role,
         tags=tags,
         note=note,
         settings=drawn.order.unusual,
