@@ -20,6 +20,7 @@ from torch import Tensor
 from .checkpoint import Checkpoints, fingerprint
 from .config import TrainConfig
 from .data import Draw, TrainingData, balanced_draw, check
+from .drawing import to_float
 from .families import make_learner
 from .families.base import Batch, Generator, Learner, Row, Step
 from .layout_statistics import layout_bank
@@ -28,7 +29,7 @@ from .network import NetworkConfig
 from .parallel import Shard, moved, this_shard
 from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
-from .sampling import sample, to_float
+from .sampling import sample
 from .validation import Judge
 from .warm_start import Networks, begin_from, weights_of
 

@@ -12,13 +12,14 @@ from torch import Tensor
 from bench.gpu.plan import Plan
 from model.config import TrainConfig
 from model.data import balanced_draw
+from model.drawing import to_float
 from model.families import make_learner
 from model.families.base import Batch, Learner, Step
 from model.layout_statistics import layout_bank
 from model.parallel import Shard, moved
 from model.progress import Stopped
 from model.runtime import AGREEMENT, Runtime
-from model.sampling import draw_layouts, sample, to_float
+from model.sampling import draw_layouts, sample
 from model.section import Stored
 from model.training import TrainResult, fit
 from pipeline.data.processed import Processed

@@ -9,11 +9,11 @@ import torch
 
 from bench.gpu.plan import Plan, made_data
 from model.data import balanced_draw
+from model.drawing import to_float
 from model.families import make_learner
 from model.families.base import Batch, Step
 from model.parallel import Draws, Shard, moved
 from model.runtime import Runtime
-from model.sampling import to_float
 from model.section import Stored
 from pipeline.data.processed import Processed
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from model.config import TrainConfig
+from model.drawing import latent, to_float, to_uint8
 from model.families import make_generator, recipe_class
 from model.families.recipe import Recipe
 from model.sampling import (
@@ -12,11 +13,8 @@ from model.sampling import (
     between,
     draw_layouts,
     interpolate,
-    latent,
     load_generator,
     sample,
-    to_float,
-    to_uint8,
 )
 from model.weights import save_generator
 from tests.support.generators import tiny_generator

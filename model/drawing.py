@@ -1,0 +1,124 @@
+"""From what a network takes of an image, its latent, classes, layout and noise, to its pixels."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .families.base import Generator
+from .layout_bank import given
+from .layouts import Layouts
+from .random_numbers import NOISE_STREAM, random_of
+
+
+def draw(
+    generator: Generator,
+    z: Sequence[Tensor],
+    classes: Tensor,
+    given: Tensor | None,
+    noise: Sequence[Tensor | None],
+) -> NDArray[np.uint8]:
+    """Put each image through the network alone, so that it depends on no other.
+
+    Args:
+        generator: from `model.sampling.load_generator`.
+        z: float32 [latent], one an image, truncated.
+        classes: float32 [N, classes], weights that sum to 1.
+        given: what `given_of` makes of layouts, or None.
+        noise: float32 [1, H, W], one an image, or None.
+
+    Returns:
+        uint8 [N, H, W].
+    """
+    size = generator.config.image_size
+    device = next(generator.parameters()).device
+    images = np.empty((len(z), size, size), np.uint8)
+    was_training = generator.training
+    generator.eval()
+    with torch.inference_mode():
+        for index, one in enumerate(z):
+            layout = None if given is None else given[index, None].to(device)
+            grain = noise[index]
+            drawn = generator(
+                one[None].to(device),
+                classes[index, None].to(device),
+                layout,
+                None if grain is None else grain[None].to(device),
+            )
+            images[index] = to_uint8(drawn)[0]
+    generator.train(was_training)
+    return images
+
+
+def given_of(generator: Generator, layouts: Layouts | None, count: int) -> Tensor | None:
+    """What the network takes of layouts, after a check of their shape.
+
+    Raises:
+        ValueError: the generator takes none, or they are not one uint8 [K, H, W] an image.
+    """
+    config = generator.config
+    if layouts is None or generator.bank is None:
+        if layouts is not None:
+            raise ValueError("this generator takes no layouts: it was trained without findings")
+        return None
+    wanted = (count, len(config.given), config.image_size, config.image_size)
+    if layouts.maps.shape != wanted or layouts.maps.dtype != np.uint8:
+        raise ValueError(
+            f"layouts are {layouts.maps.dtype} {layouts.maps.shape}; give uint8 {wanted}, one map "
+            f"for each of {', '.join(config.given)}"
+        )
+    return given(layouts)
+
+
+def latent(seed: int, index: int, length: int) -> Tensor:
+    """z of image `index`: standard normal, float32 [length], from Philox keyed by both numbers.
+
+    Raises:
+        ValueError: a number is negative or does not fit in 64 bits.
+    """
+    require_64_bits(seed, index)
+    normal = random_of(seed, index).standard_normal(length)
+    return torch.from_numpy(normal.astype(np.float32))
+
+
+def noise_map(generator: Generator, seed: int, index: int) -> Tensor | None:
+    """The noise of image `index`: standard normal, float32 [1, H, W]; None if there is none."""
+    if not generator.config.noise:
+        return None
+    side = generator.config.image_size
+    rng = random_of(seed, index, NOISE_STREAM)
+    return torch.from_numpy(rng.standard_normal((1, side, side), np.float32))
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """float [N, 1, H, W], -1 black to 1 white, clipped -> uint8 [N, H, W]."""
+    pixels = (images.squeeze(1).float() * 127.5 + 127.5).round().clamp(0, 255)
+    return pixels.to(torch.uint8).cpu().numpy()
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 [N, H, W] -> float32 [N, 1, H, W], -1 black to 1 white."""
+    return images.unsqueeze(1).float() / 127.5 - 1
+
+
+def require_64_bits(seed: int, *indices: int) -> None:
+    """Check that a seed and indices can key a random stream.
+
+    Raises:
+        ValueError: one is negative or does not fit in 64 bits.
+    """
+    if not all(0 <= number < 2**64 for number in (seed, *indices)):
+        raise ValueError(f"seed {seed} and index {indices[-1]} must be in 0 to 2^64 - 1")
+
+
+def require_finite(truncation: float) -> None:
+    """Check a factor of the latent.
+
+    Raises:
+        ValueError: it is not a finite number.
+    """
+    if not isfinite(truncation):
+        raise ValueError(f"truncation is {truncation}; allowed is a number, usually from 0 to 1")
