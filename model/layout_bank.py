@@ -8,6 +8,7 @@ a bank.
 
 from collections.abc import Sequence
 from math import exp
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,8 @@ from .random_numbers import LAYOUT_STREAM, random_of
 
 MOST = 6
 """Most findings of a kind in a drawn layout."""
-PLACES = 16
-"""Rows and columns of the map of places."""
+PLACES = 64
+"""Rows and columns of the map of places in a new bank. Earlier versions had 16."""
 
 LEAST_DIAMETER = 0.6
 """Pixels; a smaller finding covers less than a quarter of a pixel, and no mask has it."""
@@ -37,7 +38,8 @@ class LayoutBank(nn.Module):
         sizes: float32 [K, 4], mean and deviation of the logarithm of a finding's diameter (of the
             circle of its area) as a share of the image's side; least and largest that is drawn.
         shapes: float32 [K, 2], mean and deviation of the logarithm of width over height.
-        places: float32 [K, PLACES, PLACES], the share of findings with their centre there.
+        places: float32 [K, P, P], the share of findings with their centre there; P is `PLACES`, or
+            what an earlier version saved.
         mm: float32 [], millimetres to the image's side, the median of the images that tell it;
             0 if none does.
     """
@@ -55,6 +57,14 @@ class LayoutBank(nn.Module):
         self.register_buffer("shapes", torch.zeros(kinds, 2))
         self.register_buffer("places", torch.zeros(kinds, PLACES, PLACES))
         self.register_buffer("mm", torch.zeros(()))
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        saved = state_dict.get(f"{prefix}places")
+        if saved is not None and saved.ndim == self.places.ndim:
+            self.places = self.places.new_zeros(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def main_kind(self, classes: Tensor) -> int | None:
         """The kind that a class, float32 [classes] of weights, has more of than the others do.
@@ -207,11 +217,9 @@ class LayoutBank(nn.Module):
         return diameter * stretch, diameter / stretch
 
     def _place(self, rng: np.random.Generator, kind: int) -> tuple[float, float]:
-        cell = int(rng.choice(PLACES**2, p=_shares(self.places[kind].flatten())))
-        return (
-            (cell % PLACES + rng.uniform()) / PLACES,
-            (cell // PLACES + rng.uniform()) / PLACES,
-        )
+        cells = self.places.shape[-1]
+        cell = int(rng.choice(cells**2, p=_shares(self.places[kind].flatten())))
+        return (cell % cells + rng.uniform()) / cells, (cell // cells + rng.uniform()) / cells
 
 
 def _one_piece(pixels: NDArray[np.bool_]) -> bool:

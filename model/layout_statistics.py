@@ -15,7 +15,10 @@ LEAST_IMAGES = 5
 LEAST_FINDINGS = 5
 """Findings of a kind below which none is drawn: fewer would be those of single patients."""
 
-_BLUR = 0.8  # deviation, in cells, of the blur of the map of places
+_BLUR = 1 / 64
+"""Deviation of the blur of the map of places, in shares of the side. A generator does not draw a
+finding where no image had one, such as beside the kidney: with three times this blur it missed
+three of four stones that lay more than 3 px of 64 from those of training (docs/lab-notes.md)."""
 _LOW, _HIGH = 0.05, 0.95  # quantiles of the diameters that are drawn
 
 
@@ -97,9 +100,9 @@ def layout_bank(
 
 
 def _places(found: list[Blob]) -> NDArray[np.float64]:
-    """The share of findings by place, blurred so that no single one can be told."""
+    """The share of findings by place, blurred."""
     y, x = ([getattr(blob, axis) for blob in found] for axis in ("y", "x"))
     counts, _, _ = np.histogram2d(y, x, bins=PLACES, range=[[0, 1], [0, 1]])
-    smooth: NDArray[np.float64] = ndimage.gaussian_filter(counts, _BLUR, mode="constant")
+    smooth: NDArray[np.float64] = ndimage.gaussian_filter(counts, _BLUR * PLACES, mode="constant")
     smooth /= smooth.sum()
     return smooth

@@ -86,25 +86,24 @@ def begin_from(learner: Learner, networks: Networks) -> None:
     if differ:
         said = "; ".join(f"{name} was {theirs.get(name)} and is {ours[name]}" for name in differ)
         raise ValueError(f"the networks to begin from are of another shape: {said}")
-    parts = learner.networks()
-    expected = {
-        f"{part}.{name}": value.shape
-        for part, network in parts.items()
-        for name, value in network.state_dict().items()
-    }
-    found = {name: value.shape for name, value in networks.weights.items()}
+    expected = {name: value.shape for name, value in _learned(weights_of(learner)).items()}
+    found = {name: value.shape for name, value in _learned(networks.weights).items()}
     if expected != found:
         named = sorted(name for name in expected | found if expected.get(name) != found.get(name))
         raise ValueError(
             f"the networks to begin from are of other code: {len(named)} tensors differ in name "
             f"or shape, such as {named[0]}"
         )
-    for part, network in parts.items():
+    for part, network in learner.networks().items():
         begins = f"{part}."
-        network.load_state_dict(
-            {
-                name.removeprefix(begins): value
-                for name, value in networks.weights.items()
-                if name.startswith(begins)
-            }
-        )
+        of_part = {
+            name.removeprefix(begins): value
+            for name, value in networks.weights.items()
+            if name.startswith(begins)
+        }
+        network.load_state_dict(of_part)
+
+
+def _learned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights without the bank of layouts: statistics of the data, which a training fills anew."""
+    return {name: value for name, value in weights.items() if ".bank." not in name}

@@ -111,7 +111,8 @@ def test_findings_are_as_many_as_asked_apart_and_where_the_data_has_them(
         assert ndimage.label(coverage > 0, CORNERS)[1] == findings
         for y, x in ndimage.center_of_mass(coverage, parts, range(1, count + 1)):
             row, column = (int((place + 0.5) / SIZE * PLACES) for place in (y, x))
-            near = bank.places[1, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+            rows, columns = (slice(max(at - 4, 0), at + 5) for at in (row, column))
+            near = bank.places[1, rows, columns]
             assert near.any()
         assert not coverage[[0, -1]].any()
         assert not coverage[:, [0, -1]].any()
@@ -228,7 +229,7 @@ def test_where_there_is_no_room_the_usual_findings_are_fewer() -> None:
     bank = LayoutBank(1, 1)
     bank.counts[0, 0, 6] = 1
     bank.sizes[0] = torch.tensor([np.log(0.4), 0, 0.4, 0.4])
-    bank.places[0, 8, 8] = 1
+    bank.places[0, PLACES // 2, PLACES // 2] = 1
     found = bank.draw(torch.ones(1, 1), 32, 0)
     assert ndimage.label(found.maps[0, 0], CORNERS)[1] == 1
 

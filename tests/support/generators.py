@@ -57,7 +57,7 @@ def _findings(name: str, kinds: tuple[str, ...], number: int, size: int) -> np.n
     for one, kind in zip(maps, kinds, strict=True):
         for place in range(2 if kind == name else number % 4 == 0):
             diameter = (3 + number % 3) / size
-            x, y = 0.25 + 0.5 * (place + number % 2) % 1, 0.4 + 0.02 * (number % 8)
+            x, y = 0.25 + 0.5 * (place + number % 2) % 1, 0.2 + 0.08 * (number % 8)
             np.maximum(one, ellipse(size, x, y, diameter, diameter), out=one)
     return maps
 
