@@ -24,7 +24,7 @@ from pipeline.base.errors import BadInputError
 PROTOTYPE = (
     "batch=16,widths=[128,128,96,64],learning_rate=0.0005,learning_rate_end=0.0005,warm_up_kimg=0,"
     "gamma=0.25,gamma_end=0.25,mode_seeking=0,class_scale=1,head=shuffle,on_grid=0,flip=0.5,"
-    "most_update=0,noise=false,layout=0"
+    "most_update=0,noise=false,layout=0,new_layouts=0"
 )
 """The first recipe that worked: R1 + R2 of weight 1 taken every 4th step (0.25 each step)."""
 
@@ -52,6 +52,7 @@ ROWS = (
     "translate=0,scale=0,brightness=0,contrast=0",
     "translate=0.15,scale=0.3,brightness=0.3,contrast=0.3",
     "adapt_to=0.4",
+    "new_layouts=0",
 )
 """The default recipe, the prototype, and one factor at a time from the default."""
 

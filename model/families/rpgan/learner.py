@@ -21,6 +21,7 @@ from .losses import (
     mode_seeking_loss,
 )
 from .networks import Discriminator, Generator
+from .new_layouts import NewLayouts
 from .recipe import Recipe
 
 OVERFITTING_KEPT = 0.9
@@ -45,6 +46,8 @@ class Learner(BaseLearner):
         self.optimizer_g = adam(self.generator, self.recipe)
         self.optimizer_d = adam(self.critic, self.recipe)
         self.rng = torch.Generator().manual_seed(seed)
+        self._seed = seed
+        self._new_layouts: NewLayouts | None = None
         self.watches = self.recipe.adapt_to > 0
         self.numbers = {"strength": 0.0 if self.recipe.adapt_to else 1.0, "overfitting": 0.0}
 
@@ -124,6 +127,19 @@ class Learner(BaseLearner):
         images: Tensor = self.generator(z, labels, given, noise)
         return images
 
+    def _laid_out(self, labels: Tensor, given: Tensor | None, draws: Draws) -> Tensor | None:
+        """The layouts of fakes: those of the batch, and new ones as images are drawn by later.
+
+        From the data's own layouts alone, G learns less of where else a finding may be.
+        """
+        bank, share = self.average.bank, self.recipe.new_layouts
+        if given is None or bank is None or not share:
+            return given
+        if self._new_layouts is None:
+            side = self.generator.config.image_size
+            self._new_layouts = NewLayouts.drawn(bank, side, self._seed, given.device)
+        return self._new_layouts.mixed(given, labels, share, draws)
+
     def _critic_loss(
         self, batch: Batch, progress: Step, runtime: Runtime, draws: Draws
     ) -> tuple[Tensor, Tensor, Report]:
@@ -131,10 +147,10 @@ class Learner(BaseLearner):
         images, labels, given = batch
         recipe, count, strength = self.recipe, len(images), self.numbers["strength"]
         with torch.no_grad(), runtime.autocast():
-            fake = self._fakes(draws.normal(count, recipe.latent), labels, given, draws)
-            (real, of_real), (fake, _) = (
-                augment_with_layout(one, given, recipe, draws, strength) for one in (images, fake)
-            )
+            laid_out = self._laid_out(labels, given, draws)
+            fake = self._fakes(draws.normal(count, recipe.latent), labels, laid_out, draws)
+            real, of_real = augment_with_layout(images, given, recipe, draws, strength)
+            fake, _ = augment_with_layout(fake, laid_out, recipe, draws, strength)
             shown = torch.cat([real, fake])
         both = torch.cat([labels, labels])
         with runtime.autocast():
@@ -175,7 +191,7 @@ class Learner(BaseLearner):
         no gradient here.
         """
         images, labels, given = batch
-        recipe = self.recipe
+        recipe, given = self.recipe, self._laid_out(labels, given, draws)
         z = draws.normal(len(images), recipe.latent)
         self.critic.requires_grad_(requires_grad=False)
         with runtime.autocast():

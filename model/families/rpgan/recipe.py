@@ -33,6 +33,12 @@ class Recipe(CommonRecipe):
     layout: float = Field(
         default=0.3, ge=0, description="weight of showing findings where the layout has them"
     )
+    new_layouts: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of G's images that are made by new layouts instead of the data's own",
+    )
     noise: bool = Field(default=True, description="give G noise, for the grain of its images")
     class_scale: float = Field(
         default=0.25, gt=0, description="size of a class's vector beside z, at the start"
