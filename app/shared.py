@@ -76,6 +76,8 @@ def spec(version: int) -> OutputSpec:
 def draw(order: Order) -> DrawnImages:
     """The images of an order, by the version's number, with the marks of the project's keys."""
     here = project()
+    # Asked each time, since a cache knows of no block.
+    generators(int(order.version)).require_handed_out(order.version)
     drawn = _draw(here.model, str(here.state), order)
     return replace(drawn, marker=Marker(MarkKeys.of(here)))
 
