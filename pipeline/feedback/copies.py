@@ -167,8 +167,9 @@ def _block(project: Project, ledger: Ledger, hits: Sequence[CopyCheck], done: Ch
                      "correlation", "limit", "highest", "n_held_out", "n_train"}
         )  # fmt: skip
         reason = (
-            f"image {hit.index} of {hit.label}, seed {hit.seed}, is a copy of a training image: "
-            f"correlation {hit.correlation:.3f}, above {hit.limit:.3f}"
+            f"version {hit.version} drew a copy of a training image: image {hit.index} of "
+            f"{hit.label}, seed {hit.seed}, with correlation {hit.correlation:.3f}, above "
+            f"{hit.limit:.3f}"
         )
         record, new = block_copyist(ledger, version, image | {"check": hit.sequence}, reason)
         if new:

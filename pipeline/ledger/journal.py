@@ -134,8 +134,14 @@ class Journal:
     @property
     def champion(self) -> Record | None:
         """The record that made the current champion; None if there is none."""
+        last = self.last_change
+        return last if last and last.version is not None else None
+
+    @property
+    def last_change(self) -> Record | None:
+        """The newest record that changed the champion; None: there never was one."""
         changes = self._changes()
-        return changes[-1] if changes and changes[-1].version is not None else None
+        return changes[-1] if changes else None
 
     @property
     def previous_champion(self) -> Record | None:
