@@ -26,7 +26,7 @@ def distance(found: Distance | None) -> None:
             _row(_DRAWN, found.value, *ends),
             _row(_REAL, found.floor, found.floor_low, found.floor_high),
         ],
-        "kernel distance, 0 is best",
+        "kernel distance",
         f"Kernel distance {found.value:.3g}, of real images {found.floor_low:.3g} to "
         f"{found.floor_high:.3g}",
     )
@@ -45,7 +45,7 @@ def own_class(mine: Share | None, theirs: Share | None, label: str) -> None:
     rows = [_row(who, one.value, *one.interval) for who, one in ((_DRAWN, mine), (_REAL, theirs))]
     _ranges(
         rows,
-        "share nearest to its class",
+        "share",
         f"{mine.count} of {mine.total} images are nearest to {label}, of real ones "
         f"{theirs.count} of {theirs.total}",
         [0, 1],
@@ -66,7 +66,7 @@ def copies(found: Measured, test: CopyTest) -> None:
         alt.Chart(alt.Data(values=rows))
         .mark_tick(thickness=2, opacity=0.6)
         .encode(
-            x=alt.X("value:Q", title="correlation with the nearest", scale=alt.Scale(zero=False)),
+            x=alt.X("value:Q", title="correlation", scale=alt.Scale(zero=False)),
             y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
             color=alt.Color("of:N", scale=_COLOURS, legend=None),
         )
