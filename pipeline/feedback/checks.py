@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.feedback.opinions import LOOKS_COPIED, Opinion, image_key
+from pipeline.feedback.opinions import LOOKS_COPIED, Opinion, Opinions, image_key
 from pipeline.ledger.chain import COPY_CHECKS, ChainedRecord
 from pipeline.ledger.chain_branch import ChainBranch
+from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 
 FORMAT = 1
@@ -93,3 +94,13 @@ def pending(opinions: Iterable[Opinion], checks: Sequence[CopyCheck]) -> list[Op
         if one.version is not None and LOOKS_COPIED in one.tags and one.subject not in known:
             waiting.setdefault(one.subject, one)
     return list(waiting.values())
+
+
+def anything_to_check(ledger: Ledger) -> bool:
+    """Whether an image is pending, or a version that drew a copy is not blocked yet."""
+    checks = CopyChecks(ledger).records
+    if pending(Opinions(ledger).records, checks):
+        return True
+    hits = [one for one in checks if one.hit]
+    journal = Journal(ledger) if hits else None
+    return journal is not None and not all(journal.withheld(hit.weights_sha256) for hit in hits)

@@ -21,7 +21,7 @@ from pipeline.data.landing.shared_index import fetch_index, newest_index, share_
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
-from pipeline.feedback.copies import check_copies
+from pipeline.feedback.checks import anything_to_check
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import wish_of
 from pipeline.flow.all_params import require_valid
@@ -120,9 +120,12 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
     Raises:
         NothingNewError: there is none; the message says what is missing.
     """
-    for line in check_copies(project).lines:
-        say(line)
     ledger = Ledger(project)
+    if anything_to_check(ledger):
+        from pipeline.feedback.copies import check_copies  # needs torch
+
+        for line in check_copies(project).lines:
+            say(line)
     if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned since"
     params = ProjectParams.of(project)
