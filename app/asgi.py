@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.runtime.pages_manager import PagesManager
 
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
@@ -44,6 +45,10 @@ def images_zip(request: Request) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/zip", headers=headers)
 
+
+# Until `st.navigation` ran once, Streamlit takes the folder pages/ for an app without main.py: the
+# first visitor of a server, by a link to a page, would see no mark that its images are synthetic.
+PagesManager.uses_pages_directory = False
 
 app = st.App(
     Path(__file__).with_name("main.py"),

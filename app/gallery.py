@@ -1,6 +1,7 @@
 """The images of an order on a page: all of them, one or two closely, and as files."""
 
 import shlex
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -40,6 +41,23 @@ def grid(drawn: DrawnImages, *, opens: bool = True) -> None:
                     f"Open {index}", key=f"open-{index}", type="tertiary",
                     on_click=settings.put, kwargs={"view": "One", "image": index},
                 )  # fmt: skip
+
+
+def captioned(
+    drawn: DrawnImages, numbers: Sequence[int], caption: Callable[[int], str]
+) -> int | None:
+    """Images in an order, each with a caption; returns the number of one that was clicked on."""
+    chosen = None
+    cells = st.grid(min_column_width=150)
+    for index in numbers:
+        with cells.cell(), st.container(gap=None):
+            st.image(
+                drawn.png(index), caption(index), width="stretch", output_format="PNG",
+                alt=_alt(drawn, index),
+            )  # fmt: skip
+            if st.button(f"Look at {index}", key=f"look-at-{index}", type="tertiary"):
+                chosen = index
+    return chosen
 
 
 def closely(drawn: DrawnImages, *, two: bool) -> int:

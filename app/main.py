@@ -9,6 +9,7 @@ page = st.navigation(
     [
         st.Page("pages/generate.py", title="Generate", default=True),
         st.Page("pages/explore.py", title="Explore"),
+        st.Page("pages/evaluate.py", title="Evaluate"),
         st.Page("pages/versions.py", title="Versions"),
         st.Page("pages/feedback.py", title="Feedback"),
         st.Page("pages/about.py", title="About"),

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from app import person, shared
+from app.wording import without_paths
+from pipeline.feedback.copies import check_copies
 from pipeline.feedback.images import judge_images, reader_of
-from pipeline.feedback.opinions import LONGEST_NOTE, TAGS
+from pipeline.feedback.opinions import LONGEST_NOTE, LOOKS_COPIED, TAGS, Opinion
 from pipeline.registry.drawn_images import DrawnImages
 
 
@@ -33,7 +35,7 @@ def ask(drawn: DrawnImages, index: int) -> None:
 
 def _record(drawn: DrawnImages, index: int, tags: list[str], note: str) -> None:
     project, who = shared.project(), person.current()
-    judge_images(
+    made = judge_images(
         project,
         str(drawn.version.number),
         drawn.order.label,
@@ -47,6 +49,25 @@ def _record(drawn: DrawnImages, index: int, tags: list[str], note: str) -> None:
         generators=shared.generators(drawn.version.number),
     )
     st.success(f"Recorded: {', '.join(map(_in_words, tags)) or 'good'}.")
+    if LOOKS_COPIED in tags:
+        _measure(made)
+
+
+def _measure(made: list[Opinion]) -> None:
+    """Compare the image with the training images now, and say what was found."""
+    with st.spinner("comparing it with the training images"):
+        done = check_copies(shared.project(), made)
+    for check in done.checks:
+        (st.error if check.hit else st.info)(f"Measured: {check.in_words}.")
+    for _, why in done.left:
+        st.warning(
+            f"It could not be compared with the training images here: {without_paths(why)}. It is "
+            "listed as pending on the page Feedback, and is measured as soon as they are there."
+        )
+    if done.blocked:
+        st.error(f"{'. '.join(done.consequences)}. Thank you: this was found by your remark.")
+    for warning in done.warnings:
+        st.warning(without_paths(warning))
 
 
 def _in_words(tag: str) -> str:

@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from threading import Lock
 
 import streamlit as st
 
 from app.wording import SYNTHETIC, without_paths
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
+from pipeline.evaluation.measure import Measured, measure_images
+from pipeline.evaluation.reals import Reals
+from pipeline.evaluation.score import OnProgress
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.promotion.measuring import last_difference, reals_of_run
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.drawn_images import DrawnImages, draw_images
-from pipeline.registry.generators import Generators
+from pipeline.registry.generators import Generators, Version
 from pipeline.registry.known_versions import KnownVersion, known_versions
 from pipeline.registry.order import Order
 from pipeline.synthetic.keys import MarkKeys
@@ -54,6 +60,13 @@ def versions() -> list[KnownVersion]:
     if not found:
         _nothing_yet(here.command)
         st.stop()
+    told, numbers = st.query_params.get("version", ""), [one.number for one in found]
+    if told.isdecimal() and int(told) not in numbers:
+        there = ", ".join(map(str, sorted(numbers)))
+        st.warning(
+            f"The address names version {told}, which {here.model} does not have; it has {there}. "
+            f"What follows is of version {usual_version(found)}."
+        )
     return found
 
 
@@ -76,8 +89,70 @@ def spec(version: int) -> OutputSpec:
 def draw(order: Order) -> DrawnImages:
     """The images of an order, by the version's number, with the marks of the project's keys."""
     here = project()
+    # Asked each time, since a cache knows of no block.
+    generators(int(order.version)).require_handed_out(order.version)
     drawn = _draw(here.model, str(here.state), order)
     return replace(drawn, marker=Marker(MarkKeys.of(here)))
+
+
+def reals(version: Version) -> Reals:
+    """The real images of a version's run with their features; a bar tells how far they are.
+
+    A later data revision makes them anew, so that what is withdrawn is not used from memory.
+    """
+    here = project()
+    slot = _reals_slot(str(here.state), version.run_key, Ledger(here).head(DATA) or "")
+    with slot.lock:
+        if slot.reals is None:
+            with _progress() as tell:
+                slot.reals = reals_of_run(here, version.run_key, tell)
+    return slot.reals
+
+
+def measure(drawn: DrawnImages, among: Reals) -> Measured:
+    """What a few images are like beside real ones."""
+    here = project()
+    revision = Ledger(here).head(DATA) or ""
+    return _measure(str(here.state), drawn.order, revision, last_difference(here), drawn, among)
+
+
+@dataclass
+class _Slot:
+    """A place for the real images of one run, which one session fills."""
+
+    lock: Lock = field(default_factory=Lock)
+    reals: Reals | None = None
+
+
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """A bar for a task that tells (what, done, total); it is gone afterwards."""
+    bar = st.progress(0.0, "real images")
+
+    def tell(what: str, done: int, total: int) -> None:
+        bar.progress(done / total if total else 0.0, f"{what}: {done} of {total}")
+
+    try:
+        yield tell
+    finally:
+        bar.empty()
+
+
+@st.cache_resource(max_entries=2, ttl=3600, show_spinner=False)
+def _reals_slot(state: str, run_key: str, revision: str) -> _Slot:  # noqa: ARG001 - the key
+    return _Slot()
+
+
+@st.cache_data(max_entries=32, show_spinner="measuring")
+def _measure(
+    state: str,  # noqa: ARG001 - the key
+    order: Order,
+    revision: str,  # noqa: ARG001 - the key
+    differs: float | None,
+    _drawn: DrawnImages,
+    _among: Reals,
+) -> Measured:
+    return measure_images(_drawn.images, order.label, _among, differs)
 
 
 @st.cache_data(ttl=15, max_entries=4, show_spinner=False)

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from app import settings, shared
+from pipeline.feedback.checks import CopyChecks
 from pipeline.feedback.opinions import Opinions
-from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates
+from pipeline.feedback.rules import FeedbackConfig, flag_rates
+from pipeline.feedback.tables import opinion_rows, rate_rows
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.project_params import ProjectParams
 
@@ -12,41 +14,22 @@ known = shared.versions()
 number = settings.version(known, shared.usual_version(known))
 project = shared.project()
 config = ProjectParams.of(project).section("feedback", FeedbackConfig)
-opinions = [one for one in Opinions(Ledger(project)).records if one.version == number]
+ledger = Ledger(project)
+opinions = [one for one in Opinions(ledger).records if one.version == number]
 rates = flag_rates(opinions, number, config)
 st.subheader(f"What readers said about version {number}")
 if not rates:
     st.info("Nobody has judged its images yet. Open one on the page Generate and say what you see.")
 else:
-    asking = {one.label for one in asking_classes(rates, config)}
-    st.table(
-        [
-            {
-                "class": one.label,
-                "flawed": f"{one.flawed} of {one.judged}",
-                "share": f"{one.rate:.2f} [{one.low:.2f}, {one.high:.2f}]",
-                "readers": f"{one.flaggers} of {one.readers} flagged",
-                "most often": one.tags[0][0] if one.tags else "",
-                "asks for": "a retraining" if one.label in asking else "nothing",
-            }
-            for one in rates
-        ]
-    )
+    st.table(rate_rows(rates, config))
     st.caption(
         f"Shares are of the images that readers judged, with the ends of {config.confidence:.0%} "
         f"each. A class asks for a retraining if {config.min_readers} readers flagged it and the "
         f"lower end is above {config.most_flawed:.0%}; of the champion's, opinions since the last "
         "verdict count."
     )
-    st.table(
-        [
-            {
-                "time (UTC)": one.time[:16].replace("T", " "),
-                "image": f"{one.label} seed {one.seed} no. {one.index}",
-                "said": ", ".join(one.tags) or "good",
-                "note": one.note,
-                "reader": one.reader,
-            }
-            for one in reversed(opinions[-50:])
-        ]
+    st.table(opinion_rows(reversed(opinions[-50:]), CopyChecks(ledger).by_subject))
+    st.caption(
+        "An image that looks copied is compared with the training images at once, or stays pending "
+        "until they are on this host. A copy blocks its version; an opinion alone never does."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.audit.links import Link, equal
-from pipeline.ledger.chain import FEEDBACK, Break, ChainedRecord
+from pipeline.ledger.chain import Break, ChainedRecord
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.signing import Verifier
@@ -72,20 +72,24 @@ def journal_links(
         yield from _mirror_links(records, *mirror)
 
 
-def feedback_links(
-    records: Sequence[ChainedRecord], broken: Break | None, verifiers: Mapping[str, Verifier]
+def record_links(
+    branch: str,
+    records: Sequence[ChainedRecord],
+    broken: Break | None,
+    verifiers: Mapping[str, Verifier],
 ) -> Iterator[Link]:
-    """Check the chain of opinions, then signatures.
+    """Check a chain whose records are verified together, such as opinions, then signatures.
 
     Args:
+        branch: of the chain, and the folder in it.
         records: the records up to the first break of the chain.
         broken: the break, if there is one.
         verifiers: as in `journal_links`.
     """
-    yield Link(f"{len(records)} opinions, each with the sha256 of the one before")
+    yield Link(f"{len(records)} records, each with the sha256 of the one before")
     if broken:
         yield Link(
-            f"{FEEDBACK}/{broken.file}", False, broken.why,
+            f"{branch}/{broken.file}", False, broken.why,
             "it or the record before was changed after it was written; compare with a clone or a "
             "backup",
         )  # fmt: skip

@@ -17,10 +17,10 @@ from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.descent_links import descent_links, line_of
 from pipeline.audit.journal_links import (
     alias_links,
-    feedback_links,
     git_links,
     history_links,
     journal_links,
+    record_links,
 )
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -33,7 +33,7 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.chain import FEEDBACK, ChainedRecord, read_chain
+from pipeline.ledger.chain import COPY_CHECKS, FEEDBACK, ChainedRecord, read_chain
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -163,12 +163,13 @@ class _Audit:
         return walk("journal", chain(grown, links))
 
     def _feedback(self) -> Iterator[Chain]:
-        """The chain of opinions, if there is one."""
-        if head := self.ledger.head(FEEDBACK):
-            keys = {verifier.key_id: verifier for verifier in self.verifiers}
-            files = self.ledger.read_folder(head, FEEDBACK)
-            links = feedback_links(*read_chain(files, ChainedRecord), keys)
-            yield walk("feedback", chain(history_links(self.ledger.mirror, head, FEEDBACK), links))
+        """The chains of opinions and of checks for copies, as far as there are any."""
+        keys = {verifier.key_id: verifier for verifier in self.verifiers}
+        for branch in (FEEDBACK, COPY_CHECKS):
+            if head := self.ledger.head(branch):
+                files = self.ledger.read_folder(head, branch)
+                links = record_links(branch, *read_chain(files, ChainedRecord), keys)
+                yield walk(branch, chain(history_links(self.ledger.mirror, head, branch), links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
         """Version -> run key, for the versions to check.

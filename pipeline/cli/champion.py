@@ -13,7 +13,7 @@ from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
     from pipeline.base.project import Project
-    from pipeline.ledger.journal import Record
+    from pipeline.ledger.journal import Journal, Record
     from pipeline.ledger.ledger import Ledger
     from pipeline.promotion.champion import Versions
 
@@ -44,7 +44,7 @@ def show(as_json: Json = False) -> None:
     journal = Journal(Ledger(project))
     record, challenger = journal.champion, journal.challenger
     if record is None and challenger is None:
-        raise BadInputError(f"{project.model} has no champion yet; `medloom demo` makes one")
+        raise BadInputError(f"{project.model} has no champion {_since_when(journal)}")
     if as_json:
         facts = record.model_dump() if record else {"version": None}
         waiting = challenger.model_dump() if challenger else None
@@ -135,6 +135,17 @@ def repair(as_json: Json = False) -> None:
     else:
         bearers = [f"{name} {facts[name] or 'nobody'}" for name in list(facts)[:3]]
         console.print(f"{', '.join(bearers)}, as the journal says", highlight=False)
+
+
+def _since_when(journal: "Journal") -> str:
+    """Why there is no champion, and what to do."""
+    last = journal.last_change
+    if last is None:
+        return "yet; `medloom demo` makes one"
+    return (
+        f"any more: version {last.predecessor} was {last.action} by {last.by} at {last.time}: "
+        f"{last.reason}. `medloom run` trains another"
+    )
 
 
 def _in_registry(work: Callable[["Ledger", "Versions"], T]) -> T:

@@ -13,11 +13,14 @@ from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.feedback.copies import Checked
     from pipeline.feedback.opinions import Opinion
-    from pipeline.feedback.rules import FeedbackConfig, FlagRate
+    from pipeline.feedback.tables import Row
 
 feedback_app = typer.Typer(
-    help="What people say about images: give, list, rates, export.", no_args_is_help=True
+    help="What people say about images: give, check, list, rates, export.", no_args_is_help=True
 )
 console = Terminal()
 
@@ -45,11 +48,14 @@ def give(
 
     The ledger keeps it for good, under a pseudonym and without pixels. If several readers find too
     many images of a class flawed, the next `watch` asks for a retraining (`feedback` in
-    params.yaml).
+    params.yaml). An image that looks copied is compared with the training images at once; a copy
+    blocks its version.
 
     Example: medloom feedback give --label stone --index 3 --tag wrong-class
     """
+    from pipeline.feedback.copies import Checked, check_copies
     from pipeline.feedback.images import judge_images, reader_of
+    from pipeline.feedback.opinions import LOOKS_COPIED
 
     project = existing_project()
     with console.status("looking the version up"):
@@ -57,11 +63,43 @@ def give(
             project, version, label, seed, index,
             reader=reader_of(project, by or getpass.getuser()), tags=tag or (), note=note,
         )  # fmt: skip
+    done = Checked()
+    if LOOKS_COPIED in made[0].tags:
+        with console.status("comparing with the training images"):
+            done = check_copies(project, made)
     if as_json:
         console.print_json(data=[one.model_dump() for one in made])
+        _print_lines(done, Terminal(stderr=True))
     else:
         what = ", ".join(made[0].tags) or "good"
         console.print(f"{len(made)} of version {made[0].version} recorded as {what}")
+        _print_lines(done, console)
+
+
+@feedback_app.command("check")
+def check(as_json: Json = False) -> None:
+    """Compare images that readers said look copied with the training images, as far as pending.
+
+    `watch` does so, too. A measured copy blocks its version: it can never be champion, and its
+    images are not handed out any more.
+    """
+    from pipeline.feedback.copies import check_copies
+
+    project = existing_project()
+    with console.status("comparing with the training images"):
+        done = check_copies(project)
+    if as_json:
+        facts = {
+            "checks": [one.model_dump() for one in done.checks],
+            "pending": [{"opinion": one.sequence, "why": why} for one, why in done.left],
+            "blocked": [one.model_dump() for one in done.blocked],
+            "warnings": done.warnings,
+        }
+        console.print_json(data=facts)
+    elif not done.lines:
+        console.print("no image that looks copied is pending")
+    else:
+        _print_lines(done, console)
 
 
 @feedback_app.command("list")
@@ -69,12 +107,19 @@ def list_feedback(
     version: Annotated[int | None, typer.Option(help="Only on this version.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List what people said, newest first."""
-    found = [one for one in _opinions() if version in (None, one.version)][::-1]
+    """List what people said, newest first, and what was measured of images that look copied."""
+    from pipeline.feedback.checks import CopyChecks
+    from pipeline.feedback.opinions import Opinions
+    from pipeline.feedback.tables import opinion_rows
+    from pipeline.ledger.ledger import Ledger
+
+    ledger = Ledger(existing_project())
+    found = [one for one in Opinions(ledger).records if version in (None, one.version)][::-1]
     if as_json:
         console.print_json(data=[one.model_dump() for one in found])
     else:
-        console.print(_opinions_table(found))
+        checks = CopyChecks(ledger).by_subject
+        console.print(_table(opinion_rows(found, checks), "no opinion yet"))
 
 
 @feedback_app.command("rates")
@@ -89,6 +134,7 @@ def rates(
     from dataclasses import asdict
 
     from pipeline.feedback.rules import FeedbackConfig, flag_rates
+    from pipeline.feedback.tables import rate_rows
     from pipeline.ledger.project_params import ProjectParams
     from pipeline.registry.generators import Generators
 
@@ -101,7 +147,8 @@ def rates(
     elif not found:
         console.print(f"nobody has judged an image of version {number} yet")
     else:
-        console.print(_rates_table(found, number, config))
+        title = f"version {number}: share of judged images found flawed ({config.confidence:.0%})"
+        console.print(_table(rate_rows(found, config), title=title))
 
 
 @feedback_app.command("export")
@@ -125,25 +172,17 @@ def _opinions() -> "list[Opinion]":
     return Opinions(Ledger(existing_project())).records
 
 
-def _opinions_table(found: "list[Opinion]") -> FitTable:
-    table = FitTable("time", "version", "image", Column("what", ratio=1), "reader", "note")
-    for one in found:
-        image = one.image[:12] or f"{one.label} seed {one.seed} no. {one.index}"
-        what = ", ".join(one.tags) or "good"
-        table.add_row(one.time[:16], str(one.version or "real"), image, what, one.reader, one.note)
+def _table(rows: "Sequence[Row]", none: str = "", title: str = "") -> FitTable | str:
+    """Rows as a table; `none` without any."""
+    if not rows:
+        return none
+    columns = (Column(name, ratio=1) if name == "said" else name for name in rows[0])
+    table = FitTable(*columns, title=title or None)
+    for row in rows:
+        table.add_row(*row.values())
     return table
 
 
-def _rates_table(found: "tuple[FlagRate, ...]", number: int, config: "FeedbackConfig") -> FitTable:
-    from pipeline.feedback.rules import asking_classes
-
-    asking = {one.label for one in asking_classes(found, config)}
-    title = f"version {number}: share of judged images found flawed ({config.confidence:.0%})"
-    table = FitTable("class", "flawed", "share", "readers", "most often", "asks", title=title)
-    for one in found:
-        share = f"{one.rate:.2f} [{one.low:.2f}, {one.high:.2f}]"
-        most = one.tags[0][0] if one.tags else ""
-        readers = f"{one.flaggers} of {one.readers} flagged"
-        asks = "a retraining" if one.label in asking else "nothing"
-        table.add_row(one.label, f"{one.flawed} of {one.judged}", share, readers, most, asks)
-    return table
+def _print_lines(done: "Checked", terminal: Terminal) -> None:
+    for line in done.lines:
+        terminal.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -79,6 +79,14 @@ def generate(
             "for images that a network is to learn from."
         ),
     ] = True,
+    withheld: Annotated[
+        bool,
+        typer.Option(
+            "--withheld",
+            help="Draw also from a version that was found to copy a training image; for auditors. "
+            "Such images may show a patient.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
@@ -107,6 +115,7 @@ def generate(
             masks=masks,
             form=form,
             watermark=watermark,
+            withheld=withheld,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}

@@ -22,6 +22,7 @@ from pipeline.cli import (
     images,
     ingest,
     marks,
+    measure,
     quarantine,
     web_app,
     withdraw,
@@ -235,6 +236,7 @@ app.command()(images.generate)
 app.command("app")(web_app.app)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)
+app.command("measure")(measure.measure)
 app.command("verify-image")(marks.verify_image)
 
 

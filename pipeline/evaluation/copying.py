@@ -62,8 +62,13 @@ def copies(
 
 def resemblance(images: Images, training: Images) -> NDArray[np.float64]:
     """Highest correlation of each image with a training image; [N]."""
+    return closest(images, training).score
+
+
+def closest(images: Images, training: Images) -> metrics.Nearest:
+    """The training image that each image correlates most with, and how much; [N] each."""
     cell = max(images.shape[1] // _THUMBNAIL, 1)
-    return metrics.best_correlation(images, training, cell=cell).score
+    return metrics.best_correlation(images, training, cell=cell)
 
 
 def copy_share(

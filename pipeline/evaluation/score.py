@@ -105,9 +105,9 @@ def score_images(
     """
     _check(fakes, processed)
     report = on_progress or (lambda _what, _done, _total: None)
-    chosen = _subset(len(processed.train.labels), config.max_train, config.seed)
-    test = _real_side(processed.test, slice(None), config, cache, report, "test features")
-    train = _real_side(processed.train, chosen, config, cache, report, "train features")
+    chosen = subset(len(processed.train.labels), config.max_train, config.seed)
+    test = real_side(processed.test, slice(None), config, cache, report, "test features")
+    train = real_side(processed.train, chosen, config, cache, report, "train features")
     fake = _features_of(fakes, config, report)
     control = matched(train, fake, config.seed)
     parts = iter(range(1, _PARTS + 1))
@@ -174,13 +174,13 @@ def _check(fakes: Fakes, processed: Processed) -> None:
         )
 
 
-def _subset(total: int, most: int, seed: int) -> NDArray[np.int64]:
+def subset(total: int, most: int, seed: int) -> NDArray[np.int64]:
     """Sorted indices of at most `most` random rows."""
     rows = np.random.default_rng([seed, 1]).permutation(total)[:most]
     return np.sort(rows).astype(np.int64)
 
 
-def _real_side(
+def real_side(
     split: SplitArrays,
     rows: NDArray[np.int64] | slice,
     config: EvaluateConfig,
@@ -188,6 +188,7 @@ def _real_side(
     report: OnProgress,
     what: str,
 ) -> ImageSet:
+    """Some real images of a split with their features, cached by content."""
     images = np.ascontiguousarray(split.images[rows])
     found = extract(
         images,

@@ -6,28 +6,34 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.base.errors import BadInputError, TransientError
-from pipeline.ledger.chain import FEEDBACK, ChainedRecord, file_name, next_record, read_chain
-from pipeline.ledger.git import PushRefusedError
+from pipeline.ledger.chain import FEEDBACK, ChainedRecord
+from pipeline.ledger.chain_branch import ChainBranch, append_to
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.signing import Signer
 
 BRANCH, FOLDER = FEEDBACK, FEEDBACK
 FORMAT = 1
 
+LOOKS_COPIED = "looks-copied"
 TAGS: Mapping[str, str] = {
     "artefact": "a pattern that no scanner makes",
     "impossible-anatomy": "an organ that is missing, doubled or misplaced",
     "wrong-class": "it shows another class than it is said to show",
-    "looks-copied": "it looks like an image of a patient",
+    LOOKS_COPIED: "it looks like an image of a patient",
     "too-noisy": "more noise, or more blur, than real images have",
     "other": "something else, told in the note",
 }
 """What may be wrong with an image."""
 
 LONGEST_NOTE = 500
-_TRIES = 20  # appends that may be overtaken by other readers
 _PSEUDONYM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def image_key(
+    version: int | None, label: str, seed: int, index: int, settings: Mapping[str, Any]
+) -> tuple[object, ...]:
+    """A generated image as a key; equal for equal images."""
+    told = tuple(sorted((name, str(value)) for name, value in settings.items()))
+    return (version, label, seed, index, told)
 
 
 class Opinion(ChainedRecord):
@@ -75,8 +81,7 @@ class Opinion(ChainedRecord):
         """What the opinion is about; equal for equal images."""
         if self.image:
             return (self.image,)
-        settings = tuple(sorted((name, str(value)) for name, value in self.settings.items()))
-        return (self.version, self.label, self.seed, self.index, settings)
+        return image_key(self.version, self.label, self.seed, self.index, self.settings)
 
     @model_validator(mode="after")
     def _known_and_about_one_image(self) -> Self:
@@ -97,7 +102,7 @@ class Opinion(ChainedRecord):
         return self
 
 
-class Opinions:
+class Opinions(ChainBranch[Opinion]):
     """All opinions of a project, as read at `commit` (None: there is none yet).
 
     Raises (on construction):
@@ -105,37 +110,7 @@ class Opinions:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.commit = ledger.head(BRANCH)
-        files = ledger.read_folder(self.commit, FOLDER) if self.commit else {}
-        self.records, broken = read_chain(files, Opinion)
-        if broken:
-            raise BadInputError(
-                f"the feedback of {ledger.url} is broken at {broken.file}: {broken.why}; it was "
-                "altered. Restore the ledger's branch `feedback` from a backup"
-            )
-
-    def append(self, facts: Sequence[Mapping[str, Any]]) -> list[Opinion] | None:
-        """Append opinions in one commit; None if somebody appended since these were read.
-
-        Raises:
-            BadInputError: an opinion is not allowed; nothing is appended.
-        """
-        signer = Signer.of(self._ledger.project)
-        chain, made = list(self.records), list[Opinion]()
-        for one in facts:
-            try:
-                made.append(next_record(chain, Opinion, signer, **one))
-            except ValueError as error:
-                raise BadInputError(f"feedback: {_first_line(error)}") from error
-            chain.append(made[-1])
-        files = {f"{FOLDER}/{file_name(one.sequence)}": one.written.decode() for one in made}
-        about = made[0].label if len(made) == 1 else f"{len(made)} images"
-        try:
-            self._ledger.commit_files(BRANCH, self.commit, files, f"feedback: {about}")
-        except PushRefusedError:
-            return None
-        return made
+        super().__init__(ledger, BRANCH, Opinion)
 
 
 def give(ledger: Ledger, facts: Sequence[Mapping[str, Any]]) -> list[Opinion]:
@@ -151,18 +126,5 @@ def give(ledger: Ledger, facts: Sequence[Mapping[str, Any]]) -> list[Opinion]:
         BadInputError: an opinion is not allowed.
         TransientError: others kept appending.
     """
-    if not facts:
-        return []
-    for _ in range(_TRIES):
-        if (made := Opinions(ledger).append(facts)) is not None:
-            return made
-    raise TransientError(
-        f"others appended feedback {_TRIES} times in a row; nothing was lost, try again"
-    )
-
-
-def _first_line(error: ValueError) -> str:
-    """The reason, without pydantic's heading and link."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[0] if len(lines) == 1 else lines[-1 if len(lines) < 3 else -2]
-    return told.removeprefix("Value error, ").split(" [type=")[0]
+    why = str(facts[0].get("label")) if len(facts) == 1 else f"{len(facts)} images"
+    return append_to(ledger, BRANCH, Opinion, facts, why)

@@ -21,6 +21,7 @@ from pipeline.data.landing.shared_index import fetch_index, newest_index, share_
 from pipeline.data.manifest import RAW_FOLDER
 from pipeline.data.names import KEY_ID_FILE
 from pipeline.data.reading import readers
+from pipeline.feedback.checks import anything_to_check
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import wish_of
 from pipeline.flow.all_params import require_valid
@@ -109,13 +110,22 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
     work.commit_and_push(why, *paths)
 
 
-def watch(project: Project) -> str:
-    """The reason to start a retraining now.
+def watch(project: Project, say: Callable[[str], None] = print) -> str:
+    """The reason to start a retraining now. Images that look copied are measured first.
+
+    Args:
+        project: the project.
+        say: called with what was measured of such images.
 
     Raises:
         NothingNewError: there is none; the message says what is missing.
     """
     ledger = Ledger(project)
+    if anything_to_check(ledger):
+        from pipeline.feedback.copies import check_copies  # needs torch
+
+        for line in check_copies(project).lines:
+            say(line)
     if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned since"
     params = ProjectParams.of(project)

@@ -1,6 +1,7 @@
 """Chains of records: files 000001.json, 000002.json, …, each with the sha256 of the one before.
 
-So changed or removed records are detected. The journal is one chain, feedback another.
+So changed or removed records are detected. The journal is one chain; opinions, and checks for
+copies, are others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from pipeline.ledger.signing import Signer
 GENESIS = "0" * 64
 FEEDBACK = "feedback"
 """Branch, and folder in it, of the chain of opinions."""
+COPY_CHECKS = "copy-checks"
+"""Likewise, of the chain of what was measured of images that were said to look copied."""
 
 
 class ChainedRecord(SignedRecord):

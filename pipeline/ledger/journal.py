@@ -21,8 +21,9 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer
 
 BRANCH, FOLDER = "journal", "journal"
-FORMAT = 2
-"""Format of new records. In format 1 the number is missing. New actions need a new format."""
+FORMAT = 3
+"""Format of new records. In format 1 the number is missing; 3 added `blocked`. New actions need a
+new format."""
 
 Action = Literal[
     "promoted",
@@ -38,6 +39,7 @@ Action = Literal[
     "relabelled",
     "released",
     "kept-out",
+    "blocked",
 ]
 VERDICTS = ("promoted", "inconclusive", "rejected", "awaiting")
 """The gate's decisions; `awaiting` would promote, but needs a person's approval."""
@@ -45,6 +47,13 @@ CHANGES_CHAMPION = ("promoted", "approved", "rolled-back", "demoted")
 """After one of these `version` is champion (None: a demotion without a successor)."""
 BLOCKS = ("rolled-back", "demoted")
 """These block `predecessor`, which can never be champion again."""
+BLOCKED = "blocked"
+"""This blocks `version`, which was not champion."""
+COPY = "copy"
+"""In a record's `details`: the image that was measured to be a copy of a training image."""
+
+
+_WEIGHTS = "weights_sha256"
 
 
 class Record(ChainedRecord):
@@ -125,8 +134,14 @@ class Journal:
     @property
     def champion(self) -> Record | None:
         """The record that made the current champion; None if there is none."""
+        last = self.last_change
+        return last if last and last.version is not None else None
+
+    @property
+    def last_change(self) -> Record | None:
+        """The newest record that changed the champion; None: there never was one."""
         changes = self._changes()
-        return changes[-1] if changes and changes[-1].version is not None else None
+        return changes[-1] if changes else None
 
     @property
     def previous_champion(self) -> Record | None:
@@ -144,18 +159,20 @@ class Journal:
         for record in reversed(self.records):
             if record.action in CHANGES_CHAMPION:
                 return None
-            if record.action == "awaiting" and self.waits(record):
+            waiting = record.action == "awaiting" and self.waits(record)
+            if waiting and record.version not in self.blocked:
                 return record
         return None
 
     @property
     def blocked(self) -> dict[int, Record]:
         """Versions that can never be champion again, with the record that blocked them."""
-        return {
-            record.predecessor: record
+        found = {
+            record.version if record.action == BLOCKED else record.predecessor: record
             for record in self.records
-            if record.action in BLOCKS and record.predecessor is not None
+            if record.action in (*BLOCKS, BLOCKED)
         }
+        return {version: record for version, record in found.items() if version is not None}
 
     @property
     def affected(self) -> dict[int, Record]:
@@ -166,6 +183,16 @@ class Journal:
             if record.action == "withdrawn"
             for version in record.details["versions"]
         }
+
+    def withheld(self, weights_sha256: str) -> Record | None:
+        """The record by which no image of these weights is handed out; None: they are handed out.
+
+        One of their images was measured to be a copy of a training image.
+        """
+        return next(
+            (r for r in self.records if r.details.get(COPY, {}).get(_WEIGHTS) == weights_sha256),
+            None,
+        )
 
     def waits(self, verdict: Record) -> bool:
         """Whether an `awaiting` verdict was neither approved nor declined yet."""

@@ -1,6 +1,7 @@
 """The findings that images are asked for: how many, of which kind, how large."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -87,6 +88,12 @@ class Asked:
         facts = {"findings": self.findings, "kind": self.kind or None}
         facts["size"] = str(self.size) if self.size else None
         return {name: value for name, value in facts.items() if value is not None}
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """What `facts` was made of."""
+        size = facts.get("size")
+        return cls(facts.get("findings"), facts.get("kind", ""), Size.parse(size) if size else None)
 
 
 NOTHING_ASKED = Asked()

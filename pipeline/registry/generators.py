@@ -54,10 +54,17 @@ class Version(NamedTuple):
 
 
 class Generators:
-    """The generators of a project, each fetched once per machine and loaded once per process."""
+    """The generators of a project, each fetched once per machine and loaded once per process.
 
-    def __init__(self, project: Project) -> None:
+    Args:
+        project: the project.
+        withheld: draw also from versions that were found to copy a training image, for whoever
+            checks or audits them; everybody else is refused their images.
+    """
+
+    def __init__(self, project: Project, *, withheld: bool = False) -> None:
         self._settings = project
+        self._withheld = withheld
         self._store = GeneratorStore(project.cache / "generators")
         self._found: dict[str, Version] = {}
         self._loaded: dict[str, LoadedBundle] = {}
@@ -125,9 +132,10 @@ class Generators:
             uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
 
         Raises:
-            BadInputError: the version or class does not exist, or the weights are missing or
-                altered.
+            BadInputError: the version or class does not exist, its images are not handed out, or
+                the weights are missing or altered.
         """
+        self.require_handed_out(version)
         found = self.find(version)
         with _naming(found):
             return self._load(found).draw(
@@ -159,10 +167,27 @@ class Generators:
         Raises:
             BadInputError: as `draw`, or the version's code is of an earlier medloom.
         """
+        self.require_handed_out(version)
         found = self.find(version)
         with _naming(found):
             return self._load(found).between(
                 first, second, shares, truncation=truncation, layouts=layouts
+            )
+
+    def require_handed_out(self, version: int | str) -> None:
+        """Check that images of a version may be handed out; the journal is read each time.
+
+        Raises:
+            BadInputError: one of its images is a copy of a training image.
+        """
+        found = self.find(version)
+        journal = Journal(Ledger(self._settings))
+        record = None if self._withheld else journal.withheld(found.weights_sha256)
+        if record:
+            raise BadInputError(
+                f"images of version {found.number} are not handed out: {record.reason} (record "
+                f"{record.sequence} of the journal, {record.time}). Choose another version; an "
+                "auditor draws them with `medloom generate --withheld`"
             )
 
     # -- finding a version -----------------------------------------------------------------------

@@ -78,6 +78,7 @@ def generate_images(
     masks: bool = False,
     form: Format = "png",
     watermark: bool = True,
+    withheld: bool = False,
 ) -> Drawn:
     """Draw images of one class from a version and write them as files.
 
@@ -99,10 +100,12 @@ def generate_images(
         form: of the files; an archive holds PNG files, a list of them, and their masks.
         watermark: whether images are watermarked where the project has keys of its marks; off for
             images that a network is to learn from.
+        withheld: draw also from a version that copies a training image; for auditors.
 
     Raises:
-        BadInputError: the version, class or kind does not exist, `out` is in the landing zone,
-            two options contradict each other, or the version cannot draw what is asked for.
+        BadInputError: the version, class or kind does not exist, the version is withheld, `out` is
+            in the landing zone, two options contradict each other, or the version cannot draw what
+            is asked for.
     """
     if out.absolute().is_relative_to(project.landing):
         raise BadInputError(
@@ -113,7 +116,7 @@ def generate_images(
     marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    generators = Generators(project)
+    generators = Generators(project, withheld=withheld)
     found = generators.find(version)
     number, spec = found.number, generators.output_spec(found.number)
     order = Order(number, label, _count(count, layout), seed, truncation, asked)

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
-from pipeline.registry.asked import Asked, Size
+from pipeline.registry.asked import Asked
 from pipeline.registry.generators import Generators
 from pipeline.registry.layout_files import read_layouts
 from pipeline.synthetic import watermark
@@ -71,7 +71,7 @@ class ImageVerifier:
         """
         self._project, self._layout = project, layout
         self._keys = MarkKeys.of(project)
-        self._generators = Generators(project)
+        self._generators = Generators(project, withheld=True)  # no image is handed out here
 
     def verify(self, file: Path) -> Verified:
         """Read a file's marks, draw the image again and compare.
@@ -171,14 +171,9 @@ class ImageVerifier:
             if list(read.sha256) != given:
                 raise BadInputError(f"{self._layout} is not the layout that it was drawn by")
             return read.layouts
-        asked = facts.get("asked", {})
-        size = Size.parse(asked["size"]) if "size" in asked else None
+        asked = Asked.of_facts(facts.get("asked", {}))
         return self._generators.layouts(
-            number,
-            labels,
-            int(facts["seed"]),
-            start=index,
-            asked=Asked(asked.get("findings"), asked.get("kind", ""), size),
+            number, labels, int(facts["seed"]), start=index, asked=asked
         )
 
 

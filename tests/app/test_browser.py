@@ -169,7 +169,7 @@ def test_the_window_is_dragged_and_stands_in_the_link(
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("path", ["explore?topic=Finding&label=stone", "about"])
+@pytest.mark.parametrize("path", ["explore?topic=Finding&label=stone", "evaluate?n=2", "about"])
 def test_other_pages_complain_of_nothing(
     site: str, browser: Browser, path: str, width: int
 ) -> None:
@@ -177,9 +177,19 @@ def test_other_pages_complain_of_nothing(
     visit.page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
     if "Finding" in path:
         visit.canvas()
+    elif "evaluate" in path:
+        visit.page.get_by_text("cannot be measured here").wait_for()
     else:
         visit.page.get_by_text("What they are not for").wait_for()
     visit.fine()
+
+
+def test_the_first_visitor_of_a_server_sees_the_frame_around_a_page_behind_a_link(
+    shown: Project, browser: Browser
+) -> None:
+    uri = app_uri()
+    with serving(shown, "", uri):
+        Visit(browser, f"{uri}/about", 1440).page.get_by_role("link", name="Versions").wait_for()
 
 
 def test_a_page_of_another_name_is_not_served(site: str) -> None:

@@ -8,13 +8,20 @@ from streamlit.testing.v1 import AppTest
 from app import shared
 from app.wording import SYNTHETIC
 from pipeline.base.project import Project
+from pipeline.feedback import copies
 from pipeline.feedback.opinions import Opinions
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry import known_versions
 from pipeline.registry.known_versions import VersionPage
 from pipeline.registry.order import Order
 from tests.app.conftest import page_of
+from tests.support.copied import COPIED, copying_project
 from tests.support.shown import empty_project, shown_project
+
+
+@pytest.fixture
+def copying(tmp_path: Path) -> Project:
+    return copying_project(tmp_path)
 
 
 def captions(page: AppTest) -> str:
@@ -41,7 +48,9 @@ def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTe
     assert SYNTHETIC in captions(pages)
 
 
-@pytest.mark.parametrize("name", ["generate", "explore", "versions", "feedback", "about"])
+@pytest.mark.parametrize(
+    "name", ["generate", "explore", "evaluate", "versions", "feedback", "about"]
+)
 def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         known_versions, "version_page", lambda project, number: VersionPage("card", "<h1>r</h1>")
@@ -82,6 +91,15 @@ def test_nonsense_in_an_address_is_as_if_it_were_not_there(pages: AppTest) -> No
     }  # fmt: skip
 
 
+def test_an_unknown_version_in_an_address_is_named_with_those_that_exist(pages: AppTest) -> None:
+    pages.query_params["version"] = "99"
+    fine(pages.run())
+    (warning,) = pages.warning
+    assert "names version 99, which medloom-shown does not have; it has 1." in warning.value
+    assert address(pages)["version"] == "1"
+    assert not fine(pages.run()).warning
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [("label", "lung", "unknown class lung"), ("size", "large", "such as 4px")],
@@ -120,6 +138,54 @@ def test_what_a_reader_says_is_recorded_and_shown(pages: AppTest, shown: Project
     assert said.settings == {"truncation": 0.8}
     fine(pages.switch_page("pages/feedback.py").run())
     assert "stripes" in str([table.value for table in pages.table])
+
+
+def test_images_on_screen_are_measured_beside_real_ones_of_which_none_is_shown(
+    copying: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(copying, monkeypatch)
+    page.switch_page("pages/evaluate.py")
+    page.query_params |= {"label": "stone", "seed": "7", "n": "6", "truncation": "1"}
+    page.run()
+    assert not page.exception
+    assert f"no. {COPIED}." in page.error[0].value
+    assert "1 of 6 are copies" in captions(page)
+    assert "No two versions were compared yet" in captions(page)
+    assert "of held-out real ones" in captions(page)
+    assert len(page.get("image")) == 6, "and no real image"
+    page.button_group(key="order").set_value("Most alike first").run()
+    assert page.button(key=f"look-at-{COPIED}").label == f"Look at {COPIED}"
+    page.query_params["label"] = "3*cyst+stone"
+    page.run()
+    assert "no class of real images" in page.warning[0].value
+
+
+def test_without_real_images_a_batch_is_shown_and_said_not_to_be_measured(
+    pages: AppTest,
+) -> None:
+    fine(pages.run())
+    fine(pages.switch_page("pages/evaluate.py").run())
+    assert "cannot be measured here" in pages.warning[0].value
+    assert pages.get("image")
+
+
+def test_an_image_that_is_said_to_look_copied_is_measured_and_its_version_blocked(
+    copying: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "tell_block", lambda *_: "")
+    page = page_of(copying, monkeypatch)
+    page.query_params |= {"label": "stone", "seed": "7", "view": "One", "image": str(COPIED)}
+    fine(page.run())
+    page.button_group(key="opinion-tags").set_value(["looks-copied"])
+    page.button(key="opinion-flawed").click().run()
+    assert not page.exception
+    said = [one.value for one in page.error]
+    assert "it is a copy" in said[0]
+    assert "version 1 is blocked for good and no longer champion" in said[1]
+    later = page_of(copying, monkeypatch).run()
+    assert "images of version 1 are not handed out" in later.error[0].value
+    fine(page.switch_page("pages/feedback.py").run())
+    assert list(page.table[1].value["copy?"]) == ["a copy"]
 
 
 def test_a_project_that_learned_nothing_says_what_to_type(

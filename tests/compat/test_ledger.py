@@ -27,6 +27,7 @@ from pipeline.data.decisions import (
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.data.manifest import MANIFEST_FOLDER, parse_batch
 from pipeline.data.revise.revision import Revisions
+from pipeline.feedback.opinions import Opinions, give
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -114,6 +115,12 @@ def test_the_same_versions_are_what_they_were(frozen: Frozen) -> None:
     assert sorted(journal.affected) == frozen.said["affected"]
 
 
+def test_opinions_go_on_where_an_earlier_version_left_them(own: Frozen) -> None:
+    before = Opinions(own.ledger).records
+    (made,) = give(own.ledger, [{"reader": "r", "version": 1, "label": "cyst", "verdict": "good"}])
+    assert Opinions(own.ledger).records == [*before, made]
+
+
 def test_the_journal_goes_on_where_an_earlier_version_left_it(own: Frozen) -> None:
     before = Journal(own.ledger)
     record = before.append(
@@ -135,6 +142,15 @@ def test_a_later_version_s_fields_change_nothing_of_what_is_read(own: Frozen) ->
     assert after.records[:-1] == before.records
     assert after.records[-1].model_dump()["colour"] == {"of": ["it", 1.5]}
     assert (after.champion, after.challenger) == (before.champion, before.challenger)
+
+
+def test_every_opinion_says_what_it_said(frozen: Frozen) -> None:
+    opinions = Opinions(frozen.ledger).records
+    said = frozen.said.get("opinions", [])
+    assert [one.model_dump() | was for one, was in zip(opinions, said, strict=True)] == [
+        one.model_dump() for one in opinions
+    ]
+    assert all(frozen.verifier.holds(one.signature, one.signed_part) for one in opinions)
 
 
 # -- data ------------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from pipeline.base.project import Project
 from pipeline.cli import champion
 from pipeline.cli.champion import champion_app
 from pipeline.promotion import webhook
-from tests.support.decisions import Story
+from pipeline.promotion.block import block_copyist
+from pipeline.registry.generators import Version
+from tests.support.decisions import Story, weights
 
 Medloom = Callable[..., str]
 
@@ -94,3 +96,21 @@ def test_promote_of_what_does_not_wait_is_refused(story: Story, medloom: Medloom
     story.verdict("rejected", 3)
     with pytest.raises(BadInputError, match="never overrides"):
         medloom("promote", "3", "--reason", "I like it")
+
+
+def test_show_and_history_say_which_copy_blocked_the_champion(
+    story: Story, medloom: Medloom
+) -> None:
+    for number in (2, 1):
+        version = Version(number, (), weights(number), f"k{number}")
+        facts = {"weights_sha256": version.weights_sha256}
+        block_copyist(story.ledger, version, facts, f"version {number} drew a copy")
+        if number == 2:
+            said = medloom("show")
+            assert "copy-check" in said
+            assert "version 2 drew a copy" in said
+    with pytest.raises(
+        BadInputError, match=r"no champion any more: version 1 was demoted by copy-"
+    ):
+        medloom("show")
+    assert "version 2 drew a copy" in medloom("history")

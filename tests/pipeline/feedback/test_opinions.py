@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
-from pipeline.feedback import opinions as module
 from pipeline.feedback.export import csv_text
 from pipeline.feedback.opinions import BRANCH, FOLDER, LONGEST_NOTE, Opinions, give
+from pipeline.ledger.chain_branch import ChainBranch
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import Ledger
 
@@ -102,6 +102,6 @@ def test_a_kill_between_commit_and_push_leaves_a_whole_chain(
 def test_who_is_always_overtaken_is_told_to_try_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.Opinions, "append", lambda *_: None)
+    monkeypatch.setattr(ChainBranch, "append", lambda *_: None)
     with pytest.raises(TransientError, match="nothing was lost"):
         give(ledger, [FLAWED])

@@ -253,7 +253,7 @@ def test_nothing_is_decided_on_top_of_a_newer_medloom(project: Project) -> None:
     old = Journal(ledger).records[0].written
     newer = plain(2, action="retired", format=FORMAT + 1, heir=1)
     put_journal(ledger, chained([old, newer]))
-    with pytest.raises(BadInputError, match=r"record 2 .* newer medloom, in format 3.*upgrade"):
+    with pytest.raises(BadInputError, match=r"record 2 .* newer medloom, in format 4.*upgrade"):
         Journal(ledger)
     records = read_records(ledger, ledger.head(BRANCH))
     assert [(r.action, r.version, r.newer) for r in records] == [

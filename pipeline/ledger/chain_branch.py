@@ -1,0 +1,90 @@
+"""A chain of records on a branch of its own: read whole, appended to by compare-and-swap."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from pipeline.base.errors import BadInputError, TransientError
+from pipeline.ledger.chain import ChainedRecord, file_name, next_record, read_chain
+from pipeline.ledger.git import PushRefusedError
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.signing import Signer
+
+R = TypeVar("R", bound=ChainedRecord)
+
+_TRIES = 20  # appends that may be overtaken by others
+
+
+class ChainBranch(Generic[R]):
+    """A chain as read at `commit` (None: there is none yet). Branch and folder have one name.
+
+    Args:
+        ledger: of the project.
+        branch: name of the branch, and of the folder in it.
+        kind: class of the records.
+
+    Raises (on construction):
+        BadInputError: the chain is broken; the message names the first broken record.
+    """
+
+    def __init__(self, ledger: Ledger, branch: str, kind: type[R]) -> None:
+        self._ledger, self._branch, self._kind = ledger, branch, kind
+        self.commit = ledger.head(branch)
+        files = ledger.read_folder(self.commit, branch) if self.commit else {}
+        self.records, broken = read_chain(files, kind)
+        if broken:
+            raise BadInputError(
+                f"the branch {branch} of {ledger.url} is broken at {broken.file}: {broken.why}; it "
+                "was altered. Restore it from a backup"
+            )
+
+    def append(self, facts: Sequence[Mapping[str, Any]], why: str) -> list[R] | None:
+        """Append records in one commit; None if somebody appended since these were read.
+
+        Raises:
+            BadInputError: a record is not allowed; nothing is appended.
+        """
+        signer = Signer.of(self._ledger.project)
+        chain, made = list(self.records), list[R]()
+        for one in facts:
+            try:
+                made.append(next_record(chain, self._kind, signer, **one))
+            except ValueError as error:
+                raise BadInputError(f"{self._branch}: {_first_line(error)}") from error
+            chain.append(made[-1])
+        files = {f"{self._branch}/{file_name(one.sequence)}": one.written.decode() for one in made}
+        try:
+            self._ledger.commit_files(self._branch, self.commit, files, f"{self._branch}: {why}")
+        except PushRefusedError:
+            return None
+        return made
+
+
+def append_to(
+    ledger: Ledger, branch: str, kind: type[R], facts: Sequence[Mapping[str, Any]], why: str
+) -> list[R]:
+    """Append records after those of whoever was faster: all of them or, after an error, none.
+
+    Args:
+        ledger, branch, kind: as for `ChainBranch`.
+        facts: the fields of each record, without sequence, previous and time.
+        why: of the commit.
+
+    Raises:
+        BadInputError: a record is not allowed.
+        TransientError: others kept appending.
+    """
+    if not facts:
+        return []
+    for _ in range(_TRIES):
+        if (made := ChainBranch(ledger, branch, kind).append(facts, why)) is not None:
+            return made
+    raise TransientError(
+        f"others appended to {branch} {_TRIES} times in a row; nothing was lost, try again"
+    )
+
+
+def _first_line(error: ValueError) -> str:
+    """The reason, without pydantic's heading and link."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = lines[0] if len(lines) == 1 else lines[-1 if len(lines) < 3 else -2]
+    return told.removeprefix("Value error, ").split(" [type=")[0]
