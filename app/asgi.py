@@ -1,5 +1,6 @@
 """The server: the pages, whether it is alive, and images by their address."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.gate import Gate, SecureCookies
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
+from pipeline.local.access import Access
+from pipeline.local.web_app import ADDRESS, ADDRESS_VARIABLE, app_hosts, require_login
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
@@ -24,9 +28,8 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+-]", re.ASCII)
 
 
 def health(_: Request) -> Response:
-    """The server answers, and for which project."""
-    project = Project.load()
-    return JSONResponse({"status": "ok", "project": project.name, "model": project.model})
+    """The server answers; it says nothing more, as whoever asks need not log in."""
+    return JSONResponse({"status": "ok"})
 
 
 def images_zip(request: Request) -> Response:
@@ -45,9 +48,21 @@ def images_zip(request: Request) -> Response:
     return Response(content, media_type="application/zip", headers=headers)
 
 
-app = st.App(
-    Path(__file__).with_name("main.py"),
-    routes=[Route("/health", health), Route("/images.zip", images_zip)],
-    # A page elsewhere could else read this one under a name that it lets point to this machine.
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
-)
+def _app() -> st.App:
+    """The app as the settings want it: for this machine alone, or behind a login."""
+    access, address = Access.load(Project.load()), os.environ.get(ADDRESS_VARIABLE, ADDRESS)
+    require_login(st.get_option("server.address") or address, access)
+    hosts = app_hosts(access, address)
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    if access:
+        middleware += [Middleware(SecureCookies)] if access.encrypted else []
+        middleware += [Middleware(Gate, access=access)]
+    return st.App(
+        Path(__file__).with_name("main.py"),
+        secrets=access.for_streamlit() if access else None,
+        routes=[Route("/health", health), Route("/images.zip", images_zip)],
+        middleware=middleware,
+    )
+
+
+app = _app()

@@ -7,6 +7,10 @@ SYNTHETIC = (
     "wrong: use them for research and development, never for diagnosis. **About** says what they "
     "are fit for."
 )
+REAL = (
+    "This page can show images that were taken of people. Each look at one is kept for good: who, "
+    "which image, when and why. Copy none of them, and never write a patient's name."
+)
 _PATH = re.compile(r"(?<![\w:/.])~?(?:/[^\s/:,;'\"()\[\]]+)+/?")
 
 

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from app import settings, shared
+from app import person, settings, shared
 from pipeline.feedback.opinions import Opinions
 from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.project_params import ProjectParams
 
+person.require("viewer")
 known = shared.versions()
 number = settings.version(known, shared.usual_version(known))
 project = shared.project()

@@ -1,6 +1,6 @@
 """Chains of records: files 000001.json, 000002.json, …, each with the sha256 of the one before.
 
-So changed or removed records are detected. The journal is one chain, feedback another.
+So changed or removed records are detected. The journal is one chain; feedback and looks are others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from pipeline.ledger.signing import Signer
 GENESIS = "0" * 64
 FEEDBACK = "feedback"
 """Branch, and folder in it, of the chain of opinions."""
+LOOKS = "looks"
+"""Branch, and folder in it, of the chain of looks at real images."""
 
 
 class ChainedRecord(SignedRecord):
