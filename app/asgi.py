@@ -48,21 +48,24 @@ def images_zip(request: Request) -> Response:
     return Response(content, media_type="application/zip", headers=headers)
 
 
-def _app() -> st.App:
-    """The app as the settings want it: for this machine alone, or behind a login."""
-    access, address = Access.load(Project.load()), os.environ.get(ADDRESS_VARIABLE, ADDRESS)
-    require_login(st.get_option("server.address") or address, access)
-    hosts = app_hosts(access, address)
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+def _middleware(access: Access | None) -> list[Middleware]:
+    """What each request passes, from the outside in."""
+    hosts = app_hosts(access, os.environ.get(ADDRESS_VARIABLE, ADDRESS))
+    layers = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
     if access:
-        middleware += [Middleware(SecureCookies)] if access.encrypted else []
-        middleware += [Middleware(Gate, access=access)]
-    return st.App(
-        Path(__file__).with_name("main.py"),
-        secrets=access.for_streamlit() if access else None,
-        routes=[Route("/health", health), Route("/images.zip", images_zip)],
-        middleware=middleware,
-    )
+        layers += [Middleware(SecureCookies)] if access.encrypted else []
+        layers += [Middleware(Gate, access=access)]
+    return layers
 
 
-app = _app()
+login = Access.load(Project.load())
+# Streamlit looks for this very call; made elsewhere, its routes and layers would not be served.
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    secrets=login.for_streamlit() if login else None,
+    routes=[Route("/health", health), Route("/images.zip", images_zip)],
+    middleware=_middleware(login),
+)
+# Whoever starts the server otherwise than `medloom app` does must not open it to others. Asked
+# after `st.App`, since the options that this folder sets are known from there on.
+require_login(st.get_option("server.address") or ADDRESS, login)

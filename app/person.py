@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.wording import plain
 from pipeline.base.project import Project
 from pipeline.feedback.images import reader_of
 from pipeline.local.access import CLAIM, ROLES, Access, id_of, name_of
@@ -84,8 +85,8 @@ def _ask_for_login(why: str = "") -> None:
 def _refuse(access: Access, claims: Mapping[str, Any]) -> None:
     st.title("medloom")
     st.warning(
-        f"You are logged in as {name_of(claims)}, and your account has no role in this project. "
-        f"Ask whoever runs it for one of {', '.join(ROLES)}."
+        f"You are logged in as {plain(name_of(claims))}, and your account has no role in this "
+        f"project. Ask whoever runs it for one of {', '.join(ROLES)}."
     )
     st.caption(f"For them: the claim `{access.role_claim}` of the ID token decides ({CLAIM}).")
     if st.button("Log out", key="log-out"):

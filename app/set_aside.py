@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 from PIL import Image
 
-from app import settings, shared, viewer
+from app import person, settings, shared, viewer
 from app.person import Person
-from app.wording import without_paths
+from app.wording import plain, without_paths
 from pipeline.base.errors import TransientError
-from pipeline.data.revise.advice import advice
 from pipeline.data.revise.quarantining import (
     QuarantineDecision,
     QuarantinedFile,
@@ -21,26 +20,28 @@ from pipeline.data.revise.quarantining import (
 )
 from pipeline.reports.data.looking import MOST_AT_ONCE, SetAside, look_at
 
-STATES = {"open": "Open", "released": "Released", "rejected": "Rejected"}
+ROLE = "curator"
+STATES = ("open", "released", "rejected")
 _PATIENCE = 2.0  # seconds that a page waits for an ingest
 _SEEN, _DECIDED = "set-aside-seen", "set-aside-decided"
 
 
-def show(who: Person) -> None:
+def show() -> None:
     """The list, and below it what is chosen of it."""
     found = files()
-    state = settings.pill("State", list(STATES), "state", "open")
-    here = [each for each in found if each.state == state]
     if decided := st.session_state.pop(_DECIDED, ""):
         st.success(decided)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        state = settings.pill("State", list(STATES), "state", "open")
+        here = [each for each in found if each.state == state]
+        reasons = sorted({each.reason for each in here})
+        reason = settings.one_of("Reason", ["any", *reasons], "reason", "any") if here else "any"
     if not here:
-        st.info(f"Of {len(found)} files that were set aside none is {STATES[state].lower()}.")
+        st.info(f"Of {len(found)} files that were set aside none is {state}.")
         return
-    reasons = sorted({each.reason for each in here})
-    reason = settings.one_of("Reason", ["any", *reasons], "reason", "any")
     here = [each for each in here if reason in ("any", each.reason)]
     st.dataframe([_row(each) for each in here], hide_index=True, width="stretch")
-    _choose(here, who)
+    _choose(here)
 
 
 def files() -> list[QuarantinedFile]:
@@ -55,19 +56,26 @@ def _files(state: str) -> list[QuarantinedFile]:  # noqa: ARG001 - the key
 
 def _row(each: QuarantinedFile) -> dict[str, object]:
     return {
-        "record": each.record, "class": each.label, "reason": each.reason, "detail": each.detail,
-        "kB": round(each.bytes / 1000, 1), "what can be done": advice(each.reason),
+        "record": each.record, "class": each.label, "reason": each.reason,
+        "kB": round(each.bytes / 1000, 1), "detail": each.detail,
     }  # fmt: skip
 
 
 @st.fragment
-def _choose(here: Sequence[QuarantinedFile], who: Person) -> None:
+def _choose(here: Sequence[QuarantinedFile]) -> None:
+    who = person.require(ROLE)  # a fragment runs again without its page
     by_record = {each.record: each for each in here}
     chosen = st.multiselect(
-        "Choose", list(by_record), key="chosen", max_selections=MOST_AT_ONCE,
+        f"Choose up to {MOST_AT_ONCE}, to look at and to decide about",
+        list(by_record),
+        key="chosen",
+        max_selections=MOST_AT_ONCE,
         format_func=lambda one: _title(by_record[one]) if one in by_record else one,
-        placeholder=f"up to {MOST_AT_ONCE} of them", label_visibility="collapsed",
-    )  # fmt: skip
+        placeholder="record, class or reason",
+    )
+    chosen = [one for one in chosen if one in by_record]
+    for one in chosen:
+        st.caption(f"`{one}` {by_record[one].reason}: {plain(by_record[one].detail)}")
     if chosen:
         _look([by_record[one] for one in chosen], who)
         _decide([by_record[one] for one in chosen], who)
@@ -112,7 +120,7 @@ def _images(shown: Sequence[SetAside]) -> None:
     if len(shown) <= 2:
         viewer.show(
             [
-                viewer.Pane(one.image, one.record, _alt(one))
+                viewer.Pane(one.image, one.record, _alt(one), real=True)
                 for one in shown
                 if one.image is not None
             ],

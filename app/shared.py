@@ -22,6 +22,7 @@ _STYLE = """<style>
 [data-testid="stImage"] img { image-rendering: pixelated; }
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
 [data-testid="stImageCaption"] { font-size: .8rem; }
+.st-key-who { font-size: .875rem; opacity: .7; }
 </style>"""
 
 
@@ -41,7 +42,8 @@ def frame(who: Person, *, real: bool = False) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge("REAL IMAGES" if real else "SYNTHETIC", color="red" if real else "orange")
         st.caption(f"medloom · project {project().name} · model {project().model}", width="stretch")
-        st.caption(f"{who.name} · {who.role}", width="content")
+        with st.container(key="who", width="content"):
+            st.text(f"{who.name} · {who.role}", width="content")
         if who.logged_in and st.button("Log out", key="log-out", type="tertiary"):
             st.logout()
     st.caption(REAL if real else SYNTHETIC)

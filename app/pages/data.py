@@ -4,6 +4,7 @@ import altair as alt
 import streamlit as st
 
 from app import person, set_aside, settings, shared
+from app.wording import plain
 from pipeline.data.finding_counts import ClassFindings
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.looks import Looks
@@ -40,7 +41,9 @@ def holdings(held: DataOverview) -> None:
         st.markdown("**Findings**")
         st.table([row for one in held.findings for row in _findings(one)])
     st.markdown(f"**Revisions**, the newest {len(held.revisions)} of {held.revision_count}")
-    st.table([{"made": r.made, "revision": r.commit[:12], "what": r.what} for r in held.revisions])
+    st.table(
+        [{"made": r.made, "revision": r.commit[:12], "what": plain(r.what)} for r in held.revisions]
+    )
 
 
 def _by_class(held: DataOverview) -> list[dict[str, str]]:
@@ -80,8 +83,8 @@ def decisions() -> None:
                 "time (UTC)": one.time[:16].replace("T", " "),
                 "decision": one.action,
                 "about": _about(one.version, one.details),
-                "by": one.by,
-                "reason": one.reason,
+                "by": plain(one.by),
+                "reason": plain(one.reason),
             }
             for one in found
         ]
@@ -93,7 +96,7 @@ def _about(version: int | None, details: dict[str, object]) -> str:
         return f"version {version}"
     named = [details.get(name) or [] for name in ("images", "sources")]
     count = sum(len(one) for one in named if isinstance(one, list | dict))
-    return f"{count} images" if count else "data"
+    return f"{count} image{'s' if count > 1 else ''}" if count else "data"
 
 
 def looks() -> None:
@@ -106,11 +109,11 @@ def looks() -> None:
         [
             {
                 "time (UTC)": one.time[:16].replace("T", " "),
-                "who": f"{one.by} ({one.role})" if one.role else one.by,
+                "who": plain(one.by) + (f" ({one.role})" if one.role else ""),
                 "images": f"{len(one.images)}: {', '.join(id_[:8] for id_ in one.images[:4])}"
                 + ("…" if len(one.images) > 4 else ""),
                 "for": one.purpose,
-                "why": one.reason,
+                "why": plain(one.reason),
             }
             for one in found[: -NEWEST - 1 : -1]
         ]
@@ -118,12 +121,12 @@ def looks() -> None:
     st.caption(f"The newest {min(NEWEST, len(found))} of {len(found)} looks.")
 
 
-@st.cache_data(ttl=30, max_entries=2, show_spinner="counting")
+@st.cache_data(ttl=10, max_entries=2, show_spinner="counting")
 def _overview(state: str) -> DataOverview | None:  # noqa: ARG001 - the key
     return data_overview(shared.project())
 
 
-who = person.require("curator")
+person.require(set_aside.ROLE)
 held = _overview(str(shared.project().state))
 if held is None:
     st.subheader("No image was ever taken in")
@@ -138,7 +141,7 @@ with st.container(horizontal=True):
     st.metric("Set aside, open", open_, border=True)
 part = settings.pill("Part", ["Set aside", "Holdings", "Decisions", "Looks"], "part", "Set aside")
 if part == "Set aside":
-    set_aside.show(who)
+    set_aside.show()
 else:
     settings.forget("state", "reason")
     {"Holdings": lambda: holdings(held), "Decisions": decisions, "Looks": looks}[part]()

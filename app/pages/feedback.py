@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import person, settings, shared
+from app.wording import plain
 from pipeline.feedback.opinions import Opinions
 from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates
 from pipeline.ledger.ledger import Ledger
@@ -45,7 +46,7 @@ else:
                 "time (UTC)": one.time[:16].replace("T", " "),
                 "image": f"{one.label} seed {one.seed} no. {one.index}",
                 "said": ", ".join(one.tags) or "good",
-                "note": one.note,
+                "note": plain(one.note),
                 "reader": one.reader,
             }
             for one in reversed(opinions[-50:])
