@@ -1,5 +1,6 @@
 """The server: the pages, whether it is alive, and images by their address."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.runtime.pages_manager import PagesManager
 
+from app.gate import Gate, SecureCookies
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
+from pipeline.local.access import Access
+from pipeline.local.web_app import ADDRESS, ADDRESS_VARIABLE, app_hosts, require_login
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
@@ -25,9 +29,8 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+-]", re.ASCII)
 
 
 def health(_: Request) -> Response:
-    """The server answers, and for which project."""
-    project = Project.load()
-    return JSONResponse({"status": "ok", "project": project.name, "model": project.model})
+    """The server answers; it says nothing more, as whoever asks need not log in."""
+    return JSONResponse({"status": "ok"})
 
 
 def images_zip(request: Request) -> Response:
@@ -50,9 +53,24 @@ def images_zip(request: Request) -> Response:
 # first visitor of a server, by a link to a page, would see no mark that its images are synthetic.
 PagesManager.uses_pages_directory = False
 
+def _middleware(access: Access | None) -> list[Middleware]:
+    """What each request passes, from the outside in."""
+    hosts = app_hosts(access, os.environ.get(ADDRESS_VARIABLE, ADDRESS))
+    layers = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
+    if access:
+        layers += [Middleware(SecureCookies)] if access.encrypted else []
+        layers += [Middleware(Gate, access=access)]
+    return layers
+
+
+login = Access.load(Project.load())
+# Streamlit looks for this very call; made elsewhere, its routes and layers would not be served.
 app = st.App(
     Path(__file__).with_name("main.py"),
+    secrets=login.for_streamlit() if login else None,
     routes=[Route("/health", health), Route("/images.zip", images_zip)],
-    # A page elsewhere could else read this one under a name that it lets point to this machine.
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+    middleware=_middleware(login),
 )
+# Whoever starts the server otherwise than `medloom app` does must not open it to others. Asked
+# after `st.App`, since the options that this folder sets are known from there on.
+require_login(st.get_option("server.address") or ADDRESS, login)

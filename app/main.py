@@ -2,20 +2,36 @@
 
 import streamlit as st
 
-from app import shared
+from app import person, shared
+
+PAGES = {
+    "generate": "viewer",
+    "explore": "viewer",
+    "evaluate": "viewer",
+    "versions": "viewer",
+    "feedback": "viewer",
+    "data": "curator",
+    "about": "viewer",
+}
+"""Each page, and the role that it is for; others do not see it in the navigation."""
+REAL = ("data",)
+"""Pages that can show images that nobody computed."""
 
 st.set_page_config(page_title="medloom", layout="wide", initial_sidebar_state="auto")
+with shared.errors_as_words(ends=True):
+    who = person.current()
 page = st.navigation(
     [
-        st.Page("pages/generate.py", title="Generate", default=True),
-        st.Page("pages/explore.py", title="Explore"),
-        st.Page("pages/evaluate.py", title="Evaluate"),
-        st.Page("pages/versions.py", title="Versions"),
-        st.Page("pages/feedback.py", title="Feedback"),
-        st.Page("pages/about.py", title="About"),
+        st.Page(
+            f"pages/{name}.py",
+            title=name.capitalize(),
+            default=name == "generate",
+            visibility="visible" if who.may(role) else "hidden",
+        )
+        for name, role in PAGES.items()
     ],
     position="top",
 )
-shared.frame()
+shared.frame(who, real=page.url_path in REAL)
 with shared.errors_as_words():
     page.run()

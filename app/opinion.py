@@ -5,13 +5,15 @@ import streamlit as st
 from app import person, shared
 from app.wording import without_paths
 from pipeline.feedback.copies import check_copies
-from pipeline.feedback.images import judge_images, reader_of
+from pipeline.feedback.images import judge_images
 from pipeline.feedback.opinions import LONGEST_NOTE, LOOKS_COPIED, TAGS, Opinion
 from pipeline.registry.drawn_images import DrawnImages
 
 
 def ask(drawn: DrawnImages, index: int) -> None:
-    """A form on one image; what it says goes into the ledger for good."""
+    """A form on one image, for readers; what it says goes into the ledger for good."""
+    if not person.current().may("reader"):
+        return
     with st.form(f"opinion-{index}", border=True):
         st.markdown(f"**Image {index}: is anything wrong with it?**")
         tags = st.pills(
@@ -34,14 +36,14 @@ def ask(drawn: DrawnImages, index: int) -> None:
 
 
 def _record(drawn: DrawnImages, index: int, tags: list[str], note: str) -> None:
-    project, who = shared.project(), person.current()
+    project, who = shared.project(), person.require("reader")
     made = judge_images(
         project,
         str(drawn.version.number),
         drawn.order.label,
         drawn.order.seed,
         [index],
-        reader=reader_of(project, who.name),
+        reader=who.reader(project),
         role=who.role,
         tags=tags,
         note=note,

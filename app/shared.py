@@ -7,7 +7,8 @@ from threading import Lock
 
 import streamlit as st
 
-from app.wording import SYNTHETIC, without_paths
+from app.person import Person
+from app.wording import REAL, SYNTHETIC, without_paths
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.evaluation.measure import Measured, measure_images
@@ -27,6 +28,7 @@ _STYLE = """<style>
 [data-testid="stImage"] img { image-rendering: pixelated; }
 .stMainBlockContainer { padding-top: 4rem; padding-bottom: 3rem; }
 [data-testid="stImageCaption"] { font-size: .8rem; }
+.st-key-who { font-size: .875rem; opacity: .7; }
 </style>"""
 
 
@@ -35,22 +37,37 @@ def project() -> Project:
     return Project.load()
 
 
-def frame() -> None:
-    """What is around every page: that all of it is synthetic, and whose images they are."""
+def frame(who: Person, *, real: bool = False) -> None:
+    """What is around every page: what its images are, whose they are, and who looks at them.
+
+    Args:
+        who: looks at the page.
+        real: whether it can show images that nobody computed.
+    """
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge("SYNTHETIC", color="orange")
-        st.caption(f"medloom · project {project().name} · model {project().model}")
-    st.caption(SYNTHETIC)
+        st.badge("REAL IMAGES" if real else "SYNTHETIC", color="red" if real else "orange")
+        st.caption(f"medloom · project {project().name} · model {project().model}", width="stretch")
+        with st.container(key="who", width="content"):
+            st.text(f"{who.name} · {who.role}", width="content")
+        if who.logged_in and st.button("Log out", key="log-out", type="tertiary"):
+            st.logout()
+    st.caption(REAL if real else SYNTHETIC)
 
 
 @contextmanager
-def errors_as_words() -> Iterator[None]:
-    """Show medloom's own errors as messages, without the folders of this machine."""
+def errors_as_words(*, ends: bool = False) -> Iterator[None]:
+    """Show medloom's own errors as messages, without the folders of this machine.
+
+    Args:
+        ends: whether the page ends there.
+    """
     try:
         yield
     except MedloomError as error:
         st.error(without_paths(str(error)))
+        if ends:
+            st.stop()
 
 
 def versions() -> list[KnownVersion]:

@@ -56,7 +56,7 @@ class Viewer {
     canvas.setAttribute("aria-label", pane.alt);
     figure.querySelector("figcaption").textContent = pane.caption;
     return { canvas, width: pane.width, height: pane.height, pixels: bytes(pane.pixels),
-      mask: pane.mask ? bytes(pane.mask) : null };
+      mask: pane.mask ? bytes(pane.mask) : null, real: pane.real };
   }
 
   legend(masks) {
@@ -199,9 +199,10 @@ function drawPane(pane, look) {
   context.font = "600 12px sans-serif";
   context.lineWidth = 3;
   context.strokeStyle = "#000";
-  context.strokeText("SYNTHETIC", 8, 18);
-  context.fillStyle = "#f0b45a";
-  context.fillText("SYNTHETIC", 8, 18);
+  const says = pane.real ? "REAL" : "SYNTHETIC";
+  context.strokeText(says, 8, 18);
+  context.fillStyle = pane.real ? "#ff8a80" : "#f0b45a";
+  context.fillText(says, 8, 18);
 }
 
 function windowed({ pixels, width, height }, look) {

@@ -23,12 +23,14 @@ class Pane:
         caption: below it.
         alt: what it shows, for those who do not see it.
         mask: uint8 [H, W], 0 none, k the k-th kind; None: not known.
+        real: whether nobody computed it; the viewer writes into each image which it is.
     """
 
     image: NDArray[np.uint8]
     caption: str
     alt: str
     mask: NDArray[np.uint8] | None = None
+    real: bool = False
 
 
 def show(panes: Sequence[Pane], kinds: Sequence[str] = (), key: str = "viewer") -> None:
@@ -73,6 +75,7 @@ def _data(pane: Pane) -> dict[str, Any]:
         "height": height,
         "caption": pane.caption,
         "alt": pane.alt,
+        "real": pane.real,
     }
 
 

@@ -7,9 +7,19 @@ SYNTHETIC = (
     "wrong: use them for research and development, never for diagnosis. **About** says what they "
     "are fit for."
 )
+REAL = (
+    "This page can show images that were taken of people. Each look at one is kept for good: who, "
+    "which image, when and why. Copy none of them, and never write a patient's name."
+)
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _PATH = re.compile(r"(?<![\w:/.])~?(?:/[^\s/:,;'\"()\[\]]+)+/?")
 
 
 def without_paths(text: str) -> str:
     """A message without the folders of this machine: of each path, the last part stays."""
     return _PATH.sub(lambda found: found[0].rstrip("/").rsplit("/", 1)[-1], text)
+
+
+def plain(text: str) -> str:
+    """What somebody typed, as text of a page: no link, no picture from elsewhere, no formatting."""
+    return _PUNCTUATION.sub(r"\\\1", text).replace("\n", " ")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import gallery, settings, shared
+from app import gallery, person, settings, shared
 from pipeline.registry import exploring
 from pipeline.registry.asked import Asked
 from pipeline.registry.order import Order
@@ -18,6 +18,7 @@ ABOUT = {
     "Finding": "One image with findings and without; grey in the difference is no change.",
 }
 
+person.require("viewer")
 known = shared.versions()
 model = shared.project().model
 topic = settings.pill("Topic", list(ABOUT), "topic", "Mixture")

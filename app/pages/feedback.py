@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import settings, shared
+from app import person, settings, shared
+from app.wording import plain
 from pipeline.feedback.checks import CopyChecks
 from pipeline.feedback.opinions import Opinions
 from pipeline.feedback.rules import FeedbackConfig, flag_rates
@@ -10,6 +11,7 @@ from pipeline.feedback.tables import opinion_rows, rate_rows
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.project_params import ProjectParams
 
+person.require("viewer")
 known = shared.versions()
 number = settings.version(known, shared.usual_version(known))
 project = shared.project()
@@ -28,7 +30,8 @@ else:
         f"lower end is above {config.most_flawed:.0%}; of the champion's, opinions since the last "
         "verdict count."
     )
-    st.table(opinion_rows(reversed(opinions[-50:]), CopyChecks(ledger).by_subject))
+    said = opinion_rows(reversed(opinions[-50:]), CopyChecks(ledger).by_subject)
+    st.table([row | {"note": plain(row["note"])} for row in said])
     st.caption(
         "An image that looks copied is compared with the training images at once, or stays pending "
         "until they are on this host. A copy blocks its version; an opinion alone never does."

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import gallery, opinion, settings, shared
+from app import gallery, opinion, person, settings, shared
 
+person.require("viewer")
 known = shared.versions()
 with st.sidebar:
     number = settings.version(known, shared.usual_version(known))

@@ -2,13 +2,18 @@
 
 import streamlit as st
 
-from app import report_page, settings, shared
+from app import person, report_page, settings, shared
 from pipeline.registry.known_versions import version_page
 
+who = person.require("viewer")
 known = shared.versions()
 number = settings.version(known, shared.usual_version(known))
 page = version_page(shared.project(), number)
-what = settings.pill("Page", ["Report", "Model card"], "page", "Report")
+what = "Model card"
+if who.may("reader"):
+    what = settings.pill("Page", ["Report", "Model card"], "page", "Report")
+else:
+    st.caption("The report shows images that the version learned from; it is for readers.")
 if what == "Model card":
     st.markdown(page.card or "No model card was written for this version.")
 elif page.report:

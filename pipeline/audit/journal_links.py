@@ -72,24 +72,26 @@ def journal_links(
         yield from _mirror_links(records, *mirror)
 
 
-def record_links(
-    branch: str,
+def chain_links(
+    folder: str,
+    what: str,
     records: Sequence[ChainedRecord],
     broken: Break | None,
     verifiers: Mapping[str, Verifier],
 ) -> Iterator[Link]:
-    """Check a chain whose records are verified together, such as opinions, then signatures.
+    """Check a chain beside the journal, such as that of opinions, then signatures.
 
     Args:
-        branch: of the chain, and the folder in it.
+        folder: of its records.
+        what: its records are, as a word in the plural.
         records: the records up to the first break of the chain.
         broken: the break, if there is one.
         verifiers: as in `journal_links`.
     """
-    yield Link(f"{len(records)} records, each with the sha256 of the one before")
+    yield Link(f"{len(records)} {what}, each with the sha256 of the one before")
     if broken:
         yield Link(
-            f"{branch}/{broken.file}", False, broken.why,
+            f"{folder}/{broken.file}", False, broken.why,
             "it or the record before was changed after it was written; compare with a clone or a "
             "backup",
         )  # fmt: skip

@@ -17,10 +17,10 @@ from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.descent_links import descent_links, line_of
 from pipeline.audit.journal_links import (
     alias_links,
+    chain_links,
     git_links,
     history_links,
     journal_links,
-    record_links,
 )
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -33,7 +33,7 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.chain import COPY_CHECKS, FEEDBACK, ChainedRecord, read_chain
+from pipeline.ledger.chain import COPY_CHECKS, FEEDBACK, LOOKS, ChainedRecord, read_chain
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from pipeline.registry.registry import Registry
 
 Say = Callable[[str, int, int], None]
+
+_OTHER_CHAINS = {FEEDBACK: "opinions", COPY_CHECKS: "checks", LOOKS: "looks"}
+"""Branches of chains beside the journal, and what their records are."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class _Audit:
         self.say("git objects", 0, 1)
         chains = [walk("ledger", git_links(self.ledger.url))]
         self.say("git objects", 1, 1)
-        chains += [self._journal(), *self._feedback()]
+        chains += [self._journal(), *self._other_chains()]
         if self.registry and not self._unsaid:
             aliases = alias_links(Journal(self.ledger), self.registry.aliases())
             chains.append(walk("aliases", aliases))
@@ -162,14 +165,15 @@ class _Audit:
         links = journal_links(self.records, self._chain[1], keys, mirror)
         return walk("journal", chain(grown, links))
 
-    def _feedback(self) -> Iterator[Chain]:
-        """The chains of opinions and of checks for copies, as far as there are any."""
+    def _other_chains(self) -> Iterator[Chain]:
+        """The chains beside the journal, where there are any."""
         keys = {verifier.key_id: verifier for verifier in self.verifiers}
-        for branch in (FEEDBACK, COPY_CHECKS):
+        for branch, what in _OTHER_CHAINS.items():
             if head := self.ledger.head(branch):
                 files = self.ledger.read_folder(head, branch)
-                links = record_links(branch, *read_chain(files, ChainedRecord), keys)
-                yield walk(branch, chain(history_links(self.ledger.mirror, head, branch), links))
+                links = chain_links(branch, what, *read_chain(files, ChainedRecord), keys)
+                grown = history_links(self.ledger.mirror, head, branch)
+                yield walk(branch, chain(grown, links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
         """Version -> run key, for the versions to check.

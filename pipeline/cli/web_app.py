@@ -17,11 +17,16 @@ console = Terminal()
 
 def app(
     port: Annotated[
-        int | None, typer.Option(min=1024, max=65535, help="Default: a free one.")
+        int | None,
+        typer.Option(min=1024, max=65535, help="Default: MEDLOOM_APP_PORT, or a free one."),
     ] = None,
     address: Annotated[
-        str, typer.Option(help="Only this machine is offered so far.")
-    ] = "127.0.0.1",
+        str | None,
+        typer.Option(
+            help="Where it listens; beyond this machine people log in (docs/app.md). "
+            "Default: MEDLOOM_APP_ADDRESS, or 127.0.0.1."
+        ),
+    ] = None,
     opens: Annotated[
         bool | None,
         typer.Option("--open/--no-open", help="Open it in a browser. Default: if there is one."),
@@ -30,31 +35,37 @@ def app(
     """Look at what the project's versions draw, in a browser; Ctrl-C ends it.
 
     Images by class, findings and seed, in a viewer with window and level; every address shows the
-    same images again. It is served to this machine alone. `medloom up` serves it, too.
+    same images again. It is served to this machine alone, unless people log in. `medloom up`
+    serves it, too.
     """
     from pipeline.local import services
-    from pipeline.local.web_app import app_uri, require_loopback, serving
+    from pipeline.local.access import Access
+    from pipeline.local.web_app import app_place, app_uri, require_login, serving
 
-    require_loopback(address)
     project = existing_project()
+    usual, usual_port = app_place()
+    chosen, access = usual if address is None else address, Access.load(project)
+    require_login(chosen, access)
     running = services.find(project)
-    if running and running.app_uri and port is None:
-        _tell(running.app_uri, opens=opens)
+    if running and running.app_uri and port is None and address is None:
+        _tell(running.app_uri, access and access.url, opens=opens)
         return
-    uri = app_uri(port)
+    uri = app_uri(port or usual_port, chosen)
     with ExitStack() as stack:
         with console.status("starting MLflow and the app"):
             mlflow_uri = stack.enter_context(services.mlflow(project))
-            wait = stack.enter_context(serving(project, mlflow_uri, uri))
-        _tell(uri, opens=opens)
+            wait = stack.enter_context(serving(project, mlflow_uri, uri, chosen))
+        _tell(uri, access and access.url, opens=opens)
         if code := wait():
             raise TransientError(f"the app ended with {code}, see {project.logs / 'app.log'}")
 
 
-def _tell(uri: str, *, opens: bool | None) -> None:
-    console.print(f"medloom app: {uri}", highlight=False)
+def _tell(uri: str, public: str | None, *, opens: bool | None) -> None:
+    console.print(f"medloom app: {public or uri}", highlight=False)
+    if public:
+        console.print(f"people log in there; the proxy asks {uri}", highlight=False)
     if _has_browser() if opens is None else opens:
-        webbrowser.open(uri)
+        webbrowser.open(public or uri)
 
 
 def _has_browser() -> bool:

@@ -8,6 +8,7 @@ Branches:
     journal     every decision, in order (see `pipeline.ledger.journal`)
     feedback    what people said about images, in order (see `pipeline.feedback.opinions`)
     copy-checks what was measured of images that look copied (see `pipeline.feedback.checks`)
+    looks       who looked at which real images, in order (see `pipeline.ledger.looks`)
 
 The developer's working tree is never changed: snapshots use a private index, and work is done in
 private clones. Every write is a push that is refused if the branch has moved, so any number of

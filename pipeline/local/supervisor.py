@@ -7,7 +7,6 @@ children.
 
 import json
 import os
-import secrets
 import shlex
 import signal
 import subprocess
@@ -16,20 +15,26 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from pipeline.base.children import HEARTBEAT, child_environment
-from pipeline.base.errors import TransientError
-from pipeline.base.files import write_atomically
+from pipeline.base.errors import MedloomError, TransientError
+from pipeline.base.files import kept_secret, write_atomically
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.lease_holder import Place
+from pipeline.local.access import Access
 from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
 from pipeline.local.services import Services, mlflow_command
 from pipeline.local.web_app import NAME as APP
-from pipeline.local.web_app import app_command, app_environment, app_uri
+from pipeline.local.web_app import (
+    app_command,
+    app_environment,
+    app_place,
+    app_uri,
+    require_login,
+)
 
 TRAIN_POOL = "medloom_train"
 
@@ -41,7 +46,7 @@ class Supervisor:
         self.project = project
         self.parent = os.getppid()
         self.children: dict[str, subprocess.Popen[bytes]] = {}
-        password = _kept_secret(project.state / "airflow" / "password")
+        password = kept_secret(project.state / "airflow" / "password", 18)
         self.services = Services(
             supervisor=os.getpid(),
             mlflow_uri=project.mlflow_uri or f"http://127.0.0.1:{free_port()}",
@@ -63,7 +68,7 @@ class Supervisor:
                 self._serve_app()
             self._replace(ready=True)
             self._watch(die_with_parent=die_with_parent)
-        except TransientError as failure:
+        except MedloomError as failure:
             error = str(failure)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -97,9 +102,11 @@ class Supervisor:
 
     def _serve_app(self) -> None:
         """Start the app; it is not watched, since a page must not end a training."""
-        uri = app_uri()
-        env = app_environment(self.project, self.services.mlflow_uri)
-        spawn(self.project, APP, *app_command(uri), env=env)
+        access, (address, port) = Access.load(self.project), app_place()
+        require_login(address, access)
+        uri = app_uri(port, address)
+        env = app_environment(self.project, self.services.mlflow_uri, address)
+        spawn(self.project, APP, *app_command(uri, address, access), env=env)
         self._replace(app_uri=uri)
 
     def _spawn(
@@ -164,8 +171,8 @@ def airflow_environment(project: Project, services: Services) -> dict[str, str]:
         "API__HOST": "127.0.0.1",
         "API__PORT": port,
         "API__BASE_URL": services.airflow_uri,
-        "API__SECRET_KEY": _kept_secret(home / "api-secret"),
-        "API_AUTH__JWT_SECRET": _kept_secret(home / "jwt-secret"),
+        "API__SECRET_KEY": kept_secret(home / "api-secret", 18),
+        "API_AUTH__JWT_SECRET": kept_secret(home / "jwt-secret", 18),
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         # A task whose supervisor was killed is retried after this many seconds.
@@ -186,14 +193,6 @@ def airflow_environment(project: Project, services: Services) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
     }
-
-
-def _kept_secret(file: Path) -> str:
-    """A random secret kept over restarts, readable by this user only."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, secrets.token_urlsafe(18))
-    return file.read_text()
 
 
 def _raise_exit(*_: Any) -> None:

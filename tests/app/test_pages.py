@@ -14,7 +14,8 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.registry import known_versions
 from pipeline.registry.known_versions import VersionPage
 from pipeline.registry.order import Order
-from tests.app.conftest import page_of
+from tests.app.conftest import MAIN, page_of
+from tests.app.oidc import log_in_settings
 from tests.support.copied import COPIED, copying_project
 from tests.support.shown import empty_project, shown_project
 
@@ -49,7 +50,7 @@ def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTe
 
 
 @pytest.mark.parametrize(
-    "name", ["generate", "explore", "evaluate", "versions", "feedback", "about"]
+    "name", ["generate", "explore", "evaluate", "versions", "feedback", "data", "about"]
 )
 def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
@@ -57,6 +58,22 @@ def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPa
     )
     fine(pages.run())
     fine(pages.switch_page(f"pages/{name}.py").run())
+
+
+@pytest.mark.parametrize("page", sorted(MAIN.parent.glob("pages/*.py")), ids=lambda page: page.stem)
+def test_every_page_asks_who_somebody_is(
+    shown: Project, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit runs a page by itself for whoever asks for it before the navigation is known."""
+    told = log_in_settings(tmp_path, "http://127.0.0.1:5") | shown.environment()
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    opened = AppTest.from_file(str(page), default_timeout=300).run()
+    assert not opened.exception
+    assert [one.label for one in opened.button] == ["Log in"]
+    assert [one.value for one in opened.title] == ["medloom"]
+    assert len(opened.main) == 3, "the title, a sentence and the button"
+    assert f'"{page.stem}": "' in MAIN.read_text(), "it is in the navigation, for a role"
 
 
 @pytest.mark.parametrize("topic", ["Mixture", "Walk", "Likeness", "Versions", "Finding"])

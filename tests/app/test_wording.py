@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.wording import without_paths
+from app.wording import plain, without_paths
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,9 @@ from app.wording import without_paths
 )
 def test_folders_of_this_machine_are_left_out(text: str, said: str | None) -> None:
     assert without_paths(text) == (text if said is None else said)
+
+
+def test_what_somebody_typed_is_no_markdown() -> None:
+    assert plain("![x](https://e.org/a.png) :red[b] $c$ a_b\n# d") == (
+        r"\!\[x\]\(https\:\/\/e\.org\/a\.png\) \:red\[b\] \$c\$ a\_b \# d"
+    )

@@ -61,6 +61,11 @@ class QuarantinedFile:
         return f"{self.file or 'a file that is gone'}{number}"
 
     @property
+    def releasable(self) -> bool:
+        """Whether a person may let it in."""
+        return self.reason in {*RELEASABLE, "rejected"} and bool(self.entry.image_id)
+
+    @property
     def facts(self) -> dict[str, object]:
         """The fields for JSON output."""
         return {
@@ -139,7 +144,12 @@ def find_quarantined(project: Project, record: str) -> list[QuarantinedFile]:
 
 
 def release(
-    project: Project, records: Sequence[str], *, by: str, reason: str
+    project: Project,
+    records: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    patience: float | None = None,
 ) -> QuarantineDecision:
     """Release images that failed a quality check; the next ingest takes them in.
 
@@ -148,15 +158,24 @@ def release(
         records: first column of `medloom quarantine`.
         by: who reviewed them.
         reason: in words; it is kept for good and may not name a patient.
+        patience: seconds to wait for an ingest that runs; None: as `hold_lease`.
 
     Raises:
         BadInputError: no reason, an unknown record, or one that was quarantined for another
             cause: nobody can overrule a damaged file, a conflict or a withdrawal.
+        TransientError: an ingest runs, and did not end in time.
     """
-    return _decide(project, records, RELEASED, by, reason)
+    return _decide(project, records, RELEASED, by, reason, patience)
 
 
-def reject(project: Project, records: Sequence[str], *, by: str, reason: str) -> QuarantineDecision:
+def reject(
+    project: Project,
+    records: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    patience: float | None = None,
+) -> QuarantineDecision:
     """Reject files for good: no later threshold lets them in, and they are not read again.
 
     Args: as for `release`, which undoes it.
@@ -164,17 +183,25 @@ def reject(project: Project, records: Sequence[str], *, by: str, reason: str) ->
     Raises:
         BadInputError: no reason, an unknown record, an image that is ingested, or a file that was
             never read, so that it could not be recognised again.
+        TransientError: an ingest runs, and did not end in time.
     """
-    return _decide(project, records, KEPT_OUT, by, reason)
+    return _decide(project, records, KEPT_OUT, by, reason, patience)
 
 
 def _decide(
-    project: Project, records: Sequence[str], action: str, by: str, reason: str
+    project: Project,
+    records: Sequence[str],
+    action: str,
+    by: str,
+    reason: str,
+    patience: float | None,
 ) -> QuarantineDecision:
     if not reason.strip():
-        raise BadInputError("--reason is empty: say in a few words why; it is kept for good")
+        raise BadInputError(
+            "the reason (--reason) is empty: say in a few words why; it is kept for good"
+        )
     ledger = Ledger(project)
-    with hold_lease(project.leases, "ingest", "quarantine"):
+    with hold_lease(project.leases, "ingest", "quarantine", patience=patience):
         chosen = [each for record in records for each in find_quarantined(project, record)]
         with ledger.workspace(DATA, project.workspaces / "quarantine") as work:
             ingested = {row.id for row in read_manifest(work.folder)}
@@ -208,7 +235,7 @@ def _decide(
 
 def _released(chosen: Sequence[QuarantinedFile]) -> Rejected:
     for each in chosen:
-        if each.reason not in {*RELEASABLE, "rejected"} or not each.entry.image_id:
+        if not each.releasable:
             raise BadInputError(
                 f"{each.record} is quarantined as {each.reason}: {each.detail}. Only these reasons "
                 f"can be released: {', '.join(sorted(RELEASABLE))}"

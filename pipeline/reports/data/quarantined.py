@@ -55,6 +55,11 @@ def duplicates(entries: Sequence[Entry]) -> tuple[Duplicate, ...]:
     return tuple(sorted(found, key=lambda one: (one.label, one.image, one.record)))
 
 
+def can_be_read_again(entry: Entry) -> bool:
+    """Whether a quarantined image was decoded, so that it can be shown."""
+    return entry.reason in _DECODED and bool(entry.image_id)
+
+
 def read_again(
     landing: Path,
     index: LocalIndex,
@@ -80,7 +85,7 @@ def read_again(
         workers: processes to read in; 0: this one.
         on_progress: called as (done, total), as by `examine_all`.
     """
-    wanted = [e for e in entries if e.reason in _DECODED and e.image_id][:MOST_LOOKED_AT]
+    wanted = [entry for entry in entries if can_be_read_again(entry)][:MOST_LOOKED_AT]
     wanted = [entry for entry in wanted if entry.image_id not in withdrawn.images]
     if not wanted or not landing.is_dir():
         return {}
