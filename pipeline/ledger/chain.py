@@ -1,6 +1,7 @@
 """Chains of records: files 000001.json, 000002.json, …, each with the sha256 of the one before.
 
-So changed or removed records are detected. The journal is one chain, feedback another.
+So changed or removed records are detected. The journal is one chain, feedback another,
+each reader study one more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from pipeline.ledger.signing import Signer
 GENESIS = "0" * 64
 FEEDBACK = "feedback"
 """Branch, and folder in it, of the chain of opinions."""
+STUDY, STUDY_FOLDER = "study/", "study"
+"""How the branches of reader studies begin, one a study, and the folder of the chain in each."""
 
 
 class ChainedRecord(SignedRecord):
