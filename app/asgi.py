@@ -9,6 +9,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.runtime.pages_manager import PagesManager
 
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
@@ -19,6 +20,10 @@ from pipeline.registry.image_zip import archive_of
 from pipeline.registry.order import Order
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker
+
+# Else the first request to a server, if it is for another page than the first one, runs that page
+# without main.py, since there is a folder "pages" beside it.
+PagesManager.uses_pages_directory = False
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]", re.ASCII)
 

@@ -11,10 +11,11 @@ page = st.navigation(
         st.Page("pages/explore.py", title="Explore"),
         st.Page("pages/versions.py", title="Versions"),
         st.Page("pages/feedback.py", title="Feedback"),
+        st.Page("pages/study.py", title="Study"),
         st.Page("pages/about.py", title="About"),
     ],
     position="top",
 )
-shared.frame()
+shared.frame(real_images=page.url_path == "study")
 with shared.errors_as_words():
     page.run()

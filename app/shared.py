@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.wording import SYNTHETIC, without_paths
+from app.wording import MIXED, SYNTHETIC, without_paths
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.registry.bundle import OutputSpec
@@ -29,13 +29,13 @@ def project() -> Project:
     return Project.load()
 
 
-def frame() -> None:
-    """What is around every page: that all of it is synthetic, and whose images they are."""
+def frame(*, real_images: bool = False) -> None:
+    """What is around every page: whether all of it is synthetic, and whose images they are."""
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge("SYNTHETIC", color="orange")
+        st.badge("REAL AND SYNTHETIC" if real_images else "SYNTHETIC", color="orange")
         st.caption(f"medloom · project {project().name} · model {project().model}")
-    st.caption(SYNTHETIC)
+    st.caption(MIXED if real_images else SYNTHETIC)
 
 
 @contextmanager

@@ -7,6 +7,10 @@ SYNTHETIC = (
     "wrong: use them for research and development, never for diagnosis. **About** says what they "
     "are fit for."
 )
+MIXED = (
+    "This page shows real images beside synthetic ones and does not say which is which. Real ones "
+    "may be of patients: do not copy, photograph or pass them on. Each look is recorded."
+)
 _PATH = re.compile(r"(?<![\w:/.])~?(?:/[^\s/:,;'\"()\[\]]+)+/?")
 
 

@@ -128,26 +128,20 @@ def draw_trials(
         BadInputError: a class has too few images; the message says how many there are.
     """
     rng = np.random.default_rng(seed)
-    labels = _even(classes, count, rng)
-    # Classes lie in blocks, so that alternating answers are even within each and in all.
-    first = int(rng.integers(2))
-    second = [bool((place + first) % 2) for place in range(count)]
-    needed = Counter(
-        label for label, odd in zip(labels, second, strict=True) if design == "pair" or not odd
-    )
+    # Classes lie in blocks here, so that alternating answers are even within each and in all.
+    labels, first = _even(classes, count, rng), int(rng.integers(2))
+    blocks = [(label, bool((place + first) % 2)) for place, label in enumerate(labels)]
+    needed = Counter(label for label, second in blocks if design == "pair" or not second)
     real = {label: _chosen(pool, label, needed[label], rng) for label in classes}
     _require_enough(real, needed, pool)
-    trials, drawn = [], 0
-    for label, odd in zip(labels, second, strict=True):
-        if design == "pair":
-            side = RIGHT if odd else LEFT
-            trials.append(Trial(label=label, image=real[label].pop(0), index=drawn, side=side))
-            drawn += 1
-        elif odd:
-            trials.append(Trial(label=label, index=drawn))
-            drawn += 1
-        else:
-            trials.append(Trial(label=label, image=real[label].pop(0)))
+    trials, drawn = list[Trial](), 0
+    for place in rng.permutation(count):  # so that a trial's number says nothing about it
+        label, second = blocks[place]
+        image = real[label].pop() if design == "pair" or not second else ""
+        index = drawn if design == "pair" or second else None
+        side = (RIGHT if second else LEFT) if design == "pair" else ""
+        trials.append(Trial(label=label, image=image, index=index, side=side))
+        drawn += index is not None
     return trials
 
 
