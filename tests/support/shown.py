@@ -44,8 +44,8 @@ def add_version(
     )
     journal = Journal(Ledger(project))
     record = journal.append(
-        action=action, version=number, weights_sha256=sha256, data=data,
-        run_key=run_key or f"key-{number}", predecessor=journal.champion.version if journal.champion else None,
+        action=action, version=number, weights_sha256=sha256, run_key=run_key or f"key-{number}",
+        data=data, predecessor=journal.champion.version if journal.champion else None,
         verdict={"outcome": action, "rules": [], "reason": "tiny"}, test_set="t", by="gate",
         reason="tiny",
     )  # fmt: skip
