@@ -72,20 +72,25 @@ def journal_links(
         yield from _mirror_links(records, *mirror)
 
 
-def feedback_links(
-    records: Sequence[ChainedRecord], broken: Break | None, verifiers: Mapping[str, Verifier]
+def people_links(
+    records: Sequence[ChainedRecord],
+    broken: Break | None,
+    verifiers: Mapping[str, Verifier],
+    folder: str,
 ) -> Iterator[Link]:
-    """Check the chain of opinions, then signatures.
+    """Check the chain of opinions, or of a reader study, then signatures.
 
     Args:
         records: the records up to the first break of the chain.
         broken: the break, if there is one.
         verifiers: as in `journal_links`.
+        folder: of the chain in its branch.
     """
-    yield Link(f"{len(records)} opinions, each with the sha256 of the one before")
+    what = "opinions" if folder == FEEDBACK else "records"
+    yield Link(f"{len(records)} {what}, each with the sha256 of the one before")
     if broken:
         yield Link(
-            f"{FEEDBACK}/{broken.file}", False, broken.why,
+            f"{folder}/{broken.file}", False, broken.why,
             "it or the record before was changed after it was written; compare with a clone or a "
             "backup",
         )  # fmt: skip

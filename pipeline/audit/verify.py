@@ -17,10 +17,10 @@ from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.descent_links import descent_links, line_of
 from pipeline.audit.journal_links import (
     alias_links,
-    feedback_links,
     git_links,
     history_links,
     journal_links,
+    people_links,
 )
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -33,7 +33,7 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.chain import FEEDBACK, ChainedRecord, read_chain
+from pipeline.ledger.chain import FEEDBACK, STUDY, STUDY_FOLDER, ChainedRecord, read_chain
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -96,7 +96,7 @@ class _Audit:
         self.say("git objects", 0, 1)
         chains = [walk("ledger", git_links(self.ledger.url))]
         self.say("git objects", 1, 1)
-        chains += [self._journal(), *self._feedback()]
+        chains += [self._journal(), *self._chains_of_people()]
         if self.registry and not self._unsaid:
             aliases = alias_links(Journal(self.ledger), self.registry.aliases())
             chains.append(walk("aliases", aliases))
@@ -162,13 +162,17 @@ class _Audit:
         links = journal_links(self.records, self._chain[1], keys, mirror)
         return walk("journal", chain(grown, links))
 
-    def _feedback(self) -> Iterator[Chain]:
-        """The chain of opinions, if there is one."""
-        if head := self.ledger.head(FEEDBACK):
-            keys = {verifier.key_id: verifier for verifier in self.verifiers}
-            files = self.ledger.read_folder(head, FEEDBACK)
-            links = feedback_links(*read_chain(files, ChainedRecord), keys)
-            yield walk("feedback", chain(history_links(self.ledger.mirror, head, FEEDBACK), links))
+    def _chains_of_people(self) -> Iterator[Chain]:
+        """The chain of opinions, if there is one, and of each reader study."""
+        branches = {FEEDBACK: FEEDBACK}
+        branches |= dict.fromkeys(self.ledger.branches(STUDY), STUDY_FOLDER)
+        keys = {verifier.key_id: verifier for verifier in self.verifiers}
+        for branch, folder in branches.items():
+            if head := self.ledger.head(branch):
+                files = self.ledger.read_folder(head, folder)
+                links = people_links(*read_chain(files, ChainedRecord), keys, folder)
+                grown = history_links(self.ledger.mirror, head, branch)
+                yield walk(branch, chain(grown, links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
         """Version -> run key, for the versions to check.
