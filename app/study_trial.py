@@ -14,8 +14,9 @@ from pipeline.study.plan import LEFT, REAL, RIGHT, SYNTHETIC, Plan
 from pipeline.study.records import MOST_SURE
 from pipeline.study.trial_images import TrialImages
 
+SOONEST = 0.3
+"""Seconds: what comes sooner was meant for the trial before, as of a key held down."""
 _SHOWN, _EVENT = "study-shown", "study-event"
-_SOONEST = 0.3  # seconds: what comes sooner was meant for the trial before, as of a key held down
 _SURE = ("guess", "leaning", "likely", "sure")
 _DIGITS = 9  # keys
 _STYLE = """<style>
@@ -90,7 +91,7 @@ def _after_event(course: Course, shown: _Shown | None) -> tuple[Course, _Shown |
     if event == "begin" and not course.over:
         return _next(course.look())
     stale = shown is None or not isinstance(event, _Said) or event.place != shown.place
-    if stale or event.step != int(shown.said is not None) or clock() - shown.since < _SOONEST:
+    if stale or event.step != int(shown.said is not None) or clock() - shown.since < SOONEST:
         return course, shown
     if event.step == 1:
         return _next(course.answer(shown.trial, replace(shown.said, **event.reply)))
