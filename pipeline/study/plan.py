@@ -15,8 +15,8 @@ from pipeline.base.errors import BadInputError
 
 Design = Literal["pair", "single"]
 DESIGNS: Mapping[str, str] = {
-    "pair": "a real and a synthetic image of one class side by side: which one is real?",
-    "single": "one image: is it real or synthetic, and how sure is the reader?",
+    "pair": "each is a real and a synthetic image of one class: which one is real?",
+    "single": "each is one image: is it real or synthetic, and how sure is the reader?",
 }
 REAL, SYNTHETIC = "real", "synthetic"
 LEFT, RIGHT = "left", "right"

@@ -60,12 +60,12 @@ def size_in_words(plan: Plan) -> str:
 
 def plan_in_words(plan: Plan) -> str:
     """What is shown to each reader."""
-    asked = "; readers are asked which class they see" if plan.choices else ""
+    asked = " Readers are asked which class they see." if plan.choices else ""
     return (
-        f"{len(plan.trials)} trials, {DESIGNS[plan.design]} {', '.join(plan.classes)}; "
+        f"{len(plan.trials)} trials of {', '.join(plan.classes)}; {DESIGNS[plan.design]} They show "
         f"{sum(bool(one.image) for one in plan.trials)} held-out images of {plan.patients} "
-        f"patients or groups, {len(plan.drawn_labels)} synthetic ones of version {plan.version}"
-        f"{asked}."
+        f"patients or groups, and {len(plan.drawn_labels)} synthetic ones of version "
+        f"{plan.version}.{asked}"
     )
 
 

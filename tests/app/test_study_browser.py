@@ -43,11 +43,26 @@ def site(studied: Project) -> Iterator[str]:
         yield uri
 
 
-def answer(page: Page, key: str, done: int) -> None:
-    """Press a key as a person does, not at once: what comes too soon is not taken."""
+def begin(page: Page) -> None:
+    """Begin, or go on, by keyboard."""
+    page.get_by_role("button", name=re.compile("Begin|Go on")).wait_for()
+    settle(page)
+    page.keyboard.press("Enter")
+    page.locator(".st-key-trial img").first.wait_for()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page stands still, and for as long as a person takes at least."""
+    page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
     page.wait_for_timeout(1000 * SOONEST + 200)
+
+
+def answer(page: Page, key: str, done: int, place: int, step: int = 0) -> None:
+    """Press a key as a person does, once the buttons of that place are there, and not at once."""
+    page.locator(f"[class*='st-key-study-{place}-{step}-'] button").first.wait_for()
+    settle(page)
     page.keyboard.press(key)
-    page.get_by_text(re.compile(f"^{done} of |you are through")).first.wait_for()
+    page.get_by_text(re.compile(f"^{done} of |you are through|^Which class")).first.wait_for()
 
 
 def images(page: Page) -> list[bytes]:
@@ -68,9 +83,7 @@ def test_a_study_of_twenty_is_done_by_keyboard(
     page.on("response", lambda answered: heard.append(f"{answered.url} {answered.headers}"))
     page.on("websocket", listen)
     page.reload()
-    page.get_by_role("button", name="Begin").wait_for()
-    page.keyboard.press("Enter")
-    page.locator(".st-key-trial img").nth(1).wait_for()
+    begin(page)
     plan = Study.read(Ledger(studied), "pairs").plan
     held = {image.tobytes() for image in held_out_arrays(studied, RUN_KEY).images}
     for done in range(TRIALS):
@@ -79,7 +92,7 @@ def test_a_study_of_twenty_is_done_by_keyboard(
             shown = [np.asarray(Image.open(io.BytesIO(png))) for png in pngs]
             assert [one.shape for one in shown] == [(32, 32)] * 2
             assert sum(one.tobytes() in held for one in shown) == 1, "one is real"
-        answer(page, "ArrowLeft" if done % 2 else "ArrowRight", done + 1)
+        answer(page, "ArrowLeft" if done % 2 else "ArrowRight", done + 1, done)
     study = Study.read(Ledger(studied), "pairs")
     (reader,) = study.readers
     answers = [study.answers[reader, trial] for trial in order_of(plan, reader)]
@@ -103,18 +116,17 @@ def test_single_images_with_confidence_class_and_a_pause(
     visit = Visit(browser, f"{site}/study?study=singles", width, BADGE)
     page = visit.page
     done = len(Study.read(Ledger(studied), "singles").answers)
-    page.get_by_role("button", name=re.compile("Begin|Go on")).wait_for()
-    page.keyboard.press("Enter")
+    begin(page)
     image = page.locator(".st-key-trial img")
-    image.wait_for()
     (content,) = images(page)
     named = f"/media/{_calculate_file_id(content, 'image/png')}.png"
     assert str(image.get_attribute("src")).endswith(named), "a hash of its bytes"
     assert image.get_attribute("alt") == "Image to judge"
-    page.wait_for_timeout(1000 * SOONEST + 200)
-    page.keyboard.press("7")
+    answer(page, "7", done, done)
     page.get_by_text("Which class do you see?").wait_for()
-    answer(page, "2", done + 1)
+    answer(page, "2", done + 1, done, 1)
+    page.locator(f".st-key-study-pause-{done + 1}").wait_for()
+    settle(page)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Go on").wait_for()
     assert page.locator(".st-key-trial img").count() == 0
