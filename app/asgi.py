@@ -25,6 +25,10 @@ from pipeline.registry.order import Order
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker
 
+# Else the first request to a server, if it is for another page than the first one, runs that page
+# without main.py, since there is a folder "pages" beside it.
+PagesManager.uses_pages_directory = False
+
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]", re.ASCII)
 
 

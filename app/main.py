@@ -10,12 +10,13 @@ PAGES = {
     "evaluate": "viewer",
     "versions": "viewer",
     "feedback": "viewer",
+    "study": "reader",
     "data": "curator",
     "about": "viewer",
 }
 """Each page, and the role that it is for; others do not see it in the navigation."""
-REAL = ("data",)
-"""Pages that can show images that nobody computed."""
+REAL = {"data": "real", "study": "mixed"}
+"""Pages that can show images that nobody computed, alone or among synthetic ones."""
 
 st.set_page_config(page_title="medloom", layout="wide", initial_sidebar_state="auto")
 with shared.errors_as_words(ends=True):
@@ -32,6 +33,6 @@ page = st.navigation(
     ],
     position="top",
 )
-shared.frame(who, real=page.url_path in REAL)
+shared.frame(who, REAL.get(page.url_path, "synthetic"))
 with shared.errors_as_words():
     page.run()

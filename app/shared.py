@@ -8,7 +8,7 @@ from threading import Lock
 import streamlit as st
 
 from app.person import Person
-from app.wording import REAL, SYNTHETIC, without_paths
+from app.wording import SHOWN, without_paths
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.evaluation.measure import Measured, measure_images
@@ -37,22 +37,23 @@ def project() -> Project:
     return Project.load()
 
 
-def frame(who: Person, *, real: bool = False) -> None:
+def frame(who: Person, shows: str = "synthetic") -> None:
     """What is around every page: what its images are, whose they are, and who looks at them.
 
     Args:
         who: looks at the page.
-        real: whether it can show images that nobody computed.
+        shows: kind of the images that it can show, of `SHOWN`.
     """
+    badge, words = SHOWN[shows]
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge("REAL IMAGES" if real else "SYNTHETIC", color="red" if real else "orange")
+        st.badge(badge, color="orange" if shows == "synthetic" else "red")
         st.caption(f"medloom · project {project().name} · model {project().model}", width="stretch")
         with st.container(key="who", width="content"):
             st.text(f"{who.name} · {who.role}", width="content")
         if who.logged_in and st.button("Log out", key="log-out", type="tertiary"):
             st.logout()
-    st.caption(REAL if real else SYNTHETIC)
+    st.caption(words)
 
 
 @contextmanager

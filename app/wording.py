@@ -11,6 +11,16 @@ REAL = (
     "This page can show images that were taken of people. Each look at one is kept for good: who, "
     "which image, when and why. Copy none of them, and never write a patient's name."
 )
+MIXED = (
+    "This page shows real images beside synthetic ones and does not say which is which. Real ones "
+    "may be of patients: do not copy, photograph or pass them on. Each look is recorded."
+)
+SHOWN = {
+    "synthetic": ("SYNTHETIC", SYNTHETIC),
+    "real": ("REAL IMAGES", REAL),
+    "mixed": ("REAL AND SYNTHETIC", MIXED),
+}
+"""The badge and the words of a page, by the kind of images that it can show."""
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _PATH = re.compile(r"(?<![\w:/.])~?(?:/[^\s/:,;'\"()\[\]]+)+/?")
 

@@ -4,10 +4,11 @@ from functools import partial
 
 import streamlit as st
 
-from app import gallery, measured, settings, shared
+from app import gallery, measured, person, settings, shared
 from app.wording import without_paths
 from pipeline.base.errors import MedloomError
 
+person.require("viewer")
 known = shared.versions()
 with st.sidebar:
     number = settings.version(known, shared.usual_version(known))

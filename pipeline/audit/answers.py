@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from pipeline.audit.study_uses import StudyUse
 from pipeline.audit.trace_facts import DataLineage, Trace
 from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
 from pipeline.base.terminal import FitTable
@@ -152,6 +153,8 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
             rest = len(found.versions) - len(shown)
             parts.append(Text(f"{rest} more runs: --all lists older champions and all other runs",
                               style="dim"))  # fmt: skip
+    if found.studies:
+        parts.append(_studies(found.studies))
     if found.unknown:
         parts.append(Text(f"unknown for version {_span(found.unknown)}: its data revision is not "
                           "in the ledger", style="yellow"))  # fmt: skip
@@ -171,6 +174,16 @@ def _revisions(uses: Sequence[RevisionUse], *, everything: bool) -> FitTable:
         labels = ", ".join(use.labels)
         found = (str(use.findings),) if more else ()
         table.add_row(str(use.number), use.data[:_SHORT], _when(use.time), *counts, labels, *found)
+    return table
+
+
+def _studies(uses: Sequence[StudyUse]) -> FitTable:
+    table = FitTable("study", "planned", "shown", "to readers", "first, UTC", "last, UTC",
+                     title="shown in reader studies")  # fmt: skip
+    for use in uses:
+        readers = ", ".join(use.readers) or "nobody yet"
+        table.add_row(use.study, str(use.planned), str(use.shown), readers,
+                      _when(use.first), _when(use.last))  # fmt: skip
     return table
 
 

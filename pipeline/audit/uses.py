@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.audit.history import Commit, History
 from pipeline.audit.listings import Image, Listings
+from pipeline.audit.study_uses import StudyUse, study_uses
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.base.start import Start
@@ -96,6 +97,7 @@ class Uses:
         revisions: by number.
         versions: by version; runs without a version come last.
         unknown: versions whose manifest is no longer in the ledger, so their use is unknown.
+        studies: reader studies with some of the images, by name.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class Uses:
     revisions: tuple[RevisionUse, ...]
     versions: tuple[VersionUse, ...]
     unknown: tuple[int, ...] = field(default=())
+    studies: tuple[StudyUse, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def find_uses(project: Project, asked: str) -> Uses:
         tuple(_revisions(revisions, held)),
         tuple(_versions(runs, held, verdicts, _tenures(records), history.starts())),
         tuple(_unknown(runs, listings, verdicts)),
+        tuple(study_uses(history, set(found.images))),
     )
 
 

@@ -21,6 +21,7 @@ from pipeline.audit.journal_links import (
     git_links,
     history_links,
     journal_links,
+    people_links,
 )
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -33,7 +34,15 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.chain import COPY_CHECKS, FEEDBACK, LOOKS, ChainedRecord, read_chain
+from pipeline.ledger.chain import (
+    COPY_CHECKS,
+    FEEDBACK,
+    LOOKS,
+    STUDY,
+    STUDY_FOLDER,
+    ChainedRecord,
+    read_chain,
+)
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -44,8 +53,12 @@ if TYPE_CHECKING:
 
 Say = Callable[[str, int, int], None]
 
-_OTHER_CHAINS = {FEEDBACK: "opinions", COPY_CHECKS: "checks", LOOKS: "looks"}
-"""Branches of chains beside the journal, and what their records are."""
+_OTHER_CHAINS = {
+    FEEDBACK: (FEEDBACK, "opinions"),
+    COPY_CHECKS: (COPY_CHECKS, "checks"),
+    LOOKS: (LOOKS, "looks"),
+}
+"""Branches of chains beside the journal; of each the folder, and what its records are."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +181,11 @@ class _Audit:
     def _other_chains(self) -> Iterator[Chain]:
         """The chains beside the journal, where there are any."""
         keys = {verifier.key_id: verifier for verifier in self.verifiers}
-        for branch, what in _OTHER_CHAINS.items():
+        studies = dict.fromkeys(self.ledger.branches(STUDY), (STUDY_FOLDER, "records"))
+        for branch, (folder, what) in (_OTHER_CHAINS | studies).items():
             if head := self.ledger.head(branch):
-                files = self.ledger.read_folder(head, branch)
-                links = chain_links(branch, what, *read_chain(files, ChainedRecord), keys)
+                files = self.ledger.read_folder(head, folder)
+                links = chain_links(folder, what, *read_chain(files, ChainedRecord), keys)
                 grown = history_links(self.ledger.mirror, head, branch)
                 yield walk(branch, chain(grown, links))
 

@@ -32,6 +32,7 @@ from pipeline.cli.champion import champion_app
 from pipeline.cli.feedback import feedback_app
 from pipeline.cli.params import init, params_app
 from pipeline.cli.project import Choice, chosen_project, existing_project, fit_project
+from pipeline.cli.study import study_app
 from pipeline.cli.task import task_app
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.add_typer(champion_app, name="champion")
 app.add_typer(task_app, name="task", hidden=True)
 app.add_typer(audit_app, name="audit")
 app.add_typer(feedback_app, name="feedback")
+app.add_typer(study_app, name="study")
 app.add_typer(marks.marks_app, name="marks")
 data_app = typer.Typer(help="The images of the project.", no_args_is_help=True)
 app.add_typer(data_app, name="data")

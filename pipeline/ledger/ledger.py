@@ -1,14 +1,15 @@
 """The ledger: a bare git repository that is the authority on code, data, runs and decisions.
 
 Branches:
-    code        snapshots of the project's files as they are (dirty or not)
-    data        the batches' .dvc files, the manifest and the quarantine records
-    run/<key>   one training: a merge of a code and a data commit, with what it begins from in the
-                folder `start`, then commits of dvc.lock
-    journal     every decision, in order (see `pipeline.ledger.journal`)
-    feedback    what people said about images, in order (see `pipeline.feedback.opinions`)
-    copy-checks what was measured of images that look copied (see `pipeline.feedback.checks`)
-    looks       who looked at which real images, in order (see `pipeline.ledger.looks`)
+    code          snapshots of the project's files as they are (dirty or not)
+    data          the batches' .dvc files, the manifest and the quarantine records
+    run/<key>     one training: a merge of a code and a data commit, with what it begins from in the
+                  folder `start`, then commits of dvc.lock
+    journal       every decision, in order (see `pipeline.ledger.journal`)
+    feedback      what people said about images, in order (see `pipeline.feedback.opinions`)
+    copy-checks   what was measured of images that look copied (see `pipeline.feedback.checks`)
+    looks         who looked at which real images, in order (see `pipeline.ledger.looks`)
+    study/<name>  a reader study: its plan, looks and answers (see `pipeline.study.records`)
 
 The developer's working tree is never changed: snapshots use a private index, and work is done in
 private clones. Every write is a push that is refused if the branch has moved, so any number of
@@ -101,6 +102,12 @@ class Ledger:
         commit = listed.split("\t")[0]
         self._fetch(commit, branch)
         return commit
+
+    def branches(self, prefix: str) -> list[str]:
+        """The ledger's branches whose names begin with `prefix`, which ends with a slash."""
+        start = "refs/heads/"
+        listed = self.mirror.run("ls-remote", self.url, f"{start}{prefix}*").splitlines()
+        return sorted(line.split("\t")[1].removeprefix(start) for line in listed)
 
     def _fetch(self, commit: str, branch: str) -> None:
         try:

@@ -1,22 +1,39 @@
 """A project to look at, and the app as a page of it."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from playwright.sync_api import Browser, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from app import asgi
 from pipeline.base.project import Project
 from tests.support.shown import shown_project
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium on this machine to look with"
+)
+LONG = 240_000  # ms; for a machine that does other things, too
 MAIN = Path(asgi.__file__).with_name("main.py")
 
 
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return shown_project(tmp_path_factory.mktemp("shown"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=LONG
+        )
+        yield found
+        found.close()
 
 
 @pytest.fixture(autouse=True)

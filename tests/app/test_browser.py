@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,26 +11,14 @@ from pathlib import Path
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Download,
-    Page,
-    Request,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, ConsoleMessage, Download, Page, Request
 
 from pipeline.base.project import Project
 from pipeline.local.web_app import app_uri, serving
 from pipeline.synthetic.png import is_marked
+from tests.app.conftest import LONG, NEEDS_CHROMIUM
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-LONG = 240_000  # ms; for a machine that does other things, too
-
-pytestmark = [
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine to look with"),
-]
+pytestmark = [pytest.mark.timeout(1800), NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")
@@ -41,20 +28,12 @@ def site(shown: Project) -> Iterator[str]:
         yield uri
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=LONG
-        )
-        yield found
-        found.close()
-
-
 class Visit:
     """A person who has never been here: a page in a context of its own, and what it complained."""
 
-    def __init__(self, browser: Browser, address: str, width: int) -> None:
+    def __init__(
+        self, browser: Browser, address: str, width: int, badge: str = "SYNTHETIC"
+    ) -> None:
         context = browser.new_context(viewport={"width": width, "height": 900})
         self.page: Page = context.new_page()
         self.page.set_default_timeout(LONG)
@@ -65,7 +44,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._see)
         self.page.goto(address, wait_until="commit")
-        self.page.get_by_text("SYNTHETIC", exact=True).first.wait_for()
+        self.page.get_by_text(badge, exact=True).first.wait_for()
 
     def _hear(self, message: ConsoleMessage) -> None:
         # Streamlit looks for its server below the page's path first, where there is none.
