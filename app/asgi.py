@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
@@ -35,7 +36,8 @@ def images_zip(request: Request) -> Response:
     try:
         order = Order.of_address(request.query_params)
         marker = Marker(MarkKeys.of(project))
-        drawn = draw_images(project.model, Generators(project), order, marker=marker)
+        generators = Generators(project, DrawCounter.of(project, "app"))
+        drawn = draw_images(project.model, generators, order, marker=marker)
         content = archive_of(drawn, masks=drawn.masked)
     except MedloomError as error:
         code = 400 if isinstance(error, BadInputError) else 503

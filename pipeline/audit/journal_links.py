@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.audit.links import Link, equal
-from pipeline.ledger.chain import FEEDBACK, Break, ChainedRecord
+from pipeline.ledger.chain import Break, ChainedRecord
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.signing import Verifier
@@ -72,20 +72,26 @@ def journal_links(
         yield from _mirror_links(records, *mirror)
 
 
-def feedback_links(
-    records: Sequence[ChainedRecord], broken: Break | None, verifiers: Mapping[str, Verifier]
+def chain_links(
+    folder: str,
+    what: str,
+    records: Sequence[ChainedRecord],
+    broken: Break | None,
+    verifiers: Mapping[str, Verifier],
 ) -> Iterator[Link]:
-    """Check the chain of opinions, then signatures.
+    """Check a chain other than the journal, then signatures.
 
     Args:
+        folder: of its files.
+        what: its records are, such as opinions.
         records: the records up to the first break of the chain.
         broken: the break, if there is one.
         verifiers: as in `journal_links`.
     """
-    yield Link(f"{len(records)} opinions, each with the sha256 of the one before")
+    yield Link(f"{len(records)} {what}, each with the sha256 of the one before")
     if broken:
         yield Link(
-            f"{FEEDBACK}/{broken.file}", False, broken.why,
+            f"{folder}/{broken.file}", False, broken.why,
             "it or the record before was changed after it was written; compare with a clone or a "
             "backup",
         )  # fmt: skip

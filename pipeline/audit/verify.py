@@ -17,7 +17,7 @@ from pipeline.audit.data_links import Batch, batch_links, batches_of
 from pipeline.audit.descent_links import descent_links, line_of
 from pipeline.audit.journal_links import (
     alias_links,
-    feedback_links,
+    chain_links,
     git_links,
     history_links,
     journal_links,
@@ -33,7 +33,7 @@ from pipeline.audit.version_links import (
     verdict_links,
 )
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.chain import FEEDBACK, ChainedRecord, read_chain
+from pipeline.ledger.chain import FEEDBACK, MONITOR, ChainedRecord, read_chain
 from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import BRANCH, FOLDER, VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
@@ -96,7 +96,7 @@ class _Audit:
         self.say("git objects", 0, 1)
         chains = [walk("ledger", git_links(self.ledger.url))]
         self.say("git objects", 1, 1)
-        chains += [self._journal(), *self._feedback()]
+        chains += [self._journal(), *self._other_chains()]
         if self.registry and not self._unsaid:
             aliases = alias_links(Journal(self.ledger), self.registry.aliases())
             chains.append(walk("aliases", aliases))
@@ -162,13 +162,14 @@ class _Audit:
         links = journal_links(self.records, self._chain[1], keys, mirror)
         return walk("journal", chain(grown, links))
 
-    def _feedback(self) -> Iterator[Chain]:
-        """The chain of opinions, if there is one."""
-        if head := self.ledger.head(FEEDBACK):
-            keys = {verifier.key_id: verifier for verifier in self.verifiers}
-            files = self.ledger.read_folder(head, FEEDBACK)
-            links = feedback_links(*read_chain(files, ChainedRecord), keys)
-            yield walk("feedback", chain(history_links(self.ledger.mirror, head, FEEDBACK), links))
+    def _other_chains(self) -> Iterator[Chain]:
+        """The chains of opinions and of the monitor, those that there are."""
+        keys = {verifier.key_id: verifier for verifier in self.verifiers}
+        for name, what in ((FEEDBACK, "opinions"), (MONITOR, "records of the monitor")):
+            if head := self.ledger.head(name):
+                files = self.ledger.read_folder(head, name)
+                links = chain_links(name, what, *read_chain(files, ChainedRecord), keys)
+                yield walk(name, chain(history_links(self.ledger.mirror, head, name), links))
 
     def _versions(self, which: str | None) -> dict[int, str]:
         """Version -> run key, for the versions to check.

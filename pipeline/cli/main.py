@@ -22,6 +22,7 @@ from pipeline.cli import (
     images,
     ingest,
     marks,
+    monitor,
     quarantine,
     web_app,
     withdraw,
@@ -236,6 +237,7 @@ app.command("app")(web_app.app)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)
 app.command("verify-image")(marks.verify_image)
+app.command("monitor")(monitor.monitor)
 
 
 @app.command()

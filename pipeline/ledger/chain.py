@@ -14,6 +14,8 @@ from pipeline.ledger.signing import Signer
 GENESIS = "0" * 64
 FEEDBACK = "feedback"
 """Branch, and folder in it, of the chain of opinions."""
+MONITOR = "monitor"
+"""Branch, and folder in it, of the records of the monitor."""
 
 
 class ChainedRecord(SignedRecord):

@@ -34,6 +34,7 @@ from pipeline.registry.bundle import (
     SampledImage,
     make_bundle,
 )
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.generator_store import GeneratorStore
 
 
@@ -56,8 +57,14 @@ class Version(NamedTuple):
 class Generators:
     """The generators of a project, each fetched once per machine and loaded once per process."""
 
-    def __init__(self, project: Project) -> None:
-        self._settings = project
+    def __init__(self, project: Project, counter: DrawCounter | None = None) -> None:
+        """Make a door to a project's generators.
+
+        Args:
+            project: the project.
+            counter: counts the images that are drawn; None: nobody does.
+        """
+        self._settings, self._counter = project, counter
         self._store = GeneratorStore(project.cache / "generators")
         self._found: dict[str, Version] = {}
         self._loaded: dict[str, LoadedBundle] = {}
@@ -130,9 +137,12 @@ class Generators:
         """
         found = self.find(version)
         with _naming(found):
-            return self._load(found).draw(
+            images = self._load(found).draw(
                 labels, seed, start=start, truncation=truncation, frames=frames, layouts=layouts
             )
+        if self._counter:
+            self._counter.count(found.number, labels)
+        return images
 
     def between(
         self,
@@ -161,9 +171,12 @@ class Generators:
         """
         found = self.find(version)
         with _naming(found):
-            return self._load(found).between(
+            images = self._load(found).between(
                 first, second, shares, truncation=truncation, layouts=layouts
             )
+        if self._counter:
+            self._counter.count(found.number, [first[0]] * len(images))
+        return images
 
     # -- finding a version -----------------------------------------------------------------------
 

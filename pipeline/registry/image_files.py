@@ -10,6 +10,7 @@ from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.coco import COCO_FILE, joined_with_file
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import (
     SUFFIX,
     Form,
@@ -113,7 +114,7 @@ def generate_images(
     marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    generators = Generators(project)
+    generators = Generators(project, DrawCounter.of(project, "generate"))
     found = generators.find(version)
     number, spec = found.number, generators.output_spec(found.number)
     order = Order(number, label, _count(count, layout), seed, truncation, asked)

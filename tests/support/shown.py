@@ -28,7 +28,9 @@ def shown_project(folder: Path, kinds: tuple[str, ...] = KINDS) -> Project:
     return project
 
 
-def add_version(project: Project, work: Path, number: int, sha256: str, action: str) -> None:
+def add_version(
+    project: Project, work: Path, number: int, sha256: str, action: str, data: str = "d" * 40
+) -> None:
     """Decide about a version of a folder with models/, and put its bundle into the store."""
     shutil.copytree(PROJECT_ROOT / "model", work / "model", dirs_exist_ok=True)
     GeneratorStore(project.cache / "generators").add(
@@ -37,7 +39,7 @@ def add_version(project: Project, work: Path, number: int, sha256: str, action: 
     journal = Journal(Ledger(project))
     record = journal.append(
         action=action, version=number, weights_sha256=sha256, run_key=f"key-{number}",
-        data="d" * 40, predecessor=journal.champion.version if journal.champion else None,
+        data=data, predecessor=journal.champion.version if journal.champion else None,
         verdict={"outcome": action, "rules": [], "reason": "tiny"}, test_set="t", by="gate",
         reason="tiny",
     )  # fmt: skip
