@@ -1,6 +1,8 @@
 """The server: the pages, whether it is alive, and images by their address."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +15,7 @@ from starlette.routing import Route
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
+from pipeline.monitor.metrics import offered
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.generators import Generators
@@ -47,8 +50,16 @@ def images_zip(request: Request) -> Response:
     return Response(content, media_type="application/zip", headers=headers)
 
 
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Offer metrics to Prometheus for as long as the server lives, if the project wants that."""
+    with offered(Project.load()):
+        yield
+
+
 app = st.App(
     Path(__file__).with_name("main.py"),
+    lifespan=lifespan,
     routes=[Route("/health", health), Route("/images.zip", images_zip)],
     # A page elsewhere could else read this one under a name that it lets point to this machine.
     middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],

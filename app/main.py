@@ -11,6 +11,7 @@ page = st.navigation(
         st.Page("pages/explore.py", title="Explore"),
         st.Page("pages/versions.py", title="Versions"),
         st.Page("pages/feedback.py", title="Feedback"),
+        st.Page("pages/monitor.py", title="Monitor"),
         st.Page("pages/about.py", title="About"),
     ],
     position="top",

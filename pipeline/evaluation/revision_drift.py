@@ -97,8 +97,8 @@ class Sides:
         for what, rows in (("earlier", self.old), ("added", self.new)):
             if len(rows) < LEAST_IMAGES:
                 return f"too few images: {len(rows)} {what}; {LEAST_IMAGES} are needed"
-        groups = ({row.group for row in rows} for rows in (self.old, self.new))
-        if too_few_permutations(*groups, least_permutations):
+        old, new = ({row.group for row in rows} for rows in (self.old, self.new))
+        if too_few_permutations(old, new, least_permutations):
             return "too few groups: they have only a handful of permutations"
         return ""
 

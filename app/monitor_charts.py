@@ -1,0 +1,168 @@
+"""Charts of the monitor's records over time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from pipeline.monitor import series
+from pipeline.monitor.record import MonitorRecord
+
+_CLASSES = ["#7fb8d6", "#e6a15c", "#8fc98b", "#d68fb3", "#c7b86a", "#a79be0"]
+_ALARM, _CALM, _FLOOR = "#ff6b5e", "#8fc98b", "#9aa3ab"
+_OUTCOMES = {
+    "the same, pixel for pixel": _CALM,
+    "drawn for the first time": "#7fb8d6",
+    "accepted as the new reference": "#c7b86a",
+    "drawn differently": _ALARM,
+    "could not be drawn": "#d68fb3",
+}
+_HEIGHT = 200
+_TIME = alt.X("time:T", title=None, axis=alt.Axis(grid=False, labelOverlap=True))
+
+
+def drift(records: Sequence[MonitorRecord], name: str, title: str) -> None:
+    """A figure of drift, one chart a class, beside what chance reaches."""
+    frame = _frame(series.drift_rows(records, name))
+    if frame.empty:
+        _nothing("Nothing has been compared yet: no class has enough landed images and patients.")
+        return
+    columns = st.columns(min(len(labels := sorted(frame["class"].unique())), 4))
+    for place, label in enumerate(labels):
+        part = frame[frame["class"] == label].copy()
+        part["size"] = part["value"].abs() if name == "intensity" else part["value"]
+        with columns[place % len(columns)]:
+            st.caption(f"{label}, {title}")
+            base = alt.Chart(part).encode(x=_TIME)
+            floor = base.mark_line(strokeDash=[4, 3], color=_FLOOR).encode(
+                y=alt.Y("floor:Q", title=None), tooltip=["time:T", "floor:Q"]
+            )
+            line = base.mark_line(color=_CLASSES[0]).encode(y="size:Q")
+            points = base.mark_point(filled=True, size=45).encode(
+                y="size:Q",
+                color=_colours("finding", {"as before": _CLASSES[0], "beyond chance": _ALARM}),
+                tooltip=["time:T", "value:Q", "floor:Q", "p:Q", "landed:Q"],
+            )
+            _show(floor + line + points, f"{title} of {label} over time, beside its floor")
+
+
+def flags(records: Sequence[MonitorRecord]) -> None:
+    """Share of judged images found flawed, with intervals."""
+    frame = _frame(series.flag_rows(records))
+    if frame.empty:
+        _nothing("Nobody has judged the champion's images yet.")
+        return
+    base = alt.Chart(frame).encode(
+        x=_TIME, color=alt.Color("class:N", scale=alt.Scale(range=_CLASSES), title=None)
+    )
+    share = alt.Y("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
+    tooltip = ["time:T", "class:N", *_percent("share", "low", "high"), "judged:Q"]
+    bars = base.mark_rule(opacity=0.55).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    points = base.mark_line(point=True).encode(y=share, tooltip=tooltip)
+    _show(bars + points, "Share of judged images found flawed, by class, over time")
+
+
+def refused(records: Sequence[MonitorRecord], limit: float) -> None:
+    """Share refused, with its interval and limit."""
+    frame = _frame(series.refused_rows(records))
+    if frame.empty:
+        _nothing("Nothing has arrived since the champion's data.")
+        return
+    base = alt.Chart(frame).encode(x=_TIME)
+    band = base.mark_area(opacity=0.25, color=_CLASSES[0]).encode(y="low:Q", y2="high:Q")
+    line = base.mark_line(point=True, color=_CLASSES[0]).encode(
+        y=alt.Y("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        tooltip=["time:T", *_percent("share", "low", "high"), "of:Q"],
+    )
+    _show(band + line + _limit(limit), "Share refused, with its interval, over time")
+
+
+def age(records: Sequence[MonitorRecord], limit: float) -> None:
+    """Age of the champion in days, and the limit."""
+    frame = _frame(series.champion_rows(records))
+    if frame.empty:
+        _nothing("There was no champion yet.")
+        return
+    line = (
+        alt.Chart(frame)
+        .mark_line(point=True)
+        .encode(
+            x=_TIME,
+            y=alt.Y("days:Q", title=None),
+            color=alt.Color("version:N", scale=alt.Scale(range=_CLASSES), title=None),
+            tooltip=["time:T", "version:N", "days:Q", "landed:Q"],
+        )
+    )
+    _show(line + _limit(limit) if limit else line, "Age of the champion over time")
+
+
+def redraw(records: Sequence[MonitorRecord]) -> None:
+    """Outcome of each redraw."""
+    frame = _frame(series.redraw_rows(records))
+    if frame.empty:
+        _nothing("Nothing was drawn again yet.")
+        return
+    points = (
+        alt.Chart(frame)
+        .mark_square(size=110)
+        .encode(
+            x=_TIME,
+            y=alt.Y("host:N", title=None),
+            color=_colours("outcome", _OUTCOMES, legend=True),
+            tooltip=["time:T", "outcome:N", "differing:Q", "images:Q", "host:N"],
+        )
+    )
+    _show(points, "Outcome of each redraw over time", 150)
+
+
+def draws(records: Sequence[MonitorRecord]) -> None:
+    """Images drawn from one run to the next."""
+    frame = _frame(series.draw_rows(records))
+    if frame.empty:
+        _nothing("No image was drawn between two runs yet.")
+        return
+    bars = (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("yearmonthdate(time):O", title=None, axis=alt.Axis(labelOverlap=True)),
+            y=alt.Y("images:Q", title=None),
+            color=alt.Color("class:N", scale=alt.Scale(range=_CLASSES), title=None),
+            tooltip=["time:T", "class:N", "images:Q"],
+        )
+    )
+    _show(bars, "Images drawn between two runs, by class")
+
+
+def _frame(rows: series.Rows) -> pd.DataFrame:
+    frame = pd.DataFrame(rows)
+    if not frame.empty:
+        frame["time"] = pd.to_datetime(frame["time"]).dt.tz_convert(None)
+    return frame
+
+
+def _colours(field: str, by_value: dict[str, str], *, legend: bool = False) -> alt.Color:
+    scale = alt.Scale(domain=list(by_value), range=list(by_value.values()))
+    if legend:
+        return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
+    return alt.Color(f"{field}:N", scale=scale, legend=None)
+
+
+def _percent(*names: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{name}:Q", format=".0%") for name in names]
+
+
+def _limit(value: float) -> alt.Chart:
+    frame = pd.DataFrame({"limit": [value]})
+    return alt.Chart(frame).mark_rule(strokeDash=[4, 3], color=_ALARM).encode(y="limit:Q")
+
+
+def _show(chart: Any, about: str, height: int = _HEIGHT) -> None:
+    """Show a chart; `about` is read to those who do not see it."""
+    st.altair_chart(chart.properties(height=height, description=about), width="stretch")
+
+
+def _nothing(text: str) -> None:
+    st.caption(text)
