@@ -11,6 +11,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.runtime.pages_manager import PagesManager
 
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
@@ -56,6 +57,10 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     with offered(Project.load()):
         yield
 
+
+# Else Streamlit takes the folder `pages` for its own: the first link to a page that a new server
+# gets would run that file alone, without main.py and what it asks and says.
+PagesManager.uses_pages_directory = False
 
 app = st.App(
     Path(__file__).with_name("main.py"),

@@ -1,6 +1,6 @@
 """Charts of the monitor's records over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
@@ -29,39 +29,32 @@ def drift(records: Sequence[MonitorRecord], name: str, title: str) -> None:
     if frame.empty:
         _nothing("Nothing has been compared yet: no class has enough landed images and patients.")
         return
-    columns = st.columns(min(len(labels := sorted(frame["class"].unique())), 4))
-    for place, label in enumerate(labels):
-        part = frame[frame["class"] == label].copy()
-        part["size"] = part["value"].abs() if name == "intensity" else part["value"]
-        with columns[place % len(columns)]:
-            st.caption(f"{label}, {title}")
-            base = alt.Chart(part).encode(x=_TIME)
-            floor = base.mark_line(strokeDash=[4, 3], color=_FLOOR).encode(
-                y=alt.Y("floor:Q", title=None), tooltip=["time:T", "floor:Q"]
-            )
-            line = base.mark_line(color=_CLASSES[0]).encode(y="size:Q")
-            points = base.mark_point(filled=True, size=45).encode(
-                y="size:Q",
-                color=_colours("finding", {"as before": _CLASSES[0], "beyond chance": _ALARM}),
-                tooltip=["time:T", "value:Q", "floor:Q", "p:Q", "landed:Q"],
-            )
-            _show(floor + line + points, f"{title} of {label} over time, beside its floor")
+    for label, part in _classes(frame):
+        base = alt.Chart(part).encode(x=_TIME)
+        floor = base.mark_line(strokeDash=[4, 3], color=_FLOOR).encode(
+            y=alt.Y("floor:Q", title=None), tooltip=["time:T", "floor:Q"]
+        )
+        line = base.mark_line(color=_CLASSES[0]).encode(y="value:Q")
+        points = base.mark_point(filled=True, size=45).encode(
+            y="value:Q",
+            color=_colours("finding", {"as before": _CLASSES[0], "beyond chance": _ALARM}),
+            tooltip=["time:T", "value:Q", "floor:Q", "p:Q", "landed:Q"],
+        )
+        shown = floor + line + points
+        if name == "intensity":  # signed: its floor is of the absolute value
+            shown += floor.transform_calculate(floor="-datum.floor")
+        _show(shown, f"{title} of {label} over time, beside its floor")
 
 
 def flags(records: Sequence[MonitorRecord]) -> None:
-    """Share of judged images found flawed, with intervals."""
+    """Share of judged images found flawed, one chart a class, with intervals."""
     frame = _frame(series.flag_rows(records))
     if frame.empty:
         _nothing("Nobody has judged the champion's images yet.")
         return
-    base = alt.Chart(frame).encode(
-        x=_TIME, color=alt.Color("class:N", scale=alt.Scale(range=_CLASSES), title=None)
-    )
-    share = alt.Y("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
-    tooltip = ["time:T", "class:N", *_percent("share", "low", "high"), "judged:Q"]
-    bars = base.mark_rule(opacity=0.55).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
-    points = base.mark_line(point=True).encode(y=share, tooltip=tooltip)
-    _show(bars + points, "Share of judged images found flawed, by class, over time")
+    for label, part in _classes(frame):
+        tooltip = ["time:T", *_percent("share", "low", "high"), "judged:Q"]
+        _show(_banded(part, tooltip), f"Share of judged images of {label} found flawed, over time")
 
 
 def refused(records: Sequence[MonitorRecord], limit: float) -> None:
@@ -70,13 +63,8 @@ def refused(records: Sequence[MonitorRecord], limit: float) -> None:
     if frame.empty:
         _nothing("Nothing has arrived since the champion's data.")
         return
-    base = alt.Chart(frame).encode(x=_TIME)
-    band = base.mark_area(opacity=0.25, color=_CLASSES[0]).encode(y="low:Q", y2="high:Q")
-    line = base.mark_line(point=True, color=_CLASSES[0]).encode(
-        y=alt.Y("share:Q", title=None, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        tooltip=["time:T", *_percent("share", "low", "high"), "of:Q"],
-    )
-    _show(band + line + _limit(limit), "Share refused, with its interval, over time")
+    tooltip = ["time:T", *_percent("share", "low", "high"), "of:Q"]
+    _show(_banded(frame, tooltip) + _limit(limit), "Share refused, with its interval, over time")
 
 
 def age(records: Sequence[MonitorRecord], limit: float) -> None:
@@ -91,7 +79,7 @@ def age(records: Sequence[MonitorRecord], limit: float) -> None:
         .encode(
             x=_TIME,
             y=alt.Y("days:Q", title=None),
-            color=alt.Color("version:N", scale=alt.Scale(range=_CLASSES), title=None),
+            color=_by_name("version"),
             tooltip=["time:T", "version:N", "days:Q", "landed:Q"],
         )
     )
@@ -104,17 +92,18 @@ def redraw(records: Sequence[MonitorRecord]) -> None:
     if frame.empty:
         _nothing("Nothing was drawn again yet.")
         return
+    outcomes = {name: one for name, one in _OUTCOMES.items() if name in set(frame["outcome"])}
     points = (
         alt.Chart(frame)
         .mark_square(size=110)
         .encode(
             x=_TIME,
             y=alt.Y("host:N", title=None),
-            color=_colours("outcome", _OUTCOMES, legend=True),
+            color=_colours("outcome", outcomes, legend=True),
             tooltip=["time:T", "outcome:N", "differing:Q", "images:Q", "host:N"],
         )
     )
-    _show(points, "Outcome of each redraw over time", 150)
+    _show(points, "Outcome of each redraw over time")
 
 
 def draws(records: Sequence[MonitorRecord]) -> None:
@@ -129,7 +118,7 @@ def draws(records: Sequence[MonitorRecord]) -> None:
         .encode(
             x=alt.X("yearmonthdate(time):O", title=None, axis=alt.Axis(labelOverlap=True)),
             y=alt.Y("images:Q", title=None),
-            color=alt.Color("class:N", scale=alt.Scale(range=_CLASSES), title=None),
+            color=_by_name("class"),
             tooltip=["time:T", "class:N", "images:Q"],
         )
     )
@@ -143,10 +132,36 @@ def _frame(rows: series.Rows) -> pd.DataFrame:
     return frame
 
 
+def _classes(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each class and its rows, in a column of its own."""
+    labels = sorted(frame["class"].unique())
+    columns = st.columns(min(len(labels), 4))
+    for place, label in enumerate(labels):
+        with columns[place % len(columns)]:
+            st.caption(f"**{label}**")
+            yield label, frame[frame["class"] == label]
+
+
+def _banded(frame: pd.DataFrame, tooltip: list[Any]) -> Any:
+    """A share over time in its interval."""
+    base = alt.Chart(frame).encode(x=_TIME)
+    scale = alt.Scale(domain=[0, 1])
+    band = base.mark_area(opacity=0.3, color=_CLASSES[0]).encode(
+        y=alt.Y("low:Q", title=None, axis=alt.Axis(format="%"), scale=scale), y2="high:Q"
+    )
+    return band + base.mark_line(point=True, color=_CLASSES[0]).encode(y="share:Q", tooltip=tooltip)
+
+
+def _by_name(field: str) -> alt.Color:
+    legend = alt.Legend(title=None, orient="bottom")
+    return alt.Color(f"{field}:N", scale=alt.Scale(range=_CLASSES), legend=legend)
+
+
 def _colours(field: str, by_value: dict[str, str], *, legend: bool = False) -> alt.Color:
     scale = alt.Scale(domain=list(by_value), range=list(by_value.values()))
     if legend:
-        return alt.Color(f"{field}:N", scale=scale, legend=alt.Legend(title=None, orient="bottom"))
+        legend = alt.Legend(title=None, orient="bottom", columns=1)  # they are long, pages narrow
+        return alt.Color(f"{field}:N", scale=scale, legend=legend)
     return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 

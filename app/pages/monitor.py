@@ -36,26 +36,31 @@ if not last.alarms:
 
 with st.container(horizontal=True):
     if champion := last.champion:
-        st.metric(f"Champion, version {champion.version}", f"{champion.days:.0f} days", border=True)
-        st.metric("Landed since", f"{champion.landed} images", border=True)
+        st.metric(
+            f"Champion, version {champion.version}",
+            f"{champion.days:.0f} days",
+            border=True,
+            height="stretch",
+        )
+        st.metric("Landed since", f"{champion.landed} images", border=True, height="stretch")
         looks = f"{champion.looks_used} of {champion.looks}"
-        st.metric("Looks at the test split", looks, border=True)
+        st.metric("Looks at the test split", looks, border=True, height="stretch")
     else:
-        st.metric("Champion", "none yet", border=True)
+        st.metric("Champion", "none yet", border=True, height="stretch")
     if last.redraw:
         of = len(last.redraw.pixels)
         same = of - len(last.redraw.differing)
         text = "failed" if last.redraw.state == "failed" else f"{same} of {of} the same"
-        st.metric("Redraw", text, border=True)
+        st.metric("Redraw", text, border=True, height="stretch")
     if last.refused and last.refused.of:
         share = last.refused
         st.metric(
-            "Refused since", f"{share.value:.0%}", border=True,
+            "Refused since", f"{share.value:.0%}", border=True, height="stretch",
             delta=f"{share.low:.0%} to {share.high:.0%} of {share.of}",
             delta_color="off", delta_arrow="off",
         )  # fmt: skip
     drawn = sum(one.images for one in last.draws)
-    st.metric("Drawn on the monitor's host", f"{drawn} images", border=True)
+    st.metric("Drawn on the monitor's host", f"{drawn} images", border=True, height="stretch")
 
 st.markdown("#### What landed since the champion's data")
 st.caption(
@@ -74,17 +79,20 @@ first, second = st.columns(2)
 with first:
     st.markdown("#### Age of the champion, days")
     charts.age(shown, config.max_champion_age_days)
-    st.markdown("#### Judged images found flawed")
-    charts.flags(shown)
-    st.caption(f"Bars: Wilson's interval, {config.confidence:.0%} at each end.")
 with second:
     st.markdown("#### Refused of what arrived")
     charts.refused(shown, config.most_refused)
+st.markdown("#### Judged images of the champion found flawed")
+st.caption(f"Bands here and above: Wilson's interval, {config.confidence:.0%} at each end.")
+charts.flags(shown)
+first, second = st.columns(2)
+with first:
+    st.markdown("#### The same images, drawn again")
+    charts.redraw(shown)
+with second:
     st.markdown("#### Drawn between two runs")
     charts.draws(shown)
     st.caption("By this app and `medloom generate`. Consumers of MLflow elsewhere are not counted.")
-st.markdown("#### The same images, drawn again")
-charts.redraw(shown)
 if last.copies:
     st.caption(f"In the champion's verdict: {last.copies.says}.")
 if last.looks_copied:
