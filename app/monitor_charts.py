@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
-import pandas as pd
 import streamlit as st
 
 from pipeline.monitor import series
@@ -25,12 +24,12 @@ _TIME = alt.X("time:T", title=None, axis=alt.Axis(grid=False, labelOverlap=True)
 
 def drift(records: Sequence[MonitorRecord], name: str, title: str) -> None:
     """A figure of drift, one chart a class, beside what chance reaches."""
-    frame = _frame(series.drift_rows(records, name))
-    if frame.empty:
+    rows = _shown(series.drift_rows(records, name))
+    if not rows:
         _nothing("Nothing has been compared yet: no class has enough landed images and patients.")
         return
-    for label, part in _classes(frame):
-        base = alt.Chart(part).encode(x=_TIME)
+    for label, part in _classes(rows):
+        base = _chart(part).encode(x=_TIME)
         floor = base.mark_line(strokeDash=[4, 3], color=_FLOOR).encode(
             y=alt.Y("floor:Q", title=None), tooltip=["time:T", "floor:Q"]
         )
@@ -48,33 +47,33 @@ def drift(records: Sequence[MonitorRecord], name: str, title: str) -> None:
 
 def flags(records: Sequence[MonitorRecord]) -> None:
     """Share of judged images found flawed, one chart a class, with intervals."""
-    frame = _frame(series.flag_rows(records))
-    if frame.empty:
+    rows = _shown(series.flag_rows(records))
+    if not rows:
         _nothing("Nobody has judged the champion's images yet.")
         return
-    for label, part in _classes(frame):
+    for label, part in _classes(rows):
         tooltip = ["time:T", *_percent("share", "low", "high"), "judged:Q"]
         _show(_banded(part, tooltip), f"Share of judged images of {label} found flawed, over time")
 
 
 def refused(records: Sequence[MonitorRecord], limit: float) -> None:
     """Share refused, with its interval and limit."""
-    frame = _frame(series.refused_rows(records))
-    if frame.empty:
+    rows = _shown(series.refused_rows(records))
+    if not rows:
         _nothing("Nothing has arrived since the champion's data.")
         return
     tooltip = ["time:T", *_percent("share", "low", "high"), "of:Q"]
-    _show(_banded(frame, tooltip) + _limit(limit), "Share refused, with its interval, over time")
+    _show(_banded(rows, tooltip) + _limit(limit), "Share refused, with its interval, over time")
 
 
 def age(records: Sequence[MonitorRecord], limit: float) -> None:
     """Age of the champion in days, and the limit."""
-    frame = _frame(series.champion_rows(records))
-    if frame.empty:
+    rows = _shown(series.champion_rows(records))
+    if not rows:
         _nothing("There was no champion yet.")
         return
     line = (
-        alt.Chart(frame)
+        _chart(rows)
         .mark_line(point=True)
         .encode(
             x=_TIME,
@@ -88,18 +87,22 @@ def age(records: Sequence[MonitorRecord], limit: float) -> None:
 
 def redraw(records: Sequence[MonitorRecord]) -> None:
     """Outcome of each redraw."""
-    frame = _frame(series.redraw_rows(records))
-    if frame.empty:
+    rows = _shown(series.redraw_rows(records))
+    if not rows:
         _nothing("Nothing was drawn again yet.")
         return
-    outcomes = {name: one for name, one in _OUTCOMES.items() if name in set(frame["outcome"])}
+    # One below the other: they are long, and pages may be narrow.
+    legend = alt.Legend(title=None, orient="bottom", columns=1)
+    outcomes = {
+        name: one for name, one in _OUTCOMES.items() if name in {row["outcome"] for row in rows}
+    }
     points = (
-        alt.Chart(frame)
+        _chart(rows)
         .mark_square(size=110)
         .encode(
             x=_TIME,
             y=alt.Y("host:N", title=None),
-            color=_colours("outcome", outcomes, legend=True),
+            color=_colours("outcome", outcomes, legend),
             tooltip=["time:T", "outcome:N", "differing:Q", "images:Q", "host:N"],
         )
     )
@@ -108,12 +111,12 @@ def redraw(records: Sequence[MonitorRecord]) -> None:
 
 def draws(records: Sequence[MonitorRecord]) -> None:
     """Images drawn from one run to the next."""
-    frame = _frame(series.draw_rows(records))
-    if frame.empty:
+    rows = _shown(series.draw_rows(records))
+    if not rows:
         _nothing("No image was drawn between two runs yet.")
         return
     bars = (
-        alt.Chart(frame)
+        _chart(rows)
         .mark_bar()
         .encode(
             x=alt.X("yearmonthdate(time):O", title=None, axis=alt.Axis(labelOverlap=True)),
@@ -125,26 +128,28 @@ def draws(records: Sequence[MonitorRecord]) -> None:
     _show(bars, "Images drawn between two runs, by class")
 
 
-def _frame(rows: series.Rows) -> pd.DataFrame:
-    frame = pd.DataFrame(rows)
-    if not frame.empty:
-        frame["time"] = pd.to_datetime(frame["time"]).dt.tz_convert(None)
-    return frame
+def _shown(rows: series.Rows) -> series.Rows:
+    """Rows whose time is shown as it is, in UTC, wherever the browser is."""
+    return [row | {"time": row["time"][:19]} for row in rows]
 
 
-def _classes(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _chart(rows: series.Rows) -> alt.Chart:
+    return alt.Chart(alt.Data(values=rows))
+
+
+def _classes(rows: series.Rows) -> Iterator[tuple[str, series.Rows]]:
     """Each class and its rows, in a column of its own."""
-    labels = sorted(frame["class"].unique())
+    labels = sorted({row["class"] for row in rows})
     columns = st.columns(min(len(labels), 4))
     for place, label in enumerate(labels):
         with columns[place % len(columns)]:
             st.caption(f"**{label}**")
-            yield label, frame[frame["class"] == label]
+            yield label, [row for row in rows if row["class"] == label]
 
 
-def _banded(frame: pd.DataFrame, tooltip: list[Any]) -> Any:
+def _banded(rows: series.Rows, tooltip: list[Any]) -> Any:
     """A share over time in its interval."""
-    base = alt.Chart(frame).encode(x=_TIME)
+    base = _chart(rows).encode(x=_TIME)
     scale = alt.Scale(domain=[0, 1])
     band = base.mark_area(opacity=0.3, color=_CLASSES[0]).encode(
         y=alt.Y("low:Q", title=None, axis=alt.Axis(format="%"), scale=scale), y2="high:Q"
@@ -157,12 +162,9 @@ def _by_name(field: str) -> alt.Color:
     return alt.Color(f"{field}:N", scale=alt.Scale(range=_CLASSES), legend=legend)
 
 
-def _colours(field: str, by_value: dict[str, str], *, legend: bool = False) -> alt.Color:
+def _colours(field: str, by_value: dict[str, str], legend: alt.Legend | None = None) -> alt.Color:
     scale = alt.Scale(domain=list(by_value), range=list(by_value.values()))
-    if legend:
-        legend = alt.Legend(title=None, orient="bottom", columns=1)  # they are long, pages narrow
-        return alt.Color(f"{field}:N", scale=scale, legend=legend)
-    return alt.Color(f"{field}:N", scale=scale, legend=None)
+    return alt.Color(f"{field}:N", scale=scale, legend=legend)
 
 
 def _percent(*names: str) -> list[alt.Tooltip]:
@@ -170,8 +172,8 @@ def _percent(*names: str) -> list[alt.Tooltip]:
 
 
 def _limit(value: float) -> alt.Chart:
-    frame = pd.DataFrame({"limit": [value]})
-    return alt.Chart(frame).mark_rule(strokeDash=[4, 3], color=_ALARM).encode(y="limit:Q")
+    chart = _chart([{"limit": value}]).mark_rule(strokeDash=[4, 3], color=_ALARM)
+    return chart.encode(y="limit:Q")
 
 
 def _show(chart: Any, about: str, height: int = _HEIGHT) -> None:

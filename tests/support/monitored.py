@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -69,7 +70,7 @@ def write_past(project: Project, weeks: int, labels: tuple[str, ...] = CLASSES) 
     for week in range(weeks):
         now = (start + timedelta(weeks=week)).isoformat(timespec="seconds")
         facts = _week(week, weeks, labels, start.isoformat(timespec="seconds"))
-        on = follow(find_alarms(MonitorConfig(), **facts), on, now).on  # type: ignore[arg-type]
+        on = follow(find_alarms(MonitorConfig(), **facts), on, now).on
         drawn = [
             Draws(source="app", version=3, label=label, images=(40 + 7 * place) * week)
             for place, label in enumerate(labels)
@@ -84,7 +85,7 @@ def write_past(project: Project, weeks: int, labels: tuple[str, ...] = CLASSES) 
     Ledger(project).commit_files(BRANCH, None, files, "past runs")
 
 
-def _week(week: int, weeks: int, labels: tuple[str, ...], since: str) -> dict[str, object]:
+def _week(week: int, weeks: int, labels: tuple[str, ...], since: str) -> dict[str, Any]:
     level, late = MonitorConfig().drift_level(len(labels)), week >= weeks - 3
     drift = []
     for place, label in enumerate(labels):
@@ -130,7 +131,7 @@ def _week(week: int, weeks: int, labels: tuple[str, ...], since: str) -> dict[st
     }  # fmt: skip
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return value.model_dump() if isinstance(value, BaseModel) else value

@@ -54,14 +54,14 @@ def test_a_quiet_run_says_what_it_measured_and_exits_with_0(shown: Project) -> N
     assert (told["outcome"], told["alarms"]) == ("done", [])
     asked = typed(shown, "task", "alarm", "--record", str(told["record"]))
     assert asked.exit_code == ExitCode.NOTHING_NEW
-    assert json.loads(asked.output.splitlines()[-1])["why"] == "no alarm is on"
+    assert json.loads(asked.stdout.splitlines()[-1])["why"] == "no alarm is on"
     assert json.loads(invoke(shown, "status", "--json"))["alarms"] == []
 
 
 def test_an_alarm_exits_with_1_and_fails_no_task(stale: Project) -> None:
     ran = typed(stale, "monitor", "--json")
     assert ran.exit_code == 1
-    (alarm,) = json.loads(ran.output)["alarms"]
+    (alarm,) = json.loads(ran.stdout)["alarms"]
     assert alarm["key"] == "age"
     assert "has been champion for 181 days, and 180 are allowed" in alarm["says"]
     shown = typed(stale, "monitor")
@@ -70,7 +70,7 @@ def test_an_alarm_exits_with_1_and_fails_no_task(stale: Project) -> None:
     assert "`medloom run` trains on the newest data" in " ".join(shown.output.split())
     done = typed(stale, "task", "monitor")
     assert done.exit_code == ExitCode.DONE
-    told = json.loads(done.output.splitlines()[-1])
+    told = json.loads(done.stdout.splitlines()[-1])
     assert told["alarms"] == ["age"]
     assert typed(stale, "task", "alarm", "--record", str(told["record"])).exit_code == 0
     missing = typed(stale, "task", "alarm", "--record", "99")

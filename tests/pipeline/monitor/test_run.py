@@ -252,7 +252,7 @@ def test_a_run_that_was_overtaken_appends_after_the_other(
     watched: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(watched.params_file, b"monitor:\n  redraw_images: 0\n")
-    append, other = History.append, []
+    append, other = History.append, list[Any]()
 
     def overtaken(self: History, **facts: Any) -> Any:
         if not other:
