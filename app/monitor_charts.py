@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
+import pandas as pd
 import streamlit as st
 
 from pipeline.monitor import series
@@ -134,7 +135,8 @@ def _shown(rows: series.Rows) -> series.Rows:
 
 
 def _chart(rows: series.Rows) -> alt.Chart:
-    return alt.Chart(alt.Data(values=rows))
+    # Of plain values, Streamlit's browser complains on the way.
+    return alt.Chart(pd.DataFrame(rows))
 
 
 def _classes(rows: series.Rows) -> Iterator[tuple[str, series.Rows]]:

@@ -41,7 +41,9 @@ def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTe
     assert SYNTHETIC in captions(pages)
 
 
-@pytest.mark.parametrize("name", ["generate", "explore", "versions", "feedback", "about"])
+@pytest.mark.parametrize(
+    "name", ["generate", "explore", "versions", "feedback", "monitor", "about"]
+)
 def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         known_versions, "version_page", lambda project, number: VersionPage("card", "<h1>r</h1>")
