@@ -135,7 +135,8 @@ def _drift(drift: Sequence[ClassDrift]) -> Iterator[Found]:
                 f"{one.landed} images of {one.label} that landed since differ from the "
                 f"{one.earlier} of the champion's data: {told}",
                 "look at them with `medloom data report --against champion -o FILE.html`; if they "
-                "belong here, `medloom run` learns them, if not, `medloom data withdraw`",
+                "belong here, `medloom run` learns them, if not, `medloom audit withdraw` takes "
+                "them out",
             )
 
 
