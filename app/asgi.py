@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -18,6 +20,8 @@ from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
 from pipeline.local.access import Access
 from pipeline.local.web_app import ADDRESS, ADDRESS_VARIABLE, app_hosts, require_login
+from pipeline.monitor.metrics import offered
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
@@ -43,7 +47,8 @@ def images_zip(request: Request) -> Response:
     try:
         order = Order.of_address(request.query_params)
         marker = Marker(MarkKeys.of(project))
-        drawn = draw_images(project.model, Generators(project), order, marker=marker)
+        generators = Generators(project, DrawCounter.of(project, "app"))
+        drawn = draw_images(project.model, generators, order, marker=marker)
         content = archive_of(drawn, masks=drawn.masked)
     except MedloomError as error:
         code = 400 if isinstance(error, BadInputError) else 503
@@ -53,9 +58,17 @@ def images_zip(request: Request) -> Response:
     return Response(content, media_type="application/zip", headers=headers)
 
 
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Offer metrics to Prometheus for as long as the server lives, if the project wants that."""
+    with offered(Project.load()):
+        yield
+
+
 # Until `st.navigation` ran once, Streamlit takes the folder pages/ for an app without main.py: the
 # first visitor of a server, by a link to a page, would see no mark that its images are synthetic.
 PagesManager.uses_pages_directory = False
+
 
 def _middleware(access: Access | None) -> list[Middleware]:
     """What each request passes, from the outside in."""
@@ -71,6 +84,7 @@ login = Access.load(Project.load())
 # Streamlit looks for this very call; made elsewhere, its routes and layers would not be served.
 app = st.App(
     Path(__file__).with_name("main.py"),
+    lifespan=lifespan,
     secrets=login.for_streamlit() if login else None,
     routes=[Route("/health", health), Route("/images.zip", images_zip)],
     middleware=_middleware(login),

@@ -11,6 +11,7 @@ PAGES = {
     "versions": "viewer",
     "feedback": "viewer",
     "study": "reader",
+    "monitor": "viewer",
     "data": "curator",
     "about": "viewer",
 }

@@ -17,6 +17,7 @@ from pipeline.evaluation.score import OnProgress
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.promotion.measuring import last_difference, reals_of_run
 from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import DrawnImages, draw_images
 from pipeline.registry.generators import Generators, Version
 from pipeline.registry.known_versions import KnownVersion, known_versions
@@ -180,7 +181,7 @@ def _versions(state: str, uri: str) -> list[KnownVersion]:  # noqa: ARG001 - the
 
 @st.cache_resource(max_entries=4, show_spinner="loading the generator")
 def _generators(model: str, version: int, state: str) -> Generators:  # noqa: ARG001 - the key
-    made = Generators(project())
+    made = Generators(project(), DrawCounter.of(project(), "app"))
     made.output_spec(version)
     return made
 

@@ -3,8 +3,9 @@
 Airflow adds this folder to the path, whether it is DAGS_FOLDER or the subfolder of a DAG bundle.
 """
 
-from medloom_airflow import promote, retrain, watch
+from medloom_airflow import monitor, promote, retrain, watch
 
 retrain_generator = retrain.build()
 watch_landing = watch.build()
 promote_generator = promote.build()
+monitor_generator = monitor.build()

@@ -21,7 +21,6 @@ from pipeline.audit.journal_links import (
     git_links,
     history_links,
     journal_links,
-    people_links,
 )
 from pipeline.audit.links import Chain, Link, equal, walk
 from pipeline.audit.objects import CheckedObjects, named_in
@@ -38,6 +37,7 @@ from pipeline.ledger.chain import (
     COPY_CHECKS,
     FEEDBACK,
     LOOKS,
+    MONITOR,
     STUDY,
     STUDY_FOLDER,
     ChainedRecord,
@@ -57,6 +57,7 @@ _OTHER_CHAINS = {
     FEEDBACK: (FEEDBACK, "opinions"),
     COPY_CHECKS: (COPY_CHECKS, "checks"),
     LOOKS: (LOOKS, "looks"),
+    MONITOR: (MONITOR, "records of the monitor"),
 }
 """Branches of chains beside the journal; of each the folder, and what its records are."""
 

@@ -196,6 +196,11 @@ class Project:
         return self.state / "marks"
 
     @property
+    def draws(self) -> Path:
+        """Counts of images drawn on this machine (`pipeline.registry.draw_counts`); maybe none."""
+        return self.state / "draws"
+
+    @property
     def services_file(self) -> Path:
         """Addresses and supervisor of the services that `medloom up` started."""
         return self.state / "services.json"

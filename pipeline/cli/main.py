@@ -23,6 +23,7 @@ from pipeline.cli import (
     ingest,
     marks,
     measure,
+    monitor,
     quarantine,
     web_app,
     withdraw,
@@ -244,6 +245,7 @@ app.command()(images.evaluate)
 app.command("compare")(images.compare)
 app.command("measure")(measure.measure)
 app.command("verify-image")(marks.verify_image)
+app.command("monitor")(monitor.monitor)
 
 
 @app.command()

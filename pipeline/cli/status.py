@@ -14,6 +14,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.local import services
 from pipeline.local.processes import answers
+from pipeline.monitor.history import History
 
 
 def project_status(project: Project) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def project_status(project: Project) -> dict[str, Any]:
         "data": None,
         "champion": None,
         "waiting_files": 0,
+        "alarms": [],
         "runs": [],
     }
     if running:
@@ -51,6 +53,8 @@ def project_status(project: Project) -> dict[str, Any]:
                 "version": champion.version,
                 "since": champion.time,
             }
+        if last := History(ledger).last:
+            facts["alarms"] = [{"key": one.key, "since": one.since} for one in last.alarms]
     return facts
 
 
@@ -74,6 +78,9 @@ def status_table(facts: dict[str, Any]) -> Group:
         if champion
         else "none yet",
     }
+    if facts["alarms"]:
+        keys = ", ".join(one["key"] for one in facts["alarms"])
+        project["alarms"] = f"{keys}; `medloom monitor` says more"
     services_up = facts["services"]
     if services_up is None:
         return Group(facts_table({**project, "services": "down; `medloom up` starts them"}))

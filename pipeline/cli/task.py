@@ -266,6 +266,42 @@ def task_announce(
     _scheduled("announce", work)
 
 
+@task_app.command("monitor")
+def task_monitor() -> None:
+    """Measure once, and tell of new alarms; prints the number of the record."""
+    from pipeline.monitor.run import run_monitor
+
+    def work(project: Project, folder: Any, facts: Told) -> Told:
+        ran = run_monitor(
+            project,
+            on_progress=lambda what, done, total: _report(
+                folder, "monitor", done=done, total=total, what=what
+            ),
+        )
+        for warning in ran.warnings:
+            print(f"warning: {warning}", flush=True)
+        keys = [one.key for one in ran.record.alarms]
+        facts["summary"] = f"record {ran.record.sequence}: {', '.join(keys) or 'no alarm'}"
+        return {"record": ran.record.sequence, "alarms": keys}
+
+    _scheduled("monitor", work)
+
+
+@task_app.command("alarm")
+def task_alarm(
+    record: Annotated[int, typer.Option(help="Number of the monitor's record.")],
+) -> None:
+    """Say which alarms are on; exits with 99 when none is."""
+    from pipeline.monitor.run import require_alarms
+
+    def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
+        alarms = require_alarms(project, record)
+        facts["summary"] = "; ".join(f"{one.key}: {one.says}" for one in alarms)
+        return {"alarms": [one.key for one in alarms]}
+
+    _scheduled("alarm", work)
+
+
 @task_app.command("notify")
 def task_notify(
     dag: Annotated[str, typer.Option(help="The DAG whose run failed.")],

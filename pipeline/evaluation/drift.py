@@ -49,7 +49,7 @@ class Permutations:
     Attributes:
         unit: group number of each image [N]; old and new images never share one.
         sizes: images of each group [G].
-        new: which groups are new [1 + PERMUTATIONS, G], one row per permutation after the actual.
+        new: which groups are new [1 + count, G], one row per permutation after the actual.
     """
 
     unit: NDArray[np.int64]
@@ -58,9 +58,13 @@ class Permutations:
 
     @classmethod
     def draw(
-        cls, groups: NDArray[np.str_], is_new: NDArray[np.bool_], seed: int = 0
+        cls,
+        groups: NDArray[np.str_],
+        is_new: NDArray[np.bool_],
+        seed: int = 0,
+        count: int = PERMUTATIONS,
     ) -> "Permutations":
-        """Permute the groups of images [N], of which `is_new` [N] are new."""
+        """Permute the groups of images [N], of which `is_new` [N] are new, `count` times."""
         names = np.char.add(np.where(is_new, "new ", "old "), groups.astype(str))
         known, unit = np.unique(names, return_inverse=True)
         group, truly = np.char.partition(known, " ")[:, 2], np.char.startswith(known, "new ")
@@ -68,18 +72,20 @@ class Permutations:
         mixed = np.array([both for both in members if len(both) == 2], np.int64).reshape(-1, 2)
         single = np.array([only[0] for only in members if len(only) == 1], np.int64)
         rng = np.random.default_rng([seed, len(known)])
-        permuted = np.tile(truly, (1 + PERMUTATIONS, 1))
+        permuted = np.tile(truly, (1 + count, 1))
         permuted[1:, single] = rng.permuted(permuted[1:, single], axis=1)
-        coins = rng.random((PERMUTATIONS, len(mixed))) < 0.5
+        coins = rng.random((count, len(mixed))) < 0.5
         permuted[1:, mixed[:, 0]], permuted[1:, mixed[:, 1]] = coins, ~coins
         return cls(unit, np.bincount(unit).astype(np.float64), permuted.astype(np.float64))
 
 
-def too_few_permutations(old: Collection[str], new: Collection[str]) -> bool:
-    """Whether groups, by name, have too few permutations for a floor."""
+def too_few_permutations(
+    old: Collection[str], new: Collection[str], least: int = LEAST_PERMUTATIONS
+) -> bool:
+    """Whether groups, by name, have fewer than `least` permutations, too few for a floor."""
     mixed, single = set(old) & set(new), set(old) ^ set(new)
     ways: int = 2 ** len(mixed) * math.comb(len(single), len(single - set(old)))
-    return ways < LEAST_PERMUTATIONS
+    return ways < least
 
 
 def kernel_shift(features: Values, permutations: Permutations, level: float) -> Shift:

@@ -14,6 +14,7 @@ from pipeline.evaluation.record import EvaluateConfig
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.flow.planning import RetrainConfig
 from pipeline.ledger.project_params import ProjectParams
+from pipeline.monitor.config import MonitorConfig
 from pipeline.promotion.change_control import ChangeControlConfig
 from pipeline.promotion.gate import GateConfig
 
@@ -28,6 +29,7 @@ class Params(Section):
     gate: GateConfig
     retrain: RetrainConfig
     feedback: FeedbackConfig
+    monitor: MonitorConfig
     change_control: ChangeControlConfig
 
 

@@ -9,6 +9,7 @@ Branches:
     feedback      what people said about images, in order (see `pipeline.feedback.opinions`)
     copy-checks   what was measured of images that look copied (see `pipeline.feedback.checks`)
     looks         who looked at which real images, in order (see `pipeline.ledger.looks`)
+    monitor       what each run of the monitor measured (see `pipeline.monitor.record`)
     study/<name>  a reader study: its plan, looks and answers (see `pipeline.study.records`)
 
 The developer's working tree is never changed: snapshots use a private index, and work is done in

@@ -45,7 +45,7 @@ def post(project: Project, event: str, **facts: Any) -> str:
 
     Args:
         project: with the address and secret of the webhook.
-        event: champion-changed or run-failed.
+        event: champion-changed, run-failed, alarm-raised or alarm-cleared.
         facts: of the event, as JSON.
 
     Returns:

@@ -34,6 +34,7 @@ from pipeline.registry.bundle import (
     SampledImage,
     make_bundle,
 )
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.generator_store import GeneratorStore
 
 
@@ -58,13 +59,15 @@ class Generators:
 
     Args:
         project: the project.
+        counter: counts the images that are drawn; None: nobody does.
         withheld: draw also from versions that were found to copy a training image, for whoever
             checks or audits them; everybody else is refused their images.
     """
 
-    def __init__(self, project: Project, *, withheld: bool = False) -> None:
-        self._settings = project
-        self._withheld = withheld
+    def __init__(
+        self, project: Project, counter: DrawCounter | None = None, *, withheld: bool = False
+    ) -> None:
+        self._settings, self._counter, self._withheld = project, counter, withheld
         self._store = GeneratorStore(project.cache / "generators")
         self._found: dict[str, Version] = {}
         self._loaded: dict[str, LoadedBundle] = {}
@@ -138,9 +141,12 @@ class Generators:
         self.require_handed_out(version)
         found = self.find(version)
         with _naming(found):
-            return self._load(found).draw(
+            images = self._load(found).draw(
                 labels, seed, start=start, truncation=truncation, frames=frames, layouts=layouts
             )
+        if self._counter:
+            self._counter.count(found.number, labels)
+        return images
 
     def between(
         self,
@@ -170,9 +176,12 @@ class Generators:
         self.require_handed_out(version)
         found = self.find(version)
         with _naming(found):
-            return self._load(found).between(
+            images = self._load(found).between(
                 first, second, shares, truncation=truncation, layouts=layouts
             )
+        if self._counter:
+            self._counter.count(found.number, [first[0]] * len(images))
+        return images
 
     def require_handed_out(self, version: int | str) -> None:
         """Check that images of a version may be handed out; the journal is read each time.

@@ -10,6 +10,7 @@ from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.coco import COCO_FILE, joined_with_file
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import (
     SUFFIX,
     Form,
@@ -116,7 +117,7 @@ def generate_images(
     marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    generators = Generators(project, withheld=withheld)
+    generators = Generators(project, DrawCounter.of(project, "generate"), withheld=withheld)
     found = generators.find(version)
     number, spec = found.number, generators.output_spec(found.number)
     order = Order(number, label, _count(count, layout), seed, truncation, asked)

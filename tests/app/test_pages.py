@@ -50,7 +50,18 @@ def test_the_champion_is_drawn_and_its_number_stands_in_the_address(pages: AppTe
 
 
 @pytest.mark.parametrize(
-    "name", ["generate", "explore", "evaluate", "versions", "feedback", "data", "about"]
+    "name",
+    [
+        "generate",
+        "explore",
+        "evaluate",
+        "versions",
+        "feedback",
+        "study",
+        "monitor",
+        "data",
+        "about",
+    ],
 )
 def test_every_page_runs(pages: AppTest, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(

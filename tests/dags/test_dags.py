@@ -82,7 +82,8 @@ def facts(airflow_home: Path) -> dict[str, Any]:
 
 def test_every_dag_imports_and_serialises(facts: dict[str, Any]) -> None:
     assert facts["errors"] == {}
-    assert set(facts) == {"errors", "retrain_generator", "watch_landing", "promote_generator"}
+    dags = {"retrain_generator", "watch_landing", "promote_generator", "monitor_generator"}
+    assert set(facts) == {"errors", *dags}
 
 
 def test_the_road_is_one_line_with_a_report_at_its_end(facts: dict[str, Any]) -> None:
@@ -130,6 +131,13 @@ def test_a_rejection_is_declined_and_nothing_is_announced(facts: dict[str, Any])
     assert dag["rules"]["announce"] == "all_success"
 
 
+def test_an_alarm_is_an_event_and_no_failure(facts: dict[str, Any]) -> None:
+    dag = facts["monitor_generator"]
+    assert dag["order"] == {"monitor": ["alarm"], "alarm": []}
+    assert dag["outlets"] == {"alarm": ["medloom-alarm"]}
+    assert (dag["runs"], dag["schedule"]) == (1, "CronTriggerTimetable")
+
+
 def test_every_failed_run_is_notified(facts: dict[str, Any]) -> None:
     told = {dag["tells"] for name, dag in facts.items() if name != "errors"}
     assert told == {"RunFailedNotifier"}
@@ -175,7 +183,8 @@ def test_the_folder_alone_loads_where_nothing_of_medloom_is_installed(tmp_path: 
     errors, read, dags = json.loads(done.stdout.strip().split("\n")[-1])
     assert errors == {}
     assert read == ["medloom_dags.py"]
-    assert dags == ["promote_generator", "retrain_generator", "watch_landing"]
+    names = ["monitor_generator", "promote_generator", "retrain_generator", "watch_landing"]
+    assert dags == names
 
 
 def test_the_package_imports_airflow_and_the_standard_library_alone() -> None:

@@ -7,6 +7,7 @@ from pipeline.data.finding_counts import ClassFindings
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.revise.diff import Changes
+from pipeline.evaluation.revision_drift import Drift, DriftProtocol
 from pipeline.reports.run_facts import SplitCount
 
 
@@ -93,41 +94,6 @@ class Duplicate(Stored):
     record: str
     label: str
     image: str
-
-
-class Measured(Stored):
-    """A figure between old and new images, with its floor by chance."""
-
-    protocol: str
-    value: float
-    floor: float
-    p: float
-    beyond: bool
-
-
-class Drift(Stored):
-    """Whether the added images of a class differ from the earlier ones."""
-
-    label: str
-    old: int = Field(description="earlier images")
-    new: int = Field(description="images added")
-    old_groups: int
-    new_groups: int
-    both_groups: int = Field(description="groups with old and new images")
-    why_not: str = Field(default="", description="why nothing was measured; empty if it was")
-    kernel: Measured | None = None
-    intensity: Measured | None = None
-
-
-class DriftProtocol(Stored):
-    """How the kernel distances were measured."""
-
-    extractor: str
-    weights_sha256: str
-    image_size: int
-    most_images: int = Field(description="most per class and side; a fixed random choice of more")
-    deals: int = Field(description="number of permutations")
-    level: float = Field(description="share of permutations that may reach the floor, per class")
 
 
 class MixtureFact(Stored):

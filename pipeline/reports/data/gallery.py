@@ -18,13 +18,13 @@ from pipeline.data.ingest.quarantine import QuarantineRecord
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.manifest import Row
 from pipeline.data.reading import readers
+from pipeline.data.sample import spread
 from pipeline.ledger.ledger import Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.reports.data import quarantined
 from pipeline.reports.data.data_facts import DataFacts, Duplicate
 from pipeline.reports.data.page import SHEET, DataPictures
 from pipeline.reports.data.pictures import Picture, mosaic, outlined, picture
-from pipeline.reports.data.sample import spread
 
 OnProgress = Callable[[str, int, int], None]
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.data.formats import Pixels
 from pipeline.data.manifest import Row
+from pipeline.data.sample import spread
 from pipeline.reports.data.data_facts import Levels
-from pipeline.reports.data.sample import spread
 
 MOST_MEASURED = 2000
 """Most images per class whose grey levels are measured; a fixed choice of more."""

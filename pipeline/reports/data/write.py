@@ -25,12 +25,12 @@ from pipeline.data.manifest import RAW_FOLDER, Row
 from pipeline.data.revise.diff import changes, find_revision, previous, revision_time, subject
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig
+from pipeline.evaluation.revision_drift import drift_facts
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.gate import GateConfig
 from pipeline.reports.data import counts, quarantined
 from pipeline.reports.data.data_facts import DataFacts, MixtureFact
-from pipeline.reports.data.drift import drift_facts
 from pipeline.reports.data.gallery import (
     OnProgress,
     QuarantineList,

@@ -19,10 +19,11 @@ from pipeline.audit.trace import trace
 from pipeline.audit.verify import Findings, verify
 from pipeline.cli import verify as verify_command
 from pipeline.feedback.opinions import give
-from pipeline.ledger.chain import FEEDBACK, GENESIS
+from pipeline.ledger.chain import FEEDBACK, GENESIS, MONITOR
 from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
 from pipeline.ledger.signing import Signer, Verifier, make_key
+from pipeline.monitor.history import History
 from tests.pipeline.feedback.test_rules import said
 from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project
@@ -138,6 +139,20 @@ def test_the_chain_of_opinions_is_checked_with_the_journal(tiny: Tiny) -> None:
     ledger.commit_files(FEEDBACK, head, altered, "altered")
     assert not check(tiny, "1").whole
     Git(Path(tiny.project.ledger)).run("update-ref", "-d", ref)
+
+
+def test_the_records_of_the_monitor_are_a_chain_like_the_others(tiny: Tiny) -> None:
+    ledger = tiny.ledger
+    assert History(ledger).append(drift_note="the first")
+    found = check(tiny, "1")
+    assert found.whole
+    assert found.chains[2].name == MONITOR
+    head = str(ledger.head(MONITOR))
+    first = ledger.read_folder(head, MONITOR)["000001.json"].decode()
+    altered = {f"{MONITOR}/000001.json": first.replace("the first", "another")}
+    ledger.commit_files(MONITOR, head, altered, "altered")
+    assert not check(tiny, "1").whole
+    Git(Path(tiny.project.ledger)).run("update-ref", "-d", f"refs/heads/{MONITOR}")
 
 
 # -- the journal alone -----------------------------------------------------------------------------

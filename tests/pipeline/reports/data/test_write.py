@@ -24,11 +24,11 @@ from pipeline.data.revise.diff import changes, find_revision
 from pipeline.data.revise.relabelling import relabel
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.revise.withdrawal import withdraw
+from pipeline.data.sample import spread
 from pipeline.flow import steps
 from pipeline.ledger.ledger import Ledger
 from pipeline.reports.data.data_facts import DataFacts
 from pipeline.reports.data.findings import findings
-from pipeline.reports.data.sample import spread
 from pipeline.reports.data.write import report_on_data
 from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
