@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from pydantic import ValidationError
+
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.ledger.chain import ChainedRecord, file_name, next_record, read_chain
 from pipeline.ledger.git import PushRefusedError
@@ -23,7 +25,8 @@ class ChainBranch(Generic[R]):
         kind: class of the records.
 
     Raises (on construction):
-        BadInputError: the chain is broken; the message names the first broken record.
+        BadInputError: the chain is broken, or a newer medloom wrote to it; the message names the
+            first such record.
     """
 
     def __init__(self, ledger: Ledger, branch: str, kind: type[R]) -> None:
@@ -36,6 +39,17 @@ class ChainBranch(Generic[R]):
                 f"the branch {branch} of {ledger.url} is broken at {broken.file}: {broken.why}; it "
                 "was altered. Restore it from a backup"
             )
+        if newer := next((one for one in self.records if one.format > kind.current), None):
+            raise BadInputError(
+                f"record {newer.sequence} of the branch {branch} of {ledger.url} was written by a "
+                f"newer medloom, in format {newer.format}; this version reads formats 1 to "
+                f"{kind.current}: upgrade medloom"
+            )
+
+    @property
+    def last(self) -> R | None:
+        """The newest record."""
+        return self.records[-1] if self.records else None
 
     def append(self, facts: Sequence[Mapping[str, Any]], why: str) -> list[R] | None:
         """Append records in one commit; None if somebody appended since these were read.
@@ -49,7 +63,7 @@ class ChainBranch(Generic[R]):
             try:
                 made.append(next_record(chain, self._kind, signer, **one))
             except ValueError as error:
-                raise BadInputError(f"{self._branch}: {_first_line(error)}") from error
+                raise BadInputError(f"{self._branch}: {_reason(error)}") from error
             chain.append(made[-1])
         files = {f"{self._branch}/{file_name(one.sequence)}": one.written.decode() for one in made}
         try:
@@ -83,8 +97,10 @@ def append_to(
     )
 
 
-def _first_line(error: ValueError) -> str:
-    """The reason, without pydantic's heading and link."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[0] if len(lines) == 1 else lines[-1 if len(lines) < 3 else -2]
-    return told.removeprefix("Value error, ").split(" [type=")[0]
+def _reason(error: ValueError) -> str:
+    """What is wrong with a record: the field, and why."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place, told = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{place}: {told}" if place else told

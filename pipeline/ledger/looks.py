@@ -7,18 +7,15 @@ never one too few.
 from collections.abc import Sequence
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.base.errors import BadInputError, TransientError
-from pipeline.ledger.chain import LOOKS, ChainedRecord, file_name, next_record, read_chain
-from pipeline.ledger.git import PushRefusedError
+from pipeline.ledger.chain import LOOKS, ChainedRecord
+from pipeline.ledger.chain_branch import ChainBranch, append_to
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.signing import Signer
 
-BRANCH, FOLDER = LOOKS, LOOKS
+BRANCH = LOOKS
 FORMAT = 1
 LONGEST_REASON = 500
-_TRIES = 20  # appends that may be overtaken by others
 
 
 class Look(ChainedRecord):
@@ -53,39 +50,15 @@ class Look(ChainedRecord):
         return self
 
 
-class Looks:
+class Looks(ChainBranch[Look]):
     """All looks of a project, as read at `commit` (None: there is none yet).
 
     Raises (on construction):
-        BadInputError: the chain is broken (the message names the first broken record), or a newer
-            medloom wrote to it.
+        BadInputError: as `ChainBranch`.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self.commit = ledger.head(BRANCH)
-        files = ledger.read_folder(self.commit, FOLDER) if self.commit else {}
-        self.records, broken = read_chain(files, Look)
-        if broken:
-            raise BadInputError(
-                f"the looks of {ledger.url} are broken at {broken.file}: {broken.why}; they were "
-                "altered. Restore the ledger's branch `looks` from a backup"
-            )
-        if newer := next((one for one in self.records if one.format > FORMAT), None):
-            raise BadInputError(
-                f"record {newer.sequence} of the looks of {ledger.url} is of format "
-                f"{newer.format}; this medloom knows formats 1 to {FORMAT}: upgrade medloom"
-            )
-
-    def append(self, look: Look) -> bool:
-        """Append the record that follows on these; False if somebody appended since."""
-        files = {f"{FOLDER}/{file_name(look.sequence)}": look.written.decode()}
-        why = f"look: {len(look.images)} images, {look.purpose}"
-        try:
-            self._ledger.commit_files(BRANCH, self.commit, files, why)
-        except PushRefusedError:
-            return False
-        return True
+        super().__init__(ledger, BRANCH, Look)
 
 
 def record_look(
@@ -115,19 +88,5 @@ def record_look(
         "by": by, "role": role, "images": sorted(set(images)), "purpose": purpose,
         "reason": reason.strip(),
     }  # fmt: skip
-    signer = Signer.of(ledger.project)
-    for _ in range(_TRIES):
-        looks = Looks(ledger)
-        try:
-            look = next_record(looks.records, Look, signer, **facts)
-        except ValidationError as error:
-            first = error.errors()[0]
-            about = ".".join(map(str, first["loc"])) or "it"
-            raise BadInputError(
-                f"a look at {len(images)} images cannot be recorded: {about}: {first['msg']}"
-            ) from error
-        if looks.append(look):
-            return look
-    raise TransientError(
-        f"others recorded looks {_TRIES} times in a row; nothing was shown, try again"
-    )
+    (look,) = append_to(ledger, BRANCH, Look, [facts], f"{len(images)} images, {purpose}")
+    return look

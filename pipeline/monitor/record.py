@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.ledger.chain import MONITOR, ChainedRecord
 
-BRANCH, FOLDER = MONITOR, MONITOR
+BRANCH = MONITOR
 FORMAT = 1
 
 

@@ -77,7 +77,7 @@ def run_monitor(
             changed = follow(found, before, now.isoformat(timespec="seconds"))
             alarms, warnings = _tell(project, changed)
             dumped = {name: _plain(value) for name, value in facts.items()}
-            record = history.append(**dumped, alarms=_plain(alarms))
+            record = history.add(**dumped, alarms=_plain(alarms))
             if record is not None:
                 return Ran(record, tuple(warnings))
             history = History(ledger)

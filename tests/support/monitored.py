@@ -48,7 +48,7 @@ def champion(project: Project, folder: Path, number: int) -> None:
     sha256 = save_tiny_generator(work / "models", CLASSES)
     data = Ledger(project).head(DATA)
     assert data
-    add_version(project, work, number, sha256, "promoted", data)
+    add_version(project, work, number, sha256, "promoted", data=data)
 
 
 def land(project: Project, patients: int, first: int = 0, brighter: int = 0) -> None:

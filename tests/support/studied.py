@@ -40,7 +40,7 @@ def studied_project(folder: Path, each: int = 12, size: int = SIZE) -> Project:
     lock = yaml.safe_dump({"schema": "2.0", "stages": {"preprocess": {"outs": outs}}})
     ledger.commit_files(f"run/{RUN_KEY}", opened, {"dvc.lock": lock}, "preprocess")
     sha256 = save_tiny_generator(folder / "work" / "models", CLASSES)
-    add_version(project, folder / "work", 1, sha256, "promoted", RUN_KEY, data)
+    add_version(project, folder / "work", 1, sha256, "promoted", run_key=RUN_KEY, data=data)
     return project
 
 

@@ -252,14 +252,14 @@ def test_a_run_that_was_overtaken_appends_after_the_other(
     watched: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(watched.params_file, b"monitor:\n  redraw_images: 0\n")
-    append, other = History.append, list[Any]()
+    add, other = History.add, list[Any]()
 
     def overtaken(self: History, **facts: Any) -> Any:
         if not other:
-            other.append(append(History(Ledger(watched)), **facts))
-        return append(self, **facts)
+            other.append(add(History(Ledger(watched)), **facts))
+        return add(self, **facts)
 
-    monkeypatch.setattr(History, "append", overtaken)
+    monkeypatch.setattr(History, "add", overtaken)
     assert run_monitor(watched).record.sequence == 2
     assert Git(Ledger(watched).mirror.folder).run("rev-list", "--count", History(
         Ledger(watched)).commit or "") == "2"  # fmt: skip
