@@ -174,8 +174,9 @@ def _record(chosen: Sequence[QuarantinedFile], who: Person, reason: str, *, let_
             shared.project(), records, by=who.name, reason=reason.strip(), patience=_PATIENCE
         )
     except TransientError as error:
+        _files.clear()
         st.warning(
-            f"Nothing was decided, since the data is being changed at this moment: "
+            "This was not finished; reload the page, and decide again what is open then. "
             f"{without_paths(str(error))}"
         )
         return

@@ -122,7 +122,7 @@ def test_while_an_ingest_runs_it_says_so_and_decides_nothing(
     before, record = clinic.data, record_of(clinic, "burnt-in")
     with hold_lease(clinic.project.leases, "ingest", "ingest"):
         fine(decide(page, record, "release", "a ruler"))
-    assert "Nothing was decided" in page.warning[-1].value
+    assert "This was not finished" in page.warning[-1].value
     assert "/" not in page.warning[-1].value
     assert clinic.data == before
 
