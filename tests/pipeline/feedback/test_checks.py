@@ -1,0 +1,46 @@
+"""Which images are still to be measured, told without torch."""
+
+from typing import Any
+
+from pipeline.base.project import Project
+from pipeline.feedback.checks import CopyCheck, CopyChecks, anything_to_check, pending
+from pipeline.feedback.opinions import Opinions, give
+from pipeline.ledger.chain import COPY_CHECKS
+from pipeline.ledger.chain_branch import append_to
+from pipeline.ledger.journal import COPY, Journal
+from pipeline.ledger.ledger import Ledger
+
+IMAGE: dict[str, Any] = {"version": 3, "weights_sha256": "ab", "label": "stone", "seed": 7,
+                         "index": 2, "settings": {"truncation": 0.7}}  # fmt: skip
+SAID = IMAGE | {"reader": "ada", "verdict": "flawed", "tags": ["looks-copied"]}
+FOUND = IMAGE | {"run_key": "k", "n_train": 72, "correlation": 0.99, "nearest": "c0", "limit": 0.97,
+                 "highest": 0.9, "n_held_out": 20}  # fmt: skip
+
+
+def test_an_image_is_pending_once_until_it_is_measured(project: Project) -> None:
+    ledger = Ledger(project)
+    assert not anything_to_check(ledger)
+    give(ledger, [SAID, SAID | {"reader": "bob"}, SAID | {"tags": ["artefact"], "index": 4}])
+    real = {"image": "c0ffee", "version": None, "settings": {}, "weights_sha256": ""}
+    give(ledger, [SAID | real])
+    opinions = Opinions(ledger).records
+    assert pending(opinions, []) == [opinions[0]]
+    assert anything_to_check(ledger)
+    append_to(ledger, COPY_CHECKS, CopyCheck, [FOUND | {"hit": False}], "no copy")
+    assert pending(opinions, CopyChecks(ledger).records) == []
+    assert not anything_to_check(ledger)
+
+
+def test_a_hit_is_to_be_done_until_its_version_is_blocked(project: Project) -> None:
+    ledger = Ledger(project)
+    append_to(ledger, COPY_CHECKS, CopyCheck, [FOUND | {"hit": True}], "a copy")
+    assert anything_to_check(ledger)
+    record = Journal(ledger).append(
+        action="blocked", version=3, weights_sha256="ab", by="copy-check", reason="a copy",
+        details={COPY: {"weights_sha256": "ab"}},
+    )  # fmt: skip
+    assert record
+    assert not anything_to_check(ledger)
+    assert "the nearest of 20 real images that it never saw has 0.900: it is a copy" in (
+        CopyChecks(ledger).records[0].in_words
+    )
