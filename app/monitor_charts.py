@@ -173,7 +173,7 @@ def _percent(*names: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{name}:Q", format=".0%") for name in names]
 
 
-def _limit(value: float) -> alt.Chart:
+def _limit(value: float) -> Any:
     chart = _chart([{"limit": value}]).mark_rule(strokeDash=[4, 3], color=_ALARM)
     return chart.encode(y="limit:Q")
 

@@ -134,10 +134,8 @@ def _left_out(project: Project) -> Iterator[str]:
     ):  # fmt: skip
         if "://" in place:
             yield f"the data at {variable}={_without_password(place)}: back it up there"
-    yield (
-        "the landing zone, caches, checkpoints of unfinished runs, logs, report pages, counts of "
-        "draws"
-    )
+    yield "the landing zone, caches, checkpoints of unfinished runs, logs and report pages"
+    yield "the counts of drawn images"
 
 
 def _without_password(url: str) -> str:
