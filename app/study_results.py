@@ -111,7 +111,7 @@ def _reader_row(one: ReaderResult, found: Results) -> dict[str, str]:
     return row | {
         "median time, s": f"{one.seconds.value:.1f}" if one.seconds else "–",
         "second half less first": interval_in_words(one.learning),
-        "verdict": verdict_in_words(one.verdict, found.margin),
+        "verdict": verdict_in_words(one.verdict, found.margin) if one.answered else "–",
     }
 
 

@@ -89,15 +89,20 @@ def _after_event(course: Course, shown: _Shown | None) -> tuple[Course, _Shown |
         return course, None
     if event == "begin" and not course.over:
         return _next(course.look())
-    stale = shown is None or not isinstance(event, _Said) or event.place != shown.place
-    if stale or event.step != int(shown.said is not None) or clock() - shown.since < SOONEST:
+    if not isinstance(event, _Said) or shown is None or _stale(event, shown):
         return course, shown
-    if event.step == 1:
+    if shown.said is not None:
         return _next(course.answer(shown.trial, replace(shown.said, **event.reply)))
     reply = Reply(seconds=clock() - shown.since, **event.reply)
     if course.plan.choices:
         return course, replace(shown, said=reply, since=clock())
     return _next(course.answer(shown.trial, reply))
+
+
+def _stale(event: _Said, shown: _Shown) -> bool:
+    """Whether what was pressed was meant for another question, or came too soon."""
+    other = (event.place, event.step) != (shown.place, int(shown.said is not None))
+    return other or clock() - shown.since < SOONEST
 
 
 def _next(course: Course) -> tuple[Course, _Shown | None]:

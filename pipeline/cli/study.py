@@ -195,5 +195,5 @@ def _row(one: "ReaderResult", found: "Results") -> list[str]:
         *rated,
         f"{one.seconds.value:.1f}" if one.seconds else "–",
         interval_in_words(one.learning),
-        verdict_in_words(one.verdict, found.margin),
+        verdict_in_words(one.verdict, found.margin) if one.answered else "–",
     ]

@@ -17,7 +17,8 @@ def interval_in_words(found: Interval | None, digits: int = 2) -> str:
     """Such as 0.31 [-0.22, 0.84]; a dash for None."""
     if found is None:
         return "–"
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+    value, low, high = (round(n, digits) + 0.0 for n in (found.value, found.low, found.high))
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"  # and no -0.00
 
 
 def verdict_in_words(found: Verdict, margin: float) -> str:

@@ -57,10 +57,15 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1000 * SOONEST + 200)
 
 
-def answer(page: Page, key: str, done: int, place: int, step: int = 0) -> None:
-    """Press a key as a person does, once the buttons of that place are there, and not at once."""
+def await_trial(page: Page, place: int, step: int = 0) -> None:
+    """Wait until a trial is there, with its images."""
     page.locator(f"[class*='st-key-study-{place}-{step}-'] button").first.wait_for()
     settle(page)
+
+
+def answer(page: Page, key: str, done: int, place: int, step: int = 0) -> None:
+    """Press a key as a person does, once the buttons of that place are there, and not at once."""
+    await_trial(page, place, step)
     page.keyboard.press(key)
     page.get_by_text(re.compile(f"^{done} of |you are through|^Which class")).first.wait_for()
 
@@ -87,6 +92,7 @@ def test_a_study_of_twenty_is_done_by_keyboard(
     plan = Study.read(Ledger(studied), "pairs").plan
     held = {image.tobytes() for image in held_out_arrays(studied, RUN_KEY).images}
     for done in range(TRIALS):
+        await_trial(page, done)
         if done in (0, 7):
             pngs = images(page)
             shown = [np.asarray(Image.open(io.BytesIO(png))) for png in pngs]
@@ -117,6 +123,7 @@ def test_single_images_with_confidence_class_and_a_pause(
     page = visit.page
     done = len(Study.read(Ledger(studied), "singles").answers)
     begin(page)
+    await_trial(page, done)
     image = page.locator(".st-key-trial img")
     (content,) = images(page)
     named = f"/media/{_calculate_file_id(content, 'image/png')}.png"

@@ -88,10 +88,8 @@ def test_the_first_answer_to_a_trial_counts(studied: Project) -> None:
 def test_readers_who_answer_at_once_are_all_heard(studied: Project) -> None:
     create_study(studied, "at-once", 1, "pair", 3)
     readers = ["reader-a", "reader-b", "reader-c"]
-    threads = [
-        threading.Thread(target=lambda r=r: answer_all(course(studied, "at-once", r)))  # type: ignore[misc]
-        for r in readers
-    ]
+    courses = [course(studied, "at-once", reader) for reader in readers]
+    threads = [threading.Thread(target=answer_all, args=(found,)) for found in courses]
     for thread in threads:
         thread.start()
     for thread in threads:

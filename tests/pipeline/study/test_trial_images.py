@@ -1,16 +1,19 @@
 """Real and synthetic images come out of one path: nothing but their pixels tells them apart."""
 
+import io
 import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.base.project import Project
 from pipeline.registry.generators import Generators
 from pipeline.study.create import create_study
 from pipeline.study.held_out import test_arrays as held_out_arrays
-from pipeline.study.plan import REAL, Plan
+from pipeline.study.plan import REAL, Design, Plan
 from pipeline.study.trial_images import TrialImages
+from tests.support.pictures import Grey
 from tests.support.studied import RUN_KEY
 
 
@@ -25,13 +28,13 @@ def chunks(png: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def loaded(project: Project, name: str, design: str) -> tuple[Plan, TrialImages]:
-    plan = create_study(project, name, 1, design, 12).plan  # type: ignore[arg-type]
+def loaded(project: Project, name: str, design: Design) -> tuple[Plan, TrialImages]:
+    plan = create_study(project, name, 1, design, 12).plan
     return plan, TrialImages.load(project, plan, Generators(project))
 
 
 @pytest.mark.parametrize("design", ["pair", "single"])
-def test_files_of_both_kinds_have_one_form(studied: Project, design: str) -> None:
+def test_files_of_both_kinds_have_one_form(studied: Project, design: Design) -> None:
     plan, images = loaded(studied, f"form-{design}", design)
     files = [png for trial in range(12) for png in images.pngs(plan, trial)]
     assert len(files) == (24 if design == "pair" else 12)
@@ -64,10 +67,6 @@ def test_synthetic_images_can_be_drawn_again_one_by_one(studied: Project) -> Non
         assert np.array_equal(pixels(images.pngs(plan, trial)[0]), alone)
 
 
-def pixels(png: bytes) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    import io
-
-    from PIL import Image
-
+def pixels(png: bytes) -> Grey:
     with Image.open(io.BytesIO(png)) as image:
         return np.asarray(image)
