@@ -129,6 +129,7 @@ def _images(shown: Sequence[SetAside]) -> None:
         return
     cells = st.grid(min_column_width=180)
     for one in shown:
+        assert one.image is not None  # noqa: S101 - its caller leaves the others out
         stream = io.BytesIO()
         Image.fromarray(one.image).save(stream, "PNG")
         uri = f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -103,8 +103,8 @@ def _reader_row(one: ReaderResult, found: Results) -> dict[str, str]:
         "reader": one.reader,
         "answered": f"{one.answered} of {one.trials}{skipped}",
         "accuracy": share_in_words(one.accuracy),
-        "d'": interval_in_words(told and told.sensitivity),
-        "criterion": interval_in_words(told and told.criterion),
+        "d'": interval_in_words(told.sensitivity if told else None),
+        "criterion": interval_in_words(told.criterion if told else None),
     }
     if found.design == "single":
         row["ROC area"] = interval_in_words(one.ranking)

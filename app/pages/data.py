@@ -1,5 +1,8 @@
 """What the project holds, what was set aside and why, and what people decided about it."""
 
+from collections.abc import Callable
+from functools import partial
+
 import altair as alt
 import streamlit as st
 
@@ -144,4 +147,9 @@ if part == "Set aside":
     set_aside.show()
 else:
     settings.forget("state", "reason")
-    {"Holdings": lambda: holdings(held), "Decisions": decisions, "Looks": looks}[part]()
+    shows: dict[str, Callable[[], None]] = {
+        "Holdings": partial(holdings, held),
+        "Decisions": decisions,
+        "Looks": looks,
+    }
+    shows[part]()

@@ -48,14 +48,14 @@ def app(
     require_login(chosen, access)
     running = services.find(project)
     if running and running.app_uri and port is None and address is None:
-        _tell(running.app_uri, access and access.url, opens=opens)
+        _tell(running.app_uri, access.url if access else None, opens=opens)
         return
     uri = app_uri(port or usual_port, chosen)
     with ExitStack() as stack:
         with console.status("starting MLflow and the app"):
             mlflow_uri = stack.enter_context(services.mlflow(project))
             wait = stack.enter_context(serving(project, mlflow_uri, uri, chosen))
-        _tell(uri, access and access.url, opens=opens)
+        _tell(uri, access.url if access else None, opens=opens)
         if code := wait():
             raise TransientError(f"the app ended with {code}, see {project.logs / 'app.log'}")
 

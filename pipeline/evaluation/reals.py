@@ -79,7 +79,8 @@ class Reals:
             pairs = len(known) * (len(known) - 1)
             own = (within.sum() - np.trace(within)) / pairs
             scores.append(own - 2 * polynomial_kernel(features, known).mean(1))
-        return np.argmin(np.stack(scores), axis=0)
+        nearest: NDArray[np.int64] = np.argmin(np.stack(scores), axis=0)
+        return nearest
 
     def farness(self, features: NDArray[np.float64], label: int) -> NDArray[np.float64]:
         """The share of held-out images of a class that are nearer to a training image of it, [N].

@@ -149,9 +149,11 @@ def _draw(generators: Generators, version: Version, one: Opinion) -> NDArray[np.
     labels, asked = [one.label], Asked.of_facts(one.settings.get("asked", {}))
     layouts = generators.layouts(version.number, labels, one.seed, start=one.index, asked=asked)
     truncation = float(one.settings.get("truncation", 1.0))
-    return generators.draw(
+    drawn = generators.draw(
         version.number, labels, one.seed, start=one.index, truncation=truncation, layouts=layouts
-    )[0]
+    )
+    image: NDArray[np.uint8] = drawn[0]
+    return image
 
 
 def _block(project: Project, ledger: Ledger, hits: Sequence[CopyCheck], done: Checked) -> None:

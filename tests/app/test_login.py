@@ -1,6 +1,5 @@
 """Logging in by OpenID Connect, in a browser: roles admit pages, and nothing is served without."""
 
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -11,20 +10,12 @@ from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, expe
 from pipeline.base.project import Project
 from pipeline.local.access import ROLES
 from pipeline.local.web_app import app_uri, serving
+from tests.app.conftest import LONG, NEEDS_CHROMIUM
 from tests.app.oidc import Provider, log_in_settings, provider
-from tests.app.test_browser import LONG, browser
-
-__all__ = ["browser"]
 
 ZIP = "/images.zip?version=1&label=cyst&n=1"
 
-pytestmark = [
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(
-        not (shutil.which("chromium") or shutil.which("chromium-browser")),
-        reason="no chromium on this machine to look with",
-    ),
-]
+pytestmark = [pytest.mark.timeout(1800), NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")

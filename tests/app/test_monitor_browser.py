@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from pipeline.local.web_app import app_uri, serving
-from tests.app.test_browser import CHROMIUM, LONG, Visit
+from tests.app.conftest import NEEDS_CHROMIUM
+from tests.app.test_browser import Visit
 from tests.support.monitored import write_past
 from tests.support.shown import shown_project
 
-pytestmark = [
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine to look with"),
-]
+pytestmark = [pytest.mark.timeout(1800), NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +22,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     uri = app_uri()
     with serving(project, "", uri):
         yield uri
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=LONG
-        )
-        yield found
-        found.close()
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
+from pipeline.data.formats import Pixels
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.revise.quarantining import QuarantinedFile, find_quarantined
 from pipeline.data.revise.revision import withdrawn_list
@@ -70,7 +71,7 @@ def look_at(
         raise BadInputError(f"{len(found)} images are chosen; look at {MOST_AT_ONCE} at once")
     readable = {name: each for name, each in found.items() if can_be_read_again(each.entry)}
     images = {each.entry.image_id for each in readable.values()}
-    pixels = dict[str, NDArray[np.generic]]()
+    pixels = dict[str, Pixels]()
     if images:
         ledger = Ledger(project)
         record_look(
@@ -82,7 +83,7 @@ def look_at(
 
 def _pixels(
     project: Project, ledger: Ledger, chosen: Sequence[QuarantinedFile]
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, Pixels]:
     """Pixels by image id, of the images that could be read."""
     with tempfile.TemporaryDirectory() as folder:
         files = read_again(
@@ -102,7 +103,7 @@ def _pixels(
         return read
 
 
-def _shown(each: QuarantinedFile, pixels: NDArray[np.generic] | None) -> SetAside:
+def _shown(each: QuarantinedFile, pixels: Pixels | None) -> SetAside:
     if pixels is None:
         return SetAside(each.record, each.label, None)
     small = np.asarray(shown(pixels, _SIDE), dtype=np.uint8)

@@ -143,7 +143,7 @@ def test_the_chain_of_opinions_is_checked_with_the_journal(tiny: Tiny) -> None:
 
 def test_the_records_of_the_monitor_are_a_chain_like_the_others(tiny: Tiny) -> None:
     ledger = tiny.ledger
-    assert History(ledger).append(drift_note="the first")
+    assert History(ledger).add(drift_note="the first")
     found = check(tiny, "1")
     assert found.whole
     assert found.chains[2].name == MONITOR

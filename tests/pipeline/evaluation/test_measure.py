@@ -24,7 +24,8 @@ def images_of(label: int, seed: int, count: int = EACH) -> NDArray[np.uint8]:
     noise = rng.normal(size=(count, SIDE, SIDE))
     soft = np.stack([gaussian_filter(one, 3 - 1.5 * label) for one in noise])
     soft /= soft.std(axis=(1, 2), keepdims=True)
-    return np.clip(90 + 60 * label + 30 * soft, 0, 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.clip(90 + 60 * label + 30 * soft, 0, 255).astype(np.uint8)
+    return grey
 
 
 def split(seed: int, count: int = EACH) -> SplitArrays:

@@ -21,7 +21,12 @@ def test_an_image_is_pending_once_until_it_is_measured(project: Project) -> None
     ledger = Ledger(project)
     assert not anything_to_check(ledger)
     give(ledger, [SAID, SAID | {"reader": "bob"}, SAID | {"tags": ["artefact"], "index": 4}])
-    real = {"image": "c0ffee", "version": None, "settings": {}, "weights_sha256": ""}
+    real: dict[str, object] = {
+        "image": "c0ffee",
+        "version": None,
+        "settings": {},
+        "weights_sha256": "",
+    }
     give(ledger, [SAID | real])
     opinions = Opinions(ledger).records
     assert pending(opinions, []) == [opinions[0]]

@@ -78,7 +78,7 @@ def test_a_version_that_was_never_judged_can_be_blocked(story: Story, project: P
 def test_a_champion_that_came_meanwhile_is_the_one_that_is_replaced(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, raced = Journal.append, []
+    append, raced = Journal.append, list[Record | None]()
 
     def overtaken(self: Journal, **facts: object) -> Record | None:
         if not raced:
