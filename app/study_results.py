@@ -1,6 +1,7 @@
 """What a study found, on a page: of one reader, or of all."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import streamlit as st
@@ -103,8 +104,8 @@ def _reader_row(one: ReaderResult, found: Results) -> dict[str, str]:
         "reader": one.reader,
         "answered": f"{one.answered} of {one.trials}{skipped}",
         "accuracy": share_in_words(one.accuracy),
-        "d'": interval_in_words(told and told.sensitivity),
-        "criterion": interval_in_words(told and told.criterion),
+        "d'": interval_in_words(told.sensitivity if told else None),
+        "criterion": interval_in_words(told.criterion if told else None),
     }
     if found.design == "single":
         row["ROC area"] = interval_in_words(one.ranking)
@@ -121,7 +122,7 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
     names = [row[0] for row in rows]
     side = alt.X("value:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]))
     place = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=200))
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart(_data(values)).encode(
         y=place,
         tooltip=[
             alt.Tooltip("name:N"),
@@ -131,10 +132,10 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
             alt.Tooltip("of:N"),
         ],
     )
-    band = alt.Chart(alt.Data(values=[{"a": CHANCE - margin, "b": CHANCE + margin}])).mark_rect(
+    band = alt.Chart(_data([{"a": CHANCE - margin, "b": CHANCE + margin}])).mark_rect(
         opacity=0.15, color="#7fb8d6"
     ).encode(x="a:Q", x2="b:Q")  # fmt: skip
-    chance = alt.Chart(alt.Data(values=[{"a": CHANCE}])).mark_rule(
+    chance = alt.Chart(_data([{"a": CHANCE}])).mark_rule(
         strokeDash=[4, 4], color="#9aa3ab"
     ).encode(x="a:Q")  # fmt: skip
     ends = base.mark_rule(strokeWidth=2, color="#7fb8d6").encode(x="low:Q", x2="high:Q")
@@ -146,6 +147,10 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
         height=60 + 34 * len(rows), description=f"Accuracy with 95 % intervals: {told}"
     )
     st.altair_chart(chart, width="stretch")
+
+
+def _data(values: list[dict[str, Any]]) -> alt.Data:
+    return alt.Data(values=values)  # type: ignore[no-untyped-call]
 
 
 def _legend(margin: float) -> None:
