@@ -80,7 +80,7 @@ def _figures(mine: ReaderResult, found: Results) -> None:
     cells = st.grid(min_column_width=150)
     for name, value, ends in figures:
         with cells.cell():
-            st.metric(name, f"{value:.2f}", border=True)
+            st.metric(name, f"{round(value, 2) + 0.0:.2f}", border=True)
             st.caption(f"95 %: {ends}")
     if seconds:
         with cells.cell():
@@ -88,8 +88,10 @@ def _figures(mine: ReaderResult, found: Results) -> None:
             st.caption(f"half of them {seconds.low:.1f} to {seconds.high:.1f} s")
     if mine.learning:
         with cells.cell():
-            st.metric("Second half less first", f"{mine.learning.value:+.2f}", border=True)
-            st.caption(f"95 %: {_range(mine.learning.low, mine.learning.high)}")
+            st.metric("Learning", f"{mine.learning.value:+.2f}", border=True)
+            st.caption(
+                f"second half less first; 95 %: {_range(mine.learning.low, mine.learning.high)}"
+            )
     first = "the left one" if found.design == "pair" else "“real”"
     st.caption(
         f"{mine.accuracy.hits} of {mine.accuracy.count} right. d' is 0 for a reader who cannot "
@@ -120,7 +122,9 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
     """Accuracies with their intervals, chance, and the band within which they count as chance."""
     values = [dict(zip(("name", "value", "low", "high", "of"), row, strict=True)) for row in rows]
     names = [row[0] for row in rows]
-    side = alt.X("value:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]))
+    side = alt.X(
+        "value:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5)
+    )
     place = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=200))
     base = alt.Chart(_data(values)).encode(
         y=place,
