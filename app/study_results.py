@@ -1,6 +1,7 @@
 """What a study found, on a page: of one reader, or of all."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import streamlit as st
@@ -79,7 +80,7 @@ def _figures(mine: ReaderResult, found: Results) -> None:
     cells = st.grid(min_column_width=150)
     for name, value, ends in figures:
         with cells.cell():
-            st.metric(name, f"{value:.2f}", border=True)
+            st.metric(name, f"{round(value, 2) + 0.0:.2f}", border=True)
             st.caption(f"95 %: {ends}")
     if seconds:
         with cells.cell():
@@ -87,8 +88,10 @@ def _figures(mine: ReaderResult, found: Results) -> None:
             st.caption(f"half of them {seconds.low:.1f} to {seconds.high:.1f} s")
     if mine.learning:
         with cells.cell():
-            st.metric("Second half less first", f"{mine.learning.value:+.2f}", border=True)
-            st.caption(f"95 %: {_range(mine.learning.low, mine.learning.high)}")
+            st.metric("Learning", f"{mine.learning.value:+.2f}", border=True)
+            st.caption(
+                f"second half less first; 95 %: {_range(mine.learning.low, mine.learning.high)}"
+            )
     first = "the left one" if found.design == "pair" else "“real”"
     st.caption(
         f"{mine.accuracy.hits} of {mine.accuracy.count} right. d' is 0 for a reader who cannot "
@@ -119,9 +122,11 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
     """Accuracies with their intervals, chance, and the band within which they count as chance."""
     values = [dict(zip(("name", "value", "low", "high", "of"), row, strict=True)) for row in rows]
     names = [row[0] for row in rows]
-    side = alt.X("value:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]))
+    side = alt.X(
+        "value:Q", title="accuracy", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=5)
+    )
     place = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=200))
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart(_data(values)).encode(
         y=place,
         tooltip=[
             alt.Tooltip("name:N"),
@@ -131,10 +136,10 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
             alt.Tooltip("of:N"),
         ],
     )
-    band = alt.Chart(alt.Data(values=[{"a": CHANCE - margin, "b": CHANCE + margin}])).mark_rect(
+    band = alt.Chart(_data([{"a": CHANCE - margin, "b": CHANCE + margin}])).mark_rect(
         opacity=0.15, color="#7fb8d6"
     ).encode(x="a:Q", x2="b:Q")  # fmt: skip
-    chance = alt.Chart(alt.Data(values=[{"a": CHANCE}])).mark_rule(
+    chance = alt.Chart(_data([{"a": CHANCE}])).mark_rule(
         strokeDash=[4, 4], color="#9aa3ab"
     ).encode(x="a:Q")  # fmt: skip
     ends = base.mark_rule(strokeWidth=2, color="#7fb8d6").encode(x="low:Q", x2="high:Q")
@@ -146,6 +151,10 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
         height=60 + 34 * len(rows), description=f"Accuracy with 95 % intervals: {told}"
     )
     st.altair_chart(chart, width="stretch")
+
+
+def _data(values: list[dict[str, Any]]) -> alt.Data:
+    return alt.Data(values=values)  # type: ignore[no-untyped-call]
 
 
 def _legend(margin: float) -> None:

@@ -170,9 +170,14 @@ def test_a_newer_format_is_refused_by_name(studied: Project) -> None:
 def test_what_cannot_be_planned_is_refused(
     studied: Project, change: dict[str, Any], says: str
 ) -> None:
-    facts: dict[str, Any] = {"name": "refused", "version": 1, "design": "pair", "trials": 6}
+    facts: dict[str, Any] = {
+        "name": "refused",
+        "version": 1,
+        "design": "pair",
+        "trials": 6,
+    } | change
     with pytest.raises(BadInputError, match=says):
-        create_study(studied, **(facts | change))
+        create_study(studied, **facts)
     assert "refused" not in study_names(Ledger(studied))
 
 
