@@ -154,7 +154,7 @@ def _chart(rows: Sequence[Row], margin: float) -> None:
 
 
 def _data(values: list[dict[str, Any]]) -> alt.Data:
-    return alt.Data(values=values)  # type: ignore[no-untyped-call]
+    return alt.Data(values=values)
 
 
 def _legend(margin: float) -> None:
