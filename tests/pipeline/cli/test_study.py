@@ -28,6 +28,7 @@ def test_a_study_from_its_plan_to_its_figures(studied: Project, tmp_path: Path) 
     assert "there is no study yet" in invoke(studied, "study", "list")
     told = invoke(studied, "study", "create", "first", "--trials", "10", "--design", "single",
                   "--classes", "cyst,stone", "--ask-class")  # fmt: skip
+    told = " ".join(told.split())
     assert "10 trials" in told
     assert "97 give ±10" in told
     assert "215 answers (80 % power)" in told

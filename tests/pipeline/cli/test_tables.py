@@ -122,9 +122,13 @@ def test_status_keeps_paths(tmp_path: Path) -> None:
     state = str(tmp_path / "[red]x" / ("state" * 20))
     facts: dict[str, Any] = {
         "project": "p", "state": state, "landing": state, "services": None, "data": None,
-        "champion": None, "waiting_files": 3, "runs": [],
+        "champion": None, "waiting_files": 3, "alarms": [], "runs": [],
     }  # fmt: skip
     assert state in shown(status_table(facts))
+    alarms = [{"key": "drift:stone", "since": "2026-11-29T03:08:34+00:00"}]
+    assert "drift:stone; `medloom monitor` says more" in shown(
+        status_table(facts | {"alarms": alarms})
+    )
     facts["services"] = {
         "airflow": "http://127.0.0.1:8080", "airflow_user": "[/]", "airflow_password": "[red]p",
         "mlflow": "http://127.0.0.1:5000", "app": "http://127.0.0.1:8501", "app_answers": True,

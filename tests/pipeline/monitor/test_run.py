@@ -256,7 +256,7 @@ def test_a_run_that_was_overtaken_appends_after_the_other(
 
     def overtaken(self: History, **facts: Any) -> Any:
         if not other:
-            other.append(add(History(Ledger(watched)), **facts))
+            other.append(add(History(Ledger(watched)), **(facts | {"drift_note": "another run"})))
         return add(self, **facts)
 
     monkeypatch.setattr(History, "add", overtaken)

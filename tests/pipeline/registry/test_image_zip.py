@@ -39,8 +39,9 @@ def test_it_holds_what_generate_writes_and_says_how_to_draw_it_again(
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
     manifest = json.loads(files.pop(MANIFEST_FILE))
-    generate_images(project, "3", "stone", 2, 7, tmp_path, truncation=0.8, asked=TWO, masks=True)
-    beside = (file for file in tmp_path.iterdir() if not file.name.endswith(".synthetic.json"))
+    out = tmp_path / "out"
+    generate_images(project, "3", "stone", 2, 7, out, truncation=0.8, asked=TWO, masks=True)
+    beside = (file for file in out.iterdir() if not file.name.endswith(".synthetic.json"))
     assert files == {file.name: file.read_bytes() for file in beside}
     listed = {one["name"]: one for one in manifest["files"]}
     assert {name: one["sha256"] for name, one in listed.items()} == {

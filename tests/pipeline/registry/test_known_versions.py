@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pipeline.base.project import Project
 from pipeline.registry.known_versions import KnownVersion, known_versions, version_page
 from pipeline.registry.registry import Registry
@@ -10,7 +12,9 @@ from tests.support.generators import register_generator, save_tiny_generator
 from tests.support.shown import CLASSES, KINDS, add_version, empty_project, shown_project
 
 
-def test_the_journal_names_them_newest_first_without_a_service(tmp_path: Path) -> None:
+def test_the_journal_names_them_newest_first_without_a_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = shown_project(tmp_path)
     work = tmp_path / "second"
     add_version(project, work, 2, save_tiny_generator(work / "models", CLASSES), "rejected")
@@ -19,6 +23,7 @@ def test_the_journal_names_them_newest_first_without_a_service(tmp_path: Path) -
         KnownVersion(1, ("champion",), "promoted"),
     ]
     assert [one.in_words for one in known_versions(project)] == ["rejected", "champion, promoted"]
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # else it waits for minutes
     nowhere = replace(project, mlflow_uri="http://127.0.0.1:9")
     assert len(known_versions(nowhere)) == 2, "MLflow is down"
 

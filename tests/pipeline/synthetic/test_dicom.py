@@ -89,5 +89,7 @@ def test_it_is_valid_by_dciodvfy(tmp_path: Path) -> None:
     said = subprocess.run(
         ["dciodvfy", str(tmp_path / "a.dcm")], capture_output=True, text=True, check=False
     )
-    assert "Error" not in said.stderr + said.stdout
+    lines = (said.stderr + said.stdout).splitlines()
+    # Releases before 2023 do not know Synthetic Data.
+    assert not [one for one in lines if "Error" in one and "(0x0008,0x001c)" not in one]
     assert "SCImage" in said.stderr + said.stdout
