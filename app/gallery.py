@@ -13,6 +13,17 @@ from pipeline.registry.exploring import Effect, Look
 from pipeline.registry.image_zip import archive_of
 
 
+def ordered() -> DrawnImages:
+    """The images of the order that the sidebar asks for, under their heading."""
+    known = shared.versions()
+    with st.sidebar:
+        number = settings.version(known, shared.usual_version(known))
+        order = settings.order(number, shared.spec(number))
+    drawn = shared.draw(order)
+    heading(drawn)
+    return drawn
+
+
 def heading(drawn: DrawnImages) -> None:
     """What was drawn, from which weights, and where findings were asked for."""
     version, side = drawn.version, drawn.spec.image_size

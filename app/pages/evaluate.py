@@ -9,12 +9,7 @@ from app.wording import without_paths
 from pipeline.base.errors import MedloomError
 
 person.require("viewer")
-known = shared.versions()
-with st.sidebar:
-    number = settings.version(known, shared.usual_version(known))
-    order = settings.order(number, shared.spec(number))
-drawn = shared.draw(order)
-gallery.heading(drawn)
+drawn = gallery.ordered()
 try:
     reals = shared.reals(drawn.version)
     found = shared.measure(drawn, reals)

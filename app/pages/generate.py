@@ -1,16 +1,9 @@
 """Draw images, look at them, and take them along."""
 
-import streamlit as st
-
-from app import gallery, opinion, person, settings, shared
+from app import gallery, opinion, person, settings
 
 person.require("viewer")
-known = shared.versions()
-with st.sidebar:
-    number = settings.version(known, shared.usual_version(known))
-    order = settings.order(number, shared.spec(number))
-drawn = shared.draw(order)
-gallery.heading(drawn)
+drawn = gallery.ordered()
 view = settings.pill("View", ["Grid", "One", "Two"], "view", "Grid")
 chosen = 0
 if view == "Grid":

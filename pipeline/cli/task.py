@@ -5,68 +5,18 @@ the DVC remote and the registry alone. What the tasks after it need to know is t
 output, one line of JSON, which the scheduler keeps as its XCom and hands to them as arguments.
 """
 
-import json
 import os
 import sys
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
 
-from pipeline.base.errors import ExitCode, exit_code
-from pipeline.base.host import require_fit
 from pipeline.base.project import Project
+from pipeline.cli.scheduled_task import MOST_WORDS, Told, report, scheduled
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
-
-Told = dict[str, Any]
-_TOLD = ("task", "outcome", "why", "summary", "seconds", "joules", "tries")
-"""Facts that every task prints, with what its step returns; the others stay in the run's folder."""
-_MOST_WORDS = 2000
-
-
-def _scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
-    """Run a step as a task: record it, and print its result, or its failure, as JSON.
-
-    Args:
-        task: its name.
-        work: the step, of the project, the run's folder and a dict to keep facts in that need not
-            travel. What it returns travels to other tasks, through the scheduler's database and
-            a command line: it is small, however much data there is.
-    """
-    from pipeline.base.dag_run_folder import DagRunFolder
-    from pipeline.local.processes import end_with_parent
-
-    project = Project.load()
-    if "MEDLOOM_RUN_ID" in os.environ:
-        end_with_parent()
-    folder = DagRunFolder.of(project, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))
-    facts: Told = {}
-    returned: Told = {}
-
-    def run() -> None:
-        nonlocal facts
-        with folder.recorded(task) as facts:
-            require_fit(project)
-            returned.update(work(project, folder, facts))
-            facts.update(returned)
-
-    try:
-        code = exit_code(run)
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    told = {name: facts[name] for name in _TOLD if name in facts} | returned
-    if code not in (ExitCode.DONE, ExitCode.NOTHING_NEW) and told.get("outcome") != "failed":
-        why = f"nothing can be written to {folder.folder}; the task's log says why"
-        told |= {"task": task, "outcome": "failed", "why": why}
-    told |= {name: told[name][-_MOST_WORDS:] for name in ("why", "summary") if name in told}
-    print(json.dumps(told), flush=True)
-    raise typer.Exit(code)
-
 
 Key = Annotated[str, typer.Option(help="The run's key, as `plan` printed it.")]
 
@@ -91,7 +41,7 @@ def task_ingest() -> None:
             nonlocal said
             if time.monotonic() - said > 0.5 or done == total:
                 said = time.monotonic()
-                _report(folder, "ingest", done=done, total=total, what="read")
+                report(folder, "ingest", done=done, total=total, what="read")
 
         report = steps.ingest(project, say)
         facts.update(steps.describe_ingest(report))
@@ -102,7 +52,7 @@ def task_ingest() -> None:
         counts = ("new", "seen", "ingested", "duplicate", "quarantined", "reasons")
         return {name: facts[name] for name in counts}
 
-    _scheduled("ingest", work)
+    scheduled("ingest", work)
 
 
 @task_app.command("plan")
@@ -124,7 +74,7 @@ def task_plan(
         told = {"key": plan.run.key, "data": plan.data, "code": plan.code}
         return told | {"reasons": list(plan.reasons)}
 
-    _scheduled("plan", work)
+    scheduled("plan", work)
 
 
 def _stage(name: str, key: str) -> None:
@@ -134,7 +84,7 @@ def _stage(name: str, key: str) -> None:
         run_stage(project, key, name, folder)
         return {"key": key}
 
-    _scheduled(name, work)
+    scheduled(name, work)
 
 
 @task_app.command("preprocess")
@@ -165,7 +115,7 @@ def task_register(key: Key) -> None:
         facts["summary"] = f"{project.model} version {version}"
         return {"key": key, "version": version}
 
-    _scheduled("register", work)
+    scheduled("register", work)
 
 
 @task_app.command("promote")
@@ -183,13 +133,13 @@ def task_promote(
         record, evaluation = promote(
             project,
             key,
-            lambda **said: _report(folder, "promote", **said),
+            lambda **said: report(folder, "promote", **said),
             require_approval=require_approval,
         )
         facts["metrics"] = overall_figures(evaluation)
         return _decision(facts, record)
 
-    _scheduled("promote", work)
+    scheduled("promote", work)
 
 
 @task_app.command("challenger")
@@ -205,10 +155,10 @@ def task_challenger(
         verdict = waiting_verdict(Journal(Ledger(project)), version)
         facts["summary"] = f"version {verdict.version} waits"
         why = "; ".join(verdict.details.get("approval", []))
-        asked = f"{verdict.reason}. Approval is needed: {why}"[:_MOST_WORDS]
+        asked = f"{verdict.reason}. Approval is needed: {why}"[:MOST_WORDS]
         return {"version": verdict.version, "record": verdict.sequence, "asked": asked}
 
-    _scheduled("challenger", work)
+    scheduled("challenger", work)
 
 
 WhichVersion = Annotated[str, typer.Option(help="The version's number.")]
@@ -223,12 +173,12 @@ def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
 
     def work(project: Project, folder: Any, facts: Told) -> Told:
         def say(**said: Any) -> None:
-            _report(folder, "approve", **said)
+            report(folder, "approve", **said)
 
         record = approve_version(project, version, by, reason, say)
         return _decision(facts, record)
 
-    _scheduled("approve", work)
+    scheduled("approve", work)
 
 
 @task_app.command("decline")
@@ -245,7 +195,7 @@ def task_decline(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
             record = decline(Ledger(project), registry, version, by, reason)
         return _decision(facts, record)
 
-    _scheduled("decline", work)
+    scheduled("decline", work)
 
 
 @task_app.command("announce")
@@ -263,7 +213,7 @@ def task_announce(
             print(f"warning: {warning}", flush=True)
         return {"version": version}
 
-    _scheduled("announce", work)
+    scheduled("announce", work)
 
 
 @task_app.command("monitor")
@@ -274,7 +224,7 @@ def task_monitor() -> None:
     def work(project: Project, folder: Any, facts: Told) -> Told:
         ran = run_monitor(
             project,
-            on_progress=lambda what, done, total: _report(
+            on_progress=lambda what, done, total: report(
                 folder, "monitor", done=done, total=total, what=what
             ),
         )
@@ -284,7 +234,7 @@ def task_monitor() -> None:
         facts["summary"] = f"record {ran.record.sequence}: {', '.join(keys) or 'no alarm'}"
         return {"record": ran.record.sequence, "alarms": keys}
 
-    _scheduled("monitor", work)
+    scheduled("monitor", work)
 
 
 @task_app.command("alarm")
@@ -299,7 +249,7 @@ def task_alarm(
         facts["summary"] = "; ".join(f"{one.key}: {one.says}" for one in alarms)
         return {"alarms": [one.key for one in alarms]}
 
-    _scheduled("alarm", work)
+    scheduled("alarm", work)
 
 
 @task_app.command("notify")
@@ -336,7 +286,7 @@ def task_report(
         facts.update(key=told["plan"].get("key"), page=str(page), summary=page.name)
         return {}
 
-    _scheduled("report", work)
+    scheduled("report", work)
 
 
 def _decision(facts: Told, record: Any) -> Told:
@@ -344,9 +294,3 @@ def _decision(facts: Told, record: Any) -> Told:
     facts["decision"] = record.model_dump()
     facts["summary"] = f"version {record.version} {record.action}: {record.reason}"
     return {"version": record.version, "action": record.action, "record": record.sequence}
-
-
-def _report(folder: Any, task: str, **facts: Any) -> None:
-    from pipeline.base.files import write_atomically
-
-    write_atomically(folder.progress_file(task), json.dumps(facts) + "\n")

@@ -10,7 +10,7 @@ from pipeline.ledger.chain import FEEDBACK, ChainedRecord
 from pipeline.ledger.chain_branch import ChainBranch, append_to
 from pipeline.ledger.ledger import Ledger
 
-BRANCH, FOLDER = FEEDBACK, FEEDBACK
+BRANCH = FEEDBACK
 FORMAT = 1
 
 LOOKS_COPIED = "looks-copied"

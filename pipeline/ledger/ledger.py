@@ -24,7 +24,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,13 @@ import yaml
 
 from pipeline.base.code import FOLDER as CODE_FOLDER
 from pipeline.base.errors import BadInputError, TransientError
-from pipeline.base.project import PROJECT_ROOT, Project, is_installed
+from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.base.start import FOLDER as START_FOLDER
 from pipeline.base.start import FRESH, Start
 from pipeline.ledger.dvc import Dvc
 from pipeline.ledger.git import Git, GitError
 from pipeline.ledger.lease import hold_own_lease
+from pipeline.ledger.project_files import files_of, upstream_of
 
 CODE, DATA = "code", "data"
 
@@ -176,13 +176,13 @@ class Ledger:
         names = [name for name in SNAPSHOT if (root / name).exists()]
         with self._private_index() as index:
             where = {**index, "GIT_DIR": str(self.mirror.folder), "GIT_WORK_TREE": str(root)}
-            Git(root).run("add", "--force", "--", *_files_of(root, names), env=where)
+            Git(root).run("add", "--force", "--", *files_of(root, names), env=where)
             self._add(files or {}, index)
             tree = self.mirror.run("write-tree", env=index)
         if head and self.tree(head) == tree:
             return head
         parents = ["-p", head] if head else []
-        message = "snapshot\n\n" + _upstream(root, names)
+        message = "snapshot\n\n" + upstream_of(root, names)
         commit = self.mirror.run("commit-tree", tree, *parents, "-m", message)
         self.mirror.push(self.url, commit, CODE)
         return commit
@@ -330,28 +330,6 @@ class Workspace:
             self.git.run("commit", "--quiet", "--message", why)
             self.git.push("origin", "HEAD", self.branch)
         return self.head()
-
-
-def _files_of(root: Path, names: list[str]) -> list[str]:
-    """The snapshot's files, without Python's caches."""
-    found = []
-    for name in names:
-        path = root / name
-        files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
-        found += [f for f in files if "__pycache__" not in f.parts and f.suffix != ".pyc"]
-    return sorted(str(file.relative_to(root)) for file in found)
-
-
-def _upstream(root: Path, names: list[str]) -> str:
-    """The upstream commit or the installed version, for the commit message."""
-    if is_installed(root):  # perhaps inside an unrelated repository
-        return f"upstream none\ninstalled {version('medloom')}"
-    try:
-        commit = Git(root).run("rev-parse", "--verify", "HEAD")
-        dirty = Git(root).run("status", "--porcelain", "--", *names)
-    except GitError:
-        return "upstream none"
-    return f"upstream {commit}\ndirty {'yes' if dirty else 'no'}"
 
 
 def _digest(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
 from pipeline.feedback.export import csv_text
-from pipeline.feedback.opinions import BRANCH, FOLDER, LONGEST_NOTE, Opinions, give
+from pipeline.feedback.opinions import BRANCH, LONGEST_NOTE, Opinions, give
 from pipeline.ledger.chain_branch import ChainBranch
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import Ledger
@@ -75,9 +75,9 @@ def test_an_altered_opinion_is_noticed(ledger: Ledger) -> None:
     give(ledger, [FLAWED])
     give(ledger, [GOOD])
     head = ledger.head(BRANCH)
-    first = ledger.read_folder(str(head), FOLDER)["000001.json"].decode()
+    first = ledger.read_folder(str(head), BRANCH)["000001.json"].decode()
     altered = first.replace("stone", "cysts")
-    ledger.commit_files(BRANCH, head, {f"{FOLDER}/000001.json": altered}, "altered")
+    ledger.commit_files(BRANCH, head, {f"{BRANCH}/000001.json": altered}, "altered")
     with pytest.raises(BadInputError, match=r"is broken at 000002\.json: it does not continue"):
         Opinions(ledger)
 
