@@ -59,7 +59,7 @@ def scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
     raise typer.Exit(code)
 
 
-def report(folder: Any, task: str, **facts: Any) -> None:
+def tell_progress(folder: Any, task: str, **facts: Any) -> None:
     """Write how far a task is, for whoever follows the run."""
     from pipeline.base.files import write_atomically
 

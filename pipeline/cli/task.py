@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline.base.project import Project
-from pipeline.cli.scheduled_task import MOST_WORDS, Told, report, scheduled
+from pipeline.cli.scheduled_task import MOST_WORDS, Told, scheduled, tell_progress
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def task_ingest() -> None:
             nonlocal said
             if time.monotonic() - said > 0.5 or done == total:
                 said = time.monotonic()
-                report(folder, "ingest", done=done, total=total, what="read")
+                tell_progress(folder, "ingest", done=done, total=total, what="read")
 
         report = steps.ingest(project, say)
         facts.update(steps.describe_ingest(report))
@@ -133,7 +133,7 @@ def task_promote(
         record, evaluation = promote(
             project,
             key,
-            lambda **said: report(folder, "promote", **said),
+            lambda **said: tell_progress(folder, "promote", **said),
             require_approval=require_approval,
         )
         facts["metrics"] = overall_figures(evaluation)
@@ -173,7 +173,7 @@ def task_approve(version: WhichVersion, by: WhoDecides, reason: Why) -> None:
 
     def work(project: Project, folder: Any, facts: Told) -> Told:
         def say(**said: Any) -> None:
-            report(folder, "approve", **said)
+            tell_progress(folder, "approve", **said)
 
         record = approve_version(project, version, by, reason, say)
         return _decision(facts, record)
