@@ -224,7 +224,7 @@ def task_monitor() -> None:
     def work(project: Project, folder: Any, facts: Told) -> Told:
         ran = run_monitor(
             project,
-            on_progress=lambda what, done, total: report(
+            on_progress=lambda what, done, total: tell_progress(
                 folder, "monitor", done=done, total=total, what=what
             ),
         )
