@@ -53,19 +53,23 @@ def place_splits(
 ) -> dict[str, str]:
     """The split of each grouped new image; components without an existing group are placed.
 
-    The largest are placed first, so that every split gets large and small groups.
+    The largest are placed first, so that every split gets large and small groups. Annotated groups
+    of a class are spread over the splits as its groups are: what findings are drawn as can only be
+    learned, and judged, where all splits have some.
     """
     splits = {row.group: row.split for row in rows}
     book = _book(rows, config)
-    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    sizes = Counter(grouping.components.values())
+    strata: dict[str, set[str]] = defaultdict(set)
     for id_, component in grouping.components.items():
-        labels[component][new[id_].label] += 1
-    for component in sorted(labels, key=lambda name: (-labels[name].total(), _hash(name))):
+        strata[component] |= _strata(new[id_])
+    for component in sorted(sizes, key=lambda name: (-sizes[name], _hash(name))):
         if component not in splits:
-            splits[component] = book.place(component, labels[component])
+            splits[component] = book.place(component, strata[component])
     return {id_: splits[component] for id_, component in grouping.components.items()}
 
 
+_ANNOTATED = "/annotated"  # no folder has such a name
 _LACKING = (
     "Add images of other patients, remove the class's folder, or set ingest.allow_missing: true"
 )
@@ -100,12 +104,17 @@ def check_groups(rows: Sequence[Row], config: IngestConfig) -> None:
 
 def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
     book = SplitBook(config.shares)
-    labels: dict[tuple[str, str], set[str]] = defaultdict(set)
+    strata: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
-        labels[row.group, row.split].add(row.label)
-    for (_, split), names in labels.items():
+        strata[row.group, row.split] |= _strata(row)
+    for (_, split), names in strata.items():
         book.add(names, split)
     return book
+
+
+def _strata(image: NewImage | Row) -> set[str]:
+    """What an image's group is counted as: its class, and its class with findings told."""
+    return {image.label} | ({f"{image.label}{_ANNOTATED}"} if image.findings else set())
 
 
 def _hash(name: str) -> str:

@@ -158,3 +158,20 @@ def test_a_batch_that_is_written_again_keeps_its_findings(project: IngestedFolde
     files = [file for file in project.workspace.rglob("*") if file.is_file()]
     holding = {file.name for file in files if b"18,18,30,30" in file.read_bytes()}
     assert holding == {f"{one.batch}.csv"}
+
+
+def test_annotated_groups_are_spread_over_the_splits(project: IngestedFolder) -> None:
+    fill(project.landing, groups=12)
+    project.ingest()
+    splits = {row.source_sha256: row.split for row in read_manifest(project.workspace)}
+    (folder := project.landing.parent / "other").mkdir()
+    other = IngestedFolder(folder)
+    fill(other.landing, groups=12)
+    # Three groups that would all be in the training split, were they not annotated.
+    files = sorted((other.landing / "stone").glob("*-0.png"))
+    chosen = [file for file in files if splits[_sha256(file)] == "train"][:3]
+    assert len(chosen) == 3
+    for file in chosen:
+        put(file.with_suffix(".txt"), BOX.encode())
+    other.ingest()
+    assert sorted(row.split for row in annotated(other)) == ["test", "train", "val"]
