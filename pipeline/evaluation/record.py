@@ -75,7 +75,8 @@ class EvaluateConfig(Section):
     )
     baseline: str = Field(
         default="",
-        description="family trained equally long for comparison, such as vae; '': none",
+        description="family trained equally long for comparison, such as vae; '': none. On a CPU "
+        "of several cores it is trained beside the generator",
     )
     grid_columns: int = Field(default=6, ge=2, le=12, description="columns of each half of a grid")
     nearest_shown: int = Field(default=8, ge=1, le=24, description="closest pairs in nearest.png")

@@ -56,6 +56,9 @@ _DEMO = """\
 # slice a stone of the phantom is less than 2 wide; here it is 2 to 4. docs/regions.md tells more.
 preprocess:
   region: {frame: trunk, centre: [0.0, 0.14], half_side: 0.72}
+# A VAE is trained as long, in the time that the generator leaves of the cores; the report has both.
+evaluate:
+  baseline: vae
 """
 
 

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from model.config import TrainConfig
 from model.families.base import Generator
-from model.progress import Progress
 from model.sampling import draw_layouts, load_generator, sample
 from model.weights import WEIGHTS_FILE
 from pipeline.base.code import require_described_code
@@ -33,7 +31,8 @@ from pipeline.evaluation.privacy import membership
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation, Figure
 from pipeline.evaluation.score import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.evaluation.utility import UTILITY_FITS, measure_utility
-from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, train, with_tunables
+from pipeline.stages.baseline import train_baseline
+from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, with_tunables
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")
@@ -71,19 +70,16 @@ def evaluate(
     fakes, scored = score_weights(models, data, config, cache, on_progress)
     figures = [*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE)]
     if phantom:
-        # Imported by name, so that it is not part of the run keys of other data.
-        findings = import_module("pipeline.evaluation.findings").findings
-        square = PreprocessConfig(
-            size=data.test.images.shape[1], region=RegionConfig.of_view(data.view)
-        )
-        figures += findings(
-            fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds
-        )
+        figures += _phantom_findings(fakes, data)
     figures += _faithfulness(fakes, data, config, on_progress)
     evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
-        _, reference = score_weights(baseline, data, config, cache, on_progress)
-        update = {"baseline_family": config.baseline, "baseline": reference.evaluation}
+        drawn, scored_too = score_weights(baseline, data, config, cache, on_progress)
+        beside = scored_too.evaluation
+        if phantom:
+            found = (*beside.figures, *_phantom_findings(drawn, data))
+            beside = beside.model_copy(update={"figures": found})
+        update = {"baseline_family": config.baseline, "baseline": beside}
         evaluation = evaluation.model_copy(update=update)
     utility = measure_utility(
         data, _sampler(_load(models, data.view), config, None), config.utility, out, on_progress
@@ -92,6 +88,19 @@ def evaluate(
     write_evaluation(out, evaluation, fakes, data, scored, config)
     draw_curves([models / name for name in CURVES], out / "curves.png")
     return evaluation
+
+
+def _phantom_findings(fakes: Fakes, data: Processed) -> list[Figure]:
+    """Findings in images of a kidney phantom, by the phantom's own rule."""
+    # Imported by name, so that it is not part of the run keys of other data.
+    findings = import_module("pipeline.evaluation.findings").findings
+    square = PreprocessConfig(
+        size=data.test.images.shape[1], region=RegionConfig.of_view(data.view)
+    )
+    found: list[Figure] = findings(
+        fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds
+    )
+    return found
 
 
 def _faithfulness(
@@ -110,30 +119,6 @@ def _faithfulness(
     except ValueError as error:
         raise BadInputError(f"cannot measure faithfulness: {error}") from error
     return figures
-
-
-def train_baseline(
-    processed: Path, out: Path, config: TrainConfig, family: str, checkpoints: Path | None
-) -> Path:
-    """Train `family` with its default recipe, for the generator's length and seed.
-
-    Returns:
-        `out`, the folder written.
-
-    Raises:
-        BadInputError: the family does not exist, or cannot be trained on the data.
-    """
-    given = config.model_dump(exclude={"family", "recipe"})
-    try:
-        same_length = TrainConfig.model_validate(given | {"family": family})
-    except ValidationError as error:
-        raise BadInputError(f"evaluate.baseline: {error.errors()[0]['msg']}") from None
-
-    def tell(progress: Progress) -> None:
-        report_progress(done=progress.images_seen, total=progress.images_total, what=family)
-
-    train(processed, out, same_length, checkpoints=checkpoints, on_progress=tell)
-    return out
 
 
 def score_weights(
@@ -234,12 +219,16 @@ def main() -> None:
     baseline = None
     if config.baseline:
         with_tunables()
-        baseline = train_baseline(
+        baseline = REPORTS / "baseline"
+        train_baseline(
             PROCESSED,
-            REPORTS / "baseline",
+            baseline,
             load_section(params, "train", TrainConfig),
             config.baseline,
             checkpoint_folder(DEFAULT_CHECKPOINTS),
+            on_progress=lambda now: report_progress(
+                done=now.images_seen, total=now.images_total, what=config.baseline
+            ),
         )
     evaluate(
         PROCESSED,

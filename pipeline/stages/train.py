@@ -28,6 +28,7 @@ from pipeline.base.errors import BadInputError, TransientError, run_as_command
 from pipeline.base.params_file import load_section, read_yaml, validate
 from pipeline.base.start import FRESH, NETWORKS, ORIGIN_FILE, Start
 from pipeline.data.processed import Processed
+from pipeline.stages.beside import baseline_beside
 
 PROCESSED = Path("data/processed")
 MODELS = Path("models")
@@ -55,9 +56,9 @@ DEFAULT_CHECKPOINTS = Path("~/.cache/medloom/checkpoints")
 
 @dataclass(frozen=True)
 class TrainStageResult:
-    """The sha256 of the weights, and the number of images seen.
+    """The sha256 of the weights that were written, "" if none were, and the number of images seen.
 
-    With several processes only the leader writes; for the others `sha256` is "".
+    With several processes only the leader writes.
     """
 
     sha256: str
@@ -66,7 +67,7 @@ class TrainStageResult:
 
 def train(
     processed: Path,
-    out: Path,
+    out: Path | None,
     config: TrainConfig,
     *,
     start: Path | None = None,
@@ -81,7 +82,7 @@ def train(
         processed: output folder of preprocess.
         out: folder to write (created if missing): generator.safetensors, config.json,
             networks.safetensors, history.csv, validation.csv, membership.csv, training.json,
-            samples/*.png.
+            samples/*.png. None: train as far as checkpoints go, and keep them.
         config: the `train` section. Its `start` is a wish; `start` here is what was decided.
         start: networks.safetensors of another training to begin from; None: fresh networks.
         origin: of `start`, if it is of a version; its sha256 is checked.
@@ -141,7 +142,7 @@ def train(
         ) from stopped
     except (ValueError, FloatingPointError) as error:
         raise BadInputError(f"cannot train on {processed}: {error}") from error
-    if not this_shard().leads:
+    if out is None or not this_shard().leads:
         return TrainStageResult("", result.images_seen)
     sha256 = _write(out, result, config, _described(begun, origin))
     if folder is not None:
@@ -261,7 +262,7 @@ def main() -> None:
     require_described_code("train")
     require_extractor(Path("params.yaml"))
     origin = Start.parse(ORIGIN_FILE.read_text() if ORIGIN_FILE.exists() else None)
-    with joined():
+    with joined(), baseline_beside(read_yaml(Path("params.yaml"))):
         train(
             PROCESSED,
             MODELS,
