@@ -5,6 +5,8 @@ import shlex
 import sys
 from importlib.util import find_spec
 
+from .projects import AirflowProject
+
 COMMAND = "MEDLOOM_COMMAND"
 
 
@@ -12,16 +14,16 @@ class NoCommandError(RuntimeError):
     """MEDLOOM_COMMAND is not set, and medloom is not installed in Airflow's environment."""
 
 
-def medloom(*arguments: str) -> list[str]:
+def medloom(project: AirflowProject, *arguments: str) -> list[str]:
     """The command line of `medloom <arguments>`.
 
-    It starts with MEDLOOM_COMMAND, such as `/opt/medloom/.venv/bin/medloom`; if that is not set,
-    with Airflow's Python.
+    It starts with the project's command, such as `/opt/medloom/.venv/bin/medloom`, else with
+    MEDLOOM_COMMAND, else with Airflow's Python.
 
     Raises:
-        NoCommandError: the variable is not set, and Airflow's Python has no medloom.
+        NoCommandError: none of them is there.
     """
-    if words := shlex.split(os.environ.get(COMMAND, "")):
+    if words := shlex.split(project.command or os.environ.get(COMMAND, "")):
         return [*words, *arguments]
     found = find_spec("medloom")
     if found is None or found.origin is None:  # no origin: some folder named medloom

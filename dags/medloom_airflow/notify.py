@@ -1,12 +1,12 @@
 """Notifying the webhook of failed DAG runs."""
 
-import os
 import subprocess
 from typing import Any
 
 from airflow.sdk import BaseNotifier
 
 from .command import NoCommandError, medloom
+from .projects import AirflowProject, ProjectsError
 
 _SECONDS = 60
 
@@ -17,15 +17,25 @@ class RunFailedNotifier(BaseNotifier):  # type: ignore[misc]
     A failed notification is logged as a warning.
     """
 
+    def __init__(self, project: AirflowProject) -> None:
+        super().__init__()
+        self.project = project
+
     def notify(self, context: Any) -> None:
         """Notify the webhook of the context's DAG run."""
-        if not os.environ.get("MEDLOOM_WEBHOOK_URL"):
+        try:
+            environment = self.project.variables()
+        except ProjectsError as error:
+            self.log.warning("the webhook was not notified: %s", error)
+            return
+        if not environment.get("MEDLOOM_WEBHOOK_URL"):
             return
         facts = {"dag": context["dag"].dag_id, "run": run_id(context), "reason": reason(context)}
         arguments = [f"--{name}={value}" for name, value in facts.items()]
         try:
             done = subprocess.run(
-                medloom("task", "notify", *arguments),
+                medloom(self.project, "task", "notify", *arguments),
+                env=environment,
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS,

@@ -1,19 +1,19 @@
 """The operator that runs `medloom task …` and maps its exit code to a task state."""
 
 import json
-import os
 from typing import Any
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from .command import NoCommandError, medloom
+from .projects import AirflowProject, ProjectsError
 
 BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
-CHAMPION = Asset("medloom-champion")
-"""Its events announce a new champion."""
+LANDING, CHAMPION = "medloom-landing", "medloom-champion"
+"""Assets of a project. Their events start a retraining, and announce a new champion."""
 
 
 class MedloomOperator(BaseOperator):  # type: ignore[misc]
@@ -28,16 +28,19 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
 
     template_fields = ("arguments",)
 
-    def __init__(self, *, arguments: list[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.arguments = arguments
+    def __init__(
+        self, *, project: AirflowProject, task_id: str, arguments: list[str], **kwargs: Any
+    ) -> None:
+        super().__init__(task_id=task_id, **project.task(task_id), **kwargs)
+        self.project, self.arguments = project, arguments
         self._hook: SubprocessHook | None = None
 
     def execute(self, context: Any) -> Any:
-        """Run the command with Airflow's environment and variables that describe the try."""
+        """Run the command with the project's environment and variables that describe the try."""
         try:
-            command = medloom("task", self.task_id, *self.arguments)
-        except NoCommandError as error:
+            command = medloom(self.project, "task", self.task_id, *self.arguments)
+            environment = self.project.variables()
+        except (NoCommandError, ProjectsError) as error:
             raise AirflowFailException(str(error)) from error
         self._hook = SubprocessHook()
         run = context["ti"]
@@ -45,7 +48,7 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         result = self._hook.run_command(
             command,
             env={
-                **os.environ,
+                **environment,
                 "MEDLOOM_RUN_ID": run.run_id,
                 "MEDLOOM_DAG_ID": run.dag_id,
                 "MEDLOOM_TASK_ID": run.task_id,

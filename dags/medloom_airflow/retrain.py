@@ -6,11 +6,14 @@ and `promote_generator` continues.
 """
 
 from datetime import timedelta
+from functools import partial
 
-from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param, chain
+from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, Param, chain
 
+from .clock import by_clock
 from .notify import RunFailedNotifier
-from .operator import CHAMPION, MedloomOperator
+from .operator import CHAMPION, LANDING, MedloomOperator
+from .projects import STARTS, AirflowProject
 
 # Tasks may run on different hosts, so they pass values as XComs.
 KEY = "{{ ti.xcom_pull(task_ids='plan')['key'] }}"
@@ -18,24 +21,18 @@ RECORD = "{{ ti.xcom_pull(task_ids='promote')['record'] }}"
 JUDGED = ["ingest", "plan", "preprocess", "train", "evaluate", "register", "promote"]
 RESULTS = f"{{{{ ti.xcom_pull(task_ids={JUDGED}) | tojson }}}}"
 STATES = "{{ ti.get_task_states(ti.dag_id, run_ids=[run_id]).get(run_id, {}) | tojson }}"
-LANDING = Asset("medloom-landing")
+ID = "retrain_generator"
 START = "--start={{ params.start }}"
 APPROVAL = "--{{ '' if params.require_approval else 'no-' }}require-approval"
 
 
-def build() -> DAG:
+def build(project: AirflowProject) -> DAG:
     """Make the DAG `retrain_generator`."""
+    landing, clock = [Asset(project.asset(LANDING))], by_clock(project.schedule["retrain"])
     with DAG(
-        dag_id="retrain_generator",
+        dag_id=project.id(ID),
         description="Trains a generator on new images or parameters, and judges it",
-        schedule=AssetOrTimeSchedule(
-            # By default, Airflow would at once start a run that was due within the last tenth of
-            # the interval, which is most of a Monday.
-            timetable=CronTriggerTimetable(
-                "0 3 * * 1", timezone="UTC", run_immediately=timedelta(0)
-            ),
-            assets=[LANDING],
-        ),
+        schedule=AssetOrTimeSchedule(timetable=clock, assets=landing) if clock else landing,
         catchup=False,
         # Events that arrive during a run start one further run, whose ingest lists the whole
         # landing zone.
@@ -48,33 +45,38 @@ def build() -> DAG:
         },
         params={
             "require_approval": Param(
-                False,
+                project.params["require_approval"],
                 type="boolean",
                 description="A version that would be promoted waits for a person's approval.",
             ),
             "start": Param(
-                "params",
-                enum=["params", "fresh", "champion"],
+                project.params["start"],
+                enum=list(STARTS),
                 description="Networks that the training begins from; params: as train.start says.",
             ),
         },
-        on_failure_callback=RunFailedNotifier(),
-        tags=["medloom"],
+        on_failure_callback=RunFailedNotifier(project),
+        **project.dag(),
     ) as dag:
-        ingest = MedloomOperator(task_id="ingest", arguments=[])
-        plan = MedloomOperator(task_id="plan", arguments=[START])
-        preprocess = MedloomOperator(task_id="preprocess", arguments=["--key", KEY])
-        train = MedloomOperator(task_id="train", arguments=["--key", KEY], pool="medloom_train")
-        evaluate = MedloomOperator(task_id="evaluate", arguments=["--key", KEY])
-        register = MedloomOperator(task_id="register", arguments=["--key", KEY])
-        promote = MedloomOperator(task_id="promote", arguments=["--key", KEY, APPROVAL])
+        task = partial(MedloomOperator, project=project)
+        ingest = task(task_id="ingest", arguments=[])
+        plan = task(task_id="plan", arguments=[START])
+        preprocess = task(task_id="preprocess", arguments=["--key", KEY])
+        train = task(task_id="train", arguments=["--key", KEY], pool=project.pool)
+        evaluate = task(task_id="evaluate", arguments=["--key", KEY])
+        register = task(task_id="register", arguments=["--key", KEY])
+        promote = task(task_id="promote", arguments=["--key", KEY, APPROVAL])
         # Skipped, and so without an event, if the champion stays.
-        announce = MedloomOperator(
-            task_id="announce", arguments=["--record", RECORD], outlets=[CHAMPION]
+        announce = task(
+            task_id="announce",
+            arguments=["--record", RECORD],
+            outlets=[Asset(project.asset(CHAMPION))],
         )
         # A teardown always runs, and does not turn a failed DAG run into a success.
-        report = MedloomOperator(
-            task_id="report", arguments=["--results", RESULTS, "--states", STATES], retries=1
+        report = task(
+            task_id="report",
+            arguments=["--results", RESULTS, "--states", STATES],
+            retries=1,
         ).as_teardown()
 
         chain(ingest, plan, preprocess, train, evaluate, register, promote, announce, report)

@@ -189,6 +189,7 @@ def airflow_environment(project: Project, services: Services) -> dict[str, str]:
         **child_environment(),
         **project.environment(),
         "MEDLOOM_COMMAND": shlex.join([sys.executable, "-m", "pipeline"]),
+        "MEDLOOM_PROJECTS": "",  # of another Airflow; this one has the project alone
         "MEDLOOM_MLFLOW_URI": services.mlflow_uri,
         "AIRFLOW_HOME": str(home),
         **{f"AIRFLOW__{name}": value for name, value in options.items()},

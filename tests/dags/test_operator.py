@@ -15,10 +15,12 @@ from airflow.providers.standard.hooks.subprocess import SubprocessResult
 from airflow.sdk.exceptions import AirflowException
 from airflow.utils.types import DagRunType
 from medloom_airflow import operator
+from medloom_airflow.projects import AirflowProject
 MANUAL = DagRunType.MANUAL
 
 def run(exit_code, line):
-    task = operator.MedloomOperator(task_id="plan", arguments=["--key", "k"])
+    project, arguments = AirflowProject(), ["--key", "k"]
+    task = operator.MedloomOperator(project=project, task_id="plan", arguments=arguments)
     kept = {}
     ti = types.SimpleNamespace(
         run_id="r", dag_id="d", task_id="plan", map_index=-1, try_number=2,

@@ -12,7 +12,8 @@ CODE = """
 import datetime, json, sys, types
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 from medloom_airflow import promote, retrain
-asking, retraining = promote.build(), retrain.build()
+from medloom_airflow.projects import AirflowProject
+asking, retraining = promote.build(AirflowProject()), retrain.build(AirflowProject())
 
 def pulled(told, key):
     return answered(told)[key] if key else told
@@ -124,11 +125,12 @@ NOTIFY = """
 import json, os, sys, types
 from unittest import mock
 from medloom_airflow import notify
+from medloom_airflow.projects import AirflowProject
 
 def told(result, **context):
     dag = types.SimpleNamespace(dag_id="d")
     with mock.patch.object(notify.subprocess, "run", **result) as ran:
-        notify.RunFailedNotifier().notify({"dag": dag, **context})
+        notify.RunFailedNotifier(AirflowProject()).notify({"dag": dag, **context})
     return ran.call_args.args[0] if ran.called else None
 
 fine = {"return_value": types.SimpleNamespace(stdout="", stderr="")}
