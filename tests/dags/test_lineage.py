@@ -165,3 +165,18 @@ def versions(datasets: list[dict[str, Any]]) -> dict[str, str]:
     return {
         one["name"]: one["facets"].get("version", {}).get("datasetVersion", "") for one in datasets
     }
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    facts = {"data": DATA, "code": "c", "key": KEY, "version": 1, "record": 2}
+    text = (DAGS.parent / "docs" / "monitoring.md").read_text()
+    table = text.split("| task | reads | writes |\n|---|---|---|\n")[1].split("\n\n")[0]
+    for line in table.splitlines():
+        tasks, *kinds = (
+            [word for word in cell.strip().split(", ") if word]
+            for cell in line.strip("|").split("|")
+        )
+        for task in tasks:
+            found = touched({"task": task, **TOLD, **facts}, [])
+            assert found is not None
+            assert [list(names(found.reads)), list(names(found.writes))] == kinds, task
