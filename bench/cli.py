@@ -7,6 +7,7 @@ import typer
 
 from bench.data.make import make
 from bench.faults.cli import faults
+from bench.marks.cli import marks
 from bench.reading import cli as reading_cli
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
@@ -20,6 +21,7 @@ bench_app = typer.Typer(
 )
 bench_app.command("faults")(faults)
 bench_app.command("data")(make)
+bench_app.command("marks")(marks)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)
 

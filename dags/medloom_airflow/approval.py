@@ -12,6 +12,13 @@ class Approval(ApprovalOperator):  # type: ignore[misc]
     """
 
     ANSWER = "answer"
+    _SUMMARY = ("options", "chosen_options", "approved")
+
+    @property
+    def hitl_summary(self) -> dict[str, Any]:
+        """What listeners such as OpenLineage are told: the answer, and nobody's words or name."""
+        told = super().hitl_summary
+        return {name: told[name] for name in self._SUMMARY if name in told}
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Push the answer as an XCom, then continue as ApprovalOperator does."""

@@ -9,6 +9,7 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from .command import NoCommandError, medloom
+from .lineage import as_openlineage, touched
 from .projects import AirflowProject, ProjectsError
 
 BUG, BAD_INPUT, NOTHING_NEW = 1, 65, 99
@@ -22,6 +23,9 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
     The XCom is also set if the command fails or has nothing to do, because the report covers every
     task.
 
+    Exceptions carry no text of the command: OpenLineage's events repeat them, and an error may name
+    a file. The log and the XCom have it.
+
     Exit codes: 0 done; 65 (bad input) and 1 (a bug) fail without a retry; 99 (nothing new) skips
     the tasks that follow; any other, such as a kill, is retried.
     """
@@ -34,6 +38,7 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         super().__init__(task_id=task_id, **project.task(task_id), **kwargs)
         self.project, self.arguments = project, arguments
         self._hook: SubprocessHook | None = None
+        self._told: dict[str, Any] = {}
 
     def execute(self, context: Any) -> Any:
         """Run the command with the project's environment and variables that describe the try."""
@@ -58,15 +63,18 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
                 "MEDLOOM_TRIGGER": str(getattr(run_type, "value", run_type)),
             },
         )
-        facts = self._facts(result.exit_code, result.output)
+        facts = self._told = self._facts(result.exit_code, result.output)
         if not result.exit_code:
             return facts
         run.xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=facts)
-        if result.exit_code in (BUG, BAD_INPUT):
-            raise AirflowFailException(f"a retry would not help: {facts['why']}")
         if result.exit_code == NOTHING_NEW:
             raise AirflowSkipException(facts["why"])
-        raise AirflowException(f"exit code {result.exit_code}: {facts['why']}")
+        self.log.error("%s", facts["why"])
+        if result.exit_code in (BUG, BAD_INPUT):
+            raise AirflowFailException(
+                f"exit code {result.exit_code}, a retry would not help; the log says why"
+            )
+        raise AirflowException(f"exit code {result.exit_code}; the log says why")
 
     def _facts(self, exit_code: int, line: str) -> dict[str, Any]:
         """The command's last line as an XCom; after a kill it may be any line."""
@@ -82,3 +90,8 @@ class MedloomOperator(BaseOperator):  # type: ignore[misc]
         """End the command and its children; they are in one session."""
         if self._hook:
             self._hook.send_sigterm()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002
+        """What the task read and wrote, for Airflow's provider of OpenLineage, if it asks."""
+        found = touched(self._told, self.arguments)
+        return None if found is None else as_openlineage(found)

@@ -50,7 +50,8 @@ def scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
     except Exception:
         traceback.print_exc()
         code = 1
-    told = {name: facts[name] for name in _TOLD if name in facts} | returned
+    told = {name: facts[name] for name in _TOLD if name in facts} | {"model": project.model}
+    told |= returned
     if code not in (ExitCode.DONE, ExitCode.NOTHING_NEW) and told.get("outcome") != "failed":
         why = f"nothing can be written to {folder.folder}; the task's log says why"
         told |= {"task": task, "outcome": "failed", "why": why}

@@ -31,8 +31,9 @@ def task_watch() -> None:
 
 @task_app.command("ingest")
 def task_ingest() -> None:
-    """Ingest the new files of the landing zone."""
+    """Ingest the new files of the landing zone; prints the newest data revision."""
     from pipeline.flow import steps
+    from pipeline.ledger.ledger import DATA, Ledger
 
     def work(project: Project, folder: Any, facts: Told) -> Told:
         said = 0.0
@@ -50,7 +51,7 @@ def task_ingest() -> None:
             f"{report.quarantined} quarantined of {report.seen} files"
         )
         counts = ("new", "seen", "ingested", "duplicate", "quarantined", "reasons")
-        return {name: facts[name] for name in counts}
+        return {name: facts[name] for name in counts} | {"data": Ledger(project).head(DATA)}
 
     scheduled("ingest", work)
 
@@ -78,11 +79,13 @@ def task_plan(
 
 
 def _stage(name: str, key: str) -> None:
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.ledger.run import Run
     from pipeline.stages.run import run_stage
 
     def work(project: Project, folder: Any, facts: Told) -> Told:  # noqa: ARG001
         run_stage(project, key, name, folder)
-        return {"key": key}
+        return {"key": key, "data": Run.get(Ledger(project), key).data}
 
     scheduled(name, work)
 
@@ -232,7 +235,9 @@ def task_monitor() -> None:
             print(f"warning: {warning}", flush=True)
         keys = [one.key for one in ran.record.alarms]
         facts["summary"] = f"record {ran.record.sequence}: {', '.join(keys) or 'no alarm'}"
-        return {"record": ran.record.sequence, "alarms": keys}
+        champion = ran.record.champion
+        told = {"record": ran.record.sequence, "alarms": keys}
+        return told | ({"version": champion.version} if champion else {})
 
     scheduled("monitor", work)
 
@@ -283,8 +288,9 @@ def task_report(
     def work(project: Project, folder: Any, facts: Told) -> Told:
         told = read_results(results, states)
         page = write_report(project, told, folder.folder)
-        facts.update(key=told["plan"].get("key"), page=str(page), summary=page.name)
-        return {}
+        key = told["plan"].get("key")
+        facts.update(page=str(page), summary=page.name)
+        return {"key": key}
 
     scheduled("report", work)
 

@@ -25,12 +25,19 @@ def answered(event):
         map_index=-1, xcom_push=lambda key, value: kept.update({key: value})
     )
     chosen = event["chosen_options"]
+    asked = task.prepare_for_execution()
     try:
-        task.prepare_for_execution().execute_complete({"ti": ti, "task": task}, event)
+        asked.execute_complete({"ti": ti, "task": task}, event)
     except DownstreamTasksSkipped:
         assert chosen == ["Reject"]
     else:
         assert chosen == ["Approve"]
+    told = asked.hitl_summary  # to listeners: no word and no name of a person
+    assert told == {
+        "options": ["Approve", "Reject"],
+        "chosen_options": chosen,
+        "approved": chosen == ["Approve"],
+    }, told
     return kept
 
 def render(task, told, **params):
