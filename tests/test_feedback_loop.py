@@ -5,9 +5,12 @@ The first model learns next to nothing, so that the one of the longer training i
 of the feedback's rules is changed.
 """
 
+import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -16,13 +19,14 @@ from streamlit.testing.v1 import AppTest
 from bench.faults.storm import DAG
 from bench.faults.tiny import TINY
 from pipeline.base.dag_run_folder import DagRunFolder
+from pipeline.base.errors import TransientError
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.registry.registry import Registry
 from tests.app.conftest import page_of
 from tests.support.running import RunningCheckout
-from tests.test_operations import Airflow, wait_for
+from tests.test_operations import Airflow
 
 pytestmark = [
     pytest.mark.timeout(3600),
@@ -82,10 +86,9 @@ def test_flags_in_the_app_become_a_new_champion(
         return [run["dag_run_id"] for run in airflow.runs(DAG, 100)
                 if run["dag_run_id"] not in before]  # fmt: skip
 
-    wait_for(begun, "the retraining", LONG)
-    run_id = begun()[-1]  # they are listed newest first
+    run_id = wait_for(begun, "the retraining")[-1]  # they are listed newest first
     folder = DagRunFolder.of(tiny.project, run_id)
-    wait_for(lambda: folder.result("plan").get("outcome"), "the plan", LONG)
+    wait_for(lambda: folder.result("plan").get("outcome"), "the plan")
     key = folder.result("plan")["run"]["key"]
     assert folder.result("plan")["reasons"][0] == REASON
     assert f"Run {key} was planned for it" in words(page(tiny, monkeypatch, "feedback"))
@@ -122,17 +125,32 @@ def came_of_it(tiny: RunningCheckout, monkeypatch: pytest.MonkeyPatch, key: str)
     assert "version 2 (champion)" in words(page(tiny, monkeypatch, "generate"))
 
 
+def wait_for(done: Callable[[], Any], what: str) -> Any:
+    """What `done` returns, once it returns something; services that are busy are asked again."""
+    deadline = time.monotonic() + LONG
+    while time.monotonic() < deadline:
+        with contextlib.suppress(TransientError):
+            if found := done():
+                return found
+        time.sleep(1)
+    raise AssertionError(f"{what} did not come within {LONG} s")
+
+
 def ended(airflow: Airflow, dag: str, run_id: str) -> str:
     """The state in which a run ends."""
-    wait_for(lambda: airflow.is_finished(airflow.run(dag, run_id)), f"the end of {dag}", LONG)
-    return str(airflow.run(dag, run_id)["state"])
+
+    def state() -> str:
+        run = airflow.run(dag, run_id)
+        return str(run["state"]) if airflow.is_finished(run) else ""
+
+    return str(wait_for(state, f"the end of {dag}"))
 
 
 def watched(airflow: Airflow) -> str:
     """What one run of the watcher of the landing zone came to."""
     run_id = airflow.trigger(WATCH, {})
     assert ended(airflow, WATCH, run_id) == "success"
-    return str(airflow.tasks(WATCH, run_id)["watch"]["state"])
+    return str(wait_for(lambda: airflow.tasks(WATCH, run_id), "its tasks")["watch"]["state"])
 
 
 def flag_in_the_app(tiny: RunningCheckout, monkeypatch: pytest.MonkeyPatch, name: str) -> None:

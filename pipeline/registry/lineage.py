@@ -13,6 +13,8 @@ from pipeline.ledger.run import opening, read_openings
 
 DESCENDS_TAG, DESCENDS_RUN_TAG = "medloom.descends_from", "medloom.descends_from_run"
 """Version and run key whose networks a training went on from; "none" if it began fresh."""
+_MOST_BECAUSE = 1000
+"""Characters of the tag that says why; MLflow's tags hold some thousand, and git has all of it."""
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:
@@ -38,7 +40,7 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
         "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),
         "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
         "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
-        "medloom.because": (opened.because if opened else "") or "none",
+        "medloom.because": (opened.because[:_MOST_BECAUSE] if opened else "") or "none",
     }
 
 

@@ -135,6 +135,25 @@ def test_without_the_training_images_it_is_pending_until_watch_finds_them(tmp_pa
     assert Journal(ledger).champion is None
 
 
+def test_after_a_withdrawal_it_is_said_to_be_never_measured_and_watch_is_quiet(
+    tmp_path: Path,
+) -> None:
+    project = copying_project(tmp_path, here=False)
+    made = flag(project)
+    withdrawn = {"action": "withdrawn", "version": None, "by": "ada", "reason": "letter 17"}
+    details = {"images": ["c0"], "versions": [1]}
+    assert Journal(Ledger(project)).append(**withdrawn, details=details)
+    done = check_copies(project, made)
+    ((opinion, why),) = done.never
+    assert (opinion, done.left, done.checks) == (made[0], [], [])
+    assert "version 1 learned from were withdrawn (record 2 of the journal)" in why
+    assert "no. 3: it cannot be measured: images that version 1" in done.lines[0]
+    said: list[str] = []
+    with pytest.raises(NothingNewError):
+        steps.watch(project, said.append)
+    assert said == []
+
+
 def test_a_hit_whose_block_was_killed_is_blocked_by_the_next_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,7 +44,7 @@ def test_feedback_asks_once_and_its_training_shows_the_class_more_often(clinic: 
     params = yaml.safe_load(clinic.ledger.read(planned.code, "params.yaml") or "")
     assert params["train"]["emphasis"] == {"stone": 1.25}
     opened = openings(clinic.ledger)[planned.run.key]
-    assert opened.because == f"{wish.reason}, code changed, parameters changed"
+    assert opened.because == ", ".join(planned.reasons)
     assert opened.asked == wish.facts
     # The project's own changes stay what they are, for machines that read them from the ledger.
     assert "emphasis" not in (clinic.ledger.read(planned.code, CHANGES_FILE) or "")
