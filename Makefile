@@ -41,8 +41,8 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for three proces
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
-test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal; a wheel
-	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
+test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended

@@ -66,6 +66,8 @@ def _measure(made: list[Opinion]) -> None:
             f"It could not be compared with the training images here: {without_paths(why)}. It is "
             "listed as pending on the page Feedback, and is measured as soon as they are there."
         )
+    for _, why in done.never:
+        st.warning(f"It is recorded, and cannot be measured: {without_paths(why)}.")
     if done.blocked:
         st.error(f"{'. '.join(done.consequences)}. Thank you: this was found by your remark.")
     for warning in done.warnings:

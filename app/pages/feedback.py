@@ -4,8 +4,9 @@ import streamlit as st
 
 from app import person, settings, shared
 from app.wording import plain
-from pipeline.feedback.checks import CopyChecks
+from pipeline.feedback.checks import copy_outcomes
 from pipeline.feedback.opinions import Opinions
+from pipeline.feedback.retrainings import asking_now, retrainings
 from pipeline.feedback.rules import FeedbackConfig, flag_rates
 from pipeline.feedback.tables import opinion_rows, rate_rows
 from pipeline.ledger.ledger import Ledger
@@ -19,20 +20,25 @@ config = ProjectParams.of(project).section("feedback", FeedbackConfig)
 ledger = Ledger(project)
 opinions = [one for one in Opinions(ledger).records if one.version == number]
 rates = flag_rates(opinions, number, config)
+asked = retrainings(ledger, config)
 st.subheader(f"What readers said about version {number}")
+for one in asked:
+    if number in (one.version, one.verdict.version if one.verdict else None):
+        st.info(plain(f"{one.in_words}."))
 if not rates:
     st.info("Nobody has judged its images yet. Open one on the page Generate and say what you see.")
 else:
-    st.table(rate_rows(rates, config))
+    st.table(rate_rows(rates, asking_now(asked, number)))
     st.caption(
         f"Shares are of the images that readers judged, with the ends of {config.confidence:.0%} "
         f"each. A class asks for a retraining if {config.min_readers} readers flagged it and the "
         f"lower end is above {config.most_flawed:.0%}; of the champion's, opinions since the last "
         "verdict count."
     )
-    said = opinion_rows(reversed(opinions[-50:]), CopyChecks(ledger).by_subject)
+    said = opinion_rows(reversed(opinions[-50:]), copy_outcomes(ledger), asked)
     st.table([row | {"note": plain(row["note"])} for row in said])
     st.caption(
         "An image that looks copied is compared with the training images at once, or stays pending "
-        "until they are on this host. A copy blocks its version; an opinion alone never does."
+        "until they are on this host; once consent to some of them is withdrawn, it cannot be. A "
+        "copy blocks its version; an opinion alone never does."
     )

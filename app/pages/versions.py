@@ -3,12 +3,15 @@
 import streamlit as st
 
 from app import person, report_page, settings, shared
+from app.wording import plain
 from pipeline.registry.known_versions import version_page
 
 who = person.require("viewer")
 known = shared.versions()
 number = settings.version(known, shared.usual_version(known))
 page = version_page(shared.project(), number)
+if because := next((one.because for one in known if one.number == number), ""):
+    st.caption(f"Trained because: {plain(because)}.")
 what = "Model card"
 if who.may("reader"):
     what = settings.pill("Page", ["Report", "Model card"], "page", "Report")

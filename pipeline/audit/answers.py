@@ -50,6 +50,8 @@ def trace_tree(found: Trace) -> Tree:
         tree.add(f"champion from {since} {f'to {until}' if until else 'until now'}")
     _verdict(tree, found)
     run = tree.add(f"run/{found.run_key}, trigger {found.trigger}")
+    if found.because:
+        run.add(Text(f"trained because: {found.because}"))
     for commit in found.commits:
         run.add(Text(f"{commit.id[:_SHORT]}  {commit.time}  {commit.subject}"))
     lock = run.add(f"dvc.lock sha256 {found.lock_sha256 or 'none'}")

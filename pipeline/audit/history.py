@@ -13,6 +13,7 @@ from pipeline.data.manifest import MANIFEST_FOLDER
 from pipeline.ledger.descent import starts_of
 from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import CODE, DATA, Ledger
+from pipeline.ledger.run import BECAUSE
 
 RUN = "run/"
 _MIRRORED = "refs/audit/"
@@ -73,6 +74,11 @@ class RunHistory:
     def trigger(self) -> str:
         """What started the run, such as `schedule` or `manual`."""
         return self.commits[0].facts.get("trigger", "unknown")
+
+    @property
+    def because(self) -> str:
+        """The reasons of its plan, in words; "" if its first commit tells none."""
+        return self.commits[0].facts.get(BECAUSE, "")
 
 
 class History:

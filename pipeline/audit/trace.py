@@ -69,6 +69,7 @@ def trace(project: Project, asked: str) -> Trace:
         weights_sha256=verdict.weights_sha256 if verdict else "",
         run_key=key,
         trigger=run.trigger if run else "unknown",
+        because=run.because if run else "",
         commits=run.commits if run else (),
         lock_sha256=hashlib.sha256(lock.encode()).hexdigest() if lock else "",
         outputs=tuple(_outputs(stages)),

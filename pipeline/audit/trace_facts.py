@@ -104,6 +104,7 @@ class Trace:
         blocked: why it never becomes champion again; "" when it may.
         weights_sha256: by the verdict; "" before it.
         run_key, trigger: of its run.
+        because: why its run was planned, in words; "" if its first commit does not tell.
         commits: of the run's branch, oldest first; none when the branch is gone.
         lock_sha256: of dvc.lock at the run's head; "" when there is none.
         outputs: of the stages that have a result.
@@ -141,3 +142,4 @@ class Trace:
     missing: tuple[str, ...]
     ancestors: tuple[Ancestor, ...] = ()
     seen_images: int = 0
+    because: str = ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.base.project import Project
     from pipeline.ledger.journal import Journal, Record
     from pipeline.ledger.ledger import Ledger
-    from pipeline.promotion.champion import Versions
+    from pipeline.registry.registry import Registry
 
 T = TypeVar("T")
 
@@ -125,9 +125,10 @@ def rollback(
 @champion_app.command("repair")
 def repair(as_json: Json = False) -> None:
     """Make the registry's aliases and tags say again what the journal says."""
-    from pipeline.registry.aliases import Projection, update_aliases
+    from pipeline.promotion.block import follow
+    from pipeline.registry.aliases import Projection
 
-    found = Projection.of(_in_registry(update_aliases))
+    found = Projection.of(_in_registry(follow))
     facts = found._asdict()
     facts["mirror"] = facts.pop("journal")._asdict()
     if as_json:
@@ -148,7 +149,7 @@ def _since_when(journal: "Journal") -> str:
     )
 
 
-def _in_registry(work: Callable[["Ledger", "Versions"], T]) -> T:
+def _in_registry(work: Callable[["Ledger", "Registry"], T]) -> T:
     """Do something with the project's ledger and registry."""
     from pipeline.ledger.ledger import Ledger
     from pipeline.local import services

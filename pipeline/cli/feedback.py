@@ -15,8 +15,10 @@ from pipeline.cli.project import existing_project
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.base.project import Project
     from pipeline.feedback.copies import Checked
     from pipeline.feedback.opinions import Opinion
+    from pipeline.feedback.rules import FeedbackConfig
     from pipeline.feedback.tables import Row
 
 feedback_app = typer.Typer(
@@ -41,7 +43,9 @@ def give(
         typer.Option(help=f"What is wrong: {_TAGS}; may repeat. None: the images are good."),
     ] = None,
     note: Annotated[str, typer.Option(help="In words, without a patient's name.")] = "",
-    by: Annotated[str | None, typer.Option(help="Who says it. Default: this user.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who says it, if you enter it for another. Default: you.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say of generated images what is wrong with them, or that they are good.
@@ -54,14 +58,15 @@ def give(
     Example: medloom feedback give --label stone --index 3 --tag wrong-class
     """
     from pipeline.feedback.copies import Checked, check_copies
-    from pipeline.feedback.images import judge_images, reader_of
+    from pipeline.feedback.images import account_of, judge_images, reader_of
     from pipeline.feedback.opinions import LOOKS_COPIED
 
     project = existing_project()
     with console.status("looking the version up"):
         made = judge_images(
             project, version, label, seed, index,
-            reader=reader_of(project, by or getpass.getuser()), tags=tag or (), note=note,
+            reader=reader_of(project, by or getpass.getuser()), given_by=account_of(project),
+            tags=tag or (), note=note,
         )  # fmt: skip
     done = Checked()
     if LOOKS_COPIED in made[0].tags:
@@ -73,6 +78,13 @@ def give(
     else:
         what = ", ".join(made[0].tags) or "good"
         console.print(f"{len(made)} of version {made[0].version} recorded as {what}")
+        if made[0].given_by:
+            console.print(
+                "entered by you for another reader: all that one account enters counts as one "
+                "reader's (feedback.one_voice_per_account)",
+                highlight=False,
+                soft_wrap=True,
+            )
         _print_lines(done, console)
 
 
@@ -92,6 +104,7 @@ def check(as_json: Json = False) -> None:
         facts = {
             "checks": [one.model_dump() for one in done.checks],
             "pending": [{"opinion": one.sequence, "why": why} for one, why in done.left],
+            "never": [{"opinion": one.sequence, "why": why} for one, why in done.never],
             "blocked": [one.model_dump() for one in done.blocked],
             "warnings": done.warnings,
         }
@@ -107,19 +120,31 @@ def list_feedback(
     version: Annotated[int | None, typer.Option(help="Only on this version.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List what people said, newest first, and what was measured of images that look copied."""
-    from pipeline.feedback.checks import CopyChecks
+    """List what people said, newest first, and what came of it.
+
+    An image that looks copied is measured; an opinion may have led to a retraining.
+    """
+    from pipeline.feedback.checks import copy_outcomes
     from pipeline.feedback.opinions import Opinions
+    from pipeline.feedback.retrainings import led_to, retrainings
     from pipeline.feedback.tables import opinion_rows
     from pipeline.ledger.ledger import Ledger
 
-    ledger = Ledger(existing_project())
+    project = existing_project()
+    ledger = Ledger(project)
     found = [one for one in Opinions(ledger).records if version in (None, one.version)][::-1]
+    asked = retrainings(ledger, _config(project))
     if as_json:
-        console.print_json(data=[one.model_dump() for one in found])
-    else:
-        checks = CopyChecks(ledger).by_subject
-        console.print(_table(opinion_rows(found, checks), "no opinion yet"))
+        facts = [
+            one.model_dump() | {"led_to": came and came.facts()}
+            for one, came in ((one, led_to(one, asked)) for one in found)
+        ]
+        console.print_json(data=facts)
+        return
+    console.print(_table(opinion_rows(found, copy_outcomes(ledger), asked), "no opinion yet"))
+    for retraining in asked:
+        if version in (None, retraining.version):
+            console.print(retraining.in_words, highlight=False, markup=False, soft_wrap=True)
 
 
 @feedback_app.command("rates")
@@ -133,14 +158,15 @@ def rates(
     """
     from dataclasses import asdict
 
-    from pipeline.feedback.rules import FeedbackConfig, flag_rates
+    from pipeline.feedback.retrainings import asking_now, retrainings
+    from pipeline.feedback.rules import flag_rates
     from pipeline.feedback.tables import rate_rows
-    from pipeline.ledger.project_params import ProjectParams
+    from pipeline.ledger.ledger import Ledger
     from pipeline.registry.generators import Generators
 
     project = existing_project()
     number = Generators(project).find(version).number
-    config = ProjectParams.of(project).section("feedback", FeedbackConfig)
+    config = _config(project)
     found = flag_rates(_opinions(), number, config)
     if as_json:
         console.print_json(data=[asdict(one) | {"rate": one.rate} for one in found])
@@ -148,7 +174,8 @@ def rates(
         console.print(f"nobody has judged an image of version {number} yet")
     else:
         title = f"version {number}: share of judged images found flawed ({config.confidence:.0%})"
-        console.print(_table(rate_rows(found, config), title=title))
+        asking = asking_now(retrainings(Ledger(project), config), number)
+        console.print(_table(rate_rows(found, asking), title=title))
 
 
 @feedback_app.command("export")
@@ -163,6 +190,13 @@ def export(
         raise BadInputError(f"{out} is a folder; give a file, such as {out / 'feedback.csv'}")
     write_atomically(out, csv_text(found))
     console.print(f"{len(found)} opinions in {out}", highlight=False)
+
+
+def _config(project: "Project") -> "FeedbackConfig":
+    from pipeline.feedback.rules import FeedbackConfig
+    from pipeline.ledger.project_params import ProjectParams
+
+    return ProjectParams.of(project).section("feedback", FeedbackConfig)
 
 
 def _opinions() -> "list[Opinion]":

@@ -9,9 +9,12 @@ from pipeline.base.project import Project
 from pipeline.base.terminal import whole
 from pipeline.cli.tables import facts_table
 from pipeline.data.landing.index import LocalIndex
+from pipeline.feedback.retrainings import retrainings
+from pipeline.feedback.rules import FeedbackConfig
 from pipeline.flow.planning import count_images
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.local import services
 from pipeline.local.processes import answers
 from pipeline.monitor.history import History
@@ -27,6 +30,7 @@ def project_status(project: Project) -> dict[str, Any]:
         "services": None,
         "data": None,
         "champion": None,
+        "feedback": None,
         "waiting_files": 0,
         "alarms": [],
         "runs": [],
@@ -47,15 +51,24 @@ def project_status(project: Project) -> dict[str, Any]:
         ledger = Ledger(project)
         if data := ledger.head(DATA):
             facts["data"] = {"revision": data, "images": count_images(ledger, data)}
-        if champion := Journal(ledger).champion:
+        journal = Journal(ledger)
+        if champion := journal.champion:
+            verdict = journal.verdict_on(champion.run_key)
             facts["champion"] = {
                 "model": project.model,
                 "version": champion.version,
                 "since": champion.time,
+                "because": verdict.details.get("because", "") if verdict else "",
             }
+        if asked := retrainings(ledger, _feedback(project)):
+            facts["feedback"] = asked[-1].facts() | {"says": asked[-1].in_words}
         if last := History(ledger).last:
             facts["alarms"] = [{"key": one.key, "since": one.since} for one in last.alarms]
     return facts
+
+
+def _feedback(project: Project) -> FeedbackConfig:
+    return ProjectParams.of(project).section("feedback", FeedbackConfig)
 
 
 def _last_runs(running: services.Services) -> list[dict[str, str]]:
@@ -78,6 +91,10 @@ def status_table(facts: dict[str, Any]) -> Group:
         if champion
         else "none yet",
     }
+    if champion and champion["because"]:
+        project["  trained because"] = champion["because"]
+    if facts["feedback"]:
+        project["feedback"] = facts["feedback"]["says"]
     if facts["alarms"]:
         keys = ", ".join(one["key"] for one in facts["alarms"])
         project["alarms"] = f"{keys}; `medloom monitor` says more"

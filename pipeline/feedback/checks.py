@@ -1,10 +1,10 @@
 """What was measured of images that readers said look copied: a chain on a branch of its own.
 
 An opinion is never changed. What was measured is a record of its own, and an opinion whose image
-has none yet is pending.
+has none yet is pending, until a withdrawal says that it never can have one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -86,8 +86,8 @@ class CopyChecks(ChainBranch[CopyCheck]):
         return {one.subject: one for one in self.records}
 
 
-def pending(opinions: Iterable[Opinion], checks: Sequence[CopyCheck]) -> list[Opinion]:
-    """One opinion on each generated image that looks copied and was not measured yet."""
+def unmeasured(opinions: Iterable[Opinion], checks: Sequence[CopyCheck]) -> list[Opinion]:
+    """One opinion on each generated image that looks copied and was not measured."""
     known = {one.subject for one in checks}
     waiting: dict[tuple[object, ...], Opinion] = {}
     for one in opinions:
@@ -96,11 +96,47 @@ def pending(opinions: Iterable[Opinion], checks: Sequence[CopyCheck]) -> list[Op
     return list(waiting.values())
 
 
+def why_never(opinion: Opinion, journal: Journal) -> str:
+    """Why an opinion's image can never be measured; "" if it can.
+
+    What a version learned from is not looked at any more once a consent was withdrawn, and a purge
+    removes it. The journal says so for good, so that nothing else needs to be recorded.
+    """
+    withdrawn = journal.affected.get(opinion.version) if opinion.version is not None else None
+    if withdrawn is None:
+        return ""
+    return (
+        f"images that version {opinion.version} learned from were withdrawn (record "
+        f"{withdrawn.sequence} of the journal), so that what it learned from is not compared with "
+        "anything any more; if the image worries you, take the version back: `medloom champion "
+        "rollback --reason …`, or `medloom audit withdraw … --policy demote`"
+    )
+
+
 def anything_to_check(ledger: Ledger) -> bool:
     """Whether an image is pending, or a version that drew a copy is not blocked yet."""
     checks = CopyChecks(ledger).records
-    if pending(Opinions(ledger).records, checks):
+    waiting, hits = unmeasured(Opinions(ledger).records, checks), [one for one in checks if one.hit]
+    if not waiting and not hits:
+        return False
+    journal = Journal(ledger)
+    if any(not why_never(one, journal) for one in waiting):
         return True
-    hits = [one for one in checks if one.hit]
-    journal = Journal(ledger) if hits else None
-    return journal is not None and not all(journal.withheld(hit.weights_sha256) for hit in hits)
+    return not all(journal.withheld(hit.weights_sha256) for hit in hits)
+
+
+def copy_outcomes(ledger: Ledger) -> Callable[[Opinion], str]:
+    """What was measured of an opinion's image, in a word or two, as the ledger says it now.
+
+    It is "" if the reader did not say that the image looks copied.
+    """
+    checks, journal = CopyChecks(ledger).by_subject, Journal(ledger)
+
+    def outcome(one: Opinion) -> str:
+        if one.version is None or LOOKS_COPIED not in one.tags:
+            return ""
+        if (found := checks.get(one.subject)) is not None:
+            return "a copy" if found.hit else "no copy"
+        return "cannot be measured" if why_never(one, journal) else "pending"
+
+    return outcome

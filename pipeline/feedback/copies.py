@@ -2,8 +2,8 @@
 
 A reader's word alone triggers the measurement and nothing else. Only a measured hit blocks. What
 cannot be measured on this host, as its training images are elsewhere, stays pending: `watch` and
-`medloom feedback check` try again. So a kill at any moment leaves either a pending image, or a hit
-whose version the next call blocks.
+`medloom feedback check` try again; what never can be, after a withdrawal, they tell and leave. So a
+kill at any moment leaves either a pending image, or a hit whose version the next call blocks.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.evaluation.copy_test import CopyTest
 from pipeline.evaluation.record import EvaluateConfig
-from pipeline.feedback.checks import CopyCheck, CopyChecks, pending
+from pipeline.feedback.checks import CopyCheck, CopyChecks, unmeasured, why_never
 from pipeline.feedback.opinions import Opinion, Opinions
 from pipeline.ledger.chain import COPY_CHECKS
 from pipeline.ledger.chain_branch import append_to
@@ -39,12 +39,14 @@ class Checked:
     Attributes:
         checks: what is known of the images now, measured by this call or before.
         left: opinions whose images are still pending, each with the reason.
+        never: opinions whose images can never be measured, each with the reason.
         blocked: the journal's records of versions that this call blocked.
         warnings: what did not follow a block, such as the registry's aliases.
     """
 
     checks: list[CopyCheck] = field(default_factory=list)
     left: list[tuple[Opinion, str]] = field(default_factory=list)
+    never: list[tuple[Opinion, str]] = field(default_factory=list)
     blocked: list[Record] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -54,6 +56,7 @@ class Checked:
         return [
             *(f"{_place(one)}: {one.in_words}" for one in self.checks),
             *(f"{_place(one)}: not measured yet: {why}" for one, why in self.left),
+            *(f"{_place(one)}: it cannot be measured: {why}" for one, why in self.never),
             *self.consequences,
             *self.warnings,
         ]
@@ -82,8 +85,13 @@ def check_copies(
     known = CopyChecks(ledger)
     opinions = Opinions(ledger).records if only is None else list(only)
     by_version = defaultdict[int, list[Opinion]](list)
-    for one in pending(opinions, known.records):
-        by_version[int(one.version or 0)].append(one)
+    if waiting := unmeasured(opinions, known.records):
+        journal = Journal(ledger)
+        for one in waiting:
+            if why := why_never(one, journal):
+                done.never.append((one, why))
+            else:
+                by_version[int(one.version or 0)].append(one)
     if only is not None:
         before = known.by_subject
         done.checks.extend(before[key] for key in {one.subject for one in only} if key in before)
@@ -176,7 +184,7 @@ def _block(project: Project, ledger: Ledger, hits: Sequence[CopyCheck], done: Ch
         record, new = block_copyist(ledger, version, image | {"check": hit.sequence}, reason)
         if new:
             done.blocked.append(record)
-            if warning := tell_block(project, record, hit.version):
+            if warning := tell_block(project, record):
                 done.warnings.append(warning)
         journal = Journal(ledger)
 

@@ -1,5 +1,7 @@
 """Opinions on images of a version: who says it, and which image is meant."""
 
+import os
+import pwd
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,19 @@ def reader_of(project: Project, person: str) -> str:
     return Pseudonyms.load(project.patient_key, make=True).reader(person)
 
 
+def account_of(project: Project) -> str:
+    """The pseudonym of the account that this process runs under, whatever its environment says.
+
+    Raises:
+        BadInputError: the key cannot be read.
+    """
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container that nobody gave a user
+        name = str(os.getuid())
+    return reader_of(project, name)
+
+
 def judge_images(
     project: Project,
     version: str,
@@ -28,6 +43,7 @@ def judge_images(
     indices: Sequence[int],
     *,
     reader: str,
+    given_by: str = "",
     tags: Sequence[str] = (),
     note: str = "",
     role: str = "",
@@ -42,6 +58,7 @@ def judge_images(
         label: the class, or mixture, that was asked for.
         seed, indices: the images, as `medloom generate` numbers them.
         reader: pseudonym, see `reader_of`.
+        given_by: pseudonym of who enters it for the reader; "": the reader does.
         tags: what is wrong with them; none: they are good.
         note: in words, without a patient's name.
         role: of the reader.
@@ -58,6 +75,7 @@ def judge_images(
     _require_class(label, classes, found.number)
     said = {
         "reader": reader,
+        "given_by": "" if given_by == reader else given_by,
         "role": role,
         "version": found.number,
         "weights_sha256": found.weights_sha256,

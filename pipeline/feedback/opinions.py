@@ -44,6 +44,7 @@ class Opinion(ChainedRecord):
 
     Attributes:
         reader: pseudonym of who says it: lower-case letters, digits, `.`, `_` and `-`.
+        given_by: pseudonym of who entered it for the reader; "": the reader did.
         role: of the reader, such as reader or curator; "" if roles are not used.
         version: registry version that drew the image; None for a real image.
         weights_sha256: sha256 of that version's weights.
@@ -59,6 +60,7 @@ class Opinion(ChainedRecord):
     current = FORMAT
 
     reader: str
+    given_by: str = ""
     role: str = ""
     version: int | None = None
     weights_sha256: str = ""
@@ -70,6 +72,11 @@ class Opinion(ChainedRecord):
     verdict: str
     tags: list[str] = Field(default=[])
     note: str = ""
+
+    @property
+    def account(self) -> str:
+        """Pseudonym of who entered it."""
+        return self.given_by or self.reader
 
     @property
     def flawed(self) -> bool:
@@ -87,8 +94,9 @@ class Opinion(ChainedRecord):
     def _known_and_about_one_image(self) -> Self:
         if self.format > FORMAT:
             return self
-        if not _PSEUDONYM.fullmatch(self.reader):
-            raise ValueError(f"reader {self.reader!r} is not of letters, digits, '.', '_' and '-'")
+        for name, who in (("reader", self.reader), ("given_by", self.given_by or self.reader)):
+            if not _PSEUDONYM.fullmatch(who):
+                raise ValueError(f"{name} {who!r} is not of letters, digits, '.', '_' and '-'")
         if self.verdict not in ("good", "flawed"):
             raise ValueError(f"verdict {self.verdict!r} is neither good nor flawed")
         if unknown := sorted(set(self.tags) - set(TAGS)):

@@ -1,13 +1,14 @@
 """When opinions ask for a retraining. Pure functions of records and parameters.
 
 A class asks for one if the lower bound of its rate of flawed images is above a limit, and several
-readers flagged it: nobody alone can start a training. Rates are of the images that readers judged,
-not of all that were drawn; who judges only what looks wrong pushes them up, which the limit on
-readers and the cap on each reader keep small.
+readers flagged it: nobody alone can start a training. Who enters opinions under other people's
+names counts as one reader, unless `one_voice_per_account` is off. Rates are of the images that
+readers judged, not of all that were drawn; who judges only what looks wrong pushes them up, which
+the limit on readers and the cap on each reader keep small.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -32,6 +33,10 @@ class FeedbackConfig(Section):
         ge=1,
         description="judged images of a class that count for one reader, newest first",
     )
+    one_voice_per_account: bool = Field(
+        default=True,
+        description="opinions that one account entered for several readers count as one reader's",
+    )
     emphasis_step: float = Field(
         default=1.25,
         ge=1,
@@ -50,7 +55,7 @@ class FlagRate:
     Attributes:
         label: the class.
         judged, flawed: images that count; an image that two readers judged counts twice.
-        readers: who judged, and who of them flagged at least one.
+        readers: number of readers who judged.
         flaggers: number of readers who flagged at least one.
         low, high: Wilson's interval, each side at the config's confidence.
         tags: how often each was given, of those that count.
@@ -77,21 +82,26 @@ def flag_rates(
     """The rate of each class of a version, most flawed first.
 
     Of several opinions of one reader on one image the last one counts; of one reader at most
-    `most_per_reader` images of a class count, the newest.
+    `most_per_reader` images of a class count, the newest. A reader is an account where
+    `one_voice_per_account` is on.
     """
+
+    def voice(one: Opinion) -> str:
+        return one.account if config.one_voice_per_account else one.reader
+
     latest: dict[tuple[str, tuple[object, ...]], Opinion] = {}
     for one in opinions:
         if one.version == version:
-            key = (one.reader, one.subject)
+            key = (voice(one), one.subject)
             latest.pop(key, None)  # so that the order is that of the last opinions
             latest[key] = one
     counted: dict[str, list[Opinion]] = defaultdict(list)
     of_reader: Counter[tuple[str, str]] = Counter()
     for one in reversed(latest.values()):
-        of_reader[one.label, one.reader] += 1
-        if of_reader[one.label, one.reader] <= config.most_per_reader:
+        of_reader[one.label, voice(one)] += 1
+        if of_reader[one.label, voice(one)] <= config.most_per_reader:
             counted[one.label].append(one)
-    rates = [_rate(label, found, config.confidence) for label, found in counted.items()]
+    rates = [_rate(label, found, voice, config.confidence) for label, found in counted.items()]
     return tuple(sorted(rates, key=lambda one: (-one.low, one.label)))
 
 
@@ -115,15 +125,17 @@ def wilson(hits: int, count: int, confidence: float) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def _rate(label: str, found: Sequence[Opinion], confidence: float) -> FlagRate:
+def _rate(
+    label: str, found: Sequence[Opinion], voice: Callable[[Opinion], str], confidence: float
+) -> FlagRate:
     flawed = [one for one in found if one.flawed]
     low, high = wilson(len(flawed), len(found), confidence)
     return FlagRate(
         label=label,
         judged=len(found),
         flawed=len(flawed),
-        readers=len({one.reader for one in found}),
-        flaggers=len({one.reader for one in flawed}),
+        readers=len(set(map(voice, found))),
+        flaggers=len(set(map(voice, flawed))),
         low=low,
         high=high,
         tags=tuple(Counter(tag for one in flawed for tag in one.tags).most_common()),

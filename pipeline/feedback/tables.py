@@ -1,17 +1,21 @@
 """What people said as rows of tables, for the command line and the app."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from pipeline.feedback.checks import CopyCheck
-from pipeline.feedback.opinions import LOOKS_COPIED, Opinion
-from pipeline.feedback.rules import FeedbackConfig, FlagRate, asking_classes
+from pipeline.feedback.opinions import Opinion
+from pipeline.feedback.retrainings import Retraining, led_to
+from pipeline.feedback.rules import FlagRate
 
 Row = dict[str, str]
 
 
-def rate_rows(rates: Sequence[FlagRate], config: FeedbackConfig) -> list[Row]:
-    """How often each class was found flawed, and what that asks for."""
-    asking = {one.label for one in asking_classes(rates, config)}
+def rate_rows(rates: Sequence[FlagRate], asking: Collection[str]) -> list[Row]:
+    """How often each class was found flawed, and what that asks for.
+
+    Args:
+        rates: of the classes of a version.
+        asking: the classes that ask for a retraining now.
+    """
     return [
         {
             "class": one.label,
@@ -26,26 +30,27 @@ def rate_rows(rates: Sequence[FlagRate], config: FeedbackConfig) -> list[Row]:
 
 
 def opinion_rows(
-    opinions: Iterable[Opinion], checks: Mapping[tuple[object, ...], CopyCheck]
+    opinions: Iterable[Opinion],
+    outcome: Callable[[Opinion], str],
+    asked: Sequence[Retraining] = (),
 ) -> list[Row]:
-    """What readers said, each opinion with what was measured of an image that looks copied."""
+    """What readers said, each opinion with what came of it.
+
+    Args:
+        opinions: in the order of the rows.
+        outcome: what was measured of an opinion's image, in a word or two.
+        asked: the retrainings that feedback asked for.
+    """
     return [
         {
             "time (UTC)": one.time[:16].replace("T", " "),
             "version": str(one.version or "real"),
             "image": one.image[:12] or f"{one.label} seed {one.seed} no. {one.index}",
             "said": ", ".join(one.tags) or "good",
-            "copy?": copy_outcome(one, checks),
+            "copy?": outcome(one),
+            "led to": retraining.outcome if (retraining := led_to(one, asked)) else "",
             "reader": one.reader,
             "note": one.note,
         }
         for one in opinions
     ]
-
-
-def copy_outcome(one: Opinion, checks: Mapping[tuple[object, ...], CopyCheck]) -> str:
-    """What was measured, in a word; "" if the reader did not say that the image looks copied."""
-    if one.version is None or LOOKS_COPIED not in one.tags:
-        return ""
-    found = checks.get(one.subject)
-    return "pending" if found is None else "a copy" if found.hit else "no copy"

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.feedback.opinions import Opinion, Opinions
 from pipeline.feedback.rules import FeedbackConfig, FlagRate, asking_classes, flag_rates
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.project_params import params_of_run
+from pipeline.ledger.run import branch_of
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,37 @@ class Wish:
         version: the champion that readers judged.
         rates: of the classes that ask for it.
         emphasis: `train.emphasis` of the training.
+        opinions: numbers of the first and the last opinion that were looked at.
+        new_emphasis: whether the champion's training had another emphasis; else
+            `feedback.emphasis_most` was reached, and the training differs by something else.
     """
 
     version: int
     rates: tuple[FlagRate, ...]
     emphasis: Mapping[str, float]
+    opinions: tuple[int, int]
+    new_emphasis: bool = True
 
     @property
     def reason(self) -> str:
         """Why, in words."""
         told = (f"{one.label} flawed in {one.flawed} of {one.judged}" for one in self.rates)
         return f"feedback on version {self.version}: {', '.join(told)}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that ask for it."""
+        return tuple(one.label for one in self.rates)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As JSON, for the run that is planned for it."""
+        return {
+            "version": self.version,
+            "classes": list(self.classes),
+            "opinions": list(self.opinions),
+            "reason": self.reason,
+        }
 
 
 def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
@@ -44,11 +66,19 @@ def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
     asking = asking_classes(flag_rates(since, champion.number, config), config)
     if not asking:
         return None
-    emphasis = _emphasis_of(ledger, champion.run_key)
+    before = _emphasis_of(ledger, champion.run_key)
+    emphasis = dict(before)
     for one in asking:
-        raised = emphasis.get(one.label, 1.0) * config.emphasis_step
-        emphasis[one.label] = round(min(raised, config.emphasis_most), 4)
-    return Wish(champion.number, asking, {k: v for k, v in emphasis.items() if v != 1.0})
+        now = emphasis.get(one.label, 1.0)
+        raised = round(min(now * config.emphasis_step, config.emphasis_most), 4)
+        emphasis[one.label] = max(now, raised)
+    return Wish(
+        version=champion.number,
+        rates=asking,
+        emphasis={label: factor for label, factor in emphasis.items() if factor != 1.0},
+        opinions=(since[0].sequence, since[-1].sequence),
+        new_emphasis=any(emphasis[one.label] != before.get(one.label, 1.0) for one in asking),
+    )
 
 
 def opinions_since(records: list[Opinion], time: str) -> list[Opinion]:
@@ -57,6 +87,9 @@ def opinions_since(records: list[Opinion], time: str) -> list[Opinion]:
 
 
 def _emphasis_of(ledger: Ledger, run_key: str) -> dict[str, float]:
+    """`train.emphasis` of a run; none if its branch is gone."""
+    if ledger.head(branch_of(run_key)) is None:
+        return {}
     train = params_of_run(ledger, run_key).get("train")
     found = train.get("emphasis") if isinstance(train, Mapping) else None
     return dict(found or {})

@@ -97,11 +97,12 @@ def make_plan(
         config: when new images are worth a training.
         asked_by_person: the policy of new images does not apply.
         start: what a person asked the training to begin from; "": as `train.start` says.
-        wish: what feedback asks for; a training for it shows flawed classes more often.
+        wish: what feedback asks for; a training for it shows flawed classes more often, and the
+            policy of new images does not apply to it, either.
 
     Raises:
         NothingNewError: no images were ingested, the same run has a verdict, too few images are
-            new, or only the champion is; the last two not if a person asked.
+            new, or only the champion is; the last two not if a person or feedback asked.
         BadInputError: a person asked for the champion's networks, and they cannot be used.
     """
     data = ledger.head(DATA)
@@ -129,9 +130,11 @@ def make_plan(
     changed = ["parameters changed"] if before.params != run.params else []
     changed += ["code changed"] if before.code != run.code else []
     few = 0 <= new + corrected < config.min_new_images and not withdrawn
-    if fresh and not changed and few and not asked_by_person:
+    # Else `watch` would start a run for the same wish every few minutes, to be skipped here.
+    asked_for = asked_by_person or wish is not None
+    if fresh and not changed and few and not asked_for:
         raise NothingNewError(f"{new + corrected} of {config.min_new_images} images are new")
-    if not fresh and not changed and not asked_by_person:
+    if not fresh and not changed and not asked_for:
         raise NothingNewError(
             f"only the start is new, {decided.start.words}: same data, code and parameters as "
             f"version {last.version} ({last.action}); `medloom run` trains all the same"

@@ -4,6 +4,7 @@ A step uses only the ledger and the remote, in a private workspace, so it can ru
 be killed at any time.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -37,6 +38,7 @@ from pipeline.flow.planning import (
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
+from pipeline.ledger.run import ASKED, BECAUSE
 from pipeline.stages.start import Asked
 from pipeline.synthetic.keys import watermark_key
 
@@ -158,7 +160,12 @@ def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:
     made = make_plan(ledger, params.retrain, asked_by_person=by_person, start=start, wish=wish)
     withdrawn = unplanned_withdrawals(ledger) > 0
     notes = require_feasible(ledger, params, made.data, withdrawn=withdrawn)
-    ledger.open_run(made.run.key, made.code, made.data, trigger, made.start, made.fresh_because)
+    more = {BECAUSE: ", ".join(made.reasons)}
+    if wish:
+        more[ASKED] = json.dumps(wish.facts, ensure_ascii=False)
+    ledger.open_run(
+        made.run.key, made.code, made.data, trigger, made.start, made.fresh_because, more
+    )
     if why := made.fresh_because:
         notes = (f"the training begins from fresh networks, not from the champion's: {why}", *notes)
     return replace(made, notes=notes)

@@ -216,11 +216,19 @@ class Ledger:
         return _digest({path: self.mirror.run("rev-parse", f"{code}:{path}") for path in paths})
 
     def open_run(
-        self, key: str, code: str, data: str, trigger: str, start: Start = FRESH, why: str = ""
+        self,
+        key: str,
+        code: str,
+        data: str,
+        trigger: str,
+        start: Start = FRESH,
+        why: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> str:
         """Create branch run/<key> of code, data and start unless it exists; returns its head.
 
         `why` says why it begins from fresh networks although `train.start` names the champion's.
+        `more` are further lines of the first commit, by their first words (`ledger.run.Opening`).
         """
         branch = f"run/{key}"
         if head := self.head(branch):
@@ -232,7 +240,9 @@ class Ledger:
         ]
         tree = self.mirror.run("mktree", stdin="\n".join(entries) + "\n")
         begins = start.words + (f": {why}" if why else "")
-        message = f"run {key}\n\ncode {code}\ndata {data}\ntrigger {trigger}\nstart {begins}"
+        facts = {"code": code, "data": data, "trigger": trigger, "start": begins, **(more or {})}
+        lines = (f"{word} {' '.join(text.splitlines())}" for word, text in facts.items())
+        message = "\n".join([f"run {key}", "", *lines])
         commit = self.mirror.run("commit-tree", tree, "-p", code, "-p", data, "-m", message)
         self.mirror.push(self.url, commit, branch)
         return commit

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 from pipeline.base.project import Project
@@ -13,7 +14,7 @@ from pipeline.data.ingest.quarantine import (
 from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import COPIES
 from pipeline.feedback.opinions import Opinion
-from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates, wilson
+from pipeline.feedback.rules import FeedbackConfig, flag_rates, wilson
 from pipeline.ledger.journal import VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.monitor.landed import Landed
@@ -82,11 +83,17 @@ def share_of(count: int, of: int, confidence: float) -> Share:
 
 
 def flags_of(
-    opinions: list[Opinion], version: int, config: FeedbackConfig, confidence: float
+    opinions: list[Opinion],
+    version: int,
+    config: FeedbackConfig,
+    confidence: float,
+    asking: Collection[str],
 ) -> tuple[list[Flags], int]:
-    """How often each class was found flawed, and how often an image looked copied."""
+    """How often each class was found flawed, and how often an image looked copied.
+
+    `asking` are the classes that ask for a retraining now: a verdict answers what was said before.
+    """
     rates = flag_rates(opinions, version, config)
-    asking = {one.label for one in asking_classes(rates, config)}
     flags = [
         Flags(
             label=one.label,

@@ -9,6 +9,7 @@ from pipeline.base.errors import BadInputError, NothingNewError, TransientError
 from pipeline.base.project import Project
 from pipeline.feedback.opinions import Opinions
 from pipeline.feedback.rules import FeedbackConfig
+from pipeline.feedback.wish import wish_of
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import Ledger
@@ -146,8 +147,13 @@ def _measure(
     elif accept:
         raise BadInputError("nothing is drawn again: monitor.redraw_images is 0")
     feedback = params.section("feedback", FeedbackConfig)
+    wish = wish_of(ledger, feedback)
     facts["flags"], facts["looks_copied"] = flags_of(
-        Opinions(ledger).records, champion.number, feedback, config.confidence
+        Opinions(ledger).records,
+        champion.number,
+        feedback,
+        config.confidence,
+        asking=wish.classes if wish else (),
     )
     facts["copies"] = copies_of(journal, champion)
     return facts

@@ -19,7 +19,7 @@ from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluati
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import STAGES, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
-from pipeline.ledger.run import opening
+from pipeline.ledger.run import opening, read_openings
 from pipeline.local import services
 from pipeline.promotion.approval import approve, waiting_verdict
 from pipeline.promotion.champion import Facts, block_on, decide_once, try_out
@@ -162,9 +162,11 @@ class _Judge:
             waits_for = self._approval(champion)
             waits_for += (verdict.asks,) if verdict.asks else ()
         ruled = ruling(verdict, waits_for)
+        opened = read_openings(self.work.git, ["HEAD"]).get(self.key)
         return ruled | {
             "details": ruled["details"]
             | {
+                "because": opened.because if opened else "",
                 "dag_run_id": os.environ.get("MEDLOOM_RUN_ID", ""),
                 "environment": describe_environment(),
             },

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipeline.base.errors import TransientError
 from pipeline.base.project import Project
-from pipeline.ledger.journal import Journal
+from pipeline.ledger.journal import VERDICTS, Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
 
@@ -21,11 +21,13 @@ class KnownVersion(NamedTuple):
         aliases: of the version now, such as champion.
         decided: the last decision about it, such as promoted, rolled-back, or withdrawn if it
             learned from images that were withdrawn since; "" before the verdict.
+        because: why it was trained, in words, as its verdict tells; "" if it does not.
     """
 
     number: int
     aliases: tuple[str, ...]
     decided: str
+    because: str = ""
 
     @property
     def in_words(self) -> str:
@@ -62,11 +64,16 @@ def known_versions(project: Project) -> list[KnownVersion]:
     decided = {r.version: r.action for r in journal.records if r.version is not None}
     for later in (journal.blocked, journal.affected):
         decided |= {number: record.action for number, record in later.items()}
+    told = {r.version: str(r.details.get("because", "")) for r in journal.records
+            if r.version is not None and r.action in VERDICTS}  # fmt: skip
     numbers, others = _registered(project)
     aliases = {alias: number for alias, number in others.items() if alias not in named} | named
     return [
         KnownVersion(
-            number, tuple(a for a, one in aliases.items() if one == number), decided.get(number, "")
+            number,
+            tuple(alias for alias, one in aliases.items() if one == number),
+            decided.get(number, ""),
+            told.get(number, ""),
         )
         for number in sorted(numbers | decided.keys(), reverse=True)
     ]

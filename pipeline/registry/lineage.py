@@ -9,16 +9,19 @@ import yaml
 from pipeline.base.start import FRESH, ORIGIN_FILE, Start
 from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER
 from pipeline.ledger.ledger import Workspace
-from pipeline.ledger.run import opening
+from pipeline.ledger.run import opening, read_openings
 
 DESCENDS_TAG, DESCENDS_RUN_TAG = "medloom.descends_from", "medloom.descends_from_run"
 """Version and run key whose networks a training went on from; "none" if it began fresh."""
+_MOST_BECAUSE = 1000
+"""Characters of the tag that says why; MLflow's tags hold some thousand, and git has all of it."""
 
 
 def lineage(work: Workspace, key: str) -> dict[str, str]:
     """The lineage of a run's weights as MLflow tags; git remains the authority."""
     lock = (work.folder / "dvc.lock").read_text()
     _, code, data = opening(work.git, "HEAD")
+    opened = read_openings(work.git, ["HEAD"]).get(key)
     upstream = work.git.run("log", "-1", "--format=%b", code).split("\n")
     facts = dict(line.split(" ", 1) for line in upstream if " " in line)
     return {
@@ -37,6 +40,7 @@ def lineage(work: Workspace, key: str) -> dict[str, str]:
         "medloom.dag_run_id": os.environ.get("MEDLOOM_RUN_ID", "none"),
         "medloom.try": os.environ.get("MEDLOOM_TRY", "1"),
         "medloom.trigger": os.environ.get("MEDLOOM_TRIGGER", "manual"),
+        "medloom.because": (opened.because[:_MOST_BECAUSE] if opened else "") or "none",
     }
 
 

@@ -168,6 +168,25 @@ def test_what_a_reader_says_is_recorded_and_shown(pages: AppTest, shown: Project
     assert "stripes" in str([table.value for table in pages.table])
 
 
+def test_three_readers_ask_for_a_retraining_and_are_told_what_becomes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = shown_project(tmp_path)
+    for number, name in enumerate(("ann", "bob", "cas")):
+        monkeypatch.setenv("LOGNAME", name)
+        page = page_of(project, monkeypatch)
+        page.query_params |= {"label": "stone", "view": "One", "seed": str(number), "image": "0"}
+        fine(page.run())
+        page.button_group(key="opinion-tags").set_value(["artefact"])
+        fine(page.button(key="opinion-flawed").click().run())
+    fine(page.switch_page("pages/feedback.py").run())
+    (told,) = (one.value.replace("\\", "") for one in page.info)
+    asked = "feedback on version 1: stone flawed in 3 of 3"
+    assert told.startswith(f"{asked}. A retraining is asked for; the scheduler plans it")
+    assert list(page.table[0].value["asks for"]) == ["a retraining"]
+    assert list(page.table[1].value["led to"]) == ["asked for"] * 3
+
+
 def test_images_on_screen_are_measured_beside_real_ones_of_which_none_is_shown(
     copying: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from pipeline.data.refusal import Refused
 from pipeline.ledger.descent import ancestors, run_heads, starts_of
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.run import openings
 
 _MARK = "medloom-decision "
 _SHORTEST_PREFIX = 8
@@ -178,14 +179,7 @@ def _names(text: str, config: IngestConfig) -> set[str]:
 
 def run_data(ledger: Ledger) -> dict[str, str]:
     """Run key -> data commit, of every run of the ledger."""
-    if not (heads := run_heads(ledger)):
-        return {}
-    given = "".join(f"{head}\n" for head in heads.values())
-    printed = ledger.mirror.run(
-        "log", "--merges", "--format=%s%x09%P", "--stdin", stdin=given
-    )  # A run opens with a merge of code and data, "run <key>".
-    opened = (line.split("\t") for line in printed.splitlines())
-    return {subject.removeprefix("run "): parents.split()[1] for subject, parents in opened}
+    return {key: one.data for key, one in openings(ledger).items()}
 
 
 def withdrawn_list(ledger: Ledger) -> Withdrawn:

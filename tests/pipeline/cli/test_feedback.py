@@ -26,6 +26,7 @@ def test_what_is_said_is_listed_rated_and_exported(judged: Project, tmp_path: Pa
     for reader, index in (("Dr Gray", "0"), ("Dr Mixon", "1")):
         told = invoke(judged, *said, "--index", index, "--tag", "wrong-class", "--by", reader)
         assert "1 of version 1 recorded as wrong-class" in told
+        assert "all that one account enters counts as one reader's" in " ".join(told.split())
     invoke(judged, *said, "--index", "2", "--index", "3", "--by", "Dr Gray")
     listed = json.loads(invoke(judged, "feedback", "list", "--json"))
     assert [one["index"] for one in listed] == [3, 2, 1, 0]
@@ -33,9 +34,11 @@ def test_what_is_said_is_listed_rated_and_exported(judged: Project, tmp_path: Pa
     assert len(readers) == 2
     assert all(one.startswith("reader-") for one in readers)
     assert "Gray" not in json.dumps(listed)
+    assert len({one["given_by"] for one in listed}) == 1
+    assert {one["led_to"] for one in listed} == {None}
     (rate,) = json.loads(invoke(judged, "feedback", "rates", "--version", "1", "--json"))
-    assert (rate["label"], rate["judged"], rate["flawed"], rate["flaggers"]) == ("stone", 4, 2, 2)
-    assert "2 of 2 flagged" in invoke(judged, "feedback", "rates", "--version", "1")
+    assert (rate["label"], rate["judged"], rate["flawed"], rate["flaggers"]) == ("stone", 4, 2, 1)
+    assert "1 of 1 flagged" in invoke(judged, "feedback", "rates", "--version", "1")
     assert "stone seed 7 no. 3" in invoke(judged, "feedback", "list")
     out = tmp_path / "feedback.csv"
     told = invoke(judged, "feedback", "export", "-o", str(out))

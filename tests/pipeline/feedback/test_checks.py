@@ -3,7 +3,13 @@
 from typing import Any
 
 from pipeline.base.project import Project
-from pipeline.feedback.checks import CopyCheck, CopyChecks, anything_to_check, pending
+from pipeline.feedback.checks import (
+    CopyCheck,
+    CopyChecks,
+    anything_to_check,
+    copy_outcomes,
+    unmeasured,
+)
 from pipeline.feedback.opinions import Opinions, give
 from pipeline.ledger.chain import COPY_CHECKS
 from pipeline.ledger.chain_branch import append_to
@@ -29,10 +35,10 @@ def test_an_image_is_pending_once_until_it_is_measured(project: Project) -> None
     }
     give(ledger, [SAID | real])
     opinions = Opinions(ledger).records
-    assert pending(opinions, []) == [opinions[0]]
+    assert unmeasured(opinions, []) == [opinions[0]]
     assert anything_to_check(ledger)
     append_to(ledger, COPY_CHECKS, CopyCheck, [FOUND | {"hit": False}], "no copy")
-    assert pending(opinions, CopyChecks(ledger).records) == []
+    assert unmeasured(opinions, CopyChecks(ledger).records) == []
     assert not anything_to_check(ledger)
 
 
@@ -49,3 +55,19 @@ def test_a_hit_is_to_be_done_until_its_version_is_blocked(project: Project) -> N
     assert "the nearest of 20 real images that it never saw has 0.900: it is a copy" in (
         CopyChecks(ledger).records[0].in_words
     )
+
+
+def test_an_image_of_a_version_whose_data_were_withdrawn_is_pending_no_more(
+    project: Project,
+) -> None:
+    ledger = Ledger(project)
+    (opinion, other) = give(ledger, [SAID, SAID | {"version": 4}])
+    assert [copy_outcomes(ledger)(one) for one in (opinion, other)] == ["pending", "pending"]
+    details = {"images": ["c0"], "versions": [3]}
+    withdrawn = {"action": "withdrawn", "version": None, "by": "ada", "reason": "letter 17"}
+    assert Journal(ledger).append(**withdrawn, details=details)
+    outcome = copy_outcomes(ledger)
+    assert [outcome(one) for one in (opinion, other)] == ["cannot be measured", "pending"]
+    assert anything_to_check(ledger), "the other version's image can still be measured"
+    append_to(ledger, COPY_CHECKS, CopyCheck, [FOUND | {"version": 4, "hit": False}], "no copy")
+    assert not anything_to_check(ledger)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.project import Project
 from pipeline.feedback import copies
-from pipeline.feedback.checks import CopyChecks, pending
+from pipeline.feedback.checks import CopyChecks, copy_outcomes, unmeasured
 from pipeline.feedback.copies import check_copies
 from pipeline.feedback.images import judge_images
 from pipeline.feedback.opinions import Opinion, Opinions
@@ -27,8 +27,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The versions whose block the registry was told of, without a server."""
     found: list[int] = []
 
-    def tell(project: Project, record: Any, version: int) -> str:
-        found.append(version)
+    def tell(project: Project, record: Any) -> str:
+        found.append(record.details["copy"]["version"])
         return ""
 
     monkeypatch.setattr(copies, "tell_block", tell)
@@ -86,10 +86,9 @@ def test_an_image_that_is_no_copy_blocks_nothing_whoever_says_so(tmp_path: Path)
     assert not check.hit
     assert "no copy by this test" in check.in_words
     assert Journal(Ledger(project)).champion is not None
-    checks = CopyChecks(Ledger(project)).by_subject
-    assert [row["copy?"] for row in opinion_rows(Opinions(Ledger(project)).records, checks)] == [
-        "no copy"
-    ]
+    ledger = Ledger(project)
+    rows = opinion_rows(Opinions(ledger).records, copy_outcomes(ledger))
+    assert [row["copy?"] for row in rows] == ["no copy"]
 
 
 def test_another_tag_measures_nothing(tmp_path: Path) -> None:
@@ -119,8 +118,8 @@ def test_without_the_training_images_it_is_pending_until_watch_finds_them(tmp_pa
     ((opinion, why),) = done.left
     assert "missing from the remote" in why
     ledger = Ledger(project)
-    assert pending(Opinions(ledger).records, CopyChecks(ledger).records) == [opinion]
-    assert opinion_rows([opinion], {})[0]["copy?"] == "pending"
+    assert unmeasured(Opinions(ledger).records, CopyChecks(ledger).records) == [opinion]
+    assert opinion_rows([opinion], copy_outcomes(ledger))[0]["copy?"] == "pending"
     said: list[str] = []
     with pytest.raises(NothingNewError):
         steps.watch(project, said.append)
@@ -134,6 +133,25 @@ def test_without_the_training_images_it_is_pending_until_watch_finds_them(tmp_pa
         steps.watch(project, said.append)
     assert "it is a copy" in said[1]
     assert Journal(ledger).champion is None
+
+
+def test_after_a_withdrawal_it_is_said_to_be_never_measured_and_watch_is_quiet(
+    tmp_path: Path,
+) -> None:
+    project = copying_project(tmp_path, here=False)
+    made = flag(project)
+    withdrawn = {"action": "withdrawn", "version": None, "by": "ada", "reason": "letter 17"}
+    details = {"images": ["c0"], "versions": [1]}
+    assert Journal(Ledger(project)).append(**withdrawn, details=details)
+    done = check_copies(project, made)
+    ((opinion, why),) = done.never
+    assert (opinion, done.left, done.checks) == (made[0], [], [])
+    assert "version 1 learned from were withdrawn (record 2 of the journal)" in why
+    assert "no. 3: it cannot be measured: images that version 1" in done.lines[0]
+    said: list[str] = []
+    with pytest.raises(NothingNewError):
+        steps.watch(project, said.append)
+    assert said == []
 
 
 def test_a_hit_whose_block_was_killed_is_blocked_by_the_next_call(

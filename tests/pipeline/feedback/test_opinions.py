@@ -11,7 +11,6 @@ from pipeline.base.project import Project
 from pipeline.feedback.export import csv_text
 from pipeline.feedback.opinions import BRANCH, LONGEST_NOTE, Opinions, give
 from pipeline.ledger.chain_branch import ChainBranch
-from pipeline.ledger.git import Git
 from pipeline.ledger.ledger import Ledger
 
 FLAWED: Mapping[str, Any] = {
@@ -80,23 +79,6 @@ def test_an_altered_opinion_is_noticed(ledger: Ledger) -> None:
     ledger.commit_files(BRANCH, head, {f"{BRANCH}/000001.json": altered}, "altered")
     with pytest.raises(BadInputError, match=r"is broken at 000002\.json: it does not continue"):
         Opinions(ledger)
-
-
-def test_a_kill_between_commit_and_push_leaves_a_whole_chain(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    give(ledger, [FLAWED])
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Git, "push", killed)
-        with pytest.raises(KeyboardInterrupt):
-            give(ledger, [GOOD])
-    assert len(Opinions(ledger).records) == 1
-    give(ledger, [GOOD])
-    assert len(Opinions(ledger).records) == 2
 
 
 def test_who_is_always_overtaken_is_told_to_try_again(

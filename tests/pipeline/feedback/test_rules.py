@@ -44,6 +44,24 @@ def test_one_hostile_reader_achieves_nothing() -> None:
     assert asking_classes((rate,), CONFIG) == ()
 
 
+def test_who_enters_opinions_for_others_is_one_reader_unless_the_project_trusts_it() -> None:
+    entered = chain(*(said(reader, n, given_by="mallory") for reader in "abc" for n in range(6)))
+    (rate,) = flag_rates(entered, 1, CONFIG)
+    assert (rate.judged, rate.readers, rate.flaggers) == (6, 1, 1), "the last word on each image"
+    assert asking_classes((rate,), CONFIG) == ()
+    trusting = CONFIG.model_copy(update={"one_voice_per_account": False})
+    (rate,) = flag_rates(entered, 1, trusting)
+    assert (rate.judged, rate.flaggers) == (18, 3)
+    assert asking_classes((rate,), trusting) == (rate,)
+
+
+def test_nobody_changes_what_another_said() -> None:
+    spoken = said("ada", 0)
+    forged = said("ada", 0, flawed=False, given_by="mallory")
+    (rate,) = flag_rates(chain(spoken, forged), 1, CONFIG)
+    assert (rate.judged, rate.flawed, rate.readers) == (2, 1, 2)
+
+
 def test_the_last_word_on_an_image_counts_once() -> None:
     changed = chain(said("a", 0), said("a", 1), said("a", 0, flawed=False))
     (rate,) = flag_rates(changed, 1, CONFIG)

@@ -1,0 +1,165 @@
+"""The retrainings that feedback asked for, and how far each one is.
+
+The ledger alone is read: a run's first commit says which feedback asked for it, and the journal has
+its verdict.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pipeline.feedback.opinions import Opinion
+from pipeline.feedback.rules import FeedbackConfig
+from pipeline.feedback.wish import Wish, wish_of
+from pipeline.ledger.chain import FEEDBACK
+from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.run import Opening, openings
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A retraining that feedback asked for.
+
+    Attributes:
+        version: the champion that readers judged.
+        reason: in words.
+        classes: that asked for it.
+        opinions: numbers of the first and the last opinion that were looked at.
+        run_key: of the run that was planned for it; "": none was yet.
+        planned: time of the plan, UTC; "": none was yet.
+        new_emphasis: as `Wish.new_emphasis`; True of planned ones.
+        verdict: the gate's record on that run; None before it.
+    """
+
+    version: int
+    reason: str
+    classes: tuple[str, ...]
+    opinions: tuple[int, int]
+    run_key: str = ""
+    planned: str = ""
+    new_emphasis: bool = True
+    verdict: Record | None = field(default=None, repr=False)
+
+    @classmethod
+    def wished(cls, wish: Wish) -> Self:
+        """One that no run was planned for yet."""
+        return cls(
+            wish.version, wish.reason, wish.classes, wish.opinions, new_emphasis=wish.new_emphasis
+        )
+
+    @classmethod
+    def planned_as(cls, run: Opening, verdict: Record | None) -> Self | None:
+        """The one that a run was opened for; None if no feedback asked for the run."""
+        told = run.asked
+        try:
+            first, last = map(int, told["opinions"])
+            version, classes = int(told["version"]), tuple(map(str, told["classes"]))
+            reason = str(told["reason"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cls(version, reason, classes, (first, last), run.key, run.time, verdict=verdict)
+
+    @property
+    def outcome(self) -> str:
+        """How far it is, in words."""
+        if self.verdict is not None:
+            return f"version {self.verdict.version} {self.verdict.action}"
+        if self.run_key:
+            return f"run {self.run_key} planned"
+        return "asked for"
+
+    @property
+    def in_words(self) -> str:
+        """What was asked for, and how far it is, in a sentence or two."""
+        return f"{self.reason}. {self._state}"
+
+    @property
+    def _state(self) -> str:
+        if self.verdict is not None:
+            time = _minute(self.verdict.time)
+            return (
+                f"Version {self.verdict.version} was trained for it in run {self.run_key}, and "
+                f"{self.verdict.action} at {time} UTC: {self.verdict.reason}"
+            )
+        if self.run_key:
+            return (
+                f"Run {self.run_key} was planned for it at {_minute(self.planned)} UTC, and has no "
+                "verdict yet"
+            )
+        if self.new_emphasis:
+            return (
+                "A retraining is asked for; the scheduler plans it within five minutes while it is "
+                "up and no training runs"
+            )
+        return (
+            "A retraining is asked for, but these images are shown as often as "
+            "feedback.emphasis_most allows already: it is planned as soon as images, code or "
+            "parameters are others than those of the champion's run"
+        )
+
+    def looked_at(self, opinion: Opinion) -> bool:
+        """Whether an opinion is among those that asked for it."""
+        first, last = self.opinions
+        return (
+            opinion.version == self.version
+            and opinion.label in self.classes
+            and first <= opinion.sequence <= last
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        record = self.verdict
+        return {
+            "version": self.version,
+            "reason": self.reason,
+            "classes": list(self.classes),
+            "opinions": list(self.opinions),
+            "run": self.run_key or None,
+            "planned": self.planned or None,
+            "verdict": record.action if record else None,
+            "became": record.version if record else None,
+        }
+
+
+def retrainings(ledger: Ledger, config: FeedbackConfig) -> list[Retraining]:
+    """Every retraining that feedback asked for, oldest first; one that waits for its plan is last.
+
+    Raises:
+        BadInputError: a chain is broken.
+        TransientError: the ledger cannot be reached.
+    """
+    if ledger.head(FEEDBACK) is None:
+        return []
+    journal = Journal(ledger)
+    opened = sorted(openings(ledger).values(), key=lambda run: (run.time, run.key))
+    found = [
+        one
+        for run in opened
+        if (one := Retraining.planned_as(run, journal.verdict_on(run.key))) is not None
+    ]
+    wish = wish_of(ledger, config)
+    if wish and not any(_is_for(one, wish) for one in found):
+        found.append(Retraining.wished(wish))
+    return found
+
+
+def led_to(opinion: Opinion, asked: Iterable[Retraining]) -> Retraining | None:
+    """The first retraining that an opinion helped to ask for; None if it led to none."""
+    return next((one for one in asked if one.looked_at(opinion)), None)
+
+
+def asking_now(asked: Sequence[Retraining], version: int) -> tuple[str, ...]:
+    """The classes of a version that ask for a retraining now, planned or not."""
+    open_ = (one for one in asked if one.version == version and one.verdict is None)
+    return tuple(sorted({label for one in open_ for label in one.classes}))
+
+
+def _is_for(planned: Retraining, wish: Wish) -> bool:
+    """Whether a run was planned for what is wished for now: it looked at some of the opinions."""
+    same = planned.version == wish.version and set(wish.classes) <= set(planned.classes)
+    return same and planned.opinions[1] >= wish.opinions[0]
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ")
