@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
-from scipy.stats import binomtest
 
 from model.section import Section
+from pipeline.base.wilson import wilson
 from pipeline.feedback.opinions import Opinion
 
 
@@ -103,21 +103,9 @@ def asking_classes(rates: Sequence[FlagRate], config: FeedbackConfig) -> tuple[F
     )  # fmt: skip
 
 
-def wilson(hits: int, count: int, confidence: float) -> tuple[float, float]:
-    """Wilson's score interval of a share, each side at `confidence`; 0 to 1 for no count.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22,
-    1927.
-    """
-    if not count:
-        return 0.0, 1.0
-    found = binomtest(hits, count).proportion_ci(2 * confidence - 1, method="wilson")
-    return float(found.low), float(found.high)
-
-
 def _rate(label: str, found: Sequence[Opinion], confidence: float) -> FlagRate:
     flawed = [one for one in found if one.flawed]
-    low, high = wilson(len(flawed), len(found), confidence)
+    low, high = wilson(len(flawed), len(found), confidence, sides=1)
     return FlagRate(
         label=label,
         judged=len(found),
