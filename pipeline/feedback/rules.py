@@ -3,7 +3,8 @@
 A class asks for one if the lower bound of its rate of flawed images is above a limit, and several
 readers flagged it: nobody alone can start a training. Rates are of the images that readers judged,
 not of all that were drawn; who judges only what looks wrong pushes them up, which the limit on
-readers and the cap on each reader keep small.
+readers and the cap on each reader keep small. Flags of reader studies do not count: their readers
+were asked something else and flag only what strikes them, so that every image would seem flawed.
 """
 
 from collections import Counter, defaultdict
@@ -81,7 +82,7 @@ def flag_rates(
     """
     latest: dict[tuple[str, tuple[object, ...]], Opinion] = {}
     for one in opinions:
-        if one.version == version:
+        if one.version == version and not one.study:
             key = (one.reader, one.subject)
             latest.pop(key, None)  # so that the order is that of the last opinions
             latest[key] = one

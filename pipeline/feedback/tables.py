@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from pipeline.data.flaws import LOOKS_COPIED
 from pipeline.feedback.checks import CopyCheck
-from pipeline.feedback.opinions import LOOKS_COPIED, Opinion
+from pipeline.feedback.opinions import Opinion
 from pipeline.feedback.rules import FeedbackConfig, FlagRate, asking_classes
 
 Row = dict[str, str]
