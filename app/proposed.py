@@ -128,9 +128,11 @@ def _decide(chosen: Sequence[ProposedImage], who: Person) -> None:
     )
     if not (out or corrected or kept):
         return
-    if not reason.strip() or (corrected and not to):
-        st.warning("Say in a few words why: it is kept for good." if to or not corrected
-                   else "Choose the correct class.")  # fmt: skip
+    if not reason.strip():
+        st.warning("Say in a few words why: it is kept for good.")
+        return
+    if corrected and not to:
+        st.warning("Choose the correct class.")
         return
     with shared.errors_as_words():
         _record(chosen, who, reason.strip(), to=to if corrected and to else "", kept=kept)

@@ -229,8 +229,9 @@ def test_a_flag_answers_nothing_and_says_nothing_of_what_the_image_is(
     press(page, clock, "study-1-0-left")
     assert len(read(studied, "flagged").flags) == 1
     press(page, clock, "study-2-0-left")
-    handed_on = [*Proposals(Ledger(studied)).records, *Opinions(Ledger(studied)).records]
-    assert [one.study for one in handed_on] == ["flagged"], "at the reader's end"
+    proposed = [one.study for one in Proposals(Ledger(studied)).records]
+    judged = [one.study for one in Opinions(Ledger(studied)).records]
+    assert proposed + judged == ["flagged"], "at the reader's end"
 
 
 def test_results_are_held_back_and_an_admin_looks_early_by_name(

@@ -116,7 +116,7 @@ def accept(
         BadInputError: no reason, no such open proposal, or an unknown class.
         TransientError: an ingest runs, and did not end in time; repeat the call.
     """
-    chosen = _chosen(project, names, reason, left=True)
+    chosen = _chosen(project, names, reason, left=not to)
     images = [one.image for one in chosen]
     flaws = {tag for one in chosen for said in one.proposals for tag in said.tags}
     if to:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.base.errors import BadInputError
+from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.project import Project
 from pipeline.data.revise.answering import list_proposed
 from pipeline.data.revise.proposals import Proposals
 from pipeline.feedback.opinions import Opinions
 from pipeline.feedback.rules import FeedbackConfig, flag_rates
+from pipeline.flow.steps import watch
+from pipeline.ledger.chain import STUDY, STUDY_FOLDER
 from pipeline.ledger.ledger import Ledger
 from pipeline.study import flags
 from pipeline.study.course import Course, Reply
@@ -120,3 +122,19 @@ def test_a_kill_in_between_hands_each_on_once(
             hand_on_flags(project)
     assert hand_on_flags(project) == HandedOn(0, 1, 0)
     assert len(Proposals(Ledger(project)).records) == len(Opinions(Ledger(project)).records) == 1
+
+
+def test_watch_hands_on_what_it_can_and_says_what_it_cannot(project: Project) -> None:
+    heard = list[str]()
+    course = begun(project, "single")
+    course.flag(trials_of(course, real=True)[0], ["other"])
+    with pytest.raises(NothingNewError):
+        watch(project, heard.append)
+    assert heard == ["readers proposed to take 1 image out of the data"]
+    ledger, branch = Ledger(project), f"{STUDY}s"
+    altered = course.study.records[0].written.decode().replace('"single"', '"double"')
+    files = {f"{STUDY_FOLDER}/000001.json": altered}
+    ledger.commit_files(branch, ledger.head(branch), files, "altered")
+    with pytest.raises(NothingNewError):
+        watch(project, heard.append)
+    assert "was not handed on: the study s is broken" in heard[1]
