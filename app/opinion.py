@@ -4,9 +4,10 @@ import streamlit as st
 
 from app import person, shared
 from app.wording import without_paths
+from pipeline.data.flaws import FLAWS, LOOKS_COPIED, flaw_in_words, flaws_in_words
 from pipeline.feedback.copies import check_copies
 from pipeline.feedback.images import judge_images
-from pipeline.feedback.opinions import LONGEST_NOTE, LOOKS_COPIED, TAGS, Opinion
+from pipeline.feedback.opinions import LONGEST_NOTE, Opinion
 from pipeline.registry.drawn_images import DrawnImages
 
 
@@ -17,7 +18,7 @@ def ask(drawn: DrawnImages, index: int) -> None:
     with st.form(f"opinion-{index}", border=True):
         st.markdown(f"**Image {index}: is anything wrong with it?**")
         tags = st.pills(
-            "What is wrong", list(TAGS), selection_mode="multi", format_func=_in_words,
+            "What is wrong", list(FLAWS), selection_mode="multi", format_func=flaw_in_words,
             label_visibility="collapsed", key="opinion-tags",
         )  # fmt: skip
         note = st.text_input(
@@ -50,7 +51,7 @@ def _record(drawn: DrawnImages, index: int, tags: list[str], note: str) -> None:
         settings=drawn.order.unusual,
         generators=shared.generators(drawn.version.number),
     )
-    st.success(f"Recorded: {', '.join(map(_in_words, tags)) or 'good'}.")
+    st.success(f"Recorded: {flaws_in_words(tags) or 'good'}.")
     if LOOKS_COPIED in tags:
         _measure(made)
 
@@ -72,7 +73,3 @@ def _measure(made: list[Opinion]) -> None:
         st.error(f"{'. '.join(done.consequences)}. Thank you: this was found by your remark.")
     for warning in done.warnings:
         st.warning(without_paths(warning))
-
-
-def _in_words(tag: str) -> str:
-    return tag.replace("-", " ")

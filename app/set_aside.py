@@ -105,7 +105,7 @@ def _look(chosen: Sequence[QuarantinedFile], who: Person) -> None:
                 place.empty()
     st.session_state[_SEEN] = seen
     if shown := [one for one in seen.values() if one.image is not None]:
-        _images(shown)
+        images(shown, "set-aside-viewer")
     if gone := [one.record for one in seen.values() if one.image is None]:
         st.caption(
             f"Cannot be shown: {', '.join(gone)}. It was never decoded, has changed, or consent "
@@ -113,8 +113,8 @@ def _look(chosen: Sequence[QuarantinedFile], who: Person) -> None:
         )
 
 
-def _images(shown: Sequence[SetAside]) -> None:
-    """One or two closely, more of them side by side; none of them has an address."""
+def images(shown: Sequence[SetAside], key: str) -> None:
+    """One or two closely, in a viewer of this key, more side by side; none has an address."""
     if any(one.may_name for one in shown):
         st.warning("It may show text, such as a patient's name: copy none of it.")
     if len(shown) <= 2:
@@ -124,7 +124,7 @@ def _images(shown: Sequence[SetAside]) -> None:
                 for one in shown
                 if one.image is not None
             ],
-            key="set-aside-viewer",
+            key=key,
         )
         return
     cells = st.grid(min_column_width=180)
@@ -138,7 +138,7 @@ def _images(shown: Sequence[SetAside]) -> None:
 
 
 def _alt(one: SetAside) -> str:
-    return f"Set-aside image {one.record}, class {one.label or 'unknown'}"
+    return f"Image {one.record}, class {one.label or 'unknown'}"
 
 
 def _decide(chosen: Sequence[QuarantinedFile], who: Person) -> None:

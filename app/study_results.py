@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from app.wording import plain
 from pipeline.study.course import Course
 from pipeline.study.plan import CHANCE
 from pipeline.study.results import ReaderResult, Results, results_of
@@ -15,6 +16,7 @@ from pipeline.study.words import (
     interval_in_words,
     pooled_in_words,
     share_in_words,
+    state_in_words,
     verdict_in_words,
 )
 
@@ -27,7 +29,11 @@ def own(course: Course) -> None:
     found = results_of(course.study, course.gone)
     mine = next((one for one in found.readers if one.reader == course.reader), None)
     if mine is None or not mine.answered:
-        st.info("None of the images may be shown any more, so nothing was asked.")
+        st.info(
+            "You answered nothing before it ended."
+            if course.pending
+            else "None of the images may be shown any more, so nothing was asked."
+        )
         return
     st.markdown(f"**{verdict_in_words(mine.verdict, found.margin).capitalize()}.**")
     _figures(mine, found)
@@ -47,6 +53,7 @@ def everybody(found: Results) -> None:
         st.info("Nobody has looked at it yet.")
         return
     st.markdown(f"**{pooled_in_words(found)}**")
+    (st.warning if found.early else st.caption)(plain(state_in_words(found)))
     rows: list[Row] = [(one.reader, *_ends(one.accuracy)) for one in found.readers]
     if found.pooled:
         mean, told = found.pooled.accuracy, f"{found.pooled.answers} answers"

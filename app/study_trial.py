@@ -7,8 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from app import person, shared, study_results
+from app import person, shared, study_flag, study_results
+from app.study_flag import Flagged
+from app.wording import plain
 from pipeline.study.course import Course, Reply
+from pipeline.study.flags import hand_on_flags
 from pipeline.study.plan import LEFT, REAL, RIGHT, SYNTHETIC, Plan
 from pipeline.study.records import MOST_SURE
 from pipeline.study.trial_images import TrialImages
@@ -40,6 +43,8 @@ class _Shown:
         place: in the reader's order; the only number that the browser gets.
         since: when it, or the second question about it, was shown; of `clock`.
         said: the answer to the first question; None: it is being asked.
+        flagging: when the reader began to say what is wrong with an image; None: they do not.
+        noted: whether they did so on this trial.
     """
 
     study: str
@@ -47,6 +52,13 @@ class _Shown:
     place: int
     since: float
     said: Reply | None = None
+    flagging: float | None = None
+    noted: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether the first question is on screen."""
+        return self.said is None and self.flagging is None
 
 
 @dataclass(frozen=True)
@@ -85,11 +97,20 @@ def take_part(name: str) -> None:
 def _after_event(course: Course, shown: _Shown | None) -> tuple[Course, _Shown | None]:
     """The course and the trial on screen after what was pressed, if anything was."""
     event = st.session_state.pop(_EVENT, None)
-    if event == "pause":
+    if event == "pause" or course.over:
         return course, None
-    if event == "begin" and not course.over:
+    if event == "begin":
         return _next(course.look())
-    if not isinstance(event, _Said) or shown is None or _stale(event, shown):
+    if shown is None or event is None:
+        return course, shown
+    if isinstance(event, _Said):
+        return _answered(course, shown, event)
+    return _flagging(course, shown, event)
+
+
+def _answered(course: Course, shown: _Shown, event: _Said) -> tuple[Course, _Shown | None]:
+    """An answer, or the first part of one, unless it was meant for another question."""
+    if _stale(event, shown):
         return course, shown
     if shown.said is not None:
         return _next(course.answer(shown.trial, replace(shown.said, **event.reply)))
@@ -99,15 +120,32 @@ def _after_event(course: Course, shown: _Shown | None) -> tuple[Course, _Shown |
     return _next(course.answer(shown.trial, reply))
 
 
+def _flagging(course: Course, shown: _Shown, event: str | Flagged) -> tuple[Course, _Shown]:
+    """The form on what is wrong opens, closes, or is filled in; its time is not of the answer."""
+    if event == "flag":
+        return course, replace(shown, flagging=clock())
+    if shown.flagging is None or (isinstance(event, Flagged) and event.place != shown.place):
+        return course, shown
+    if isinstance(event, Flagged):
+        if not event.enough:
+            return course, shown
+        course = course.flag(shown.trial, event.tags, event.note, event.side)
+        shown = replace(shown, noted=True)
+    spent = clock() - (shown.flagging or 0.0)
+    return course, replace(shown, flagging=None, since=shown.since + spent)
+
+
 def _stale(event: _Said, shown: _Shown) -> bool:
     """Whether what was pressed was meant for another question, or came too soon."""
     other = (event.place, event.step) != (shown.place, int(shown.said is not None))
-    return other or clock() - shown.since < SOONEST
+    return other or shown.flagging is not None or clock() - shown.since < SOONEST
 
 
 def _next(course: Course) -> tuple[Course, _Shown | None]:
     """The next trial on screen; the look at it is recorded already."""
     if course.over:
+        with shared.errors_as_words():
+            hand_on_flags(shared.project())
         return course, None
     trial = course.pending[0]
     return course, _Shown(course.plan.name, trial, course.order.index(trial), clock())
@@ -137,7 +175,8 @@ def _invite(course: Course) -> None:
         st.markdown("Then choose the class that you see, by its number.")
     st.markdown(
         "You learn at the end how often you were right. You may pause (`Esc`) or close the page at "
-        "any time and go on later; an answer cannot be changed. Your answers are kept under a "
+        "any time and go on later; an answer cannot be changed. If something is wrong with an "
+        "image, such as letters in it, say so: that is no answer. Your answers are kept under a "
         "pseudonym, with the time that each took, and so is which real images you looked at."
     )
     _progress(course)
@@ -159,15 +198,24 @@ def _show(course: Course, shown: _Shown) -> None:
             _pair(pngs, shown)
         else:
             _single(pngs[0], shown)
+        if shown.flagging is not None:
+            study_flag.ask(shown.place, pair=plan.design == "pair", say=_say)
+            return
         if shown.said is not None:
             _ask_class(plan, shown)
         with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Something is wrong", key=f"study-flag-{shown.place}", type="tertiary",
+                on_click=partial(_say, "flag"),
+            )  # fmt: skip
             st.button(
                 "Pause", key=f"study-pause-{shown.place}", shortcut="Escape", type="tertiary",
                 on_click=partial(_say, "pause"),
             )  # fmt: skip
             if not plan.choices:
                 st.caption(f"class: {plan.trials[trial].label}")
+            if shown.noted:
+                st.caption("What is wrong was noted. Now answer.")
 
 
 def _progress(course: Course) -> None:
@@ -185,13 +233,13 @@ def _pair(pngs: list[bytes], shown: _Shown) -> None:
         for side, png, key in zip((LEFT, RIGHT), pngs, ("Left", "Right"), strict=True):
             with st.container():
                 st.image(png, width="stretch", output_format="PNG", alt=f"Image on the {side}")
-                if shown.said is None:
+                if shown.asks:
                     _answer(f"{key} is real", shown, 0, f"Arrow{key}", says=side)
 
 
 def _single(png: bytes, shown: _Shown) -> None:
     st.image(png, width="stretch", output_format="PNG", alt="Image to judge")
-    if shown.said is not None:
+    if not shown.asks:
         return
     scale = range(1, MOST_SURE + 1)
     grades = [(REAL, sure) for sure in reversed(scale)] + [(SYNTHETIC, sure) for sure in scale]
@@ -222,7 +270,11 @@ def _answer(title: str, shown: _Shown, step: int, shortcut: str | None, **reply:
 
 
 def _finished(course: Course) -> None:
-    st.subheader(f"Study {course.plan.name}: you are through")
+    if course.pending:
+        st.subheader(f"Study {course.plan.name} has ended")
+        st.caption(f"It is {plain(course.progress.in_words)}.")
+    else:
+        st.subheader(f"Study {course.plan.name}: you are through")
     study_results.own(course)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import altair as alt
 import streamlit as st
 
-from app import person, set_aside, settings, shared
+from app import person, proposed, set_aside, settings, shared
 from app.wording import plain
 from pipeline.data.finding_counts import ClassFindings
 from pipeline.ledger.ledger import Ledger
@@ -137,17 +137,21 @@ if held is None:
     st.code(f"{shared.project().command} ingest FOLDER", language="shell")
     st.stop()
 open_ = sum(each.state == "open" for each in set_aside.files())
+asked = sum(each.state == "open" for each in proposed.listed())
 with st.container(horizontal=True):
     st.metric("Images", held.images, border=True)
     st.metric("Groups", held.groups, border=True)
     st.metric("Classes", len({one.label for one in held.splits}), border=True)
     st.metric("Set aside, open", open_, border=True)
-part = settings.pill("Part", ["Set aside", "Holdings", "Decisions", "Looks"], "part", "Set aside")
+    st.metric("Proposed, open", asked, border=True)
+parts = ["Set aside", "Proposed", "Holdings", "Decisions", "Looks"]
+part = settings.pill("Part", parts, "part", "Set aside")
 if part == "Set aside":
     set_aside.show()
 else:
     settings.forget("state", "reason")
     shows: dict[str, Callable[[], None]] = {
+        "Proposed": proposed.show,
         "Holdings": partial(holdings, held),
         "Decisions": decisions,
         "Looks": looks,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import person, settings, shared, study_results, study_trial
+from app import person, settings, shared, study_ending, study_results, study_trial
 from pipeline.ledger.ledger import Ledger
 from pipeline.study.course import Course
 from pipeline.study.records import study_names
@@ -24,7 +24,7 @@ if view == "Take part":
     study_trial.take_part(name)
 else:
     course = Course.of(project, name, who.reader(project), who.role)
-    if course.begun and not course.over:
-        st.info("You are in the middle of this study. Its results are shown to you at its end.")
+    if why := course.progress.held_back_from(course.reader, who.name):
+        study_ending.held_back(course, who, why)
     else:
         study_results.everybody(results_of(course.study, course.gone))

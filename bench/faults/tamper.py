@@ -6,13 +6,14 @@ an attacker with access to the disk: files, git references, the registry's datab
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.faults.side_chains import EDITS, FOUND, Files, edited_chains
 from pipeline.audit.objects import CheckedObjects
 from pipeline.audit.run_links import WEIGHTS, RunFiles
 from pipeline.audit.verify import verify
@@ -178,6 +179,10 @@ def _cut_tail(victim: Victim, head: str) -> None:
     Git(Path(victim.project.ledger)).run("update-ref", f"refs/heads/{BRANCH}", f"{head}~1")
 
 
+def _edited_chains(edit: Callable[[Files], Files], victim: Victim) -> AbstractContextManager[None]:
+    return edited_chains(victim.ledger, edit)
+
+
 def _git_object(victim: Victim) -> Path:
     git = Git(Path(victim.project.ledger))
     name = git.run("rev-parse", f"{victim.run.head}:dvc.lock")
@@ -193,7 +198,7 @@ def _another_version(victim: Victim) -> tuple[int, int]:
 _TAG = "UPDATE model_version_tags SET value = ? WHERE key = 'dvc.git_commit' AND version = ?"
 _ALIAS = "UPDATE registered_model_aliases SET version = ? WHERE alias = 'champion' AND ? > 0"
 Harm = Callable[[Victim], AbstractContextManager[None]]
-HARMS: dict[str, tuple[Harm, str]] = {
+HARMS: dict[str, tuple[Harm, str | tuple[str, ...]]] = {
     **{
         f"{what}, {how}": (partial(changed_file, find, change), says)
         for what, (find, says) in FILES.items()
@@ -208,6 +213,10 @@ HARMS: dict[str, tuple[Harm, str]] = {
     ),
     "journal, a record edited": (partial(rewritten, lambda _: BRANCH, _edit_record), "000001.json"),
     "journal, its tail cut": (partial(rewritten, lambda _: BRANCH, _cut_tail), "number of records"),
+    **{
+        f"chains beside the journal, {how}": (partial(_edited_chains, edit), FOUND)
+        for how, edit in EDITS.items()
+    },
     "tag in the registry": (
         partial(updated, _TAG, _TAG, lambda v: ("0" * 40, v.run.head)), "tag dvc.git_commit",
     ),
@@ -215,6 +224,13 @@ HARMS: dict[str, tuple[Harm, str]] = {
         partial(updated, _ALIAS, _ALIAS, _another_version), "alias champion",
     ),
 }  # fmt: skip
+
+
+def named(harm: str, broken: Sequence[str]) -> bool:
+    """Whether broken links name all that a harm changed."""
+    _, says = HARMS[harm]
+    wanted = (says,) if isinstance(says, str) else says
+    return all(any(one in link for link in broken) for one in wanted)
 
 
 def tamper(victim: Victim, registry: "Registry", harm: str) -> list[str]:
@@ -253,7 +269,7 @@ def tamper_everywhere(
     project: Project, registry: "Registry", only: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Tampered]:
     """Make and undo every change; `project` is a temporary one with two versions."""
-    for harm, (_, says) in HARMS.items():
+    for harm in HARMS:
         if only(harm):
             broken = tamper(Victim(project), registry, harm)
-            yield Tampered(harm, any(says in link for link in broken), tuple(broken))
+            yield Tampered(harm, named(harm, broken), tuple(broken))

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from pipeline.audit.proposal_uses import ProposalUse
 from pipeline.audit.study_uses import StudyUse
 from pipeline.audit.trace_facts import DataLineage, Trace
 from pipeline.audit.uses import CHOSE, JUDGED, LEARNED, RevisionUse, Tenure, Uses, VersionUse
@@ -29,6 +30,7 @@ def trace_json(found: Trace) -> dict[str, Any]:
         for one in found.ancestors
     ]
     facts["outputs"] = [asdict(output) for output in found.outputs]
+    facts["proposals"] = [asdict(one) for one in found.proposals]
     facts |= {name: _record(facts[name]) for name in ("verdict", "approval")}
     facts["decisions"] = [record.model_dump(mode="json") for record in found.decisions]
     facts["champion"] = [{"since": since, "until": until} for since, until in found.champion]
@@ -63,6 +65,10 @@ def trace_tree(found: Trace) -> Tree:
     if found.data.counts:
         data.add(_counts(found.data))
     _descent(tree, found)
+    if found.proposals:
+        about = tree.add(f"proposals about images that it saw: {len(found.proposals)}")
+        for one in found.proposals:
+            about.add(Text(f"{_when(one.time)}  {one.image[:_SHORT]}  {one.says}"))
     code = tree.add(f"code {found.code.commit or 'not known'}")
     if found.code.installed:
         code.add(f"of the installed package medloom {found.code.installed}")
@@ -157,6 +163,8 @@ def uses_table(found: Uses, *, everything: bool = False) -> Group:
                               style="dim"))  # fmt: skip
     if found.studies:
         parts.append(_studies(found.studies))
+    if found.proposals:
+        parts.append(_proposals(found.proposals))
     if found.unknown:
         parts.append(Text(f"unknown for version {_span(found.unknown)}: its data revision is not "
                           "in the ledger", style="yellow"))  # fmt: skip
@@ -186,6 +194,17 @@ def _studies(uses: Sequence[StudyUse]) -> FitTable:
         readers = ", ".join(use.readers) or "nobody yet"
         table.add_row(use.study, str(use.planned), str(use.shown), readers,
                       _when(use.first), _when(use.last))  # fmt: skip
+    return table
+
+
+def _proposals(said: Sequence[ProposalUse]) -> FitTable:
+    table = FitTable("record", "time, UTC", "image", "said", "data revision",
+                     title="proposals to take it out of the data")  # fmt: skip
+    for one in said:
+        table.add_row(
+            str(one.record), _when(one.time), one.image[:_SHORT], Text(one.says),
+            one.data[:_SHORT] or "none",
+        )  # fmt: skip
     return table
 
 

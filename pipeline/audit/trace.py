@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from pipeline.audit.history import RUN, History, RunHistory
+from pipeline.audit.proposal_uses import proposal_uses
 from pipeline.audit.trace_facts import (
     Ancestor,
     CodeLineage,
@@ -60,6 +61,7 @@ def trace(project: Project, asked: str) -> Trace:
     code = _code(history, run)
     about = _about(journal, number)
     line = _ancestors(history, journal, key)
+    seen = _seen(history, [data, *(one.data for one in line)])
     params = _yaml(history.text(head, "params.yaml") or "") if head else {}
     return Trace(
         model=project.model,
@@ -83,7 +85,8 @@ def trace(project: Project, asked: str) -> Trace:
         champion=tuple((s, u) for version, s, u in champions(journal.records) if version == number),
         missing=tuple(_missing(key, run, verdict, stages, data)),
         ancestors=line,
-        seen_images=_distinct(history, [data, *(one.data for one in line)]),
+        seen_images=len(seen),
+        proposals=proposal_uses(history, seen),
     )
 
 
@@ -195,15 +198,15 @@ def _ancestors(history: History, journal: Journal, key: str) -> tuple[Ancestor, 
     return tuple(found)
 
 
-def _distinct(history: History, data: Iterable[DataLineage]) -> int:
-    """The number of different images in some data revisions."""
+def _seen(history: History, data: Iterable[DataLineage]) -> set[str]:
+    """The ids of all images in some data revisions."""
     listings = sorted({one.manifest for one in data if one.manifest})
     blobs = sorted({blob for batches in history.batches(listings) for blob in batches})
     ids: set[str] = set()
     for content in history.git.contents(blobs):
         lines = csv.DictReader(io.StringIO((content or b"").decode(), newline=""))
         ids |= {line["id"] for line in lines}
-    return len(ids)
+    return ids
 
 
 def _count(history: History, listing: str) -> tuple[tuple[Counts, ...], int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.audit.history import Commit
+from pipeline.audit.proposal_uses import ProposalUse
 from pipeline.ledger.journal import Record
 
 
@@ -119,6 +120,7 @@ class Trace:
         ancestors: versions whose networks it goes on from, the nearest first; () if it began from
             fresh networks.
         seen_images: number of different images in its data and in that of its ancestors.
+        proposals: to take one of these images out of the data, and the answers, oldest first.
     """
 
     model: str
@@ -142,4 +144,5 @@ class Trace:
     missing: tuple[str, ...]
     ancestors: tuple[Ancestor, ...] = ()
     seen_images: int = 0
+    proposals: tuple[ProposalUse, ...] = ()
     because: str = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.audit.history import Commit, History
 from pipeline.audit.listings import Image, Listings
+from pipeline.audit.proposal_uses import ProposalUse, proposal_uses
 from pipeline.audit.study_uses import StudyUse, study_uses
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
@@ -98,6 +99,7 @@ class Uses:
         versions: by version; runs without a version come last.
         unknown: versions whose manifest is no longer in the ledger, so their use is unknown.
         studies: reader studies with some of the images, by name.
+        proposals: to take some of the images out of the data, and the answers, oldest first.
     """
 
     kind: str
@@ -108,6 +110,7 @@ class Uses:
     versions: tuple[VersionUse, ...]
     unknown: tuple[int, ...] = field(default=())
     studies: tuple[StudyUse, ...] = field(default=())
+    proposals: tuple[ProposalUse, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def find_uses(project: Project, asked: str) -> Uses:
         tuple(_versions(runs, held, verdicts, _tenures(records), history.starts())),
         tuple(_unknown(runs, listings, verdicts)),
         tuple(study_uses(history, set(found.images))),
+        proposal_uses(history, found.images),
     )
 
 

@@ -38,6 +38,7 @@ from pipeline.ledger.chain import (
     FEEDBACK,
     LOOKS,
     MONITOR,
+    PROPOSALS,
     STUDY,
     STUDY_FOLDER,
     ChainedRecord,
@@ -58,6 +59,7 @@ _OTHER_CHAINS = {
     COPY_CHECKS: (COPY_CHECKS, "checks"),
     LOOKS: (LOOKS, "looks"),
     MONITOR: (MONITOR, "records of the monitor"),
+    PROPOSALS: (PROPOSALS, "proposals"),
 }
 """Branches of chains beside the journal; of each the folder, and what its records are."""
 

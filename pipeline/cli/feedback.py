@@ -11,6 +11,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.terminal import FitTable, Terminal
 from pipeline.cli.project import existing_project
+from pipeline.data.flaws import FLAWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ feedback_app = typer.Typer(
 console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-_TAGS = "artefact, impossible-anatomy, wrong-class, looks-copied, too-noisy, other"
+_TAGS = ", ".join(FLAWS)
 
 
 @feedback_app.command("give")
@@ -57,9 +58,9 @@ def give(
 
     Example: medloom feedback give --label stone --index 3 --tag wrong-class
     """
+    from pipeline.data.flaws import LOOKS_COPIED
     from pipeline.feedback.copies import Checked, check_copies
     from pipeline.feedback.images import account_of, judge_images, reader_of
-    from pipeline.feedback.opinions import LOOKS_COPIED
 
     project = existing_project()
     with console.status("looking the version up"):

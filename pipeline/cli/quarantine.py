@@ -1,4 +1,8 @@
-"""`medloom data quarantine …`: list quarantined files, and release or reject them."""
+"""`medloom data quarantine …`: list quarantined files, and release or reject them.
+
+Images of the data that somebody proposes to take out stand in the same list
+(`cli/proposals.py`).
+"""
 
 import getpass
 from collections.abc import Sequence
@@ -11,6 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from pipeline.base.terminal import FitTable, Terminal, whole
+from pipeline.cli import proposals
 from pipeline.cli.project import existing_project
 
 if TYPE_CHECKING:
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
     from pipeline.ledger.journal import Record
 
 quarantine_app = typer.Typer(
-    help="Quarantined files of the landing zone: list, show, release, reject.",
+    help="Quarantined files of the landing zone (list, show, release, reject), and images that "
+    "somebody proposes to take out of the data (propose, accept, decline).",
     no_args_is_help=True,
 )
 console = Terminal()
@@ -42,20 +48,32 @@ def list_quarantine(
 ) -> None:
     """List the quarantined files of the landing zone, with reasons and decisions.
 
-    File names are shown only here: no report, log or registry has them. The record is also in the
-    quarantine table of the report; for a file of several images, `.3` after it is the third.
+    Images of the data that somebody proposes to take out are among them, with the reason
+    `proposed`: `accept` or `decline` them. File names are shown only here: no report, log or
+    registry has them. The record is also in the quarantine table of the report; for a file of
+    several images, `.3` after it is the third.
     """
+    from pipeline.cli.proposals import proposals_table, proposed, waiting_in_words
+    from pipeline.data.revise.proposals import PROPOSED
     from pipeline.data.revise.quarantining import list_quarantined
 
+    project = existing_project()
     found = [
         each
-        for each in list_quarantined(existing_project())
+        for each in list_quarantined(project)
         if reason in (None, each.reason) and label in (None, each.label)
     ]
+    about = [one for one in proposed(project) if label in (None, one.label)]
+    about = about if reason in (None, PROPOSED) else []
     if as_json:
-        console.print_json(data=[each.facts for each in found])
-    else:
+        console.print_json(data=[*(each.facts for each in found), *(one.facts for one in about)])
+        return
+    if found or not about:
         console.print(quarantine_table(found))
+    if about:
+        console.print(proposals_table(about))
+    if waiting := waiting_in_words(about):
+        console.print(waiting)
 
 
 @quarantine_app.command("show")
@@ -64,11 +82,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show all facts of a quarantined file, and what can be done about it."""
+    from pipeline.cli.proposals import proposed, show_proposed
     from pipeline.data.revise.quarantining import find_quarantined
     from pipeline.ledger.journal import Journal
     from pipeline.ledger.ledger import Ledger
 
     project = existing_project()
+    if about := [one for one in proposed(project) if record == one.record]:
+        show_proposed(about[0], as_json=as_json)
+        return
     found = find_quarantined(project, record)
     records = Journal(Ledger(project)).records
     if as_json:
@@ -145,3 +167,6 @@ def _decisions(each: "QuarantinedFile", records: "Sequence[Record]") -> list[dic
         if record.action in (RELEASED, KEPT_OUT)
         and hashes & {*record.details.get("images", ()), *record.details.get("sources", ())}
     ]
+
+
+proposals.register(quarantine_app)

@@ -1,5 +1,6 @@
 """`medloom study …`: do readers tell a version's images from real ones?"""
 
+import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,13 +17,19 @@ if TYPE_CHECKING:
     from pipeline.study.results import ReaderResult, Results
 
 study_app = typer.Typer(
-    help="Reader studies, real images against synthetic ones: create, list, results, export.",
+    help="Reader studies, real images against synthetic ones: create, list, close, results, "
+    "export.",
     no_args_is_help=True,
 )
 console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Name = Annotated[str, typer.Argument(help="Name of the study.")]
+By = Annotated[str | None, typer.Option(help="Who does so. Default: the user of this machine.")]
+Early = Annotated[
+    bool,
+    typer.Option("--early", help="Before the study's end; recorded, and told with the results."),
+]
 
 
 @study_app.command("create")
@@ -45,6 +52,9 @@ def create(
         float,
         typer.Option(help="An accuracy less than this far from 0.5 counts as unable to tell."),
     ] = 0.1,
+    readers: Annotated[
+        int, typer.Option(min=0, help="With whom it is complete. 0: it ends by `study close`.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Plan a study: held-out images against synthetic ones of the same class.
@@ -62,7 +72,7 @@ def create(
     with console.status("choosing images"):
         study = create_study(
             project, name, version, design, trials, seed,
-            classes=wanted, ask_class=ask_class, margin=margin,
+            classes=wanted, ask_class=ask_class, margin=margin, readers=readers,
         )  # fmt: skip
     plan = study.plan
     if as_json:
@@ -87,18 +97,46 @@ def list_studies(as_json: Json = False) -> None:
     elif not studies:
         console.print("there is no study yet: `medloom study create NAME`")
     else:
-        table = FitTable("study", "design", "version", "trials", "readers", "answers", "planned")
+        table = FitTable(*_facts(studies[0]))
         for one in map(_facts, studies):
             table.add_row(*(str(value) for value in one.values()))
         console.print(table)
 
 
-@study_app.command("results")
-def results(name: Name, as_json: Json = False) -> None:
-    """Show what the answers so far say of each reader, of classes, and over readers."""
-    from pipeline.study.export import results_json
+@study_app.command("close")
+def close_study(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, in words; kept for good.")],
+    by: By = None,
+) -> None:
+    """End a study: nobody can answer any more, and its results can be seen.
 
-    found = _results(name)
+    It cannot be opened again. What readers flagged is handed on.
+    """
+    from pipeline.ledger.ledger import Ledger
+    from pipeline.study.ending import close
+    from pipeline.study.flags import hand_on_flags
+    from pipeline.study.records import Study
+
+    project = existing_project()
+    who = by or getpass.getuser()
+    study = close(Study.read(Ledger(project), name), by=who, reason=reason)
+    hand_on_flags(project)
+    console.print(f"study {name} is closed, with {len(study.answers)} answers")
+
+
+@study_app.command("results")
+def results(name: Name, early: Early = False, by: By = None, as_json: Json = False) -> None:
+    """Show what the answers say of each reader, of classes, and over readers.
+
+    They are held back until the study is complete or closed, since readers who know them are not
+    blind any more.
+    """
+    from pipeline.study.export import results_json
+    from pipeline.study.results import results_of
+
+    study, gone = _shown(name, early, by)
+    found = results_of(study, gone)
     if as_json:
         console.print_json(data=results_json(found))
     else:
@@ -109,15 +147,15 @@ def results(name: Name, as_json: Json = False) -> None:
 def export(
     name: Name,
     out: Annotated[Path, typer.Option("-o", "--out", help="CSV file to write.")],
+    early: Early = False,
+    by: By = None,
 ) -> None:
-    """Write all answers as CSV, one row each, with the truth."""
-    from pipeline.ledger.ledger import Ledger
+    """Write all answers as CSV, one row each, with the truth; held back as `results` are."""
     from pipeline.study.export import csv_text
-    from pipeline.study.records import Study
 
     if out.is_dir():
         raise BadInputError(f"{out} is a folder; give a file, such as {out / f'{name}.csv'}")
-    study = Study.read(Ledger(existing_project()), name)
+    study, _ = _shown(name, early, by)
     write_atomically(out, csv_text(study))
     console.print(f"{len(study.answers)} answers in {out}", highlight=False)
 
@@ -131,29 +169,43 @@ def _facts(study: "Study") -> dict[str, object]:
         "trials": len(plan.trials),
         "readers": len(study.readers),
         "answers": len(study.answers),
+        "flags": len(study.flags),
         "planned": study.records[0].time[:16],
+        "closed": study.closed.time[:16] if study.closed else "",
     }
 
 
-def _results(name: str) -> "Results":
+def _shown(name: str, early: bool, by: str | None) -> "tuple[Study, frozenset[int]]":
+    """A study whose results the user may see now, and its trials that are shown no more."""
+    from pipeline.feedback.images import reader_of
     from pipeline.ledger.ledger import Ledger
     from pipeline.study.course import gone_trials
+    from pipeline.study.ending import look_early, require_shown
     from pipeline.study.records import Study
-    from pipeline.study.results import results_of
 
-    ledger = Ledger(existing_project())
-    study = Study.read(ledger, name)
-    return results_of(study, gone_trials(ledger, study.plan))
+    project, who = existing_project(), by or getpass.getuser()
+    study = Study.read(Ledger(project), name)
+    gone, reader = gone_trials(study.ledger, study.plan), reader_of(project, who)
+    if early:
+        study = look_early(study, gone, reader=reader, by=who)
+    require_shown(study, gone, reader=reader, by=who)
+    return study, gone
 
 
 def _print(found: "Results") -> None:
-    from pipeline.study.words import gone_in_words, pooled_in_words, share_in_words
+    from pipeline.study.words import (
+        gone_in_words,
+        pooled_in_words,
+        share_in_words,
+        state_in_words,
+    )
 
     if not found.readers:
         console.print(f"study {found.study}: nobody has looked at it yet")
         return
     console.print(_readers_table(found))
     console.print(pooled_in_words(found))
+    console.print(state_in_words(found))
     if found.gone:
         console.print(gone_in_words(found))
     table = FitTable("class", "accuracy", title="by class, all answers")

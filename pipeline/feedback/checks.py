@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from pipeline.feedback.opinions import LOOKS_COPIED, Opinion, Opinions, image_key
+from pipeline.data.flaws import LOOKS_COPIED
+from pipeline.feedback.opinions import Opinion, Opinions, image_key
 from pipeline.ledger.chain import COPY_CHECKS, ChainedRecord
 from pipeline.ledger.chain_branch import ChainBranch
 from pipeline.ledger.journal import Journal

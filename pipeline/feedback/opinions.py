@@ -6,23 +6,14 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.data.flaws import FLAWS
 from pipeline.ledger.chain import FEEDBACK, ChainedRecord
 from pipeline.ledger.chain_branch import ChainBranch, append_to
 from pipeline.ledger.ledger import Ledger
 
 BRANCH = FEEDBACK
-FORMAT = 1
-
-LOOKS_COPIED = "looks-copied"
-TAGS: Mapping[str, str] = {
-    "artefact": "a pattern that no scanner makes",
-    "impossible-anatomy": "an organ that is missing, doubled or misplaced",
-    "wrong-class": "it shows another class than it is said to show",
-    LOOKS_COPIED: "it looks like an image of a patient",
-    "too-noisy": "more noise, or more blur, than real images have",
-    "other": "something else, told in the note",
-}
-"""What may be wrong with an image."""
+FORMAT = 2
+"""Format of new records; 2 added two words to `FLAWS`, burnt-in-text and other-organ."""
 
 LONGEST_NOTE = 500
 _PSEUDONYM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -53,8 +44,10 @@ class Opinion(ChainedRecord):
         settings: what else was asked for, such as truncation and findings.
         image: id of a real image; "" for a generated one.
         verdict: good or flawed.
-        tags: what is wrong, of `TAGS`; empty for a good one.
+        tags: what is wrong, of `FLAWS`; empty for a good one.
         note: in words, at most `LONGEST_NOTE` characters, without a patient's name.
+        study: reader study in which it was given; "" if none.
+        study_record: number of the study's record that says so; 0 if none.
     """
 
     current = FORMAT
@@ -72,6 +65,8 @@ class Opinion(ChainedRecord):
     verdict: str
     tags: list[str] = Field(default=[])
     note: str = ""
+    study: str = ""
+    study_record: int = Field(default=0, ge=0)
 
     @property
     def account(self) -> str:
@@ -99,8 +94,8 @@ class Opinion(ChainedRecord):
                 raise ValueError(f"{name} {who!r} is not of letters, digits, '.', '_' and '-'")
         if self.verdict not in ("good", "flawed"):
             raise ValueError(f"verdict {self.verdict!r} is neither good nor flawed")
-        if unknown := sorted(set(self.tags) - set(TAGS)):
-            raise ValueError(f"no tag {', '.join(unknown)}; known: {', '.join(TAGS)}")
+        if unknown := sorted(set(self.tags) - set(FLAWS)):
+            raise ValueError(f"no tag {', '.join(unknown)}; known: {', '.join(FLAWS)}")
         if self.flawed != bool(self.tags):
             raise ValueError("a flawed image has a tag that says why, and a good one has none")
         if len(self.note) > LONGEST_NOTE:

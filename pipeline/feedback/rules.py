@@ -4,7 +4,9 @@ A class asks for one if the lower bound of its rate of flawed images is above a 
 readers flagged it: nobody alone can start a training. Who enters opinions under other people's
 names counts as one reader, unless `one_voice_per_account` is off. Rates are of the images that
 readers judged, not of all that were drawn; who judges only what looks wrong pushes them up, which
-the limit on readers and the cap on each reader keep small.
+the limit on readers and the cap on each reader keep small. Flags of reader studies do not count:
+their readers were asked something else and flag only what strikes them, so that every image would
+seem flawed.
 """
 
 from collections import Counter, defaultdict
@@ -12,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import Field
-from scipy.stats import binomtest
 
 from model.section import Section
+from pipeline.base.wilson import wilson
 from pipeline.feedback.opinions import Opinion
 
 
@@ -91,7 +93,7 @@ def flag_rates(
 
     latest: dict[tuple[str, tuple[object, ...]], Opinion] = {}
     for one in opinions:
-        if one.version == version:
+        if one.version == version and not one.study:
             key = (voice(one), one.subject)
             latest.pop(key, None)  # so that the order is that of the last opinions
             latest[key] = one
@@ -113,23 +115,11 @@ def asking_classes(rates: Sequence[FlagRate], config: FeedbackConfig) -> tuple[F
     )  # fmt: skip
 
 
-def wilson(hits: int, count: int, confidence: float) -> tuple[float, float]:
-    """Wilson's score interval of a share, each side at `confidence`; 0 to 1 for no count.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22,
-    1927.
-    """
-    if not count:
-        return 0.0, 1.0
-    found = binomtest(hits, count).proportion_ci(2 * confidence - 1, method="wilson")
-    return float(found.low), float(found.high)
-
-
 def _rate(
     label: str, found: Sequence[Opinion], voice: Callable[[Opinion], str], confidence: float
 ) -> FlagRate:
     flawed = [one for one in found if one.flawed]
-    low, high = wilson(len(flawed), len(found), confidence)
+    low, high = wilson(len(flawed), len(found), confidence, sides=1)
     return FlagRate(
         label=label,
         judged=len(found),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from pipeline.base.errors import NothingNewError
+from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.project import Project
 from pipeline.data.branch import begin_data, pull_images, pull_thumbnails
 from pipeline.data.config import IngestConfig
@@ -40,6 +40,7 @@ from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.ledger.run import ASKED, BECAUSE
 from pipeline.stages.start import Asked
+from pipeline.study.flags import hand_on_flags
 from pipeline.synthetic.keys import watermark_key
 
 OnProgress = Callable[[int, int], None]
@@ -113,7 +114,9 @@ def _add_batch(work: Workspace, report: IngestReport) -> None:
 
 
 def watch(project: Project, say: Callable[[str], None] = print) -> str:
-    """The reason to start a retraining now. Images that look copied are measured first.
+    """The reason to start a retraining now.
+
+    What readers of studies flagged is handed on first, and images that look copied are measured.
 
     Args:
         project: the project.
@@ -123,6 +126,7 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
         NothingNewError: there is none; the message says what is missing.
     """
     ledger = Ledger(project)
+    _hand_on_flags(project, say)
     if anything_to_check(ledger):
         from pipeline.feedback.copies import check_copies  # needs torch
 
@@ -138,6 +142,17 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
         raise NothingNewError(f"the landing zone {project.landing} does not exist yet")
     with newest_index(project, ledger) as index:
         return landing_is_ready(index.pending(project.landing), config)
+
+
+def _hand_on_flags(project: Project, say: Callable[[str], None]) -> None:
+    """Hand on what readers of studies flagged; a study that was altered stops no retraining."""
+    try:
+        done = hand_on_flags(project)
+    except BadInputError as error:
+        say(f"what readers of studies flagged was not handed on: {error}")
+        return
+    if done.proposals:
+        say(f"readers proposed to take {_images(done.proposals)} out of the data")
 
 
 def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:

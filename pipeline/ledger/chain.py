@@ -1,7 +1,7 @@
 """Chains of records: files 000001.json, 000002.json, …, each with the sha256 of the one before.
 
 So changed or removed records are detected. The journal is one chain; opinions, checks for copies,
-looks at real images, runs of the monitor and each reader study are others.
+looks at real images, proposals about them, runs of the monitor and each reader study are others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ LOOKS = "looks"
 """Likewise, of the chain of looks at real images."""
 MONITOR = "monitor"
 """Likewise, of the records of the monitor."""
+PROPOSALS = "proposals"
+"""Likewise, of proposals to take real images out of the data, and the answers to them."""
 STUDY, STUDY_FOLDER = "study/", "study"
 """How the branches of reader studies begin, one a study, and the folder of the chain in each."""
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from pipeline.base.project import Project
+from pipeline.base.wilson import wilson
 from pipeline.data.ingest.quarantine import (
     QUARANTINE_FILE,
     parse_quarantine,
@@ -14,7 +15,7 @@ from pipeline.data.ingest.quarantine import (
 from pipeline.data.landing.index import LocalIndex
 from pipeline.evaluation.record import COPIES
 from pipeline.feedback.opinions import Opinion
-from pipeline.feedback.rules import FeedbackConfig, flag_rates, wilson
+from pipeline.feedback.rules import FeedbackConfig, flag_rates
 from pipeline.ledger.journal import VERDICTS, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.monitor.landed import Landed
@@ -77,8 +78,8 @@ def refused_share(
 
 
 def share_of(count: int, of: int, confidence: float) -> Share:
-    """A share with Wilson's interval."""
-    low, high = wilson(count, of, confidence)
+    """A share with Wilson's interval, each end at `confidence`."""
+    low, high = wilson(count, of, confidence, sides=1)
     return Share(count=count, of=of, low=low, high=high)
 
 

@@ -1,14 +1,17 @@
 """One reader's way through a study: which trial comes next, looking at it, answering it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.data.flaws import FLAWS_OF_ALL
 from pipeline.ledger.ledger import Ledger
+from pipeline.study.ending import Progress
 from pipeline.study.held_out import still_held_out
-from pipeline.study.plan import Plan, order_of
+from pipeline.study.plan import LEFT, RIGHT, Plan, order_of
 from pipeline.study.records import MOST_SURE, Study
 
 
@@ -86,10 +89,15 @@ class Course:
         """Whether this reader looked at a trial."""
         return self.reader in self.study.readers
 
+    @cached_property
+    def progress(self) -> Progress:
+        """How far the study is."""
+        return Progress.of(self.study, self.gone)
+
     @property
     def over(self) -> bool:
-        """Whether this reader is through."""
-        return not self.pending
+        """Whether this reader is through, or the study has ended."""
+        return not self.pending or self.progress.ended
 
     def look(self) -> Self:
         """Record that the reader looks at the next trial, which may be shown afterwards.
@@ -100,7 +108,8 @@ class Course:
             BadInputError: the study is over for this reader.
         """
         if self.over:
-            raise BadInputError(f"the study {self.plan.name} is over for this reader")
+            why = f": {self.progress.in_words}" if self.progress.ended else " for this reader"
+            raise BadInputError(f"the study {self.plan.name} is over{why}")
         return self._after([self._look_at(self.pending[0])])
 
     def answer(self, trial: int, reply: Reply) -> Self:
@@ -117,6 +126,29 @@ class Course:
         }  # fmt: skip
         ahead = [one for one in self.pending if one != trial][:1]
         return self._after([said, *map(self._look_at, ahead)])
+
+    def flag(self, trial: int, tags: Sequence[str], note: str = "", side: str = "") -> Self:
+        """Record that something is wrong with an image of a trial; it answers nothing.
+
+        The record is alike for real and synthetic images, and what becomes of it is decided later
+        (`flags.py`), so that nothing tells the reader which one it was.
+
+        Args:
+            trial: its number.
+            tags: what is wrong, of `FLAWS_OF_ALL`, at least one.
+            note: in words, without a patient's name.
+            side: in a pair, left or right; else "".
+
+        Raises:
+            BadInputError: no such image, no tag, an unknown one, or the study was closed.
+        """
+        _require_flaws(self.plan, tags, side)
+        image = self.plan.trials[trial].shown(side).image
+        said = {
+            "action": "flagged", "reader": self.reader, "role": self.role, "trial": trial,
+            "side": side, "image": image, "tags": sorted(set(tags)), "reason": note.strip(),
+        }  # fmt: skip
+        return self._after([said])
 
     def _look_at(self, trial: int) -> dict[str, Any]:
         image = self.plan.trials[trial].image
@@ -138,6 +170,15 @@ def gone_trials(ledger: Ledger, plan: Plan) -> frozenset[int]:
         for number, one in enumerate(plan.trials)
         if one.image and held.get(one.image) != one.label
     )
+
+
+def _require_flaws(plan: Plan, tags: Sequence[str], side: str) -> None:
+    if not tags or (unknown := sorted(set(tags) - set(FLAWS_OF_ALL))):
+        said = f"no flaw {', '.join(unknown)}" if tags else "a flag says what is wrong"
+        raise BadInputError(f"{said}; known are {', '.join(FLAWS_OF_ALL)}")
+    sides = (LEFT, RIGHT) if plan.design == "pair" else ("",)
+    if side not in sides:
+        raise BadInputError(f"{side!r} is no side; allowed are {', '.join(sides)}")
 
 
 def _require_asked_for(plan: Plan, reply: Reply) -> None:

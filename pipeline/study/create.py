@@ -27,6 +27,7 @@ def create_study(
     classes: Sequence[str] = (),
     ask_class: bool = False,
     margin: float = USUAL_MARGIN,
+    readers: int = 0,
     generators: Generators | None = None,
 ) -> Study:
     """Plan a study of a version and write the plan into the ledger.
@@ -44,6 +45,7 @@ def create_study(
         classes: that take part; empty: all of the version's.
         ask_class: whether readers are asked which class they see, which is then never told.
         margin: an accuracy less than this far from chance counts as unable to tell, 0.01 to 0.4.
+        readers: with whom it is complete; 0: it ends when somebody closes it.
         generators: that have the version loaded already.
 
     Raises:
@@ -76,6 +78,7 @@ def create_study(
         choices=list(spec.classes) if ask_class else [],
         margin=margin,
         patients=len({one.group for one in pool if one.id in shown}),
+        readers=readers,
         trials=drawn,
     )
     return begin(ledger, plan)

@@ -11,8 +11,9 @@ from math import ceil, sqrt
 import numpy as np
 from scipy import stats
 
+from pipeline.base.wilson import wilson
 from pipeline.study.plan import CHANCE
-from pipeline.study.statistics import CONFIDENCE, Interval, Share, wilson
+from pipeline.study.statistics import CONFIDENCE, Interval, Share
 
 _BOTH = 2 * CONFIDENCE - 1  # two one-sided tests at 5 % are the two-sided interval of 90 %
 _DRAWS = 4000
@@ -42,7 +43,7 @@ def verdict(share: Share, margin: float) -> Verdict:
     `equivalent` if both tests reject; else `told apart` if the interval of the accuracy leaves
     chance out, on either side; else `undecided`, with the number of further answers.
     """
-    word = _word((share.low, share.high), _both(share.value, share.count), margin)
+    word = _word((share.low, share.high), wilson(share.hits, share.count, _BOTH), margin)
     if not share.count:
         return Verdict("undecided", None, answers_to_decide(CHANCE, margin))
     n = share.count
@@ -87,21 +88,21 @@ def pooled(shares: Sequence[Share], margin: float, seed: int) -> Pooled:
     hits, counts = np.array([(one.hits, one.count) for one in shares]).T
     drawn = np.random.default_rng(seed).integers(len(shares), size=(_DRAWS, len(shares)))
     rates = hits[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    answers = int(counts.sum())
-    value = float(hits.sum() / answers)
+    right, answers = int(hits.sum()), int(counts.sum())
+    value = right / answers
 
     def ends(confidence: float) -> tuple[float, float]:
         tail = (1 - confidence) / 2
         low, high = np.quantile(rates, [tail, 1 - tail])
-        least, most = wilson(value, answers, confidence)
-        return float(min(low, least)), float(max(high, most))
+        least, most = wilson(right, answers, confidence)
+        return min(float(low), least), max(float(high), most)
 
     low, high = ends(CONFIDENCE)
     word = _word((low, high), ends(_BOTH), margin)
     more = None
     if word == "undecided":
-        least, most = wilson(value, answers, CONFIDENCE)
-        more = _further(value, answers, margin, ((high - low) / float(most - least)) ** 2)
+        least, most = wilson(right, answers, CONFIDENCE)
+        more = _further(value, answers, margin, ((high - low) / (most - least)) ** 2)
     return Pooled(Interval(value, low, high), len(shares), answers, Verdict(word, None, more))
 
 
@@ -134,11 +135,6 @@ def answers_to_decide(share: float, margin: float) -> int | None:
     apart = stats.norm.cdf(abs(share - CHANCE) / error - two_sided)
     enough = np.maximum(equivalent, apart) >= _POWER
     return int(counts[enough.argmax()]) if enough.any() else None
-
-
-def _both(value: float, count: int) -> tuple[float, float]:
-    low, high = wilson(value, count, _BOTH) if count else (np.array(0.0), np.array(1.0))
-    return float(low), float(high)
 
 
 def _word(whole: tuple[float, float], inner: tuple[float, float], margin: float) -> str:

@@ -6,6 +6,7 @@ Pure functions of the held-out images and a seed: the same ones give the same pl
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -53,6 +54,19 @@ class Trial(_Record):
         """The right answer: the side of the real image, or whether the image is real."""
         return self.side or (REAL if self.image else SYNTHETIC)
 
+    def shown(self, side: str) -> "Shown":
+        """The image on a side of a pair, or with "" the single one."""
+        real = bool(self.image) and side in ("", self.side)
+        return Shown(self.image, None) if real else Shown("", self.index)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image of a trial: the id of a real one, or the index of a synthetic one."""
+
+    image: str
+    index: int | None
+
 
 class Plan(_Record):
     """A study as it was planned.
@@ -72,6 +86,7 @@ class Plan(_Record):
         margin: readers whose accuracy is shown to be less than this far from chance are said to be
             unable to tell.
         patients: number of groups that the real images are of.
+        readers: with whom it is complete; 0: it ends when somebody closes it.
         trials: in no order that a reader sees.
     """
 
@@ -87,6 +102,7 @@ class Plan(_Record):
     choices: list[str] = Field(default=[])
     margin: float = 0.1
     patients: int = 0
+    readers: int = Field(default=0, ge=0)
     trials: list[Trial]
 
     @property

@@ -1,8 +1,10 @@
 """A study in the ledger: an append-only, hash-chained branch of its own, `study/<name>`.
 
 The first record is the plan. Each look of a reader at a trial is a record with the id of the real
-image that was shown, written before it is shown; each answer is one, too. So a reader may stop and
-go on, and a kill loses at most the answer that was being written.
+image that was shown, written before it is shown; each answer is one, too, and each flag on an image
+that something is wrong with. So a reader may stop and go on, and a kill loses at most the answer
+that was being written. A person who closes the study, or looks at results before its end, is
+recorded by name.
 """
 
 import re
@@ -27,30 +29,38 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.signing import Signer
 from pipeline.study.plan import Plan
 
-FORMAT = 1
+FORMAT = 2
+"""Format of new records; 2 added the actions flagged, closed and looked-early."""
 MOST_SURE = 4
 """Confidence is 1, a guess, to 4, sure."""
 _TRIES = 20  # appends that may be overtaken by other readers
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
-Action = Literal["planned", "looked", "answered"]
+LONGEST_REASON = 500
+
+Action = Literal["planned", "looked", "answered", "flagged", "closed", "looked-early"]
 
 
 class StudyRecord(ChainedRecord):
     """One record of a study.
 
     Attributes:
-        action: planned, looked or answered.
+        action: planned, looked, answered, flagged, closed or looked-early.
         study: name of the study, which is why an image was looked at.
         plan: a `Plan`; empty but in the first record.
-        reader: pseudonym of who looked or answered.
-        role: of the reader.
+        reader: pseudonym of who looked, answered or flagged.
+        role: of the reader, or of who closed it or looked early.
         trial: its number in the plan, from 0.
-        image: id of the real image that was looked at; "" if the trial shows none.
+        image: id of the real image that was looked at, or flagged; "" if it is none.
         says: the answer, one of `Plan.answers`.
         confidence: 1 to `MOST_SURE`; 0 if it was not asked for.
         sees: class that the reader sees; "" if it was not asked for.
         seconds: from the look to the answer, by the server's clock.
+        side: of a flag in a pair: left or right; else "".
+        tags: of a flag: what is wrong, of `FLAWS_OF_ALL`.
+        by: who closed the study or looked early, as decisions name them.
+        reason: why, in words, of a flag, of closing and of looking early, at most `LONGEST_REASON`
+            characters, without a patient's name.
     """
 
     current = FORMAT
@@ -66,11 +76,21 @@ class StudyRecord(ChainedRecord):
     confidence: int = Field(default=0, ge=0, le=MOST_SURE)
     sees: str = ""
     seconds: float = Field(default=0.0, ge=0.0)
+    side: str = ""
+    tags: list[str] = Field(default=[])
+    by: str = ""
+    reason: str = ""
 
     @model_validator(mode="after")
     def _of_a_known_action(self) -> Self:
-        if self.format <= FORMAT and self.action not in get_args(Action):
+        if self.format > FORMAT:
+            return self
+        if self.action not in get_args(Action):
             raise ValueError(f"format {self.format} has no action {self.action!r}")
+        if len(self.reason) > LONGEST_REASON:
+            raise ValueError(
+                f"the reason has {len(self.reason)} characters, at most {LONGEST_REASON}"
+            )
         return self
 
 
@@ -135,6 +155,21 @@ class Study:
                 found.setdefault((one.reader, one.trial), one)
         return found
 
+    @cached_property
+    def flags(self) -> list[StudyRecord]:
+        """The flags: of several of one reader on one image the last one, oldest first."""
+        found = {
+            (one.reader, one.trial, one.side): one
+            for one in self.records
+            if one.action == "flagged"
+        }
+        return sorted(found.values(), key=lambda one: one.sequence)
+
+    @property
+    def closed(self) -> StudyRecord | None:
+        """The record that closed the study; None: it is open."""
+        return next((one for one in self.records if one.action == "closed"), None)
+
     @property
     def readers(self) -> list[str]:
         """Pseudonyms of those who looked at a trial, sorted."""
@@ -150,12 +185,13 @@ class Study:
             The study as it is then.
 
         Raises:
-            BadInputError: a record is not allowed.
+            BadInputError: a record is not allowed, or the study was closed meanwhile.
             TransientError: others kept appending.
         """
         study = self
         for _ in range(_TRIES):
             wanted = [one for one in facts if not study._has_answer(one)]
+            study._require_open(wanted)
             try:
                 return _written(self.ledger, self.name, study, wanted) if wanted else study
             except PushRefusedError:
@@ -163,6 +199,10 @@ class Study:
         raise TransientError(
             f"others answered {_TRIES} times in a row; nothing was lost, try again"
         )
+
+    def _require_open(self, facts: Sequence[Mapping[str, Any]]) -> None:
+        if (closed := self.closed) and any(one["action"] != "looked-early" for one in facts):
+            raise BadInputError(f"the study {self.name} was closed by {closed.by}: {closed.reason}")
 
     def _has_answer(self, facts: Mapping[str, Any]) -> bool:
         return facts["action"] == "answered" and (facts["reader"], facts["trial"]) in self.answers

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.study.answers import Answer, answers_of
+from pipeline.study.ending import EarlyLook, Progress, early_looks
 from pipeline.study.equivalence import Pooled, Verdict, pooled, verdict
 from pipeline.study.plan import REAL, SYNTHETIC, Plan
 from pipeline.study.records import Study
@@ -67,6 +68,8 @@ class Results:
         confusion: what was shown (real, synthetic, or both in pairs) -> class -> class seen ->
             answers; empty if readers were not asked.
         gone: trials that can no longer be shown.
+        state: how the study ended, or how far it is, in words.
+        early: looks at results before the end, which make them worth less.
     """
 
     study: str
@@ -79,10 +82,12 @@ class Results:
     by_class: dict[str, Share]
     confusion: dict[str, dict[str, dict[str, int]]]
     gone: int
+    state: str
+    early: tuple[EarlyLook, ...]
 
 
 def results_of(study: Study, gone: frozenset[int]) -> Results:
-    """The results as far as there are answers.
+    """The results as far as there are answers; whether somebody may see them is `ending.py`'s.
 
     Args:
         study: as it was read.
@@ -105,6 +110,8 @@ def results_of(study: Study, gone: frozenset[int]) -> Results:
         _by_class(plan, answers),
         _confusion(plan, answers),
         len(gone),
+        Progress.of(study, gone).in_words,
+        early_looks(study),
     )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from model.metrics.membership import membership_inference
+from pipeline.base.wilson import wilson
 
 CONFIDENCE = 0.95
 """Of all intervals."""
@@ -37,10 +36,8 @@ class Share:
     def of(cls, right: Sequence[bool]) -> "Share":
         """The share of right answers; 0 to 1 if there is none."""
         hits, count = sum(right), len(right)
-        if not count:
-            return cls(0, 0, float("nan"), 0.0, 1.0)
-        low, high = wilson(hits / count, count, CONFIDENCE)
-        return cls(hits, count, hits / count, float(low), float(high))
+        value = hits / count if count else float("nan")
+        return cls(hits, count, value, *wilson(hits, count, CONFIDENCE))
 
 
 @dataclass(frozen=True)
@@ -54,17 +51,6 @@ class Detection:
 
     sensitivity: Interval
     criterion: Interval
-
-
-def wilson(
-    share: float, count: float | NDArray[np.float64], confidence: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Wilson's two-sided score interval of a share of `count` (JASA 22, 1927), clipped to 0..1."""
-    z = stats.norm.isf((1 - confidence) / 2)
-    n = np.asarray(count, np.float64)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
 def change(before: Share, after: Share) -> Interval | None:

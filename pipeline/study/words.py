@@ -70,6 +70,13 @@ def plan_in_words(plan: Plan) -> str:
     )
 
 
+def state_in_words(results: Results) -> str:
+    """How the study ended, or how far it is, and who saw results before its end."""
+    early = "; ".join(one.in_words for one in results.early)
+    worth = "The verdict is worth less, since results were seen before the end: " if early else ""
+    return f"The study is {results.state}.{f' {worth}{early}.' if early else ''}"
+
+
 def gone_in_words(results: Results) -> str:
     """How many trials are shown no more, and why."""
     return (

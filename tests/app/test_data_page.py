@@ -1,38 +1,33 @@
 """The page Data: what was set aside is looked at, released and rejected by curators alone."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import proposed as proposed_page
 from app import set_aside
-from pipeline.data.revise.quarantining import find_quarantined, list_quarantined
+from pipeline.data.revise.answering import propose_image
+from pipeline.data.revise.proposals import Proposals
+from pipeline.data.revise.quarantining import find_quarantined
 from pipeline.data.revise.revision import Revisions
 from pipeline.flow import steps
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.looks import Looks
 from tests.app.conftest import page_of
 from tests.app.oidc import claims, log_in_settings
-from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
-from tests.support.pictures import encode, picture, put
+from tests.support.quarantined import copy_of, make_clinic, record_of, state_of
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clinic")
-    clinic = Clinic.make(folder)
-    put(clinic.project.landing / "cyst" / "text.png", encode(written("DOE JANE 1970", 256, 14)))
-    put(clinic.project.landing / "cyst" / "cut.png", encode(picture(77))[:-200])
-    assert steps.ingest(clinic.project).reasons == {"burnt-in": 1, "truncated": 1}
-    return folder
+    return make_clinic(tmp_path_factory.mktemp("clinic"))
 
 
 @pytest.fixture
 def clinic(made: Path, tmp_path: Path) -> Clinic:
-    shutil.copytree(made, tmp_path / "copy")
-    return Clinic.at(tmp_path / "copy")
+    return copy_of(made, tmp_path)
 
 
 @pytest.fixture
@@ -52,16 +47,6 @@ def fine(page: AppTest) -> AppTest:
     return page
 
 
-def record_of(clinic: Clinic, reason: str) -> str:
-    (found,) = [each for each in list_quarantined(clinic.project) if each.reason == reason]
-    return found.record
-
-
-def state_of(clinic: Clinic, record: str) -> str:
-    (found,) = find_quarantined(clinic.project, record)
-    return found.state
-
-
 def decide(page: AppTest, record: str, button: str, reason: str) -> AppTest:
     page.multiselect(key="chosen").set_value([record]).run()
     page.text_input(key="decision-reason").set_value(reason)
@@ -75,16 +60,20 @@ def texts(page: AppTest) -> str:
 def test_it_counts_what_the_project_holds_and_what_was_set_aside(page: AppTest) -> None:
     assert {one.label: one.value for one in page.metric} == {
         "Images": "8", "Groups": "8", "Classes": "2", "Set aside, open": "2",
+        "Proposed, open": "0",
     }  # fmt: skip
     assert set(page.dataframe[0].value["reason"]) == {"burnt-in", "truncated"}
     assert "DOE JANE" not in str(page.dataframe[0].value)
 
 
-@pytest.mark.parametrize("part", ["Holdings", "Decisions", "Looks"])
+@pytest.mark.parametrize("part", ["Proposed", "Holdings", "Decisions", "Looks"])
 def test_every_part_is_shown(page: AppTest, part: str) -> None:
     page.query_params["part"] = part
     fine(page.run())
-    said = {"Holdings": "Revisions", "Decisions": "decided", "Looks": "looked"}[part]
+    said = {
+        "Proposed": "Nobody proposes", "Holdings": "Revisions", "Decisions": "decided",
+        "Looks": "looked",
+    }[part]  # fmt: skip
     assert said in texts(page) + "".join(one.value for one in page.info)
 
 
@@ -167,3 +156,81 @@ def test_a_viewer_is_refused_and_a_curator_decides_by_name(
     fine(decide(on_data(curator), record, "reject", "a name"))
     assert clinic.journal.records[-1].by == "ann@example.org"
     assert record not in {row.id for row in Revisions(clinic.ledger).rows(clinic.data)}
+
+
+# -- proposals -------------------------------------------------------------------------------------
+
+
+def proposed(clinic: Clinic) -> str:
+    image = min(row.id for row in Revisions(clinic.ledger).rows(clinic.data))
+    propose_image(clinic.project, image, ["burnt-in-text"], by="reader-1a", note="a corner")
+    return image
+
+
+def on_proposed(page: AppTest, image: str) -> AppTest:
+    page.query_params["part"] = "Proposed"
+    fine(page.run())
+    return fine(page.multiselect(key="proposed-chosen").set_value([image[:12]]).run())
+
+
+def held(clinic: Clinic) -> set[str]:
+    return {row.id for row in Revisions(clinic.ledger).rows(clinic.data)}
+
+
+def test_what_readers_propose_is_listed_looked_at_and_set_aside(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = proposed(clinic)
+    page = on_proposed(on_data(page_of(clinic.project, monkeypatch)), image)
+    assert [one.value for one in page.metric if one.label == "Proposed, open"] == ["1"]
+    (row,) = page.dataframe[0].value.to_dict("records")
+    assert (row["record"], row["state"]) == (image[:12], "open")
+    assert row["detail"] == 'proposed by reader-1a: burnt in text; "a corner"'
+    assert not page.get("bidi_component")
+    fine(page.button(key="proposed-look").click().run())
+    assert page.get("bidi_component")
+    (look,) = Looks(clinic.ledger).records
+    assert (look.images, look.purpose) == ([image], "proposal")
+    page.button(key="proposed-accept").click().run()
+    assert "Say in a few words why" in page.warning[-1].value
+    assert image in held(clinic)
+    page.text_input(key="proposed-reason").set_value("a name")
+    fine(page.button(key="proposed-accept").click().run())
+    assert image not in held(clinic)
+    assert "1 set aside." in page.success[0].value
+    told = clinic.journal.records[-1]
+    assert (told.action, told.reason, told.details["images"]) == ("kept-out", "a name", [image])
+
+
+@pytest.mark.parametrize("button", ["decline", "correct"])
+def test_a_proposed_image_is_kept_or_its_class_corrected(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, button: str
+) -> None:
+    image = proposed(clinic)
+    labels = {row.id: row.label for row in Revisions(clinic.ledger).rows(clinic.data)}
+    other = next(label for label in sorted(set(labels.values())) if label != labels[image])
+    page = on_proposed(on_data(page_of(clinic.project, monkeypatch)), image)
+    page.text_input(key="proposed-reason").set_value("I looked")
+    if button == "correct":
+        page.button(key="proposed-correct").click().run()
+        assert "Choose the correct class" in page.warning[-1].value
+        page.selectbox(key="proposed-class").set_value(other)
+    fine(page.button(key=f"proposed-{button}").click().run())
+    (row,) = [one for one in Revisions(clinic.ledger).rows(clinic.data) if one.id == image]
+    assert row.label == (other if button == "correct" else labels[image])
+    answered = Proposals(clinic.ledger).records[-1]
+    assert answered.action == ("accepted" if button == "correct" else "declined")
+    assert answered.role == "admin"
+
+
+def test_while_an_ingest_runs_nothing_is_set_aside(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposed_page, "_PATIENCE", 0.0)
+    image = proposed(clinic)
+    page = on_proposed(on_data(page_of(clinic.project, monkeypatch)), image)
+    page.text_input(key="proposed-reason").set_value("a name")
+    with hold_lease(clinic.project.leases, "ingest", "ingest"):
+        fine(page.button(key="proposed-accept").click().run())
+    assert "This was not finished" in page.warning[-1].value
+    assert image in held(clinic)

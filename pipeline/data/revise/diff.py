@@ -218,7 +218,7 @@ def _steps(
     records = {record.data: record for record in Journal(ledger).records if record.version is None}
     decided = {
         commit: decision
-        for action in ("withdrawn", "relabelled", "released")
+        for action in ("withdrawn", "relabelled", "released", "kept-out")
         for commit, _, decision in revisions.decisions(action)
     }
     for commit in reversed(commits):

@@ -52,6 +52,7 @@ def relabel(
     reason: str,
     new_class: bool = False,
     dry_run: bool = False,
+    patience: float | None = None,
 ) -> Relabelling:
     """Correct the class of images in a new data revision.
 
@@ -62,14 +63,16 @@ def relabel(
         reason: in words; it is kept for good and may not name a patient.
         new_class: allow classes that no image of the newest revision has.
         dry_run: change nothing.
+        patience: seconds to wait for an ingest that runs; None: as `hold_lease`.
 
     Raises:
         BadInputError: an unknown subject or class, an image that is no longer in the data, or two
             classes for one image.
+        TransientError: an ingest runs, and did not end in time.
     """
     ledger = Ledger(project)
     names = Pseudonyms.load(project.patient_key, make=True)
-    with hold_lease(project.leases, "ingest", "relabel"):
+    with hold_lease(project.leases, "ingest", "relabel", patience=patience):
         revisions = Revisions(ledger)
         rows = {row.id: row for row in revisions.rows(revisions.head)}
         config = ProjectParams.of(project).section("ingest", IngestConfig)

@@ -15,15 +15,14 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn, read_decisions
-from pipeline.data.formats.canonical import THUMBNAILS_FILE, read_thumbnails, write_thumbnails
 from pipeline.data.landing.beside import LISTS
 from pipeline.data.landing.index import LocalIndex
 from pipeline.data.landing.patient_pattern import patient_in_name
 from pipeline.data.landing.zone import scan
-from pipeline.data.manifest import MANIFEST_FOLDER, RAW_FOLDER, Row, read_manifest, write_batch
+from pipeline.data.manifest import read_manifest
 from pipeline.data.names import Pseudonyms
-from pipeline.data.processed import SPLITS
 from pipeline.data.revise.affected import affected_runs
+from pipeline.data.revise.leaving import lacking, take_out
 from pipeline.data.revise.revision import (
     Decision,
     Revisions,
@@ -33,7 +32,7 @@ from pipeline.data.revise.revision import (
 )
 from pipeline.ledger.journal import CHANGES_CHAMPION, Journal, Record
 from pipeline.ledger.lease import hold_lease
-from pipeline.ledger.ledger import DATA, Ledger, Workspace
+from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.project_params import ProjectParams
 
 Policy = Literal["mark", "demote"]
@@ -122,7 +121,7 @@ def withdraw(
     )
     check_reason(reason, found)
     landing = landing_files(project, found, config)
-    warnings = tuple(_lacking(revisions.rows(revisions.head), found))
+    warnings = tuple(lacking(revisions.rows(revisions.head), found.images))
     if not dry_run:
         with hold_lease(project.leases, "ingest", "withdraw"):
             _revise(ledger, project, found, Decision(WITHDRAWN, by, reason, {"policy": policy}))
@@ -178,19 +177,16 @@ def check_reason(reason: str, subject: Subject) -> None:
 def _revise(ledger: Ledger, project: Project, subject: Subject, decision: Decision) -> None:
     """Push a data revision without the subject's images, unless the newest has none already."""
     with ledger.workspace(DATA, project.workspaces / "withdraw") as work:
-        rows = read_manifest(work.folder)
-        leaving = [row for row in rows if row.id in subject.images]
+        held = {row.id for row in read_manifest(work.folder)}
         listed = read_decisions(work.folder)[0]
         asked = listed | Withdrawn(
             subject.images,
             frozenset(row.source_sha256 for row in subject.rows),
             subject.groups,
         )
-        if asked == listed and not leaving:
+        if asked == listed and held.isdisjoint(subject.images):
             return
-        batches = sorted({row.batch for row in leaving})
-        for batch in batches:
-            _shrink(work, batch, [row for row in rows if row.batch == batch], subject.images)
+        count, paths = take_out(work, subject.images)
         (work.folder / WITHDRAWN_FILE).write_text(asked.text)
         details = {
             "kind": subject.kind,
@@ -199,44 +195,8 @@ def _revise(ledger: Ledger, project: Project, subject: Subject, decision: Decisi
         }
         decision.details.update(details)
         work.commit_and_push(
-            decision.message(f"data: {len(leaving)} images withdrawn"),
-            str(WITHDRAWN_FILE),
-            *([str(MANIFEST_FOLDER), str(RAW_FOLDER / ".gitignore")] if batches else []),
-            *(f"{RAW_FOLDER / batch}.dvc" for batch in batches),
+            decision.message(f"data: {count} images withdrawn"), str(WITHDRAWN_FILE), *paths
         )
-
-
-def _shrink(work: Workspace, batch: str, rows: Iterable[Row], leaving: Collection[str]) -> None:
-    """Remove images from one batch: files, thumbnails and rows; push the smaller batch."""
-    folder = work.folder / RAW_FOLDER / batch
-    tracked = f"{RAW_FOLDER / batch}.dvc"
-    staying = [row for row in rows if row.id not in leaving]
-    if not staying:
-        work.dvc.run("remove", tracked)
-        (work.folder / MANIFEST_FOLDER / f"{batch}.csv").unlink()
-        return
-    work.dvc.run("pull", tracked)
-    thumbnails = read_thumbnails(work.folder, [batch])
-    for name in (*(f"{id_}.png" for id_ in leaving), THUMBNAILS_FILE):
-        # A file may be a hard link to the cache: unlink it, never overwrite it.
-        (folder / name).unlink(missing_ok=True)
-    write_thumbnails(folder, {row.id: thumbnails[row.id] for row in staying})
-    write_batch(work.folder, batch, staying)
-    work.dvc.run("add", str(RAW_FOLDER / batch))
-    work.dvc.run("push", tracked)
-
-
-def _lacking(rows: Iterable[Row], subject: Subject) -> Iterable[str]:
-    """Warnings about classes that lack images in a split after the withdrawal."""
-    rows = list(rows)
-    cells = {(row.label, row.split) for row in rows if row.id not in subject.images}
-    for label in sorted({row.label for row in rows}):
-        missing = [split for split in SPLITS if (label, split) not in cells]
-        if missing:
-            yield (
-                f"class {label} has no image in {', '.join(missing)} any more: the next ingest or "
-                "training may fail. Add images of other patients of this class"
-            )
 
 
 def landing_files(project: Project, subject: Subject, config: IngestConfig) -> tuple[str, ...]:

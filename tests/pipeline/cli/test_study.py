@@ -27,17 +27,18 @@ def take_part(project: Project, name: str, reader: str, reply: Reply) -> None:
 def test_a_study_from_its_plan_to_its_figures(studied: Project, tmp_path: Path) -> None:
     assert "there is no study yet" in invoke(studied, "study", "list")
     told = invoke(studied, "study", "create", "first", "--trials", "10", "--design", "single",
-                  "--classes", "cyst,stone", "--ask-class")  # fmt: skip
+                  "--classes", "cyst,stone", "--ask-class", "--readers", "3")  # fmt: skip
     told = " ".join(told.split())
     assert "10 trials" in told
     assert "97 give ±10" in told
     assert "215 answers (80 % power)" in told
-    assert "nobody has looked at it yet" in invoke(studied, "study", "results", "first")
+    assert "nobody has looked at it yet" in invoke(studied, "study", "results", "first", "--early")
     for number in range(3):
         take_part(studied, "first", f"reader-{number}", Reply("real", 3.0, 2, "normal"))
     (listed,) = json.loads(invoke(studied, "study", "list", "--json"))
     assert (listed["study"], listed["readers"], listed["answers"]) == ("first", 3, 30)
     shown = invoke(studied, "study", "results", "first")
+    assert "complete with 3 readers, as planned" in " ".join(shown.split())
     assert "Over 3 readers, 30 answers: accuracy 0.50" in shown
     assert "undecided: about" in shown
     assert "class that was seen, synthetic images" in shown
@@ -53,6 +54,26 @@ def test_a_study_from_its_plan_to_its_figures(studied: Project, tmp_path: Path) 
         rows = list(csv.DictReader(file))
     assert sum(int(row["right"]) for row in rows) == 15
     assert {row["sees"] for row in rows} == {"normal"}
+
+
+def test_results_are_held_back_until_it_is_closed(studied: Project, tmp_path: Path) -> None:
+    invoke(studied, "study", "create", "open", "--trials", "3")
+    take_part(studied, "open", "reader-0", Reply("left", 1.0))
+    out = ("export", "open", "-o", str(tmp_path / "answers.csv"))
+    for arguments in (("results", "open"), ("results", "open", "--json"), out):
+        with pytest.raises(BadInputError, match=r"held back.*medloom study close open"):
+            invoke(studied, "study", *arguments)
+    early = json.loads(invoke(studied, "study", "results", "open", "--early", "--by", "ada",
+                              "--json"))  # fmt: skip
+    assert [(one["by"], one["answers"]) for one in early["early"]] == [("ada", 3)]
+    with pytest.raises(BadInputError, match="held back"):
+        invoke(studied, "study", *out)
+    told = invoke(studied, "study", "close", "open", "--reason", "the term is over")
+    assert "study open is closed, with 3 answers" in " ".join(told.split())
+    invoke(studied, "study", *out)
+    shown = " ".join(invoke(studied, "study", "results", "open").split())
+    assert "ada looked early" in shown
+    assert "the term is over" in shown
 
 
 def test_the_plan_is_not_told(studied: Project) -> None:

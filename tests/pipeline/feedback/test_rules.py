@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import pytest
-
+from pipeline.base.wilson import wilson
 from pipeline.feedback.opinions import Opinion
-from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates, wilson
+from pipeline.feedback.rules import FeedbackConfig, asking_classes, flag_rates
 from pipeline.ledger.chain import next_record
 
 CONFIG = FeedbackConfig()
@@ -86,8 +85,8 @@ def test_classes_and_versions_are_told_apart() -> None:
     assert flag_rates(opinions, 3, CONFIG) == ()
 
 
-def test_the_interval_is_wilsons() -> None:
-    # Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
-    assert wilson(81, 263, 0.975) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson(0, 20, 0.975) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert wilson(0, 0, 0.95) == (0.0, 1.0)
+def test_each_end_of_a_rate_has_the_confidence_of_the_rules() -> None:
+    """A rate is compared with its lower end alone."""
+    opinions = chain(*(said("a", n, flawed=n < 6) for n in range(20)))
+    (rate,) = flag_rates(opinions, 1, CONFIG)
+    assert (rate.low, rate.high) == wilson(6, 20, CONFIG.confidence, sides=1)

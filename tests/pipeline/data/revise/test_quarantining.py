@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,24 @@ from PIL import Image
 from pipeline.base.errors import BadInputError
 from pipeline.data.revise import advice as advice_module
 from pipeline.data.revise.advice import advice
-from pipeline.data.revise.quarantining import find_quarantined, list_quarantined, reject, release
+from pipeline.data.revise.quarantining import list_quarantined, reject, release
 from pipeline.data.revise.revision import Revisions
 from pipeline.flow import steps
 from tests.pipeline.cli.test_main import invoke
 from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
 from tests.support.pictures import encode, picture, put
+from tests.support.quarantined import copy_of, make_clinic, record_of, state_of
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clinic")
-    clinic = Clinic.make(folder)
-    put(clinic.project.landing / "cyst" / "text.png", encode(written("DOE JANE 1970", 256, 14)))
-    put(clinic.project.landing / "cyst" / "cut.png", encode(picture(77))[:-200])
-    assert steps.ingest(clinic.project).reasons == {"burnt-in": 1, "truncated": 1}
-    return folder
+    return make_clinic(tmp_path_factory.mktemp("clinic"))
 
 
 @pytest.fixture
 def clinic(made: Path, tmp_path: Path) -> Clinic:
-    shutil.copytree(made, tmp_path / "copy")
-    return Clinic.at(tmp_path / "copy")
-
-
-def record_of(clinic: Clinic, reason: str) -> str:
-    (found,) = [each for each in list_quarantined(clinic.project) if each.reason == reason]
-    return found.record
-
-
-def state_of(clinic: Clinic, record: str) -> str:
-    (found,) = find_quarantined(clinic.project, record)
-    return found.state
+    return copy_of(made, tmp_path)
 
 
 def test_a_released_image_comes_in_with_the_next_ingest(clinic: Clinic) -> None:
