@@ -54,10 +54,8 @@ class WayBack:
 
     def _remember(self, request: Request, headers: MutableHeaders) -> None:
         page = page_of(request.headers.get("referer", ""), self._access.url)
-        if page != "/":
-            headers.append("set-cookie", _cookie(urlsafe_b64encode(page.encode()).decode()))
-        elif COOKIE in request.cookies:
-            headers.append("set-cookie", _cookie("", 0))
+        kept = urlsafe_b64encode(page.encode()).decode()
+        headers.append("set-cookie", _cookie("", 0) if page == "/" else _cookie(kept))
 
 
 def page_of(address: str, url: str) -> str:

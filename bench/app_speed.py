@@ -41,7 +41,6 @@ class BatchTimes(Stored):
     Attributes:
         uri: of the app.
         seconds: of each batch, in the order of measuring.
-        rested: likewise, of batches that came `rest` seconds after the one before.
     """
 
     uri: str

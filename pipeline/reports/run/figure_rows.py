@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from pipeline.evaluation.record import Evaluation, Figure
+from pipeline.evaluation.record import COMPOSITION, REPEATS, Evaluation, Figure
 from pipeline.reports.page import number, share
 from pipeline.reports.run.figure_texts import CHAPTERS, SHARES, FigureText
+
+_ONE_SIDED = frozenset({REPEATS, COMPOSITION})
+"""Figures that are at fault on one side of their floor alone: nearer to it is not better."""
 
 
 def chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -61,7 +64,7 @@ def _baseline(figure: Figure, beside: Figure | None) -> dict[str, Any]:
 
 def _nearer(figure: Figure, beside: Figure) -> str:
     """Which is nearer to the floor, value or baseline; "" if their intervals cannot say."""
-    if figure.floor is None or _overlap(figure, beside):
+    if figure.floor is None or figure.metric in _ONE_SIDED or _overlap(figure, beside):
         return ""
     here, there = (abs(one.value - figure.floor) for one in (figure, beside))
     if here == there:
