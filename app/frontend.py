@@ -7,12 +7,14 @@ a link writes two errors into the browser's console.
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
 PAGES = tuple(sorted(file.stem for file in (Path(__file__).parent / "pages").glob("*.py")))
-"""Names of the pages, each the path of one; the first page answers at `/` as well."""
+"""Names of the pages, each the path of one."""
+FIRST = "generate"
+"""The page that is served at `/`, where Streamlit knows it alone."""
 _HEAD = "<head>"
 _SERVER = """<script>
       window.__streamlit = { BACKEND_BASE_URL: window.location.origin + "/" }
@@ -20,7 +22,7 @@ _SERVER = """<script>
 
 
 def page_routes() -> list[Route]:
-    """A route for each page; the first one answers at `/`, where Streamlit needs no such help.
+    """A route for each page; that of the first one leads to `/`, where no such help is needed.
 
     Raises:
         ValueError: Streamlit's own page is not as it was.
@@ -33,4 +35,8 @@ def page_routes() -> list[Route]:
     def show(_: Request) -> Response:
         return HTMLResponse(page, headers={"Cache-Control": "no-cache"})
 
-    return [Route(f"/{name}", show) for name in PAGES]
+    def lead(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"/?{query}" if query else "/", 308)
+
+    return [Route(f"/{name}", lead if name == FIRST else show) for name in PAGES]

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import memory, person, shared
+from app.frontend import FIRST
 
 PAGES = {
     "generate": "viewer",
@@ -27,7 +28,7 @@ page = st.navigation(
         st.Page(
             f"pages/{name}.py",
             title=name.capitalize(),
-            default=name == "generate",
+            default=name == FIRST,
             visibility="visible" if who.may(role) else "hidden",
         )
         for name, role in PAGES.items()

@@ -13,7 +13,7 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Download, Page, Request
 
-from app.frontend import PAGES
+from app.frontend import FIRST, PAGES
 from app.wording import SHOWN
 from bench.app_speed import next_batches
 from pipeline.base.project import Project
@@ -159,6 +159,7 @@ def test_a_page_that_is_opened_by_a_link_complains_of_nothing(
     page = visit.page
     page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
     assert visit.complaints == []
+    visit.page.wait_for_url(f"{site}/{'' if name == FIRST else name}*")
     page.get_by_test_id("stTopNavLink").filter(has_text="About").click()
     page.wait_for_url(f"{site}/about")
     page.get_by_text("What they are not for").wait_for()

@@ -12,7 +12,9 @@ from app import frontend
 def test_each_page_is_told_where_its_server_is() -> None:
     client = TestClient(Starlette(routes=frontend.page_routes()))
     assert "evaluate" in frontend.PAGES
-    for name in frontend.PAGES:
+    first = client.get(f"/{frontend.FIRST}?seed=7", follow_redirects=False)
+    assert first.headers["location"] == "/?seed=7"
+    for name in set(frontend.PAGES) - {frontend.FIRST}:
         page = client.get(f"/{name}?seed=7")
         assert page.headers["cache-control"] == "no-cache"
         told, script = page.text.index("BACKEND_BASE_URL"), page.text.index('type="module"')
