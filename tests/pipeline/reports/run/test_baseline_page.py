@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline.base.project import Project
 from pipeline.evaluation.record import BASELINE_FOLDER, EVALUATION_FILE, Evaluation
+from pipeline.local import services
 from pipeline.registry.bundle import OutputSpec
 from pipeline.reports.run import baseline_page as page
 from tests.pipeline.reports.run.test_render import CLASSES, evaluation
@@ -55,7 +56,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
     def running(_: Project) -> Iterator[str]:
         yield "sqlite://"
 
-    monkeypatch.setattr(page.services, "mlflow", running)
+    monkeypatch.setattr(services, "mlflow", running)
     monkeypatch.setattr(page, "Registry", lambda *_: made)
     return made
 
