@@ -14,7 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.runtime.pages_manager import PagesManager
 
+from app.frontend import page_routes
 from app.gate import Gate, SecureCookies
+from app.way_back import WayBack
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
@@ -65,18 +67,13 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
         yield
 
 
-# Until `st.navigation` ran once, Streamlit takes the folder pages/ for an app without main.py: the
-# first visitor of a server, by a link to a page, would see no mark that its images are synthetic.
-PagesManager.uses_pages_directory = False
-
-
 def _middleware(access: Access | None) -> list[Middleware]:
     """What each request passes, from the outside in."""
     hosts = app_hosts(access, os.environ.get(ADDRESS_VARIABLE, ADDRESS))
     layers = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
     if access:
         layers += [Middleware(SecureCookies)] if access.encrypted else []
-        layers += [Middleware(Gate, access=access)]
+        layers += [Middleware(Gate, access=access), Middleware(WayBack, access=access)]
     return layers
 
 
@@ -86,7 +83,7 @@ app = st.App(
     Path(__file__).with_name("main.py"),
     lifespan=lifespan,
     secrets=login.for_streamlit() if login else None,
-    routes=[Route("/health", health), Route("/images.zip", images_zip)],
+    routes=[Route("/health", health), Route("/images.zip", images_zip), *page_routes()],
     middleware=_middleware(login),
 )
 # Whoever starts the server otherwise than `medloom app` does must not open it to others. Asked

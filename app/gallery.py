@@ -87,7 +87,7 @@ def closely(drawn: DrawnImages, *, two: bool) -> int:
             shown.append(
                 settings.whole("Beside", "beside", (chosen + 1) % len(drawn), 0, last, width=140)
             )
-    viewer.show([_pane(drawn, index) for index in shown], drawn.spec.kinds)
+    viewer.show([pane(drawn, index) for index in shown], drawn.spec.kinds)
     return chosen
 
 
@@ -144,7 +144,8 @@ def effect(found: Effect) -> None:
     )
 
 
-def _pane(drawn: DrawnImages, index: int) -> viewer.Pane:
+def pane(drawn: DrawnImages, index: int) -> viewer.Pane:
+    """One image, for the viewer."""
     mask = drawn.told.label_maps[index] if drawn.masked else None
     return viewer.Pane(drawn.images[index], f"image {index}", _alt(drawn, index), mask)
 

@@ -18,10 +18,12 @@ from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
+from app.frontend import PAGES
 from pipeline.local.access import Access
 
 OPEN = re.compile(
-    r"/|/health|/auth/log(in|out)|/oauth2callback"  # the page that asks for a login, and it
+    rf"/({'|'.join(PAGES)})?"  # the pages are empty at first, and ask for a login
+    r"|/health|/auth/log(in|out)|/oauth2callback"
     r"|/_stcore/(health|host-config|stream)|/static/.+|/favicon\.png|/manifest\.json"
 )
 """Paths that say nothing about the project; Streamlit's own login stands before its stream."""

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import person, shared
+from app import memory, person, shared
+from app.frontend import FIRST
 
 PAGES = {
     "generate": "viewer",
@@ -16,8 +17,8 @@ PAGES = {
     "about": "viewer",
 }
 """Each page, and the role that it is for; others do not see it in the navigation."""
-REAL = {"data": "real", "study": "mixed"}
-"""Pages that can show images that nobody computed, alone or among synthetic ones."""
+REAL = {"data": "real", "study": "mixed", "evaluate": "compared"}
+"""Pages that can show images that nobody computed, alone or among synthetic ones, to readers."""
 
 st.set_page_config(page_title="medloom", layout="wide", initial_sidebar_state="auto")
 with shared.errors_as_words(ends=True):
@@ -27,13 +28,17 @@ page = st.navigation(
         st.Page(
             f"pages/{name}.py",
             title=name.capitalize(),
-            default=name == "generate",
+            default=name == FIRST,
             visibility="visible" if who.may(role) else "hidden",
         )
         for name, role in PAGES.items()
     ],
     position="top",
 )
-shared.frame(who, REAL.get(page.url_path, "synthetic"))
-with shared.errors_as_words():
-    page.run()
+shows = REAL.get(page.url_path, "synthetic") if who.may("reader") else "synthetic"
+shared.frame(who, shows)
+try:
+    with shared.errors_as_words():
+        page.run()
+finally:
+    memory.settle()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 import streamlit as st
 
-from pipeline.evaluation.copy_test import CopyTest
+from pipeline.evaluation.copy_test import CopyTest, Resemblance
 from pipeline.evaluation.measure import Distance, Measured, Share
 
 _DRAWN, _REAL = "these images", "real images"
@@ -60,22 +61,9 @@ def own_class(mine: Share | None, theirs: Share | None, label: str) -> None:
 def copies(found: Measured, test: CopyTest) -> None:
     """How alike each image is to a training image, beside held-out images and the limit."""
     st.markdown("**Copies of training images**")
-    rows = [{"of": _DRAWN, "value": one.resemblance.correlation} for one in found.images]
-    rows += [{"of": _REAL, "value": float(one)} for one in test.held_out]
-    ticks = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_tick(thickness=2, opacity=0.6)
-        .encode(
-            x=alt.X("value:Q", title="correlation", scale=alt.Scale(zero=False)),
-            y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
-            color=alt.Color("of:N", scale=_COLOURS, legend=None),
-        )
-    )
-    limit = alt.Chart(alt.Data(values=[{"value": test.limit}])).mark_rule(
-        strokeDash=[4, 3], color="#d93025"
-    )
-    _draw(
-        ticks + limit.encode(x="value:Q"),
+    _ticks(
+        [one.resemblance.correlation for one in found.images],
+        test,
         f"{len(found.copies)} of {len(found.images)} images are above {test.limit:.3f}",
     )
     highest = max(one.resemblance.correlation for one in found.images)
@@ -85,6 +73,20 @@ def copies(found: Measured, test: CopyTest) -> None:
         f"a copy has more than {test.limit:.3f} (dashed), and of {held_out} held-out real images "
         f"the most alike has {test.highest:.3f}. Compared with {training} training images, shifted "
         "by up to 2 px; a mirrored or turned copy is not found."
+    )
+
+
+def alike(one: Resemblance, test: CopyTest) -> None:
+    """How much one image resembles its nearest training image, beside held-out images."""
+    value, held_out = one.correlation, test.held_out
+    more = int((held_out > value).sum())
+    _ticks([value], test, f"Correlation {value:.3f}; of held-out images up to {test.highest:.3f}")
+    st.caption(
+        f"Correlation {value:.3f}"
+        + (", **a copy**" if one.copy else "")
+        + f". Of {len(held_out)} held-out real images {more} are more alike to a training image; "
+        f"their median is {np.median(held_out):.3f}, the most alike has {test.highest:.3f}. A copy "
+        f"has more than {test.limit:.3f} (dashed)."
     )
 
 
@@ -110,6 +112,25 @@ def order_of(found: Measured, how: str) -> Sequence[int]:
 
 
 ORDERS = ("As drawn", "Most unusual first", "Most alike first")
+
+
+def _ticks(values: Sequence[float], test: CopyTest, text: str) -> None:
+    """Correlations of drawn images and of held-out ones, one tick each, and a copy's limit."""
+    rows = [{"of": _DRAWN, "value": value} for value in values]
+    rows += [{"of": _REAL, "value": float(value)} for value in test.held_out]
+    ticks = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_tick(thickness=2, opacity=0.6)
+        .encode(
+            x=alt.X("value:Q", title="correlation", scale=alt.Scale(zero=False)),
+            y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
+            color=alt.Color("of:N", scale=_COLOURS, legend=None),
+        )
+    )
+    limit = alt.Chart(alt.Data(values=[{"value": test.limit}])).mark_rule(
+        strokeDash=[4, 3], color="#d93025"
+    )
+    _draw(ticks + limit.encode(x="value:Q"), text)
 
 
 def _row(of: str, value: float, low: float | None, high: float | None) -> dict[str, Any]:

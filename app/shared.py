@@ -48,7 +48,7 @@ def frame(who: Person, shows: str = "synthetic") -> None:
     badge, words = SHOWN[shows]
     st.html(_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(badge, color="orange" if shows == "synthetic" else "red")
+        st.badge(badge, color="orange" if badge == "SYNTHETIC" else "red")
         st.caption(f"medloom · project {project().name} · model {project().model}", width="stretch")
         with st.container(key="who", width="content"):
             st.text(f"{who.name} · {who.role}", width="content")
@@ -174,7 +174,8 @@ def _measure(
     return measure_images(_drawn.images, order.label, _among, differs)
 
 
-@st.cache_data(ttl=15, max_entries=4, show_spinner=False)
+# Asked again beside a look at a page, not before it: a server of MLflow takes its time.
+@st.cache_data(ttl=15, max_entries=4, show_spinner=False, refresh_mode="background")
 def _versions(state: str, uri: str) -> list[KnownVersion]:  # noqa: ARG001 - the key
     return known_versions(project())
 

@@ -15,8 +15,14 @@ MIXED = (
     "This page shows real images beside synthetic ones and does not say which is which. Real ones "
     "may be of patients: do not copy, photograph or pass them on. Each look is recorded."
 )
+COMPARED = (
+    "Images here were computed by a network, except one at a time that you may ask for, which says "
+    "REAL: it was taken of a person, and each look is kept for good: who, which image, when and "
+    "why. Computed ones can look right and be wrong: never use them for diagnosis."
+)
 SHOWN = {
     "synthetic": ("SYNTHETIC", SYNTHETIC),
+    "compared": ("SYNTHETIC", COMPARED),
     "real": ("REAL IMAGES", REAL),
     "mixed": ("REAL AND SYNTHETIC", MIXED),
 }

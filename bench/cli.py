@@ -345,3 +345,31 @@ def time_the_pipeline(
         Terminal().print(overhead_table(found))
     if not found.fine:
         raise typer.Exit(1)
+
+
+@bench_app.command("app")
+def time_the_app(
+    uris: Annotated[list[str], typer.Argument(help="Addresses of apps that are served now.")],
+    rounds: Annotated[int, typer.Option(min=1, help="Batches of each app.")] = 20,
+    images: Annotated[int, typer.Option(min=1, max=64, help="Images of a batch.")] = 16,
+    rest: Annotated[float, typer.Option(min=0, help="Seconds before each batch.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Time the next batch of images in a browser: from Enter behind a new seed to its last image.
+
+    Several apps, such as of two checkouts, are asked for the same seed in turn.
+
+    Example: medloom bench app http://127.0.0.1:8501 http://127.0.0.1:8502
+    """
+    from bench.app_speed import next_batches
+    from pipeline.base.terminal import FitTable
+
+    found = next_batches(uris, rounds, images, rest)
+    if as_json:
+        Terminal().print_json(data=[one.model_dump(mode="json") for one in found])
+        return
+    table = FitTable("app", "median, s", "least", "most", title=f"the next {images} images")
+    for one in found:
+        ends = (one.median, min(one.seconds), max(one.seconds))
+        table.add_row(one.uri, *(f"{seconds:.2f}" for seconds in ends))
+    Terminal().print(table)

@@ -1,10 +1,10 @@
-"""Measure the images on screen beside real ones, none of which is shown."""
+"""Measure the images on screen beside real ones, of which readers may look at the nearest."""
 
 from functools import partial
 
 import streamlit as st
 
-from app import gallery, measured, person, settings, shared
+from app import gallery, measured, nearest, person, settings, shared
 from app.wording import without_paths
 from pipeline.base.errors import MedloomError
 
@@ -44,8 +44,10 @@ def images() -> None:
 
 
 images()
+with st.container(border=True):
+    nearest.show(drawn, found, reals)
 st.caption(
     "Farther than 99 % of real: of 100 held-out images of the class 99 are nearer to a training "
-    "image. No real image is shown on this page. It measures what is on screen and decides "
+    "image. This page measures what is on screen and decides "
     "nothing; the report of a version (page Versions) has the full figures."
 )

@@ -18,6 +18,8 @@ from pipeline.base.errors import BadInputError
 from pipeline.evaluation.class_record import ClassMatrix
 
 EVALUATION_FILE = "evaluation.json"
+BASELINE_FOLDER = "baseline"
+"""Beside that file, of the baseline: its networks, and grids of its images."""
 
 KERNEL, FRECHET, DIVERSITY = "kernel_distance", "frechet_distance", "ms_ssim_within_class"
 REPEATS = "repeat_share"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from model.layouts import Layouts
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
-from pipeline.ledger.journal import Journal
+from pipeline.ledger.journal import BRANCH, Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.objects import read_object
 from pipeline.ledger.run import Run
@@ -71,6 +71,7 @@ class Generators:
         self._store = GeneratorStore(project.cache / "generators")
         self._found: dict[str, Version] = {}
         self._loaded: dict[str, LoadedBundle] = {}
+        self._read: Journal | None = None
 
     def find(self, version: int | str) -> Version:
         """Find a version by number or alias.
@@ -184,13 +185,12 @@ class Generators:
         return images
 
     def require_handed_out(self, version: int | str) -> None:
-        """Check that images of a version may be handed out; the journal is read each time.
+        """Check that images of a version may be handed out; the journal is asked each time.
 
         Raises:
             BadInputError: one of its images is a copy of a training image.
         """
-        found = self.find(version)
-        journal = Journal(Ledger(self._settings))
+        found, journal = self.find(version), self._journal()
         record = None if self._withheld else journal.withheld(found.weights_sha256)
         if record:
             raise BadInputError(
@@ -198,6 +198,13 @@ class Generators:
                 f"{record.sequence} of the journal, {record.time}). Choose another version; an "
                 "auditor draws them with `medloom generate --withheld`"
             )
+
+    def _journal(self) -> Journal:
+        """The journal as it is now; it is read again only if somebody appended to it."""
+        ledger, known = Ledger(self._settings), self._read
+        if known is None or known.commit is None or ledger.head(BRANCH) != known.commit:
+            known = self._read = Journal(ledger)
+        return known
 
     # -- finding a version -----------------------------------------------------------------------
 

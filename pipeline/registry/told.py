@@ -76,6 +76,16 @@ class Told:
 
     def findings(self, index: int) -> dict[str, int] | None:
         """Findings of an image by kind, without kinds of which it has none; None: not known."""
+        return self._counted[index] if self._counted else None
+
+    @cached_property
+    def _counted(self) -> list[dict[str, int] | None]:
+        """`findings` of each image; empty for a generator without layouts."""
+        return (
+            [] if self.layouts is None else [self._count(row) for row in range(len(self.layouts))]
+        )
+
+    def _count(self, index: int) -> dict[str, int] | None:
         if self.layouts is None or not self.layouts.told[index]:
             return None
         labels = self.label_maps[index]

@@ -28,7 +28,13 @@ from pipeline.evaluation.agreement import agreement
 from pipeline.evaluation.detector import detected, fit_on
 from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
 from pipeline.evaluation.privacy import membership
-from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation, Figure
+from pipeline.evaluation.record import (
+    BASELINE_FOLDER,
+    EVALUATION_FILE,
+    EvaluateConfig,
+    Evaluation,
+    Figure,
+)
 from pipeline.evaluation.score import Fakes, OnProgress, Sampler, Scored, draw_fakes, score_images
 from pipeline.evaluation.utility import UTILITY_FITS, measure_utility
 from pipeline.stages.baseline import train_baseline
@@ -51,7 +57,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a generator and write evaluation.json and pictures.
 
-    The pictures are grid-<class>.png, nearest.png, statistics.png and curves.png.
+    The pictures are grid-<class>.png, nearest.png, statistics.png and curves.png; of a baseline
+    baseline/grid-<class>.png.
 
     Args:
         processed: folder of the processed data set.
@@ -75,6 +82,7 @@ def evaluate(
     evaluation = scored.evaluation.model_copy(update={"figures": tuple(figures)})
     if baseline is not None:
         drawn, scored_too = score_weights(baseline, data, config, cache, on_progress)
+        _draw_grids(out / BASELINE_FOLDER, drawn, data, config)
         beside = scored_too.evaluation
         if phantom:
             found = (*beside.figures, *_phantom_findings(drawn, data))
@@ -185,16 +193,8 @@ def write_evaluation(
     config: EvaluateConfig,
 ) -> None:
     """Write evaluation.json, grid-<class>.png, statistics.png and nearest.png into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
+    _draw_grids(out, fakes, data, config)
     evaluation.save(out / EVALUATION_FILE)
-    test = data.test
-    draw_grids(
-        out,
-        data.classes,
-        (np.asarray(test.images), test.labels),
-        (fakes.images, fakes.labels),
-        config.grid_columns,
-    )
     found = scored.canonical
     draw_statistics(out / "statistics.png", found.real, found.fake, found.statistics)
     shown = slice(config.nearest_shown)
@@ -203,6 +203,18 @@ def write_evaluation(
         fakes.images[scored.nearest_fakes[shown]],
         np.asarray(data.train.images)[scored.nearest_train[shown]],
         scored.nearest_ssim[shown],
+    )
+
+
+def _draw_grids(out: Path, fakes: Fakes, data: Processed, config: EvaluateConfig) -> None:
+    """Write grid-<class>.png, held-out images beside drawn ones, into a folder, made if missing."""
+    out.mkdir(parents=True, exist_ok=True)
+    draw_grids(
+        out,
+        data.classes,
+        (np.asarray(data.test.images), data.test.labels),
+        (fakes.images, fakes.labels),
+        config.grid_columns,
     )
 
 
@@ -219,7 +231,7 @@ def main() -> None:
     baseline = None
     if config.baseline:
         with_tunables()
-        baseline = REPORTS / "baseline"
+        baseline = REPORTS / BASELINE_FOLDER
         train_baseline(
             PROCESSED,
             baseline,

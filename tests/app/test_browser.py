@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,17 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Download, Page, Request
 
+from app.frontend import FIRST, PAGES
+from app.wording import SHOWN
+from bench.app_speed import next_batches
 from pipeline.base.project import Project
 from pipeline.local.web_app import app_uri, serving
 from pipeline.synthetic.png import is_marked
 from tests.app.conftest import LONG, NEEDS_CHROMIUM
 
 pytestmark = [pytest.mark.timeout(1800), NEEDS_CHROMIUM]
+
+REAL = {"data": "real", "study": "mixed"}
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +53,8 @@ class Visit:
         self.page.get_by_text(badge, exact=True).first.wait_for()
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # Streamlit looks for its server below the page's path first, where there is none.
-        if message.type == "error" and "/_stcore/" not in message.location["url"]:
-            self.complaints.append(message.text)
+        if message.type == "error":
+            self.complaints.append(f"{message.text} {message.location['url']}")
 
     def _see(self, asked: Request) -> None:
         kind = asked.url.split(":")[0]
@@ -147,6 +152,20 @@ def test_the_window_is_dragged_and_stands_in_the_link(
     again.fine()
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_is_opened_by_a_link_complains_of_nothing(
+    site: str, browser: Browser, name: str
+) -> None:
+    visit = Visit(browser, f"{site}/{name}", 1440, badge=SHOWN[REAL.get(name, "synthetic")][0])
+    page = visit.page
+    page.wait_for_function("!document.querySelector('[data-test-script-state=running]')")
+    assert visit.complaints == []
+    visit.page.wait_for_url(f"{site}/{'' if name == FIRST else name}*")
+    page.get_by_test_id("stTopNavLink").filter(has_text="About").click()
+    page.wait_for_url(f"{site}/about")
+    page.get_by_text("What they are not for").wait_for()
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", ["explore?topic=Finding&label=stone", "evaluate?n=2", "about"])
 def test_other_pages_complain_of_nothing(
@@ -158,6 +177,7 @@ def test_other_pages_complain_of_nothing(
         visit.canvas()
     elif "evaluate" in path:
         visit.page.get_by_text("cannot be measured here").wait_for()
+        visit.page.get_by_text("except one at a time that you may ask for").wait_for()
     else:
         visit.page.get_by_text("What they are not for").wait_for()
     visit.fine()
@@ -177,3 +197,10 @@ def test_a_page_of_another_name_is_not_served(site: str) -> None:
     for path in ("health", "images.zip?version=1&label=cyst", ""):
         answer = requests.get(f"{site}/{path}", headers={"Host": "elsewhere.org"}, timeout=60)
         assert answer.status_code == 400
+
+
+def test_the_next_batch_is_timed(site: str) -> None:
+    with ThreadPoolExecutor(1) as aside:  # a thread has one Playwright
+        (found,) = aside.submit(next_batches, [site], rounds=2, images=4).result()
+    assert len(found.seconds) == 2
+    assert 0 < min(found.seconds) <= found.median

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -130,6 +131,21 @@ def test_a_look_is_recorded_before_the_image_is_shown(clinic: Clinic, page: AppT
     assert (look.reason, look.purpose, look.role) == ("is it a ruler?", "quarantine", "admin")
     fine(page.run())
     assert len(Looks(clinic.ledger).records) == 1, "the same look goes on"
+
+
+def test_three_that_are_chosen_are_all_shown(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at more than two shows them side by side, also one that is nearly of one grey."""
+    flat = (100 + np.random.default_rng(0).integers(0, 4, (64, 64))).astype(np.uint8)
+    put(clinic.project.landing / "stone" / "flat.png", encode(flat))
+    put(clinic.project.landing / "cyst" / "ruler.png", encode(written("A RULER 10 CM", 256, 20)))
+    steps.ingest(clinic.project)
+    page = on_data(page_of(clinic.project, monkeypatch))
+    records = [one.record for one in list_quarantined(clinic.project) if one.reason != "truncated"]
+    page.multiselect(key="chosen").set_value(records).run()
+    fine(page.button(key="look").click().run())
+    assert len(records) == len(page.get("image")) == 3
 
 
 def test_a_file_that_was_never_decoded_is_not_shown(clinic: Clinic, page: AppTest) -> None:

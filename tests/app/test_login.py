@@ -1,5 +1,6 @@
 """Logging in by OpenID Connect, in a browser: roles admit pages, and nothing is served without."""
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -72,7 +73,7 @@ def test_without_a_session_it_says_that_it_lives_and_nothing_more(site: str) -> 
     elsewhere = requests.get(f"{site}/health", headers={"Host": "elsewhere.org"}, timeout=60)
     assert elsewhere.status_code == 400
     told = requests.get(
-        f"{site}/data", headers={"Accept": "text/html"}, timeout=60, allow_redirects=False
+        f"{site}{ZIP}", headers={"Accept": "text/html"}, timeout=60, allow_redirects=False
     )
     assert (told.status_code, told.headers["location"]) == (303, "/")
 
@@ -86,6 +87,20 @@ def test_the_first_page_asks_for_a_login_and_names_nothing(
     said = somebody.page.locator("body").inner_text()
     assert shown.model not in said
     assert "Versions" not in said
+
+
+@pytest.mark.parametrize("path", ["/explore?topic=Walk&label=stone&seed=7", "/?seed=5&n=3"])
+def test_a_link_is_kept_over_a_login(site: str, browser: Browser, idp: Provider, path: str) -> None:
+    somebody = Somebody(browser, site, idp, roles=["viewer"])
+    somebody.page.goto(site + path)
+    somebody.page.get_by_role("button", name="Log in", exact=True).click()
+    somebody.page.get_by_role("button", name="Log out", exact=True).wait_for()
+    page, query = path.split("?")
+    somebody.page.wait_for_url(re.compile(re.escape(f"{site}{page}?")))
+    for value in query.split("&"):
+        somebody.page.wait_for_url(re.compile(re.escape(value)))
+    kept = {one["name"] for one in somebody.context.cookies()}
+    assert "medloom_way_back" not in kept
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation import record
-from pipeline.evaluation.record import Evaluation, Figure
+from pipeline.evaluation.record import BASELINE_FOLDER, Evaluation
 from pipeline.promotion.gate import Verdict
-from pipeline.reports.page import environment, inline_file, number, share
+from pipeline.reports.page import environment, inline_file
 from pipeline.reports.run.faithful import faithful
-from pipeline.reports.run.figure_texts import CHAPTERS, SHARES, FigureText
+from pipeline.reports.run.figure_rows import chapters
 from pipeline.reports.run.limits import MISUSES, USES, limits
 from pipeline.reports.run_facts import ReportFacts
 from pipeline.reports.split_table import split_table
@@ -31,15 +31,26 @@ class ReportImages:
     statistics: Path | None = None
     utility: Path | None = None
     baseline: Path | None = None
+    baseline_grids: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> "ReportImages":
         """The pictures that the evaluate stage wrote into its output folder."""
-        grids = {file.stem[len("grid-") :]: file for file in sorted(folder.glob("grid-*.png"))}
+        grids, baseline_grids = _grids(folder), _grids(folder / BASELINE_FOLDER)
         single = {name: folder / f"{name}.png" for name in PICTURES}
-        samples = sorted(folder.glob("baseline/samples/*.png"))
+        samples = sorted(folder.glob(f"{BASELINE_FOLDER}/samples/*.png"))
         found = {name: file for name, file in single.items() if file.exists()}
-        return cls(grids, **found, baseline=samples[-1] if samples else None)
+        sampled = samples[-1] if samples else None
+        return cls(grids, **found, baseline=sampled, baseline_grids=baseline_grids)
+
+
+def _grids(folder: Path) -> dict[str, Path]:
+    """The grids of a folder, by class."""
+    return {file.stem.removeprefix("grid-"): file for file in sorted(folder.glob("grid-*.png"))}
+
+
+def _inlined(files: dict[str, Path]) -> dict[str, str]:
+    return {label: inline_file(file) for label, file in files.items()}
 
 
 def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
@@ -58,13 +69,14 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
         page.render(
             facts=facts,
             banner=_banner(facts),
-            grids={label: inline_file(file) for label, file in images.grids.items()},
+            grids=_inlined(images.grids),
             nearest=inline_file(images.nearest) if images.nearest else None,
             curves=inline_file(images.curves) if images.curves else None,
             statistics=inline_file(images.statistics) if images.statistics else None,
             utility=inline_file(images.utility) if images.utility else None,
             baseline=inline_file(images.baseline) if images.baseline else None,
-            chapters=_chapters(facts.evaluation) if facts.evaluation else [],
+            chapters=chapters(facts.evaluation) if facts.evaluation else [],
+            baseline_grids=_inlined(images.baseline_grids),
             classes=_by_class(facts.evaluation) if facts.evaluation else [],
             findings=_findings(facts.evaluation) if facts.evaluation else [],
             faithful=faithful(facts.evaluation) if facts.evaluation else {},
@@ -120,66 +132,6 @@ def _reasons(verdict: Verdict) -> list[str]:
         if deciding := [rule.says for rule in verdict.rules if rule.passed is state]:
             return deciding
     return [verdict.reason]
-
-
-def _chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The figures over all classes, by the question they answer; missing ones are left out."""
-    found = {figure.metric: figure for figure in evaluation.figures if figure.label is None}
-    baseline: dict[str, Figure] = {}
-    if evaluation.baseline:
-        baseline = {one.metric: one for one in evaluation.baseline.figures if one.label is None}
-    chapters = []
-    for chapter in CHAPTERS:
-        rows = [
-            _row(found[metric], words)
-            | {"baseline": _baseline_text(baseline.get(metric), evaluation.baseline_family)}
-            for metric, words in chapter.figures.items()
-            if metric in found
-        ]
-        if rows:
-            chapters.append({"title": chapter.title, "rows": rows})
-    return chapters
-
-
-def _baseline_text(figure: Figure | None, family: str | None) -> str | None:
-    """The baseline's figure as text."""
-    if figure is None:
-        return None
-    show = share if figure.metric in SHARES else number
-    interval = ""
-    if figure.low is not None and figure.high is not None:
-        interval = f" ({show(figure.low)} to {show(figure.high)})"
-    return f"{family}: {show(figure.value)}{interval}"
-
-
-def _row(figure: Figure, words: FigureText) -> dict[str, Any]:
-    show = share if figure.metric in SHARES else number
-    interval = None
-    if figure.low is not None and figure.high is not None:
-        interval = f"{show(figure.low)} to {show(figure.high)}"
-    return {
-        "title": words.title,
-        "meaning": words.meaning,
-        "floor_is": words.floor,
-        "value": show(figure.value),
-        "floor": None if figure.floor is None else show(figure.floor),
-        "halves": None if figure.halves is None else show(figure.halves),
-        "interval": interval,
-        "protocol": figure.protocol,
-        "counts": f"{figure.n_fake} generated, {figure.n_real} real"
-        if figure.n_fake
-        else f"{figure.n_real} held out",
-        "strip": _strip(figure),
-    }
-
-
-def _strip(figure: Figure) -> dict[str, float]:
-    """Positions of value, floor and interval on a line that includes 0, in percent."""
-    named = {"value": figure.value, "floor": figure.floor, "low": figure.low, "high": figure.high}
-    points = {name: value for name, value in named.items() if value is not None}
-    least = min(*points.values(), 0.0) * 1.12
-    length = max(points.values()) * 1.12 - least or 1.0
-    return {name: round(100 * (value - least) / length, 2) for name, value in points.items()}
 
 
 def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -382,7 +382,14 @@ def test_a_baseline_is_scored_with_the_generator(workspace: Path, tmp_path: Path
     assert both.baseline.model == sha256_of(beside / "generator.safetensors") != both.model
     name = both.figure(KERNEL).protocol
     assert both.flat()[f"baseline_vae_{name}"] == both.baseline.figure(KERNEL).value
-    assert ReportImages.of(out).baseline is not None
+    pictures = ReportImages.of(out)
+    assert pictures.baseline is not None
+    assert list(pictures.baseline_grids) == list(pictures.grids) == list(CLASSES)
+    for label, file in pictures.baseline_grids.items():
+        mine, theirs = (np.asarray(Image.open(one)) for one in (pictures.grids[label], file))
+        half = mine.shape[1] // 2 - 7
+        np.testing.assert_array_equal(mine[:, :half], theirs[:, :half], "the same held-out images")
+        assert (mine != theirs).any()
     assert Evaluation.load(out / "evaluation.json") == both
 
 

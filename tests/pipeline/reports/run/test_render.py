@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest
 from pipeline.evaluation.record import Evaluation, Figure, Protocol, Statistic
 from pipeline.promotion.gate import GateConfig, decide
 from pipeline.reports.page import duration, number, size
+from pipeline.reports.run.figure_rows import chapters
 from pipeline.reports.run.figure_texts import CHAPTERS
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
 from pipeline.reports.run_facts import (
@@ -421,7 +423,7 @@ def test_every_measured_figure_has_texts() -> None:
     measured = {
         value
         for name, value in vars(record).items()
-        if name.isupper() and isinstance(value, str) and not name.endswith("_FILE")
+        if name.isupper() and isinstance(value, str) and not name.endswith(("_FILE", "_FOLDER"))
     }
     in_tables = (record.FINDINGS, record.OBEDIENCE, record.DETECTION, record.CLASS_MARGINS)
     assert worded.union(*in_tables) == measured
@@ -438,3 +440,38 @@ def test_numbers_are_formatted() -> None:
     ]
     assert [size(v) for v in (311, 48_213, 5_270_000)] == ["311 B", "48 kB", "5.3 MB"]
     assert [duration(v) for v in (7.24, 59.9, 612)] == ["7.2 s", "59.9 s", "10 min 12 s"]
+
+
+def test_a_baseline_stands_beside_with_its_floors_and_grids(
+    images: ReportImages, tmp_path: Path
+) -> None:
+    both = evaluation("a1" * 32, 0.16).model_copy(
+        update={"baseline_family": "vae", "baseline": evaluation("c3" * 32, 0.31)}
+    )
+    (kernel, *_), *_ = (chapter["rows"] for chapter in chapters(both))
+    assert (kernel["value"], kernel["baseline"]["value"]) == ("0.160", "0.310")
+    assert (kernel["floor"], kernel["nearer"]) == ("0.00530", "value")
+    grids = {label: file for label, file in images.grids.items() if label != "tumor"}
+    page = render_report(
+        facts(evaluation=both), replace(images, baseline_grids=grids), tmp_path / "r.html"
+    ).read_text()
+    assert "Beside the baseline, vae" in page
+    assert '<td>Kernel distance</td><td class="n"><b>0.160</b>' in page
+    assert page.count("those of vae right") == len(grids)
+    assert (
+        "Beside the baseline" not in render_report(facts(), images, tmp_path / "o.html").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "nearer"), [(0.15, 0.25, ""), (None, None, "baseline"), (0.0, 0.1, "baseline")]
+)
+def test_what_is_nearer_to_the_floor_is_said_unless_intervals_overlap(
+    low: float | None, high: float | None, nearer: str
+) -> None:
+    one = evaluation("a1" * 32, 0.16)
+    other = one.figures[0].model_copy(update={"value": 0.05, "low": low, "high": high})
+    baseline = one.model_copy(update={"figures": (other,)})
+    rows = chapters(one.model_copy(update={"baseline": baseline}))[0]["rows"]
+    assert rows[0]["nearer"] == nearer
+    assert rows[1]["baseline"] is None
