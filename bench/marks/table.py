@@ -36,12 +36,13 @@ def _costs(found: Marks) -> FitTable:
 
 def _alarms(found: Marks) -> Facts:
     alarms = found.alarms
+    error = "" if alarms.error is None else f" ± {alarms.error:.3f} (standard error over keys)"
     return facts_table(
         {
             "looked at": f"{alarms.images} real images, each with {alarms.keys} keys",
             "found": f"{alarms.found} (95 % interval of the share: up to {alarms.most:.1e})",
-            "z, mean and deviation": f"{alarms.mean:.3f}, {alarms.deviation:.3f}",
-            "Kolmogorov-Smirnov p": f"{alarms.ks_p:.2f}",
+            "mean z": f"{alarms.mean:.3f}{error}",
+            "deviation of z": f"{alarms.deviation:.3f}",
             "highest z": f"{alarms.highest:.2f}",
             "mean z of the luckiest key": f"{alarms.luckiest_key:.2f}",
         },

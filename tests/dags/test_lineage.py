@@ -80,7 +80,8 @@ def test_things_are_named_by_kind_and_revision(
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped"])
 def test_a_task_that_is_not_done_has_read_and_not_written(outcome: str) -> None:
-    told = {"task": "approve", **TOLD, "outcome": outcome, "why": "/landing/stone/Smith^John.dcm"}
+    why = "cannot read /landing/stone/Smith^John.dcm"
+    told = {"task": "approve", **TOLD, "outcome": outcome, "why": why, "record": 9}
     asked = ["--version", "4", "--by=Smith", "--reason=--record=9 because of Smith"]
     found = touched(told, asked)
     assert found is not None
