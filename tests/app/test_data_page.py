@@ -10,14 +10,16 @@ from app import proposed as proposed_page
 from app import set_aside
 from pipeline.data.revise.answering import propose_image
 from pipeline.data.revise.proposals import Proposals
-from pipeline.data.revise.quarantining import find_quarantined
+from pipeline.data.revise.quarantining import find_quarantined, list_quarantined
 from pipeline.data.revise.revision import Revisions
 from pipeline.flow import steps
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.looks import Looks
 from tests.app.conftest import page_of
 from tests.app.oidc import claims, log_in_settings
+from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
+from tests.support.pictures import encode, put
 from tests.support.quarantined import copy_of, make_clinic, record_of, state_of
 
 
