@@ -28,10 +28,17 @@ from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
 from pipeline.data.manifest import MANIFEST_FOLDER, parse_batch
 from pipeline.data.revise.revision import Revisions
 from pipeline.feedback.opinions import Opinions, give
+from pipeline.ledger.chain import (
+    STUDY,
+)
 from pipeline.ledger.git import Git
-from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
+from pipeline.ledger.journal import BLOCKED, BRANCH, COPY, FORMAT, Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.signing import Verifier
+from pipeline.study.course import Course, Reply
+from pipeline.study.ending import close
+from pipeline.study.results import results_of
+from tests.compat.chains import chain_of, require_said
 from tests.support.records import chained, changed, put_journal
 
 HERE = Path(__file__).parent
@@ -42,6 +49,7 @@ VERSIONS = sorted(file.parent.name for file in HERE.glob("*/ledger.bundle"))
 class Frozen:
     """A project that an earlier version left behind, brought to life in a folder of its own."""
 
+    version: str
     project: Project
     said: dict[str, Any]
     verifier: Verifier
@@ -57,7 +65,7 @@ class Frozen:
         with tarfile.open(source / "remote.tar.xz") as tar:
             tar.extractall(project.state, filter="data")
         said = json.loads((source / "expected.json").read_text())
-        return cls(project, said, Verifier.load(source / "journal.pub"))
+        return cls(version, project, said, Verifier.load(source / "journal.pub"))
 
     @property
     def ledger(self) -> Ledger:
@@ -81,6 +89,11 @@ class Frozen:
         """The newest record of an action."""
         return [record for record in Journal(self.ledger).records if record.action == action][-1]
 
+    def images_of(self, action: str) -> set[str]:
+        """The images of all records of an action."""
+        records = [one for one in Journal(self.ledger).records if one.action == action]
+        return {image for record in records for image in record.details["images"]}
+
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def frozen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Frozen:
@@ -103,7 +116,8 @@ def test_every_record_chains_up_and_every_signature_holds(frozen: Frozen) -> Non
     head, count = frozen.said["mirror"]
     links = walk("journal", journal_links(records, None, frozen.keys, (head, count)))
     assert links.broken is None
-    assert records[-1].sha256 == frozen.said["head"] == head
+    assert records[-1].sha256 == frozen.said["head"]
+    assert records[int(count) - 1].sha256 == head, "the mirror may be behind"
 
 
 def test_the_same_versions_are_what_they_were(frozen: Frozen) -> None:
@@ -153,6 +167,42 @@ def test_every_opinion_says_what_it_said(frozen: Frozen) -> None:
     assert all(frozen.verifier.holds(one.signature, one.signed_part) for one in opinions)
 
 
+# -- the chains beside the journal -----------------------------------------------------------------
+
+
+def test_every_record_of_every_chain_says_what_it_said(frozen: Frozen) -> None:
+    for branch, said in frozen.said.get("records", {}).items():
+        require_said(chain_of(frozen.ledger, branch), said, frozen.verifier)
+
+
+def test_a_study_goes_on_where_an_earlier_version_left_it(own: Frozen) -> None:
+    for branch in frozen_studies(own):
+        name = branch.removeprefix(STUDY)
+        course = Course.of(own.project, name, "r-2", "reader")
+        before = course.study.records
+        says, sure = (("left", 0), ("real", 2))[course.plan.design == "single"]
+        sees = course.plan.choices[0] if course.plan.choices else ""
+        after = course.answer(course.pending[0], Reply(says, 1.0, sure, sees)).study
+        assert after.records[: len(before)] == before
+        assert results_of(close(after, by="ada", reason="done"), frozenset()).readers
+
+
+def frozen_studies(found: Frozen) -> list[str]:
+    return [branch for branch in found.said.get("records", {}) if branch.startswith(STUDY)]
+
+
+def test_a_block_binds_as_it_did(frozen: Frozen) -> None:
+    for record in Journal(frozen.ledger).records:
+        if record.action == BLOCKED:
+            withheld = Journal(frozen.ledger).withheld(record.weights_sha256)
+            assert withheld
+            assert withheld.sequence == record.sequence
+            assert record.details[COPY]["weights_sha256"] == record.weights_sha256
+    expected = {"3aaa7a9": 0, "0460353": 0}
+    actions = [record.action for record in Journal(frozen.ledger).records]
+    assert actions.count(BLOCKED) == expected.get(frozen.version, 1)
+
+
 # -- data ------------------------------------------------------------------------------------------
 
 
@@ -178,9 +228,9 @@ def test_what_persons_decided_still_binds(frozen: Frozen) -> None:
     released = parse_released(frozen.list_of(RELEASED_FILE))
     assert released == set(frozen.decided("released").details["images"])
     rejected = Rejected.parse(frozen.list_of(REJECTED_FILE))
-    assert rejected.images == set(frozen.decided("kept-out").details["images"])
+    assert rejected.images == frozen.images_of("kept-out")
     corrections = Corrections.parse(frozen.list_of(CORRECTED_FILE))
-    assert set(corrections.earlier) == set(frozen.decided("relabelled").details["images"])
+    assert set(corrections.earlier) == frozen.images_of("relabelled")
     assert withdrawn.text.rstrip() == frozen.list_of(WITHDRAWN_FILE), (
         "written again it is the same list"
     )

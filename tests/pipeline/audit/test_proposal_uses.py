@@ -55,7 +55,9 @@ def _alter(clinic: Clinic) -> None:
     altered = {f"{PROPOSALS}/000001.json": text.replace("corner", "middle")}
     ledger.commit_files(PROPOSALS, head, altered, "altered")
     found = verify(ledger, None, None, [], lambda *_: None)
-    assert [one.name for one in found.chains if one.broken] == [PROPOSALS]
+    (broken,) = [one.broken for one in found.chains if one.name == PROPOSALS]
+    assert broken
+    assert "only grows" in broken.what
     (image,) = clinic.journal.records[-2].details["images"]
     with pytest.raises(BadInputError, match="branch proposals is broken at 000002"):
         find_uses(clinic.project, image)

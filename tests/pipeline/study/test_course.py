@@ -149,7 +149,7 @@ def test_a_newer_format_is_refused_by_name(studied: Project) -> None:
     newer = StudyRecord.write(
         action="answered", study="newer", sequence=2, previous=last.sha256, time=last.time
     )
-    text = newer.written.decode().replace('"format": 1', f'"format": {FORMAT + 1}')
+    text = newer.written.decode().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}')
     ledger = Ledger(studied)
     ledger.commit_files(f"{STUDY}newer", study.commit, {f"{STUDY_FOLDER}/000002.json": text}, "n")
     with pytest.raises(BadInputError, match=r"record 2 of the study newer .* newer medloom"):
