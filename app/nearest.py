@@ -7,6 +7,7 @@ from app.person import Person
 from pipeline.evaluation.copy_test import Resemblance
 from pipeline.evaluation.measure import Measured
 from pipeline.evaluation.reals import Reals
+from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.promotion.nearest_real import NearestReal, look_at_nearest
 from pipeline.registry.drawn_images import DrawnImages
 
@@ -33,7 +34,8 @@ def show(drawn: DrawnImages, found: Measured, reals: Reals) -> None:
 
 def _beside(drawn: DrawnImages, chosen: int, alike: Resemblance, reals: Reals, who: Person) -> None:
     """Both images in step, once the look at the real one is recorded."""
-    place = f"{drawn.version.number} {drawn.order} {chosen} {alike.nearest}"
+    revision = Ledger(shared.project()).head(DATA)  # another one may no longer hold the image
+    place = f"{revision} {drawn.version.number} {drawn.order} {chosen} {alike.nearest}"
     at, real = st.session_state.get(_SEEN, ("", None))
     if at != place:
         real = _asked(alike, reals, who)

@@ -107,10 +107,10 @@ def spec(version: int) -> OutputSpec:
 
 def draw(order: Order) -> DrawnImages:
     """The images of an order, by the version's number, with the marks of the project's keys."""
-    here = project()
-    # Asked each time, since a cache knows of no block.
-    generators(int(order.version)).require_handed_out(order.version)
-    drawn = _draw(here.model, str(here.state), order)
+    here, anew = project(), list[Order]()
+    drawn = _draw(here.model, str(here.state), order, anew)
+    if not anew:  # what is drawn anew is asked for there, but a cache knows of no block
+        generators(int(order.version)).require_handed_out(order.version)
     return replace(drawn, marker=Marker(MarkKeys.of(here)))
 
 
@@ -188,7 +188,14 @@ def _generators(model: str, version: int, state: str) -> Generators:  # noqa: AR
 
 
 @st.cache_data(max_entries=32, show_spinner="drawing")
-def _draw(model: str, state: str, order: Order) -> DrawnImages:  # noqa: ARG001 - the key
+def _draw(
+    model: str,
+    state: str,  # noqa: ARG001 - the key
+    order: Order,
+    _anew: list[Order],
+) -> DrawnImages:
+    """Draw; what was not in the cache is added to `_anew`."""
+    _anew.append(order)
     return draw_images(model, generators(int(order.version)), order)
 
 

@@ -1,5 +1,6 @@
 """Time the app in a browser: from a new seed to the last image of the next batch on screen."""
 
+import secrets
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -76,10 +77,12 @@ def next_batches(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         pages = [_opened(browser, uri, images) for uri in uris]
+        first = secrets.randbelow(2**40)  # an app keeps batches that it has drawn before
         for page in pages:
-            _took(page, 1, images, rest)
+            _took(page, first, images, rest)
         took = [
-            [_took(page, seed, images, rest) for page in pages] for seed in range(2, rounds + 2)
+            [_took(page, first + number, images, rest) for page in pages]
+            for number in range(1, rounds + 1)
         ]
         browser.close()
     by_app = zip(*took, strict=True)
