@@ -52,6 +52,7 @@ def test_likeness_of_noise_is_its_energy() -> None:
     found = likeness(images, changed)
     assert found.psnr == pytest.approx(10 * np.log10(255**2 / 8), abs=0.3)
     assert found.unchanged == 2
+    assert found.psnr is not None
     assert found.psnr_low is not None
     assert found.psnr_low <= found.psnr
     assert found.ssim_low <= found.ssim < 1
