@@ -122,9 +122,15 @@ def test_status_keeps_paths(tmp_path: Path) -> None:
     state = str(tmp_path / "[red]x" / ("state" * 20))
     facts: dict[str, Any] = {
         "project": "p", "state": state, "landing": state, "services": None, "data": None,
-        "champion": None, "waiting_files": 3, "alarms": [], "runs": [],
+        "champion": None, "feedback": None, "waiting_files": 3, "alarms": [], "runs": [],
     }  # fmt: skip
     assert state in shown(status_table(facts))
+    champion = {"model": "m", "version": 2, "since": "now", "because": "feedback on version 1"}
+    told = shown(
+        status_table(facts | {"champion": champion, "feedback": {"says": "[red]cyst. Asked for"}})
+    )
+    assert "feedback on version 1" in told
+    assert "[red]cyst. Asked for" in told
     alarms = [{"key": "drift:stone", "since": "2026-11-29T03:08:34+00:00"}]
     assert "drift:stone; `medloom monitor` says more" in shown(
         status_table(facts | {"alarms": alarms})
