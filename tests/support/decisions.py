@@ -23,12 +23,22 @@ class FakeRegistry(SqliteRegistry):
         super().__init__(folder / "registry.sqlite")
         self.blank: set[int] = set()
         self.tried: list[int] = []
+        self.told: dict[int, dict[str, str]] = {}
 
     def weights(self, version: int) -> str:
         return weights(version)
 
     def output_spec(self, version: int) -> OutputSpec:
         return OutputSpec(("stone", "cyst"), 8)
+
+    def run_keys(self) -> dict[int, str]:
+        return {version: f"k{version}" for version in sorted({*self.aliases().values()})}
+
+    def tag(self, version: int, name: str, value: str) -> None:
+        self.told.setdefault(version, {})[name] = value
+
+    def tags(self, version: int) -> dict[str, str]:
+        return self.told.get(version, {})
 
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         self.tried.append(version)

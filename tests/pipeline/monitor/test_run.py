@@ -189,17 +189,18 @@ def test_refusals_flags_and_a_worn_split_raise_theirs(watched: Project) -> None:
             watched.landing / "cyst" / f"broken-{number}.png", b"\x89PNG\r\n\x1a\n" + b"%d" % number
         )
     land(watched, 4, first=300)
+    journal = Journal(Ledger(watched))
+    facts = {"weights_sha256": "w", "run_key": "k", "data": "d", "test_set": "t", "by": "gate"}
+    assert journal.append(
+        action="inconclusive", version=9, predecessor=1, verdict={}, reason="close", **facts
+    )
+    # A verdict answers what was said before it.
     generators = Generators(watched)
     for reader in ("reader-a", "reader-b", "reader-c"):
         judge_images(
             watched, "1", "stone", 0, range(10), reader=reader, tags=["looks-copied"],
             generators=generators,
         )  # fmt: skip
-    journal = Journal(Ledger(watched))
-    facts = {"weights_sha256": "w", "run_key": "k", "data": "d", "test_set": "t", "by": "gate"}
-    assert journal.append(
-        action="inconclusive", version=9, predecessor=1, verdict={}, reason="close", **facts
-    )
     record = run_monitor(watched).record
     assert [one.key for one in record.alarms] == ["worn", "refused", "flagged:stone"]
     assert record.refused
