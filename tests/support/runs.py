@@ -71,7 +71,8 @@ class HandMade:
         head = ledger.open_run(key, code, data, "manual", start)
         version = len(journal.records) + 1
         files = {"generator.safetensors": f"weights of {version}".encode()}
-        files |= {NETWORKS.name: networks} if networks is not None else {}
+        if networks is not None:
+            files |= {NETWORKS.name: networks, f"baseline/{NETWORKS.name}": networks + b" beside"}
         lock = {"stages": {s: {"deps": [], "outs": [self._out(s, files)]} for s in STAGES}}
         ledger.commit_files(branch_of(key), head, {"dvc.lock": yaml.safe_dump(lock)}, "stages")
         record = journal.append(

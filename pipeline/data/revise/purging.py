@@ -191,9 +191,9 @@ class _Finder:
                     yield md5
 
     def networks(self, runs: Iterable[str]) -> Iterator[str]:
-        """All networks of the runs' trainings."""
+        """All networks of the runs' trainings, a baseline's included."""
         for key in runs:
-            yield from (md5 for name, md5 in self._written(key) if name == NETWORKS)
+            yield from (md5 for name, md5 in self._written(key) if Path(name).name == NETWORKS)
 
     def _written(self, key: str) -> Iterator[tuple[str, str]]:
         """Path within its folder and md5 of every file that the run's stages wrote."""
