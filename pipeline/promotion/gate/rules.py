@@ -44,7 +44,7 @@ class GateConfig(Section):
         "one does; 0: any",
     )
     class_contrast: float = Field(
-        default=0.25,
+        default=0.35,
         ge=0,
         lt=1,
         description="least share of the real difference of two classes that must be shown; 0: any",
