@@ -160,8 +160,8 @@ class Projects:
                 "`environment: {MEDLOOM_STATE: …}` for each project"
             )
         usable: list[AirflowProject] = []
-        wrong = [f"{file}: unknown key {key!r}; allowed is projects" for key in content]
-        wrong.remove(f"{file}: unknown key 'projects'; allowed is projects")
+        others = [key for key in content if key != "projects"]
+        wrong = [f"{file}: unknown key {key!r}; allowed is projects" for key in others]
         for name, given in listed.items():
             mistakes = list(_mistakes(name, given))
             taken = [one.name for one in usable if not mistakes and _state(given) == _state_of(one)]

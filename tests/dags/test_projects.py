@@ -100,14 +100,22 @@ def test_a_file_that_lists_none_is_refused(tmp_path: Path, text: str, said: str)
         Projects.load({"MEDLOOM_PROJECTS": str(tmp_path / "none.yaml")})
 
 
+def test_an_unknown_key_beside_the_projects_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(yaml.safe_dump({"projects": {"lung": LUNG}, "project": {}}))
+    found = Projects.load({"MEDLOOM_PROJECTS": str(file)})
+    assert [one.name for one in found.usable] == ["lung"]
+    assert [one.split(": ", 1)[1] for one in found.wrong] == [
+        "unknown key 'project'; allowed is projects"
+    ]
+
+
 DESCRIBE = """
-import json, time
+import json
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 import airflow.sdk, airflow.providers.standard.operators.hitl
-started = time.process_time()
 bag = DagBag()
-spent = time.process_time() - started
 facts = {}
 for name, dag in bag.dags.items():
     DagSerialization.to_dict(dag)
@@ -123,12 +131,12 @@ for name, dag in bag.dags.items():
         "paused": dag.is_paused_upon_creation,
     }
 errors = {name.rsplit("/", 1)[-1]: text for name, text in bag.import_errors.items()}
-print(json.dumps([facts, errors, spent]))
+print(json.dumps([facts, errors]))
 """
 
 
-def parse(home: Path, environment: dict[str, str]) -> tuple[dict[str, Any], dict[str, str], float]:
-    """The DAGs, the import errors by file, and the seconds of CPU that Airflow needs."""
+def parse(home: Path, environment: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The DAGs, and the import errors by file."""
     done = subprocess.run(
         [sys.executable, "-c", DESCRIBE], capture_output=True, text=True, check=False,
         env={
@@ -138,8 +146,8 @@ def parse(home: Path, environment: dict[str, str]) -> tuple[dict[str, Any], dict
         },
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    facts, errors, spent = json.loads(done.stdout.strip().split("\n")[-1])
-    return facts, errors, spent
+    facts, errors = json.loads(done.stdout.strip().split("\n")[-1])
+    return facts, errors
 
 
 IDS = ("monitor_generator", "promote_generator", "retrain_generator", "watch_landing")
@@ -147,7 +155,7 @@ IDS = ("monitor_generator", "promote_generator", "retrain_generator", "watch_lan
 
 def test_each_project_has_its_own_dags(tmp_path: Path) -> None:
     told = write(tmp_path, kidney=KIDNEY, lung=LUNG, broken={})
-    facts, errors, _ = parse(tmp_path, told)
+    facts, errors = parse(tmp_path, told)
     assert sorted(facts) == sorted(f"{one}__{name}" for one in IDS for name in ("kidney", "lung"))
     assert list(errors) == ["medloom_projects.py"]
     assert "projects.broken: environment.MEDLOOM_STATE" in errors["medloom_projects.py"]
@@ -168,5 +176,5 @@ def test_each_project_has_its_own_dags(tmp_path: Path) -> None:
 def test_a_task_has_its_own_dag_built_alone(tmp_path: Path) -> None:
     told = write(tmp_path, kidney=KIDNEY, lung=LUNG)
     told["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = "watch_landing__lung"
-    facts, errors, _ = parse(tmp_path, told)
+    facts, errors = parse(tmp_path, told)
     assert (list(facts), errors) == (["watch_landing__lung"], {})
