@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import asgi
 from pipeline.base.project import Project
+from tests.app.oidc import Provider, provider
 from tests.support.shown import shown_project
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -34,6 +35,13 @@ def browser() -> Iterator[Browser]:
         )
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module")
+def idp() -> Iterator[Provider]:
+    """A provider of identities, by OpenID Connect."""
+    with provider() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
@@ -20,8 +21,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from pipeline.base.project import Project
 from pipeline.local import access
 from pipeline.local.processes import free_port
+from pipeline.local.web_app import app_uri, serving
 
 CLIENT, SECRET = "medloom-tests", "a secret of the tests, and of nothing else"
 
@@ -137,3 +140,14 @@ def provider() -> Iterator[Provider]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+@contextmanager
+def serving_with_login(project: Project, idp: Provider, folder: Path) -> Iterator[str]:
+    """Serve the app of a project to people whom `idp` knows; yields its address."""
+    uri = app_uri()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in log_in_settings(folder, uri, idp.uri).items():
+            patch.setenv(name, value)
+        with serving(project, "", uri):
+            yield uri

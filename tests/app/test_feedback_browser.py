@@ -9,9 +9,8 @@ from pipeline.base.project import Project
 from pipeline.feedback.opinions import Opinions
 from pipeline.flow import steps
 from pipeline.ledger.ledger import Ledger
-from pipeline.local.web_app import app_uri, serving
 from tests.app.conftest import NEEDS_CHROMIUM
-from tests.app.oidc import Provider, log_in_settings, provider
+from tests.app.oidc import Provider, serving_with_login
 from tests.app.test_login import Somebody
 from tests.support.consenting import Clinic
 from tests.support.generators import save_tiny_generator
@@ -32,19 +31,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="module")
-def idp() -> Iterator[Provider]:
-    with provider() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def site(judged: Project, idp: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    uri, folder = app_uri(), tmp_path_factory.mktemp("login")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in log_in_settings(folder, uri, idp.uri).items():
-            patch.setenv(name, value)
-        with serving(judged, "", uri):
-            yield uri
+    with serving_with_login(judged, idp, tmp_path_factory.mktemp("login")) as uri:
+        yield uri
 
 
 def flags(somebody: Somebody, seed: int) -> None:

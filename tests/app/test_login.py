@@ -10,9 +10,8 @@ from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, expe
 
 from pipeline.base.project import Project
 from pipeline.local.access import ROLES
-from pipeline.local.web_app import app_uri, serving
 from tests.app.conftest import LONG, NEEDS_CHROMIUM
-from tests.app.oidc import Provider, log_in_settings, provider
+from tests.app.oidc import Provider, serving_with_login
 
 ZIP = "/images.zip?version=1&label=cyst&n=1"
 
@@ -20,19 +19,9 @@ pytestmark = [pytest.mark.timeout(1800), NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")
-def idp() -> Iterator[Provider]:
-    with provider() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def site(shown: Project, idp: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    uri, folder = app_uri(), tmp_path_factory.mktemp("login")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in log_in_settings(folder, uri, idp.uri).items():
-            patch.setenv(name, value)
-        with serving(shown, "", uri):
-            yield uri
+    with serving_with_login(shown, idp, tmp_path_factory.mktemp("login")) as uri:
+        yield uri
 
 
 class Somebody:
