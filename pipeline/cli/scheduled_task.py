@@ -11,6 +11,7 @@ import typer
 from pipeline.base.errors import ExitCode, exit_code
 from pipeline.base.host import require_fit
 from pipeline.base.project import Project
+from pipeline.cli.project import chosen_project
 
 Told = dict[str, Any]
 _TOLD = ("task", "outcome", "why", "summary", "seconds", "joules", "tries")
@@ -31,7 +32,7 @@ def scheduled(task: str, work: Callable[[Project, Any, Told], Told]) -> None:
     from pipeline.base.dag_run_folder import DagRunFolder
     from pipeline.local.processes import end_with_parent
 
-    project = Project.load()
+    project = chosen_project()
     if "MEDLOOM_RUN_ID" in os.environ:
         end_with_parent()
     folder = DagRunFolder.of(project, os.environ.get("MEDLOOM_RUN_ID", "by-hand"))

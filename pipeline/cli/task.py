@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline.base.project import Project
+from pipeline.cli.project import chosen_project
 from pipeline.cli.scheduled_task import MOST_WORDS, Told, scheduled, tell_progress
 
 task_app = typer.Typer(help="The steps that the scheduler runs.", no_args_is_help=True)
@@ -26,7 +27,7 @@ def task_watch() -> None:
     """Exit with 0 when the landing zone should be ingested, else with 99."""
     from pipeline.flow import steps
 
-    print(steps.watch(Project.load()))
+    print(steps.watch(chosen_project()))
 
 
 @task_app.command("ingest")
@@ -266,7 +267,7 @@ def task_notify(
     """Notify the webhook of a failed run."""
     from pipeline.promotion.webhook import post
 
-    project = Project.load()
+    project = chosen_project()
     model = project.model
     if warning := post(project, "run-failed", model=model, dag=dag, run=run, reason=reason):
         print(f"warning: {warning}", flush=True)

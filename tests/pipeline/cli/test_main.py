@@ -140,3 +140,9 @@ def test_a_task_that_cannot_write_its_result_says_so(project: Project) -> None:
     told = json.loads(result.stdout.splitlines()[-1])
     assert (told["task"], told["outcome"]) == ("plan", "failed")
     assert "nothing can be written to" in told["why"]
+
+
+def test_a_task_works_for_the_project_that_is_named(tmp_path: Path) -> None:
+    environment = {"MEDLOOM_HOME": str(tmp_path)}
+    result = CliRunner().invoke(app, ["--project", "chest", "task", "plan"], env=environment)
+    assert json.loads(result.stdout.splitlines()[-1])["model"] == "medloom-chest"
