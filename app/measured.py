@@ -116,13 +116,14 @@ ORDERS = ("As drawn", "Most unusual first", "Most alike first")
 
 def _ticks(values: Sequence[float], test: CopyTest, text: str) -> None:
     """Correlations of drawn images and of held-out ones, one tick each, and a copy's limit."""
-    rows = [{"of": _DRAWN, "value": value} for value in values]
-    rows += [{"of": _REAL, "value": float(value)} for value in test.held_out]
+    seen = [*values, *map(float, test.held_out)]
+    whose = [_DRAWN] * len(values) + [_REAL] * len(test.held_out)
+    rows = [{"of": of, "value": value} for of, value in zip(whose, seen, strict=True)]
     ticks = (
         alt.Chart(alt.Data(values=rows))
         .mark_tick(thickness=2, opacity=0.6)
         .encode(
-            x=alt.X("value:Q", title="correlation", scale=alt.Scale(zero=False)),
+            x=alt.X("value:Q", title="correlation", scale=_scale([*seen, test.limit])),
             y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
             color=alt.Color("of:N", scale=_COLOURS, legend=None),
         )
@@ -138,14 +139,15 @@ def _row(of: str, value: float, low: float | None, high: float | None) -> dict[s
 
 
 def _ranges(
-    rows: list[dict[str, Any]], title: str, text: str, domain: list[float] | None = None
+    rows: list[dict[str, Any]], title: str, text: str, domain: Sequence[float] = ()
 ) -> None:
     """A point with an interval for these images and for real ones."""
+    ends = [row[end] for row in rows for end in ("low", "high") if row[end] is not None]
+    scale = _scale(domain or [0, *ends])
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
         color=alt.Color("of:N", scale=_COLOURS, legend=None),
     )
-    scale = alt.Scale(domain=domain) if domain else alt.Scale(zero=True)
     bars = base.mark_bar(height=8, opacity=0.35, cornerRadius=4).encode(
         x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"
     )
@@ -153,6 +155,11 @@ def _ranges(
         x=alt.X("value:Q", title=title, scale=scale)
     )
     _draw(bars + points, text)
+
+
+def _scale(values: Sequence[float]) -> alt.Scale:
+    """From the least value to the most. Vega warns of scales that it finds in data to come."""
+    return alt.Scale(domain=[min(values), max(values)], nice=True)
 
 
 def _labels() -> alt.Axis:

@@ -1,8 +1,9 @@
 """Training the baseline beside the generator, in the time that the generator's training leaves.
 
-A training of small images hardly uses the second core of a CPU. A process of the lowest priority
-uses the rest of it. It only writes checkpoints, from which the evaluate stage goes on, so that
-nothing depends on how far it comes.
+A training of small images hardly uses the second core of a CPU: the threads of a step wait for each
+other more than they save. So the baseline has one core to itself, at the lowest priority, and the
+generator has the others. The baseline only writes checkpoints, from which the evaluate stage goes
+on, so that nothing depends on how far it comes.
 """
 
 import os
@@ -33,10 +34,29 @@ def baseline_beside(params: Mapping[str, Any]) -> Iterator[None]:
     print(f"training the baseline, {params['evaluate']['baseline']}, beside it", flush=True)
     process = subprocess.Popen(_COMMAND, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
-        yield
+        with _cores_divided(process.pid, params):
+            yield
     finally:
         process.kill()  # what it trained is in its checkpoints
         process.wait()
+
+
+@contextmanager
+def _cores_divided(other: int, params: Mapping[str, Any]) -> Iterator[None]:
+    """Leave one core to the process `other` while the block runs, and the rest to this process.
+
+    They share all cores where `train.threads` is set, and where the system cannot divide them.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if len(allowed) < 2 or params["train"].get("threads"):
+        yield
+        return
+    os.sched_setaffinity(other, {max(allowed)})
+    os.sched_setaffinity(0, allowed - {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def _has_time(params: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from model.config import TrainConfig
 from model.progress import Progress
+from model.runtime import cores
 from model.weights import WEIGHTS_FILE
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
@@ -83,8 +84,25 @@ def test_the_second_process_ends_with_the_training(
         os.kill(number, 0)
 
 
+@pytest.mark.skipif(cores() < 2, reason="one core cannot be divided")
+@pytest.mark.parametrize("threads", [0, 2])
+def test_the_second_process_has_a_core_of_its_own_unless_threads_are_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, threads: int
+) -> None:
+    file = tmp_path / "pid"
+    _with_command(monkeypatch, file)
+    allowed = os.sched_getaffinity(0)
+    with baseline_beside(PARAMS | {"train": {"threads": threads}}):
+        while not file.exists():
+            time.sleep(0.01)
+        ours, theirs = (os.sched_getaffinity(of) for of in (0, int(file.read_text())))
+        assert (ours, theirs) == (allowed, allowed) if threads else not ours & theirs
+        assert ours | theirs == allowed
+    assert os.sched_getaffinity(0) == allowed
+
+
 @pytest.mark.parametrize(
-    ("params", "cores", "world"),
+    ("params", "how_many", "world"),
     [
         (PARAMS | {"evaluate": {"baseline": ""}}, 2, "1"),
         (PARAMS | {"train": {"budget_minutes": 10.0}}, 2, "1"),
@@ -94,10 +112,10 @@ def test_the_second_process_ends_with_the_training(
     ],
 )
 def test_no_second_process_without_a_baseline_or_time_for_it(
-    monkeypatch: pytest.MonkeyPatch, params: dict[str, object], cores: int, world: str
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, object], how_many: int, world: str
 ) -> None:
     monkeypatch.setattr(beside, "_COMMAND", ("no-such-command",))
-    monkeypatch.setattr(beside, "cores", lambda: cores)
+    monkeypatch.setattr(beside, "cores", lambda: how_many)
     monkeypatch.setenv("WORLD_SIZE", world)
     with baseline_beside(params):
         pass
