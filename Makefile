@@ -29,6 +29,10 @@ up: $(INSTALLED) ## start Airflow and MLflow and keep them running (PROJECT=name
 down: $(INSTALLED) ## end them
 	@$(MEDLOOM) down
 
+.PHONY: env
+env: ## write the secrets of docker-compose.yml, once: .env and deploy/secrets (DOMAIN=lab.example.org)
+	@python3 deploy/make_env.py $(if $(DOMAIN),--domain "$(DOMAIN)")
+
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -53,6 +57,11 @@ format: $(INSTALLED) ## format and mend what can be mended
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --extra server --extra openlineage --constraint requirements.lock \
+		pyproject.toml --output-file deploy/requirements.lock
+	@echo hatchling | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --constraint requirements.lock - --output-file deploy/build.lock
 
 .PHONY: clean
 clean: ## remove the environment; state/ and landing/ stay
