@@ -218,7 +218,7 @@ class Mlflow(Service):
 class Ledgers:
     """Accounts that may read the ledgers, in the file that their server reads."""
 
-    def __init__(self, file: Path = ACCOUNTS) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
 
     def names(self) -> list[str]:
@@ -288,7 +288,7 @@ def remove(name: Name) -> None:
     _require(name, "reader", "")
     _airflow().remove(name)
     _mlflow().remove(name)
-    Ledgers().remove(name)
+    _ledgers().remove(name)
     typer.echo(f"{name} has no account any more")
 
 
@@ -314,7 +314,7 @@ def services() -> None:
 
 def _settle(name: str, role: str, model: str, new: str | None, known: str | None) -> None:
     """Make every service agree with the role; MLflow last but one, as it may refuse."""
-    what, airflow, mlflow, ledgers = ROLES[role], _airflow(), _mlflow(), Ledgers()
+    what, airflow, mlflow, ledgers = ROLES[role], _airflow(), _mlflow(), _ledgers()
     grants = GRANTS[what.mlflow] if what.mlflow else mlflow.consuming(model)
     if known and new is None and _more(role, known):
         raise UsersError(
@@ -338,7 +338,7 @@ def _more(role: str, known: str) -> bool:
 
 def _known() -> dict[str, str]:
     """Name -> role, of consumers with the model; what a role is follows from what it has."""
-    airflow, mlflow, ledgers = _airflow().users(), _mlflow().users(), Ledgers().names()
+    airflow, mlflow, ledgers = _airflow().users(), _mlflow().users(), _ledgers().names()
     found: dict[str, str] = {}
     for name in {*airflow, *ledgers, *mlflow} - set(_RESERVED):
         held = mlflow.get(name, {})
@@ -371,6 +371,10 @@ def _airflow() -> Airflow:
 
 def _mlflow() -> Mlflow:
     return Mlflow(os.environ["MLFLOW_URI"], os.environ["MLFLOW_ADMIN_PASSWORD"])
+
+
+def _ledgers() -> Ledgers:
+    return Ledgers(ACCOUNTS)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Executing docker-compose.yml where no image can be pulled.
 
-The images are built from Debian's packages, the Python environment is mounted instead of installed,
-and an override file names both. It changes images and mounts, and nothing else: `same_services` says
-so. Everything else of docker-compose.yml and deploy/ is what a deployment runs.
+The images are built from Debian's packages, the Python environment is mounted instead of
+installed, and an override file names both. It changes images and mounts, and nothing else:
+`same_services` says so. All the rest of docker-compose.yml and deploy/ is what a deployment runs.
 """
 
 import json
@@ -69,7 +69,9 @@ def build(docker: Sequence[str], folder: Path) -> None:
         _build(docker, _FOLDER, f"medloom-stand-in-{name}", "--target", targets.get(name, name))
     for stage in ("medloom", "ledger"):
         file = folder / f"Dockerfile.{stage}"
-        file.write_text("\n".join(stage_of(stage)) + (_INTO_MEDLOOM if stage == "medloom" else "\n"))
+        file.write_text(
+            "\n".join(stage_of(stage)) + (_INTO_MEDLOOM if stage == "medloom" else "\n")
+        )
         image = f"medloom-stand-in-{stage}"
         _build(docker, PROJECT_ROOT, image, "--file", str(file))
 
