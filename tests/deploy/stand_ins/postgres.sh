@@ -8,7 +8,7 @@ chown -R postgres "$data" /var/run/postgresql
 if [ ! -s "$data/PG_VERSION" ]; then
   printf '%s\n' "${POSTGRES_PASSWORD:?}" > /tmp/password
   chown postgres /tmp/password
-  setpriv --reuid postgres --regid postgres --init-groups "$bin/initdb" -D "$data" -U postgres --pwfile /tmp/password --auth-host scram-sha-256 > /dev/null
+  setpriv --reuid postgres --regid postgres --init-groups "$bin/initdb" -D "$data" -U postgres --pwfile /tmp/password --auth-host scram-sha-256 --encoding UTF8 --locale C.UTF-8 > /dev/null
   rm /tmp/password
   echo "host all all all scram-sha-256" >> "$data/pg_hba.conf"
   setpriv --reuid postgres --regid postgres --init-groups "$bin/pg_ctl" -D "$data" -w -o "-c listen_addresses=" start > /dev/null
