@@ -117,8 +117,8 @@ def _dag(api: AirflowApi, project: Project) -> str:
 def _feed(project: Project, patients: int, console: Console) -> None:
     declare_data(project, phantom=True)
     if begin_demo(project):
-        take_snapshot(project, Ledger(project))  # for workers, who have no params.yaml
-        console.print("looks at both kidneys; the parameters are in the ledger")
+        console.print("looks at both kidneys")
+    take_snapshot(project, Ledger(project))  # the parameters, for workers, who have no params.yaml
     try:
         with bars(console) as bar:
             show = bar("drawing phantom patients")
