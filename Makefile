@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -47,6 +47,10 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for three proces
 .PHONY: test-live
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel
 	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
+
+.PHONY: test-compose
+test-compose: $(INSTALLED) ## docker-compose.yml executed by a Docker daemon of its own; as root on Debian
+	@bash scripts/test-compose
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended

@@ -6,9 +6,8 @@ installed, and an override file names both. It changes images and mounts, and no
 """
 
 import json
-import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,27 +111,35 @@ def override(programs: Programs) -> str:
     return yaml.safe_dump({"services": services})
 
 
-def same_services(compose: Sequence[str], file: Path) -> bool:
-    """Whether an override changes images and mounts alone, as compose itself resolves both."""
+def same_services(compose: Sequence[str], folder: Path, environment: Mapping[str, str]) -> bool:
+    """Whether an override changes images and mounts alone, as compose itself resolves both.
+
+    Args:
+        compose: the command, whose last option is the override file.
+        folder: of docker-compose.yml.
+        environment: of the command.
+    """
     options = ["--profile", "*", "config", "--format", "json"]
-    plain = json.loads(_run([*compose, *options]))
-    other = json.loads(_run([*compose, "-f", "docker-compose.yml", "-f", str(file), *options]))
-    for told in (plain, other):
+    told_both = [
+        json.loads(_run([*command, *options], folder, environment))
+        for command in (compose[:-2], compose)
+    ]
+    for told in told_both:
         for service in told["services"].values():
             service.pop("image")
             service.pop("volumes", None)
-    return bool(plain == other)
+    return bool(told_both[0] == told_both[1])
 
 
-def lines_of(text: str, pattern: str) -> list[str]:
-    """The lines of a program's output that match."""
-    return [line for line in text.splitlines() if re.search(pattern, line)]
-
-
-def _run(command: Sequence[str]) -> str:
+def _run(
+    command: Sequence[str],
+    folder: Path = PROJECT_ROOT,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     done = subprocess.run(
-        command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=1200
-    )
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        timeout=1200,
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:6])} …: {(done.stdout + done.stderr)[-2000:]}")
     return done.stdout
