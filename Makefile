@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -29,6 +29,10 @@ up: $(INSTALLED) ## start Airflow and MLflow and keep them running (PROJECT=name
 down: $(INSTALLED) ## end them
 	@$(MEDLOOM) down
 
+.PHONY: env
+env: ## write the secrets of docker-compose.yml, once: .env and deploy/secrets (DOMAIN=lab.example.org)
+	@python3 deploy/make_env.py $(if $(DOMAIN),--domain "$(DOMAIN)")
+
 .PHONY: check
 check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet .
@@ -44,6 +48,10 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for three proces
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel
 	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
 
+.PHONY: test-compose
+test-compose: $(INSTALLED) ## docker-compose.yml executed by a Docker daemon of its own; as root on Debian
+	@bash scripts/test-compose
+
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended
 	@$(BIN)/ruff format --quiet .
@@ -53,6 +61,11 @@ format: $(INSTALLED) ## format and mend what can be mended
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --extra server --extra openlineage --constraint requirements.lock \
+		pyproject.toml --output-file deploy/requirements.lock
+	@echo hatchling | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --constraint requirements.lock - --output-file deploy/build.lock
 
 .PHONY: clean
 clean: ## remove the environment; state/ and landing/ stay

@@ -74,16 +74,17 @@ def _feed(project: Project, data: Path | None, patients: int, console: Console) 
 def summary(project: Project, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:
     """Summary of a run: data, version, figures, verdict, times, and where its files are."""
     results = {task: folder.result(task) for task in TASKS}
-    parts: list[Any] = [Text("\nsummary", "bold"), facts_table(_outcome(project, results, run))]
+    parts: list[Any] = [Text("\nsummary", "bold"), facts_table(outcome(project, results, run))]
     if metrics := results["promote"].get("metrics"):
         parts.append(figures_table(metrics))
-    parts += [_times(results, seconds), _where(project, folder, results), next_steps(project)]
+    parts += [times(results, seconds), _where(project, folder, results), next_steps(project)]
     return Group(*parts)
 
 
-def _outcome(
+def outcome(
     project: Project, results: dict[str, dict[str, Any]], run: dict[str, Any]
 ) -> dict[str, Any]:
+    """What a run did, by name, of the results of its tasks."""
     ingest, plan, promote = results["ingest"], results["plan"], results["promote"]
     facts: dict[str, Any] = {}
     if ingest.get("outcome") == "done":
@@ -107,7 +108,8 @@ def _outcome(
     return facts
 
 
-def _times(results: dict[str, dict[str, Any]], seconds: float) -> Facts:
+def times(results: dict[str, dict[str, Any]], seconds: float) -> Facts:
+    """How long each task took, and all of it."""
     spent = {t: f"{r['seconds']:.0f} s" for t, r in results.items() if "seconds" in r}
     return facts_table({**spent, "all": f"{seconds:.0f} s"}, "time per step")
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,7 +11,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.local.airflow_api import AirflowApi
 
 DAG = "retrain_generator"
@@ -32,48 +31,61 @@ _POLL_SECONDS, _PLAIN_SECONDS = 1.0, 20.0
 _BAR = 12  # columns of a bar: at 80 columns, 40 remain for the progress in words
 
 
-def follow(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> dict[str, Any]:
+class News(Protocol):
+    """What the tasks of a run tell, as `DagRunFolder` has it on the machine that they run on."""
+
+    def progress(self, task: str) -> dict[str, Any]:
+        """A task's progress; empty if nothing is known."""
+
+    def result(self, task: str) -> dict[str, Any]:
+        """A task's result; empty if it has not ended."""
+
+
+def follow(
+    api: AirflowApi, run_id: str, news: News, console: Console, dag: str = DAG
+) -> dict[str, Any]:
     """Show a run's tasks until it ends; returns the run as Airflow reports it.
 
     In a terminal the table is redrawn in place; elsewhere a line is printed at each change of a
     task's state, and every 20 seconds for a running task's progress.
     """
     show = _redraw if console.is_terminal else _print_changes
-    show(api, run_id, folder, console)
-    return api.run(DAG, run_id)
+    show(_watch(api, dag, run_id), news, console)
+    return api.run(dag, run_id)
 
 
-def _redraw(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> None:
+def _redraw(states: Iterator[dict[str, Any]], news: News, console: Console) -> None:
     with Live(console=console, refresh_per_second=4) as live:
-        for tasks in _watch(api, run_id):
-            live.update(_table(tasks, folder))
+        for tasks in states:
+            live.update(_table(tasks, news))
 
 
-def _print_changes(api: AirflowApi, run_id: str, folder: DagRunFolder, console: Console) -> None:
+def _print_changes(states: Iterator[dict[str, Any]], news: News, console: Console) -> None:
     printed: dict[str, str] = {}
     last = time.monotonic()
-    for tasks in _watch(api, run_id):
+    for tasks in states:
         due = time.monotonic() - last > _PLAIN_SECONDS
         last = time.monotonic() if due else last
         for name in TASKS:
             state = str(tasks.get(name, {}).get("state"))
             if state in _MARKS and (printed.get(name) != state or (due and state == "running")):
                 printed[name] = state
-                words = f"{name:<11} {state:<9} {describe(name, folder)}"
+                said = describe(name, news) or _seconds(tasks[name])
+                words = f"{name:<11} {state:<9} {said}"
                 console.print(words.rstrip(), highlight=False, soft_wrap=True)
 
 
-def _watch(api: AirflowApi, run_id: str) -> Iterator[dict[str, Any]]:
+def _watch(api: AirflowApi, dag: str, run_id: str) -> Iterator[dict[str, Any]]:
     """Poll the run's tasks until it has ended."""
     while True:
-        finished = api.is_finished(api.run(DAG, run_id))
-        yield api.tasks(DAG, run_id)
+        finished = api.is_finished(api.run(dag, run_id))
+        yield api.tasks(dag, run_id)
         if finished:
             return
         time.sleep(_POLL_SECONDS)
 
 
-def _table(tasks: dict[str, Any], folder: DagRunFolder) -> Group:
+def _table(tasks: dict[str, Any], news: News) -> Group:
     table = Table.grid(padding=(0, 2))
     for _ in range(4):
         table.add_column(no_wrap=True)
@@ -82,20 +94,20 @@ def _table(tasks: dict[str, Any], folder: DagRunFolder) -> Group:
         task = tasks.get(name, {})
         state = str(task.get("state"))
         mark, style = _MARKS.get(state, ("·", "dim"))
-        facts = folder.progress(name) if state == "running" else {}
+        facts = news.progress(name) if state == "running" else {}
         bar = ProgressBar(total=1.0, completed=_share(facts), width=_BAR) if _share(facts) else ""
         table.add_row(
-            Text(mark, style), Text(name, style), _seconds(task), bar, Text(describe(name, folder))
+            Text(mark, style), Text(name, style), _seconds(task), bar, Text(describe(name, news))
         )
     return Group(table)
 
 
-def describe(task: str, folder: DagRunFolder) -> str:
+def describe(task: str, news: News) -> str:
     """A task's progress or result as one line."""
-    result = folder.result(task)
+    result = news.result(task)
     if result:
         return str(result.get("summary") or result.get("why") or "").split("\n")[0]
-    facts = folder.progress(task)
+    facts = news.progress(task)
     if "images_seen" in facts:
         eta = int(facts.get("eta_seconds") or 0)
         losses = "  ".join(

@@ -116,14 +116,34 @@ def demo(
     patients: Annotated[
         int, typer.Option(min=3, help="Phantom patients per class, without a folder.")
     ] = 80,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of an Airflow that is up already, with workers of this project: run "
+            "there instead, on the built-in phantom."
+        ),
+    ] = None,
 ) -> None:
     """Run the whole pipeline once on this machine, from images to a champion.
 
     Starts Airflow and MLflow on free local ports, feeds the landing zone, runs the retraining and
     prints a summary. Services that were not running before are stopped again. A second run finds
     nothing new and changes nothing.
+
+    With `--against` nothing is started: the project's settings name the stores of a deployment, and
+    MEDLOOM_AIRFLOW_USER and MEDLOOM_AIRFLOW_PASSWORD, or MEDLOOM_AIRFLOW_TOKEN, log in to its
+    Airflow.
     """
+    from pipeline.cli.against import run_against
     from pipeline.cli.demo import run_demo
+
+    if against is not None:
+        if data is not None:
+            raise BadInputError(
+                f"--against takes the built-in phantom, and came with {data}: feed a deployment "
+                "with `medloom ingest`, then trigger its DAG"
+            )
+        raise typer.Exit(run_against(fit_project(), against, patients, console))
 
     if data is not None and Choice.name is None and "MEDLOOM_STATE" not in os.environ:
         Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")

@@ -1,13 +1,20 @@
 """A client for the parts of Airflow's REST API that medloom uses."""
 
+import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import requests
 
 from pipeline.base.errors import BadInputError, TransientError
+
+USER, PASSWORD, TOKEN = (
+    "MEDLOOM_AIRFLOW_USER", "MEDLOOM_AIRFLOW_PASSWORD", "MEDLOOM_AIRFLOW_TOKEN",
+)  # fmt: skip
+"""The log-in to an Airflow that medloom did not start."""
 
 _FINISHED = ("success", "failed")
 _PAUSES = (1, 2, 4, 8)
@@ -16,12 +23,32 @@ _PAUSES = (1, 2, 4, 8)
 
 @dataclass
 class AirflowApi:
-    """A client that logs in with a user name and password, and again when its token expires."""
+    """A client that logs in with a user name and password, and again when its token expires.
+
+    Attributes:
+        uri: of the API server.
+        user, password: of an account; without a password, only the token is used.
+    """
 
     uri: str
     user: str
     password: str = field(repr=False)
     _token: str = field(default="", repr=False)
+
+    @classmethod
+    def of_environment(cls, uri: str, environ: Mapping[str, str] = os.environ) -> Self:
+        """A client of an Airflow elsewhere, whose log-in is in the environment.
+
+        Raises:
+            BadInputError: there is none.
+        """
+        user, password, token = (environ.get(name, "") for name in (USER, PASSWORD, TOKEN))
+        if not token and not (user and password):
+            raise BadInputError(
+                f"Airflow at {uri} asks who you are: set {USER} and {PASSWORD}, or {TOKEN} to a "
+                "token of its API"
+            )
+        return cls(uri.rstrip("/"), user, password, token)
 
     def is_healthy(self) -> bool:
         """Whether the API answers and the scheduler and the DAG processor send heartbeats."""
@@ -65,6 +92,16 @@ class AirflowApi:
         found = self._call("GET", f"/dags/{dag}/dagRuns/{run_id}/taskInstances", limit=100)
         return {task["task_id"]: task for task in found["task_instances"]}
 
+    def result(self, dag: str, run_id: str, task: str) -> dict[str, Any]:
+        """What a task returned (its XCom); empty if it has not ended, or returned no object."""
+        path = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/xcomEntries/return_value"
+        found = (self._find(path) or {}).get("value")
+        return found if isinstance(found, dict) else {}
+
+    def find_dag(self, dag: str) -> dict[str, Any] | None:
+        """A DAG, as returned by Airflow; None if there is none of that id."""
+        return self._find(f"/dags/{dag}")
+
     def emit(self, asset: str) -> None:
         """Create an asset event."""
         found = self._call("GET", "/assets", name_pattern=asset, limit=100)["assets"]
@@ -85,6 +122,15 @@ class AirflowApi:
     def is_finished(run: dict[str, Any]) -> bool:
         """Whether a DAG run has ended, successfully or not."""
         return run["state"] in _FINISHED
+
+    def _find(self, path: str) -> dict[str, Any] | None:
+        """What is at a path; None if nothing is."""
+        try:
+            return self._call("GET", path)
+        except BadInputError:
+            if self._ask("GET", path, None, {}).status_code == requests.codes.not_found:
+                return None
+            raise
 
     def _call(
         self, method: str, path: str, json: dict[str, Any] | None = None, **query: Any
@@ -126,9 +172,15 @@ class AirflowApi:
         return answer
 
     def _log_in(self) -> str:
+        if not self.password:
+            raise BadInputError(f"Airflow at {self.uri} does not accept the token of {TOKEN}")
         body = {"username": self.user, "password": self.password}
         try:
             answer = requests.post(f"{self.uri}/auth/token", json=body, timeout=30)
+            if answer.status_code == requests.codes.unauthorized:
+                raise BadInputError(
+                    f"Airflow at {self.uri} does not know {self.user} with this password"
+                )
             answer.raise_for_status()
         except requests.RequestException as error:
             raise TransientError(f"login to Airflow at {self.uri} failed: {error}") from error

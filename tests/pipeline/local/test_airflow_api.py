@@ -62,3 +62,34 @@ def test_what_stays_broken_is_transient(serve: Serve) -> None:
     with pytest.raises(TransientError, match="500"):
         API.has_dags()
     assert len(asked) == 3
+
+
+def test_what_is_not_there_is_none_and_not_an_error(serve: Serve) -> None:
+    serve(404, 404)
+    assert API.find_dag("dag") is None
+    serve(404, 404)
+    assert API.result("dag", "run", "train") == {}
+
+
+def test_what_may_not_be_seen_is_an_error(serve: Serve) -> None:
+    serve(403, 403)
+    with pytest.raises(BadInputError, match="403"):
+        API.find_dag("dag")
+
+
+def test_a_token_that_is_refused_is_not_exchanged_for_a_password(serve: Serve) -> None:
+    asked = serve(401)
+    with pytest.raises(BadInputError, match="does not accept the token of MEDLOOM_AIRFLOW_TOKEN"):
+        AirflowApi("http://nowhere", "", "", _token="old").has_dags()
+    assert len(asked) == 1
+
+
+def test_a_wrong_password_is_named_and_not_shown(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = requests.Response()
+    refusal.status_code = 401
+    monkeypatch.setattr(requests, "post", lambda *_, **__: refusal)
+    with pytest.raises(BadInputError, match="does not know me with this password") as refused:
+        AirflowApi("http://nowhere", "me", "secret").has_dags()
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,322 @@
+"""docker-compose.yml executed by a Docker daemon: `make test-compose`, as root.
+
+The commands are those of docs/deployment.md; `tests.deploy.standing_in` says what stands in for the
+images. The tests are one story, in this order.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from pipeline.base.project import PROJECT_ROOT
+from tests.deploy.standing_in import Programs, build, make_base, override, same_services
+
+FOLDER = os.environ.get("MEDLOOM_TEST_COMPOSE", "")
+PORTS = {
+    "AIRFLOW_PORT": "22080",
+    "MLFLOW_PORT": "22050",
+    "LEDGER_PORT": "22418",
+    "APP_PORT": "22081",
+}
+TINY = """
+preprocess: {size: 32}
+train:
+  kimg: 0.4
+  checkpoint_kimg: 0.04
+  snapshots: 2
+  validation_images: 16
+  precision: float32
+  recipe: {batch: 8, widths: [16, 16, 8]}
+evaluate: {n_fake: 60, pairs: 10, max_train: 100, detector_steps: 0, gan_test_kimg: 0.0}
+gate:
+  kernel_distance_threshold: 9.0
+  diversity_margin: 0.99
+  class_contrast: 0.0
+  composition_likeness: 0.0
+  copy_share_threshold: 0.9
+  min_groups: 3
+"""
+CONSUMER = """
+import mlflow
+model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
+print(model.predict(["stone"] * 2, params={"seed": 7}).shape)
+"""
+pytestmark = [
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not FOLDER, reason="half an hour with Docker, as root: `make test-compose`"),
+]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployment in a folder of its own, and its daemon.
+
+    Attributes:
+        folder: holds docker-compose.yml, deploy/ and what `make env` wrote.
+        compose: the command `docker compose`, with the override.
+        environment: says where the daemon is.
+    """
+
+    folder: Path
+    compose: tuple[str, ...]
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, stdin: str = "", ok: bool = True) -> str:
+        """`docker compose …`; returns what it printed."""
+        return self._run([*self.compose, *arguments], stdin, ok)
+
+    def script(self, *arguments: str) -> str:
+        """A script of deploy/, to which `docker compose` is this one."""
+        return self._run(list(arguments), "", True)
+
+    def _run(self, command: list[str], stdin: str, ok: bool) -> str:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, input=stdin,
+            capture_output=True, text=True, check=False, timeout=3000,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert (done.returncode == 0) == ok, (command, done.returncode, said[-4000:])
+        return said
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        lines = (self.folder / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    home = Path(FOLDER)
+    socket = f"unix://{home}/docker.sock"
+    docker = ["docker", "--host", socket]
+    with (home / "dockerd.log").open("ab") as log:
+        daemon = subprocess.Popen(
+            ["dockerd", "--host", socket, "--data-root", str(home / "docker"), "--exec-root",
+             str(home / "exec"), "--pidfile", str(home / "docker.pid")],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        _wait_for_daemon(docker, daemon)
+        make_base(docker, home)
+        build(docker, home)
+        yield from _stack(tmp_path_factory.mktemp("deployment"), home, socket, docker)
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=60)
+
+
+def _wait_for_daemon(docker: list[str], daemon: "subprocess.Popen[bytes]") -> None:
+    for _ in range(60):
+        if daemon.poll() is not None:
+            pytest.skip(f"no Docker daemon starts here: {FOLDER}/dockerd.log says why")
+        if not subprocess.run([*docker, "info"], capture_output=True, check=False).returncode:
+            return
+        time.sleep(1)
+    pytest.skip(f"the Docker daemon does not answer: {FOLDER}/dockerd.log says why")
+
+
+def _stack(folder: Path, home: Path, socket: str, docker: list[str]) -> Iterator[Stack]:
+    folder.chmod(0o755)
+    shutil.copy(PROJECT_ROOT / "docker-compose.yml", folder)
+    ignored = shutil.ignore_patterns("secrets", "certificates", "__pycache__")
+    shutil.copytree(PROJECT_ROOT / "deploy", folder / "deploy", ignore=ignored)
+    make = [sys.executable, str(folder / "deploy" / "make_env.py")]
+    subprocess.run(make, check=True, capture_output=True)
+    with (folder / ".env").open("a") as stream:
+        stream.writelines(f"{name}={port}\n" for name, port in PORTS.items())
+    tools = home / "tools"
+    binary = next(tools.glob("lib/*/site-packages/compose/docker-compose"))
+    rclone = tools / "bin" / "rclone"
+    interpreter = Path(sysconfig.get_config_var("prefix"))
+    file = home / "override.yml"
+    file.write_text(override(Programs(docker, home / "venv", interpreter, rclone)))
+    environment = {**os.environ, "DOCKER_HOST": socket, "COMPOSE_PROJECT_NAME": "medloom-test"}
+    environment["PATH"] = f"{folder}/bin:{environment['PATH']}"
+    compose = (str(binary), "-f", "docker-compose.yml", "-f", str(file))
+    _docker_compose(folder / "bin", compose)
+    made = Stack(folder, compose, environment)
+    assert same_services(compose, folder, environment)
+    try:
+        yield made
+    finally:
+        subprocess.run(
+            [*compose, "--profile", "*", "down", "--volumes", "--timeout", "5"],
+            cwd=folder, env=environment, capture_output=True, check=False,
+        )  # fmt: skip
+
+
+def _docker_compose(folder: Path, compose: tuple[str, ...]) -> None:
+    """A `docker` for the scripts of deploy/, of which `docker compose` is the one of this test."""
+    folder.mkdir()
+    file = folder / "docker"
+    file.write_text(f'#!/bin/sh\nshift\nexec {" ".join(compose)} "$@"\n')
+    file.chmod(0o755)
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    lint = Path(FOLDER) / "tools" / "bin" / "hadolint"
+    done = subprocess.run(
+        [lint, PROJECT_ROOT / "deploy" / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_service_becomes_healthy(stack: Stack) -> None:
+    stack.run("config", "--quiet")
+    stack.run("up", "--detach", "--wait", "--no-build")
+    states = stack.run(
+        "ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}} {{.Health}}"
+    )
+    rows = {line.split()[0]: line.split()[1:] for line in states.splitlines()}
+    assert len(rows) == 13
+    for name, state in rows.items():
+        once = name in ("bucket", "airflow-init", "accounts")
+        assert state == (["exited", "0"] if once else ["running", "0", "healthy"]), (name, state)
+
+
+def test_the_demo_ends_promoted(stack: Stack) -> None:
+    write = "mkdir -p /state/phantom && cat > /state/phantom/params.yaml"
+    stack.run("run", "--rm", "-T", "--entrypoint", "sh", "medloom", "-c", write, stdin=TINY)
+    demo = ("demo", "--patients", "12", "--against", "http://api-server:8080")
+    said = stack.run("run", "--rm", "-T", "medloom", *demo)
+    assert "medloom-phantom 1 @champion" in said
+    assert "promoted: " in said
+    again = stack.run("run", "--rm", "-T", "medloom", *demo)
+    assert "nothing to do" in again
+
+
+def test_a_consumer_loads_the_champion_and_sees_nothing_else(stack: Stack) -> None:
+    said = stack.run(
+        "run", "--rm", "-T", "users", "add", "bot", "consumer", "--model", "medloom-phantom"
+    )
+    password = said.split("shown this once: ")[1].split()[0]
+    uri = f"http://127.0.0.1:{PORTS['MLFLOW_PORT']}"
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(stack.folder), "MLFLOW_TRACKING_URI": uri,
+        "MLFLOW_TRACKING_USERNAME": "bot", "MLFLOW_TRACKING_PASSWORD": password,
+    }  # fmt: skip
+    loaded = subprocess.run(
+        [sys.executable, "-c", CONSUMER], env=environment, cwd=stack.folder,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "(2, 32, 32)" in loaded.stdout, loaded.stderr
+    for user, expected in ((("bot", password), False), (_admin(stack), True)):
+        assert _may_see_runs(uri, user) == expected
+        assert _may_move_alias(uri, user) == expected
+    assert (
+        requests.get(
+            f"{uri}/api/2.0/mlflow/users/list", auth=("bot", password), timeout=30
+        ).status_code
+        == 403
+    )
+    assert (
+        requests.get(
+            f"{uri}/api/2.0/mlflow/experiments/search?max_results=5", timeout=30
+        ).status_code
+        == 401
+    )
+
+
+def _admin(stack: Stack) -> tuple[str, str]:
+    return "admin", stack.secrets["MLFLOW_ADMIN_PASSWORD"]
+
+
+def _may_see_runs(uri: str, user: tuple[str, str]) -> bool:
+    found = requests.get(
+        f"{uri}/api/2.0/mlflow/experiments/get-by-name", auth=user,
+        params={"experiment_name": "medloom-phantom"}, timeout=30,
+    ).json()  # fmt: skip
+    experiment = found["experiment"]["experiment_id"]
+    answer = requests.post(
+        f"{uri}/api/2.0/mlflow/runs/search", auth=user, timeout=30,
+        json={"experiment_ids": [experiment], "max_results": 5},
+    )  # fmt: skip
+    return answer.ok and bool(answer.json().get("runs"))
+
+
+def _may_move_alias(uri: str, user: tuple[str, str]) -> bool:
+    body = {"name": "medloom-phantom", "alias": "tried", "version": "1"}
+    path = f"{uri}/api/2.0/mlflow/registered-models/alias"
+    return requests.post(path, auth=user, json=body, timeout=30).ok
+
+
+@pytest.mark.parametrize(
+    ("role", "may_start"),
+    [("reader", False), ("auditor", False), ("curator", True), ("engineer", True)],
+)
+def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
+    said = stack.run("run", "--rm", "-T", "users", "add", f"a-{role}", role)
+    password = said.split("shown this once: ")[1].split()[0]
+    uri = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
+    log_in = {"username": f"a-{role}", "password": password}
+    token = requests.post(f"{uri}/auth/token", json=log_in, timeout=30).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    dag = f"{uri}/api/v2/dags/watch_landing__phantom"
+    assert requests.get(dag, headers=headers, timeout=30).ok
+    body: dict[str, object] = {"logical_date": None, "conf": {}}
+    started = requests.post(f"{dag}/dagRuns", headers=headers, json=body, timeout=30)
+    assert started.ok == may_start, started.text
+    mlflow = f"http://127.0.0.1:{PORTS['MLFLOW_PORT']}"
+    assert _may_see_runs(mlflow, (f"a-{role}", password))
+    assert not _may_move_alias(mlflow, (f"a-{role}", password))
+
+
+def test_an_auditor_reads_all_and_writes_nothing(stack: Stack) -> None:
+    said = stack.run("run", "--rm", "-T", "auditor", "audit", "verify", "--all")
+    assert re.search(r"intact|no broken|holds", said), said
+    ledger = f"127.0.0.1:{PORTS['LEDGER_PORT']}/git/phantom.git"
+    for user, name in (("medloom", "LEDGER_PASSWORD"), ("auditor", "LEDGER_AUDITOR_PASSWORD")):
+        url = f"http://{user}:{stack.secrets[name]}@{ledger}"
+        assert "refs/heads/journal" in _git(stack, True, "ls-remote", url)
+        work = stack.folder / user
+        _git(stack, True, "clone", "--quiet", "--branch", "journal", url, str(work))
+        _git(stack, False, "-C", str(work), "push", "--force", url, "HEAD~1:journal")
+        _git(stack, False, "-C", str(work), "push", url, ":journal")
+        _git(stack, user == "medloom", "-C", str(work), "push", url, "HEAD:refs/heads/tried")
+    _git(stack, False, "ls-remote", f"http://{ledger}")
+
+
+def _git(stack: Stack, ok: bool, *arguments: str) -> str:
+    environment = {**stack.environment, "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_GLOBAL": os.devnull}
+    done = subprocess.run(
+        ["git", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == ok, done.stderr
+    return done.stdout
+
+
+def test_no_secret_is_in_logs_or_command_lines(stack: Stack) -> None:
+    logs = stack.run("logs", "--no-color")
+    processes = Path("/proc")
+    lines = [
+        file.read_bytes().decode(errors="replace")
+        for file in processes.glob("[0-9]*/cmdline")
+        if file.exists()
+    ]
+    hidden = {name: value for name, value in stack.secrets.items() if len(value) >= 32}
+    assert len(hidden) >= 19
+    for name, value in hidden.items():
+        assert value not in logs, f"{name} is in a log"
+        # rclone, which stands in for SeaweedFS, takes keys by its command line alone.
+        shown = [line for line in lines if value in line and "rclone" not in line]
+        assert not shown, f"{name} is in the command line {shown[0][:40]} …"
+
+
+def test_a_backup_comes_back_in_empty_volumes(stack: Stack) -> None:
+    stack.script("sh", "deploy/backup.sh", str(stack.folder / "backup"))
+    stack.run("--profile", "*", "down", "--volumes")
+    stack.script("sh", "deploy/restore.sh", str(stack.folder / "backup"))
+    stack.run("up", "--detach", "--wait", "--no-build")
+    stack.run("run", "--rm", "-T", "auditor", "audit", "verify", "--all")
+    assert "medloom-phantom" in stack.run("run", "--rm", "-T", "medloom", "champion", "show")
+    assert "bot\tconsumer" in stack.run("run", "--rm", "-T", "users", "list")
