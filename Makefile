@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -45,12 +45,12 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for three proces
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
-test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel
-	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
+test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel; somebody's Airflow
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py tests/test_own_airflow.py tests/test_docs_site.py
 
-.PHONY: test-compose
-test-compose: $(INSTALLED) ## docker-compose.yml executed by a Docker daemon of its own; as root on Debian
-	@bash scripts/test-compose
+.PHONY: docs
+docs: $(INSTALLED) ## the documentation as a site, in site/, by an environment of its own, .venv-docs
+	@bash scripts/docs/build $(VENV)
 
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended
@@ -58,7 +58,7 @@ format: $(INSTALLED) ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet .
 
 .PHONY: lock
-lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
+lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml, and the lock of the site
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -66,7 +66,9 @@ lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 		pyproject.toml --output-file deploy/requirements.lock
 	@echo hatchling | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --constraint requirements.lock - --output-file deploy/build.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 scripts/docs/requirements.in --output-file scripts/docs/requirements.lock
 
 .PHONY: clean
-clean: ## remove the environment; state/ and landing/ stay
-	@rm -rf $(VENV)
+clean: ## remove the environments and the site; state/ and landing/ stay
+	@rm -rf $(VENV) .venv-docs build/docs site

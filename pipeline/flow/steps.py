@@ -39,6 +39,7 @@ from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger, Workspace
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.ledger.run import ASKED, BECAUSE
+from pipeline.local import services
 from pipeline.stages.start import Asked
 from pipeline.study.flags import hand_on_flags
 from pipeline.synthetic.keys import watermark_key
@@ -165,9 +166,11 @@ def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:
 
     Raises:
         NothingNewError: as `make_plan`.
-        BadInputError: the parameters are invalid, the training could not end in a promotion, or
-            it cannot go on from the champion's networks, as a person asked.
+        BadInputError: the parameters are invalid, the training could not end in a promotion,
+            it cannot go on from the champion's networks, as a person asked, or this is a task
+            without an MLflow server.
     """
+    services.require_server(project)  # the training's version could not be registered
     ledger = Ledger(project)
     params = require_valid(ProjectParams.of(project))
     by_person = trigger == "manual"

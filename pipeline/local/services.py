@@ -149,15 +149,10 @@ def mlflow(project: Project) -> Iterator[str]:
         BadInputError: an Airflow task has no server.
         TransientError: the server did not start.
     """
-    running = find(project)
-    if project.mlflow_uri or running:
-        yield project.mlflow_uri or running.mlflow_uri  # type: ignore[union-attr]
+    if known := _server(project):
+        yield known
         return
-    if "MEDLOOM_RUN_ID" in os.environ:
-        raise BadInputError(
-            "this task has no MLflow server, and none runs on this host; set MEDLOOM_MLFLOW_URI "
-            "on every worker to the URI of the server that all tasks share"
-        )
+    require_server(project)
     uri = f"http://127.0.0.1:{free_port()}"
     server = spawn(project, "mlflow", *mlflow_command(project, uri))
     try:
@@ -169,6 +164,24 @@ def mlflow(project: Project) -> Iterator[str]:
         yield uri
     finally:
         end_process_tree(server.pid)
+
+
+def require_server(project: Project) -> None:
+    """Check that an Airflow task has the server that it will need.
+
+    Raises:
+        BadInputError: it has none, and must not start one.
+    """
+    if "MEDLOOM_RUN_ID" in os.environ and not _server(project):
+        raise BadInputError(
+            "this task has no MLflow server, and none runs on this host; set MEDLOOM_MLFLOW_URI, "
+            "in the projects file or on every worker, to the URI of the server that all tasks share"
+        )
+
+
+def _server(project: Project) -> str:
+    running = find(project)
+    return project.mlflow_uri or (running.mlflow_uri if running else "")
 
 
 def mlflow_command(project: Project, uri: str) -> list[str]:

@@ -220,5 +220,5 @@ def test_the_run_in_progress(tmp_path: Path) -> None:
             return {"images_seen": 1000, "images_total": 50000, "eta_seconds": 90, "loss_g": 0.1}
 
     tasks = {"train": {"state": "running"}, "promote": {"state": "success"}}
-    said = shown_at_80(follow_table(tasks, Folder()), "preprocess", "register", "announce")  # type: ignore[arg-type]
+    said = shown_at_80(follow_table(tasks, Folder()), "preprocess", "register", "announce")
     assert "1.0 of 50.0 kimg" in said

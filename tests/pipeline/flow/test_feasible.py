@@ -1,6 +1,7 @@
 """What a training could only fail at, told by the manifest and the parameters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,16 @@ def test_plan_refuses_before_a_run_is_opened(small: Project) -> None:
         steps.plan(small, trigger="manual")
     branches = Ledger(small).mirror.run("ls-remote", small.ledger)
     assert "refs/heads/run/" not in branches
+
+
+def test_a_task_plans_nothing_without_a_server_to_register_its_version_at(
+    small: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDLOOM_RUN_ID", "manual__1")
+    with pytest.raises(BadInputError, match="set MEDLOOM_MLFLOW_URI, in the projects file"):
+        steps.plan(small, trigger="manual")
+    with pytest.raises(BadInputError, match="training was not started"):
+        steps.plan(replace(small, mlflow_uri="http://127.0.0.1:1"), trigger="manual")
 
 
 def test_plan_trains_without_the_withdrawn_whatever_the_gate_may_say(
