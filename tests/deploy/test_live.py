@@ -263,7 +263,7 @@ def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     dag = f"{uri}/api/v2/dags/watch_landing__phantom"
     assert requests.get(dag, headers=headers, timeout=30).ok
-    body: dict[str, object] = {"logical_date": None, "conf": {}}
+    body: dict[str, Any] = {"logical_date": None, "conf": {}}
     started = requests.post(f"{dag}/dagRuns", headers=headers, json=body, timeout=30)
     assert started.ok == may_start, started.text
     mlflow = f"http://127.0.0.1:{PORTS['MLFLOW_PORT']}"
