@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -44,6 +44,11 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for three proces
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel
 	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py
 
+.PHONY: test-cluster
+test-cluster: $(INSTALLED) ## a deployment of many services on this machine, and faults in it; as root it installs what is missing
+	@bash scripts/cluster-packages
+	@MEDLOOM_TEST_CLUSTER=1 $(BIN)/pytest -p no:xdist tests/cluster
+
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended
 	@$(BIN)/ruff format --quiet .
@@ -52,7 +57,7 @@ format: $(INSTALLED) ## format and mend what can be mended
 .PHONY: lock
 lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+		--python-version 3.11 --extra dev --extra server pyproject.toml --output-file requirements.lock
 
 .PHONY: clean
 clean: ## remove the environment; state/ and landing/ stay
