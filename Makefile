@@ -9,7 +9,7 @@ MEDLOOM := $(BIN)/medloom $(if $(PROJECT),--project $(PROJECT))
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(INSTALLED): requirements.lock pyproject.toml scripts/install
 	@bash scripts/install $(VENV)
@@ -52,6 +52,13 @@ test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a
 docs: $(INSTALLED) ## the documentation as a site, in site/, by an environment of its own, .venv-docs
 	@bash scripts/docs/build $(VENV)
 
+.PHONY: test-cluster
+test-cluster: $(INSTALLED) ## a deployment of many services on this machine, and faults in it; as root it installs what is missing
+	@bash scripts/cluster-packages
+	@bash scripts/install .venv-cluster
+	@.venv-cluster/bin/uv pip install --quiet --python .venv-cluster/bin/python --require-hashes --requirement deploy/requirements.lock
+	@MEDLOOM_TEST_CLUSTER=1 .venv-cluster/bin/pytest -p no:xdist tests/cluster
+
 .PHONY: format
 format: $(INSTALLED) ## format and mend what can be mended
 	@$(BIN)/ruff format --quiet .
@@ -71,4 +78,4 @@ lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml, and th
 
 .PHONY: clean
 clean: ## remove the environments and the site; state/ and landing/ stay
-	@rm -rf $(VENV) .venv-docs build/docs site
+	@rm -rf $(VENV) .venv-cluster .venv-docs build/docs site
