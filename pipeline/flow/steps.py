@@ -158,8 +158,11 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
     if withdrawn := unplanned_withdrawals(ledger):
         return f"{withdrawn} images were withdrawn, and no run was planned since"
     params = ProjectParams.of(project)
-    if wish := unplanned_wish(ledger, params.section("feedback", FeedbackConfig)):
+    wish = unplanned_wish(ledger, params.section("feedback", FeedbackConfig))
+    if wish and not (why := _in_vain(ledger, params)):
         return wish.reason
+    if wish:  # else its plan would be refused again at every look
+        say(f"{wish.reason}; {why}")
     config = params.section("retrain", RetrainConfig)
     require_landing(project)
     if not project.landing.is_dir():
@@ -177,6 +180,18 @@ def _hand_on_flags(project: Project, say: Callable[[str], None]) -> None:
         return
     if done.proposals:
         say(f"readers proposed to take {_images(done.proposals)} out of the data")
+
+
+def _in_vain(ledger: Ledger, params: ProjectParams) -> str:
+    """Why `plan` would refuse a training of the newest data; "" where it would not."""
+    data = ledger.head(DATA)
+    if data is None:
+        return ""
+    try:
+        require_feasible(ledger, require_valid(params), data, withdrawn=False)
+    except BadInputError as error:
+        return str(error)
+    return ""
 
 
 def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipeline.base.errors import NothingNewError
+from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.feedback.opinions import Opinions, give
 from pipeline.feedback.retrainings import asking_now, led_to, retrainings
 from pipeline.feedback.rules import FeedbackConfig
@@ -50,6 +50,23 @@ def test_feedback_asks_once_and_its_training_shows_the_class_more_often(clinic: 
     assert "emphasis" not in (clinic.ledger.read(planned.code, CHANGES_FILE) or "")
     with pytest.raises(NothingNewError):
         steps.watch(project)  # a run for it is planned
+
+
+def test_a_training_that_would_be_refused_is_not_asked_for_at_every_look(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BadInputError("training was not started:\n  the test split has 3 images")
+
+    monkeypatch.setattr(steps, "require_feasible", refuse)
+    flag(clinic, "ada", "bob")
+    told: list[str] = []
+    with pytest.raises(NothingNewError):
+        steps.watch(clinic.project, told.append)
+    assert told == [
+        "feedback on version 1: stone flawed in 12 of 12; training was not started:\n"
+        "  the test split has 3 images"
+    ]
 
 
 def test_a_verdict_answers_the_feedback_before_it(clinic: Clinic) -> None:
