@@ -14,10 +14,12 @@ folder=$(cd "$1" && pwd)
 
 docker compose exec -T ledger tar -C /srv -cf - git accounts > "$folder/ledgers.tar.half"
 mv "$folder/ledgers.tar.half" "$folder/ledgers.tar"
+docker compose run --rm -T --entrypoint tar medloom -C /marks -cf - . > "$folder/marks.tar.half"
+mv "$folder/marks.tar.half" "$folder/marks.tar"
 for name in airflow celery mlflow mlflow_auth; do
   docker compose exec -T postgres pg_dump --username postgres --format custom "$name" > "$folder/$name.dump.half"
   mv "$folder/$name.dump.half" "$folder/$name.dump"
 done
 docker compose run --rm -T --volume "$folder/objects:/backup" objects save /backup
-echo "$folder holds ledgers, accounts, databases and objects. Keep .env and deploy/secrets elsewhere, too;"
+echo "$folder holds ledgers, accounts, keys of marks, databases and objects. Keep .env and deploy/secrets elsewhere, too;"
 echo "the landing zone, logs and workers' state folders are not in it."

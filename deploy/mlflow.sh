@@ -14,4 +14,6 @@ auth_cache_ttl_seconds = 60
 END
 export MLFLOW_AUTH_CONFIG_PATH="$HOME/auth.ini"
 python -c 'import os; from mlflow.db import upgrade; upgrade.main([os.environ["MLFLOW_BACKEND_STORE_URI"]], standalone_mode=False)'
-exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers "${MLFLOW_WORKERS:-2}"
+# Several workers are ended by uvicorn where they do not answer it in time, as on a busy host while they start.
+exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers "${MLFLOW_WORKERS:-1}" \
+  --uvicorn-opts "--timeout-worker-healthcheck 120"

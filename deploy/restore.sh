@@ -6,7 +6,7 @@ set -eu
 [ "$#" -eq 1 ] || { echo "usage: deploy/restore.sh FOLDER" >&2; exit 65; }
 folder=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
-for file in ledgers.tar airflow.dump celery.dump mlflow.dump mlflow_auth.dump objects; do
+for file in ledgers.tar marks.tar airflow.dump celery.dump mlflow.dump mlflow_auth.dump objects; do
   [ -e "$folder/$file" ] || { echo "$folder/$file is missing: this is no whole backup" >&2; exit 65; }
 done
 if docker compose ps --status running --services | grep -q -e worker -e api-server -e mlflow; then
@@ -19,6 +19,7 @@ if [ "$(docker compose exec -T ledger sh -c 'cat /srv/git/*/packed-refs /srv/git
   exit 65
 fi
 docker compose exec -T ledger sh -c 'rm -rf /srv/git/* && tar -C /srv -xf -' < "$folder/ledgers.tar"
+docker compose run --rm -T --entrypoint tar medloom -C /marks -xf - < "$folder/marks.tar"
 for name in airflow celery mlflow mlflow_auth; do
   docker compose exec -T postgres pg_restore --username postgres --clean --if-exists --exit-on-error --dbname "$name" < "$folder/$name.dump"
 done

@@ -44,10 +44,16 @@ class NewsFromAfar:
         return {}
 
     def result(self, task: str) -> dict[str, Any]:
-        """A task's result; empty if it has not ended. One that is known is not asked for again."""
-        if task not in self._known and (found := self.api.result(self.dag, self.run_id, task)):
+        """A task's result; empty if it has not ended.
+
+        A success is not asked for again; a failure is that of one try.
+        """
+        if task in self._known:
+            return self._known[task]
+        found = self.api.result(self.dag, self.run_id, task)
+        if found.get("outcome") in ("done", "skipped"):
             self._known[task] = found
-        return self._known.get(task, {})
+        return found
 
 
 def run_against(

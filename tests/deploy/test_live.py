@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -264,8 +263,8 @@ def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     dag = f"{uri}/api/v2/dags/watch_landing__phantom"
     assert requests.get(dag, headers=headers, timeout=30).ok
-    body: dict[str, Any] = {"logical_date": None, "conf": {}}
-    started = requests.post(f"{dag}/dagRuns", headers=headers, json=body, timeout=30)
+    now = {"logical_date": None}
+    started = requests.post(f"{dag}/dagRuns", headers=headers, json=now, timeout=30)
     assert started.ok == may_start, started.text
     mlflow = f"http://127.0.0.1:{PORTS['MLFLOW_PORT']}"
     assert _may_see_runs(mlflow, (f"a-{role}", password))
@@ -280,9 +279,9 @@ def test_an_auditor_reads_all_and_writes_nothing(stack: Stack) -> None:
         url = f"http://{user}:{stack.secrets[name]}@{ledger}"
         assert "refs/heads/journal" in _git(stack, True, "ls-remote", url)
         work = stack.folder / user
-        _git(stack, True, "clone", "--quiet", "--branch", "journal", url, str(work))
-        _git(stack, False, "-C", str(work), "push", "--force", url, "HEAD~1:journal")
-        _git(stack, False, "-C", str(work), "push", url, ":journal")
+        _git(stack, True, "clone", "--quiet", "--branch", "data", url, str(work))
+        _git(stack, False, "-C", str(work), "push", "--force", url, "HEAD~1:data")
+        _git(stack, False, "-C", str(work), "push", url, ":data")
         _git(stack, user == "medloom", "-C", str(work), "push", url, "HEAD:refs/heads/tried")
     _git(stack, False, "ls-remote", f"http://{ledger}")
 

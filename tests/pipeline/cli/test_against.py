@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.base.terminal import Terminal
-from pipeline.cli.against import SHARED, run_against
+from pipeline.cli.against import SHARED, NewsFromAfar, run_against
 from pipeline.cli.follow import TASKS
 from pipeline.data.branch import declare_data, is_phantom
 from pipeline.ledger.ledger import CODE
@@ -120,6 +120,16 @@ def test_an_airflow_of_one_project_has_a_dag_without_its_name(
     deployment.dags = {"retrain_generator": False}
     assert demo(project)[0] == 0
     assert deployment.asked == ["retrain_generator"]
+
+
+def test_a_failed_try_is_not_the_last_word(deployment: Deployment) -> None:
+    news = NewsFromAfar(cast(AirflowApi, deployment), "dag", "run")
+    assert news.result("register") == {}
+    for told in ({"outcome": "failed", "why": "gone"}, {"outcome": "done", "version": 1}):
+        deployment.results["register"] = told
+        assert news.result("register") == told
+    del deployment.results["register"]
+    assert news.result("register")["version"] == 1
 
 
 @pytest.mark.parametrize("name", SHARED)
