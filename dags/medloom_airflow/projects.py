@@ -16,6 +16,7 @@ the host that it runs on:
         params: {require_approval: true}   # defaults of the form for a retraining
         pool: medloom_train                # of the trainings
         queues: {default: medloom, train: gpu, ingest: landing-host}   # of Celery, by task
+        pods: {train: {memory: 16Gi, gpu: "1"}}   # of Kubernetes, by task
         access: {kidney-lab: [can_read, can_edit]}   # role of Airflow: what it may do with the DAGs
         paused: false                      # when its DAGs are first seen; default: as Airflow's
 """
@@ -25,6 +26,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,14 @@ TASKS = (
     "ingest", "plan", "preprocess", "train", "evaluate", "register", "promote", "announce",
     "report", "watch", "monitor", "alarm", "challenger", "approval", "approve", "decline",
 )  # fmt: skip
-DEFAULT_QUEUE = "default"
+DEFAULT = "default"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+_POD = {"memory": "memory", "cpu": "cpu", "gpu": "nvidia.com/gpu"}
+"""Keys of a pod, and what Kubernetes calls them."""
 
 
 class ProjectsError(ValueError):
@@ -67,6 +74,7 @@ class AirflowProject:
         params: defaults of a retraining's form.
         pool: of its trainings.
         queues: by task id, or `default`; without both, Airflow's default queue.
+        pods: by task id, or `default`: memory, cpu and gpu of the task's pod (`pod_of`).
         access: actions on its DAGs by role of Airflow.
         paused: whether new DAGs are paused; None: as Airflow is configured.
     """
@@ -79,6 +87,7 @@ class AirflowProject:
     params: Mapping[str, Any] = field(default_factory=lambda: PARAMS)
     pool: str = POOL
     queues: Mapping[str, str] = field(default_factory=dict)
+    pods: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     access: Mapping[str, list[str]] | None = None
     paused: bool | None = None
 
@@ -122,8 +131,10 @@ class AirflowProject:
 
     def task(self, task_id: str) -> dict[str, Any]:
         """Arguments of one of its tasks."""
-        queue = self.queues.get(task_id) or self.queues.get(DEFAULT_QUEUE)
-        return {"queue": queue} if queue else {}
+        queue = self.queues.get(task_id) or self.queues.get(DEFAULT)
+        pod = self.pods.get(task_id) or self.pods.get(DEFAULT)
+        given = {"queue": queue} if queue else {}
+        return given | ({"executor_config": {"pod_override": pod_of(pod)}} if pod else {})
 
 
 @dataclass(frozen=True)
@@ -185,6 +196,23 @@ class Projects:
             raise ProjectsError("\n".join([*self.wrong, "The other projects are not affected."]))
 
 
+def pod_of(asked: Mapping[str, str]) -> Any:
+    """What a task's pod has in the place of the template's, for Airflow's KubernetesExecutor.
+
+    Args:
+        asked: quantities as Kubernetes writes them, such as 16Gi and 500m, by `memory`, `cpu` and
+            `gpu`. Memory and GPUs are also limits; a GPU cannot be shared.
+    """
+    from kubernetes.client import models as k8s  # of Airflow's provider
+
+    named = {_POD[key]: value for key, value in asked.items()}
+    limits = {name: value for name, value in named.items() if name != "cpu"}
+    container = k8s.V1Container(
+        name="base", resources=k8s.V1ResourceRequirements(requests=named, limits=limits)
+    )
+    return k8s.V1Pod(spec=k8s.V1PodSpec(containers=[container]))
+
+
 _KEYS = tuple(one.name for one in fields(AirflowProject) if one.name != "name")
 
 
@@ -216,7 +244,7 @@ def _mistakes(name: Any, given: Any) -> Iterator[str]:
             yield f"{key} is {given[key]!r}; it is a text"
     if "paused" in given and not isinstance(given["paused"], bool):
         yield f"paused is {given['paused']!r}; allowed are true and false"
-    for key in ("environment", "secrets", "schedule", "params", "queues", "access"):
+    for key in ("environment", "secrets", "schedule", "params", "queues", "pods", "access"):
         if not isinstance(given.get(key, {}), dict):
             yield f"{key} is {given[key]!r}; it holds names and values"
             return
@@ -251,13 +279,31 @@ def _wrong_settings(given: Mapping[str, Any]) -> Iterator[str]:
         yield f"params.require_approval is {params['require_approval']!r}; allowed: true, false"
     if params.get("start", STARTS[0]) not in STARTS:
         yield f"params.start is {params['start']!r}; allowed are {', '.join(STARTS)}"
-    yield from _unknown(given.get("queues", {}), (DEFAULT_QUEUE, *TASKS), "queues.")
+    yield from _unknown(given.get("queues", {}), (DEFAULT, *TASKS), "queues.")
     for task, queue in given.get("queues", {}).items():
         if not isinstance(queue, str) or not queue:
             yield f"queues.{task} is {queue!r}; it is the name of a queue"
+    yield from _wrong_pods(given.get("pods", {}))
     for role, actions in given.get("access", {}).items():
         if not isinstance(actions, list) or not all(isinstance(one, str) for one in actions):
             yield f"access.{role} is {actions!r}; it is a list such as [can_read, can_edit]"
+
+
+def _wrong_pods(pods: Mapping[str, Any]) -> Iterator[str]:
+    if pods and find_spec("kubernetes") is None:
+        yield (
+            "pods is given, and Airflow's environment has no Kubernetes: install "
+            "apache-airflow-providers-cncf-kubernetes beside Airflow, or leave pods out"
+        )
+    yield from _unknown(pods, (DEFAULT, *TASKS), "pods.")
+    for task, asked in pods.items():
+        if not isinstance(asked, dict) or not asked:
+            yield f"pods.{task} is {asked!r}; it is a mapping such as {{memory: 16Gi, gpu: '1'}}"
+            continue
+        yield from _unknown(asked, tuple(_POD), f"pods.{task}.")
+        for key, value in asked.items():
+            if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
+                yield f"pods.{task}.{key} is {value!r}; it is a text such as '1', 500m or 16Gi"
 
 
 def _unknown(given: Mapping[Any, Any], allowed: tuple[str, ...], prefix: str) -> Iterator[str]:
