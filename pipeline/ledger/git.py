@@ -23,6 +23,9 @@ _IDENTITY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
+    # A server that no longer answers would hold a task, and its lease, for ever.
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1",
+    "GIT_HTTP_LOW_SPEED_TIME": "120",
     # Its messages are read here: a refused push must be told from a full disk in any language.
     "LC_ALL": "C",
     "LANGUAGE": "",

@@ -43,7 +43,7 @@ class RemoteFiles:
             found = sorted(self._fs.find(place))
         except FileNotFoundError:
             return []
-        except OSError as error:
+        except Exception as error:  # each kind of store raises its own
             raise self._failed("listed", error) from error
         parts = (self._fs.relparts(path, place) for path in found)
         return ["/".join((folder, *names)) for names in parts]
@@ -57,7 +57,7 @@ class RemoteFiles:
             half.replace(to)
         except FileNotFoundError:
             return False
-        except OSError as error:
+        except Exception as error:
             raise self._failed("read", error) from error
         finally:
             half.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ class RemoteFiles:
         """Upload a file, replacing an earlier one; does nothing if `file` no longer exists."""
         try:
             self._fs.put_file(str(file), self._place(name))
-        except OSError as error:
+        except Exception as error:
             if not file.exists():
                 return
             raise self._failed("written", error) from error
@@ -79,11 +79,11 @@ class RemoteFiles:
                 self._fs.remove(self._place(name))
             except FileNotFoundError:
                 continue
-            except OSError as error:
+            except Exception as error:
                 raise self._failed("removed", error) from error
 
     def _place(self, name: str) -> str:
         return str(self._fs.join(self._root, *name.split("/")))
 
-    def _failed(self, what: str, error: OSError) -> TransientError:
+    def _failed(self, what: str, error: Exception) -> TransientError:
         return TransientError(f"{self._root} in the DVC remote cannot be {what}: {error}")

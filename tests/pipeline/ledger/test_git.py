@@ -1,12 +1,15 @@
 """git answers the same whatever the shell, the user's configuration and the language say."""
 
 import os
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.base.errors import BadInputError
-from pipeline.ledger.git import Git, PushRefusedError
+from pipeline.ledger import git as git_module
+from pipeline.ledger.git import Git, GitError, PushRefusedError
 
 
 def test_a_missing_git_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +53,15 @@ def test_a_users_configuration_and_hooks_are_not_read(
     git = Git(tmp_path)
     git.run("init", "--quiet")
     assert "somebody" not in git.run("config", "--list")
+
+
+def test_a_server_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(git_module._IDENTITY, "GIT_HTTP_LOW_SPEED_TIME", "2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/ledger.git"
+        started = time.monotonic()
+        with pytest.raises(GitError, match="ls-remote"):
+            Git(tmp_path).run("ls-remote", url)
+    assert time.monotonic() - started < 30

@@ -9,6 +9,7 @@ from moto.server import ThreadedMotoServer
 
 from pipeline.base.errors import TransientError
 from pipeline.ledger.remote_files import RemoteFiles
+from pipeline.local.processes import free_port
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -53,6 +54,26 @@ def test_what_is_put_is_listed_fetched_and_removed(files: RemoteFiles, tmp_path:
 def test_a_file_that_went_away_meanwhile_is_not_put(files: RemoteFiles, tmp_path: Path) -> None:
     files.put(tmp_path / "gone", "checkpoints/k/a.pt")
     assert files.names("checkpoints") == []
+
+
+def test_a_store_that_is_down_is_worth_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}"), ("AWS_MAX_ATTEMPTS", "1"),
+        ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    files, file = RemoteFiles("s3://images/remote"), tmp_path / "file"
+    file.write_text("a checkpoint")
+    for what, work in (
+        ("listed", lambda: files.names("checkpoints")),
+        ("read", lambda: files.fetch("a", tmp_path / "b")),
+        ("written", lambda: files.put(file, "a")),
+        ("listed", lambda: files.remove("checkpoints")),
+    ):
+        with pytest.raises(TransientError, match=f"cannot be {what}"):
+            work()
 
 
 def test_a_remote_that_cannot_be_written_is_worth_another_try(tmp_path: Path) -> None:
