@@ -1,7 +1,8 @@
 """Copying checkpoints to the remote, so that a retry on another host can resume a training.
 
-The stage only writes checkpoints to a local folder. Its task uploads the newest every two minutes,
-and when the stage or the task ends.
+The stage only writes checkpoints to a local folder. Its task uploads the newest, at most every two
+minutes, and when the stage or the task ends. What a host that is lost takes with it is so what was
+learned in the last two minutes, and since the checkpoint before.
 """
 
 import os
@@ -17,7 +18,9 @@ from pipeline.base.project import Project
 from pipeline.ledger.remote_files import RemoteFiles, checkpoints_of
 
 SECONDS = 120.0
-"""Between two checks for a newer checkpoint."""
+"""Between two uploads, at least."""
+_POLL = 2.0
+"""Seconds between two looks for a newer checkpoint; the first is uploaded at once."""
 
 
 @contextmanager
@@ -59,13 +62,19 @@ class _CheckpointSync:
             if checkpoint > _newest(self.here / training):
                 self.remote.fetch(name, self.here / training / checkpoint)
 
-    def upload(self) -> None:
-        """Upload each training's newest checkpoint, and remove the earlier ones there."""
+    def upload(self) -> bool:
+        """Upload each training's newest checkpoint, and remove the earlier ones there.
+
+        Returns:
+            Whether there was a newer one.
+        """
+        found = False
         with self._lock:
             for folder in sorted(self.here.glob("*/")):
                 newest, there = _newest(folder), f"{self.there}/{folder.name}"
                 if newest <= self._uploaded.get(folder.name, ""):
                     continue
+                found = True
                 try:
                     self.remote.put(folder / newest, f"{there}/{newest}")
                     self._uploaded[folder.name] = newest
@@ -77,9 +86,12 @@ class _CheckpointSync:
                         f"warning: the checkpoint {newest} stays on this host: {error}", flush=True
                     )
 
+        return found
+
     def upload_until(self, done: threading.Event) -> None:
-        while not done.wait(SECONDS):
-            self.upload()
+        pause = _POLL
+        while not done.wait(pause):
+            pause = SECONDS if self.upload() else _POLL
 
 
 def _newest(folder: Path) -> str:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -69,11 +70,32 @@ def test_an_older_one_is_not_downloaded(project: Project, other: Project) -> Non
 def test_the_newest_is_uploaded_while_the_stage_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint_sync, "SECONDS", 0.02)
+    monkeypatch.setattr(checkpoint_sync, "_POLL", 0.02)
     with synced_checkpoints(project, KEY):
-        file = save(project, 8)
+        first = save(project, 8)
+        while there(project) != [first.name]:
+            time.sleep(0.01)
+        last = save(project, 16)
+        time.sleep(0.3)
+        assert there(project) == [first.name], "not again within two minutes"
+    assert there(project) == [last.name]
+
+
+def test_uploads_go_on_after_one_that_failed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint_sync, "_POLL", 0.02)
+    monkeypatch.setattr(checkpoint_sync, "SECONDS", 0.02)
+    store = Path(project.remote)
+    store.parent.mkdir(parents=True)
+    with synced_checkpoints(project, KEY):
+        store.write_text("no folder")
+        file, said = save(project, 8), ""
+        while "stays on this host" not in said:
+            said += capsys.readouterr().out
+        store.unlink()
         while there(project) != [file.name]:
-            pass
+            time.sleep(0.01)
 
 
 def test_a_remote_that_fails_meanwhile_is_a_warning(
