@@ -43,6 +43,8 @@ class Project:
         patient_key: file of the key for patient pseudonyms (MEDLOOM_PATIENT_KEY_FILE, default
             ~/.config/medloom/patient.key); created when first needed. Keep a copy: backups of a
             project do not contain it.
+        marks_folder: keys by which generated images are told (MEDLOOM_MARKS, the same keys on every
+            host; default `marks` in the state folder); None: the default.
         webhook_url: receives changes of champion and failed runs (MEDLOOM_WEBHOOK_URL); empty: no
             webhook.
         webhook_secret_file: file of the secret that signs webhook messages
@@ -58,6 +60,7 @@ class Project:
     mlflow_uri: str
     patient_key: Path
     journal_key: Path | None = None
+    marks_folder: Path | None = None
     webhook_url: str = ""
     webhook_secret_file: Path | None = None
 
@@ -97,6 +100,7 @@ class Project:
         landing = Path(environ.get("MEDLOOM_LANDING") or beside / "landing" / state.name)
         key = environ.get("MEDLOOM_JOURNAL_KEY")
         secret = environ.get("MEDLOOM_WEBHOOK_SECRET_FILE")
+        marks = environ.get("MEDLOOM_MARKS")
         named = environ.get("MEDLOOM_MODEL")
         project = cls(
             state=state,
@@ -108,6 +112,7 @@ class Project:
             mlflow_uri=environ.get("MEDLOOM_MLFLOW_URI", ""),
             patient_key=_patient_key(environ),
             journal_key=_absolute(Path(key)) if key else None,
+            marks_folder=_absolute(Path(marks)) if marks else None,
             webhook_url=environ.get("MEDLOOM_WEBHOOK_URL", ""),
             webhook_secret_file=_absolute(Path(secret)) if secret else None,
         )
@@ -146,6 +151,7 @@ class Project:
             "MEDLOOM_MLFLOW_URI": self.mlflow_uri,
             "MEDLOOM_PATIENT_KEY_FILE": str(self.patient_key),
             "MEDLOOM_JOURNAL_KEY": str(self.journal_key or ""),
+            "MEDLOOM_MARKS": str(self.marks_folder or ""),
             "MEDLOOM_WEBHOOK_URL": self.webhook_url,
             "MEDLOOM_WEBHOOK_SECRET_FILE": str(self.webhook_secret_file or ""),
         }
@@ -193,7 +199,7 @@ class Project:
     @property
     def marks(self) -> Path:
         """The keys by which generated images are told (`pipeline.synthetic.keys`); maybe none."""
-        return self.state / "marks"
+        return self.marks_folder or self.state / "marks"
 
     @property
     def draws(self) -> Path:

@@ -28,14 +28,14 @@ def fit_project() -> Project:
 
 
 def existing_project() -> Project:
-    """The chosen project, which must exist.
+    """The chosen project, which must exist: a state folder here, or a ledger elsewhere.
 
     Raises:
         BadInputError: it does not exist, and the message lists the existing ones; or this host is
             not supported.
     """
     project = chosen_project()
-    if not project.state.is_dir():
+    if not project.state.is_dir() and "://" not in project.ledger:
         others = sorted(f.name for f in project.state.parent.glob("*") if f.is_dir())
         known = f"; projects here: {', '.join(others)}" if others else ""
         raise BadInputError(

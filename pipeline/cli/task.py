@@ -6,6 +6,7 @@ output, one line of JSON, which the scheduler keeps as its XCom and hands to the
 """
 
 import os
+import socket
 import sys
 import time
 from dataclasses import asdict
@@ -289,6 +290,8 @@ def task_report(
     def work(project: Project, folder: Any, facts: Told) -> Told:
         told = read_results(results, states)
         page = write_report(project, told, folder.folder)
+        # Without a version there is no other copy, and nobody else knows which host this is.
+        print(f"medloom: the report is {page} on {socket.gethostname()}", file=sys.stderr)
         key = told["plan"].get("key")
         facts.update(page=str(page), summary=page.name)
         return {"key": key}

@@ -5,6 +5,7 @@ be killed at any time.
 """
 
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -62,9 +63,11 @@ def ingest(
         class_folder: number of the class folder in the landing zone's paths; 0: the parameter's.
 
     Raises:
+        BadInputError: this host does not see the landing zone.
         TransientError: another ingest pushed first.
     """
     config = ProjectParams.of(project).section("ingest", IngestConfig)
+    require_landing(project)
     project.landing.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(project)
     with hold_lease(project.leases, "ingest", "ingest"):
@@ -96,6 +99,24 @@ def ingest(
     return report
 
 
+def require_landing(project: Project) -> None:
+    """Check that this host sees the landing zone, where hosts share the ledger.
+
+    On one machine it may be made later. On several, a host without it would find nothing new for
+    ever.
+
+    Raises:
+        BadInputError: it does not.
+    """
+    if "://" in project.ledger and not project.landing.is_dir():
+        raise BadInputError(
+            f"the landing zone {project.landing} does not exist on {socket.gethostname()}: let "
+            "`ingest` and `watch` run on a host that sees it (`queues` in the projects file), set "
+            "MEDLOOM_LANDING to where it is mounted here, or create it if this is the host that "
+            "images arrive on"
+        )
+
+
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
@@ -125,6 +146,7 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
 
     Raises:
         NothingNewError: there is none; the message says what is missing.
+        BadInputError: this host does not see the landing zone.
     """
     ledger = Ledger(project)
     _hand_on_flags(project, say)
@@ -139,6 +161,7 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
     if wish := unplanned_wish(ledger, params.section("feedback", FeedbackConfig)):
         return wish.reason
     config = params.section("retrain", RetrainConfig)
+    require_landing(project)
     if not project.landing.is_dir():
         raise NothingNewError(f"the landing zone {project.landing} does not exist yet")
     with newest_index(project, ledger) as index:

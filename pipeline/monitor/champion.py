@@ -12,7 +12,7 @@ from pipeline.data.ingest.quarantine import (
     parse_quarantine,
     quarantine_records,
 )
-from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.shared_index import newest_entries
 from pipeline.evaluation.record import COPIES
 from pipeline.feedback.opinions import Opinion
 from pipeline.feedback.rules import FeedbackConfig, flag_rates
@@ -59,8 +59,8 @@ def refused_share(
 ) -> Share | None:
     """The share refused of what arrived since the champion's data; None before the first ingest.
 
-    What was refused is in the index of this host's last ingest, or, on another host, in the record
-    that was written with the last batch.
+    What was refused is in the index of the last ingest, or, where that is not to be had, in the
+    record that was written with the last batch.
     """
     data = ledger.head(DATA)
     if data is None:
@@ -68,8 +68,8 @@ def refused_share(
     earlier = champion_data if landed.before is not None else ""
     before = ledger.read(earlier, str(QUARANTINE_FILE)) if earlier else None
     known = {one.record for one in parse_quarantine(before or "")}
-    if project.index_file.exists():
-        entries = LocalIndex.of(project).entries()
+    entries = newest_entries(project, ledger)
+    if entries is not None:
         records = quarantine_records(entries, {row.label for row in landed.rows})
     else:
         records = parse_quarantine(ledger.read(data, str(QUARANTINE_FILE)) or "")

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
-from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.names import KEY_ID_FILE, Pseudonyms, check_key_id
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.remote_files import RemoteFiles
@@ -53,6 +54,23 @@ def newest_index(project: Project, ledger: Ledger) -> Iterator[LocalIndex]:
         shared = LocalIndex(Path(folder) / project.index_file.name, names)
         found = RemoteFiles(project.remote).fetch(_name(shared), shared.file)
         yield shared if found else LocalIndex(project.index_file, names)
+
+
+def newest_entries(project: Project, ledger: Ledger) -> list[Entry] | None:
+    """What the last ingest of any host made of the landing zone.
+
+    Returns:
+        Its entries; None where no host has left any, or where this host has no key, or another one
+        than the data: then it is not one that ingests.
+
+    Raises:
+        TransientError: the remote cannot be read.
+    """
+    try:
+        with newest_index(project, ledger) as index:
+            return index.entries() if index.file.exists() else None
+    except BadInputError:
+        return None
 
 
 def _name(index: LocalIndex) -> str:

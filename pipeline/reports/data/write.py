@@ -20,7 +20,7 @@ from pipeline.data.formats.canonical import read_thumbnails
 from pipeline.data.ingest.account import NOTICES_FILE, parse_notices
 from pipeline.data.ingest.mixture import find_mixtures
 from pipeline.data.ingest.quarantine import QUARANTINE_FILE, parse_quarantine
-from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.shared_index import newest_entries
 from pipeline.data.manifest import RAW_FOLDER, Row
 from pipeline.data.revise.diff import changes, find_revision, previous, revision_time, subject
 from pipeline.data.revise.revision import Revisions
@@ -121,12 +121,12 @@ def _pull(work: Workspace, rows: Iterable[Row], on_progress: OnProgress) -> None
 
 
 def _quarantine_list(project: Project, about: _Revision) -> QuarantineList:
-    """From the local index for the newest revision, when there is one; else from the revision."""
-    if about.newest and project.index_file.exists():
-        entries = LocalIndex.of(project).entries()
+    """From the last ingest's index for the newest revision, if any; else from the revision."""
+    entries = newest_entries(project, about.ledger) if about.newest else None
+    if entries is not None:
         found = quarantined.refused(entries, {row.label for row in about.rows})
         return QuarantineList(
-            "the last ingest on this machine",
+            "the last ingest",
             list(found),
             quarantined.duplicates(entries),
         )

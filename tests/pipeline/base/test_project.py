@@ -25,11 +25,13 @@ def test_every_variable_is_read_and_handed_on(tmp_path: Path) -> None:
         "MEDLOOM_MODEL": "kidney",
         "MEDLOOM_MLFLOW_URI": "http://mlflow:5000",
         "MEDLOOM_JOURNAL_KEY": str(tmp_path / "journal.key"),
+        "MEDLOOM_MARKS": str(tmp_path / "marks"),
         "MEDLOOM_PATIENT_KEY_FILE": str(tmp_path / "patient.key"),
         "MEDLOOM_WEBHOOK_URL": "https://consumer/hook",
         "MEDLOOM_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook.secret"),
     }
     assert Project.load(given).environment() == given
+    assert Project.load(given).marks == tmp_path / "marks"
 
 
 def test_a_named_project_wins(tmp_path: Path) -> None:

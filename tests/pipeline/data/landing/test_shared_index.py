@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.base.errors import BadInputError, NothingNewError
 from pipeline.base.project import Project
-from pipeline.data.landing.index import LocalIndex
+from pipeline.data.landing.index import Entry, LocalIndex
+from pipeline.data.landing.shared_index import newest_entries
 from pipeline.flow import steps
 from pipeline.ledger.ledger import Ledger
 from pipeline.stages.snapshot import take_snapshot
@@ -54,6 +55,18 @@ def test_a_lost_index_is_built_again_with_the_same_entries(ready: Project, other
     assert LocalIndex.of(other).entries() == before
     with pytest.raises(NothingNewError, match="no new files"):
         steps.watch(other)
+
+
+def test_what_the_last_ingest_of_any_host_made_of_the_files_is_known(
+    ready: Project, other: Project, tmp_path: Path
+) -> None:
+    stale = LocalIndex.of(other)
+    stale.record([Entry("f", 0, 1, 1, "quarantined", reason="unreadable")])
+    newest = LocalIndex.of(ready).entries()
+    assert newest_entries(other, Ledger(other)) == newest != stale.entries()
+    without = replace(other, patient_key=tmp_path / "none")
+    assert newest_entries(without, Ledger(without)) is None
+    assert not without.patient_key.exists()
 
 
 def test_a_host_without_the_patients_key_says_so_and_makes_none(
