@@ -106,7 +106,7 @@ def test_a_host_that_does_not_see_the_landing_zone_says_so(hosts: Hosts) -> None
 
 def test_a_training_goes_on_elsewhere_after_its_host_is_lost(hosts: Hosts, ledger: Ledger) -> None:
     write_phantom(hosts.landing, PATIENTS, 0, first_patient=10 * PATIENTS)
-    hosts.checkout.set({"kimg": 4.0, "checkpoint_kimg": 0.2, "snapshots": 1, "patience": 0})
+    hosts.checkout.set({"kimg": 3.0, "checkpoint_kimg": 0.1, "snapshots": 1})
     with hosts.another(landing=True) as host:
         host.task("ingest")
     with hosts.another() as host:
