@@ -99,7 +99,7 @@ def _newest(folder: Path) -> str:
 
 
 @contextmanager
-def _before_sigterm(work: Callable[[], None]) -> Iterator[None]:
+def _before_sigterm(work: Callable[[], object]) -> Iterator[None]:
     """Call `work` when this process gets SIGTERM, before it ends."""
     if threading.current_thread() is not threading.main_thread():
         yield
