@@ -26,7 +26,8 @@ LONG = {"kimg": 6.0, "checkpoint_kimg": 0.2, "snapshots": 1}
 @contextmanager
 def seconds() -> Iterator[list[float]]:
     """Yields a list, which has the seconds of the block afterwards."""
-    took, began = [], time.monotonic()
+    took: list[float] = []
+    began = time.monotonic()
     yield took
     took.append(time.monotonic() - began)
 

@@ -176,7 +176,7 @@ class Topology:
         subprocess.run([*initdb, "--auth=trust"], check=True, capture_output=True, cwd="/")
         server = [f"{_postgres()}/postgres", "-D", str(folder), "-p", str(port), "-k", str(folder),
                   "-c", "listen_addresses=127.0.0.1"]  # fmt: skip
-        self._add("postgres", *as_postgres, *server, end=signal.SIGINT)
+        self._add("postgres", *as_postgres, *server)
         settings = self.folder / "redis.conf"
         (self.folder / "redis").mkdir()
         settings.write_text(
@@ -334,11 +334,11 @@ class Topology:
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def _add(
-        self, name: str, *command: str, end: signal.Signals = signal.SIGTERM, **more: str
-    ) -> None:
+    def _add(self, name: str, *command: str, **more: str) -> None:
         folder = self.folder / (name if name.startswith("worker-") else ".")
         log = self.folder / f"{name}.log"
+        # PostgreSQL waits for its clients to leave at SIGTERM.
+        end = signal.SIGINT if name == "postgres" else signal.SIGTERM
         service = Service(name, command, _plain() | more, folder, log, end=end)
         self.services[name] = service
         service.start()
