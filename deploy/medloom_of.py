@@ -40,6 +40,8 @@ def main() -> None:
     except ProjectsError as error:
         print(f"medloom: {error}", file=sys.stderr)
         sys.exit(_BAD_INPUT)
+    # The project is in the ledger; that this host has not worked for it yet is no mistake.
+    Path(variables["MEDLOOM_STATE"]).mkdir(parents=True, exist_ok=True)
     command = str(ROOT / ".venv" / "bin" / "medloom")
     os.execve(command, [command, *sys.argv[1:]], variables)  # noqa: S606
 
