@@ -5,7 +5,6 @@ images. The tests are one story, in this order.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -268,7 +267,7 @@ def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
 
 def test_an_auditor_reads_all_and_writes_nothing(stack: Stack) -> None:
     said = stack.run("run", "--rm", "-T", "auditor", "audit", "verify", "--all")
-    assert re.search(r"intact|no broken|holds", said), said
+    assert "all chains hold" in said
     ledger = f"127.0.0.1:{PORTS['LEDGER_PORT']}/git/phantom.git"
     for user, name in (("medloom", "LEDGER_PASSWORD"), ("auditor", "LEDGER_AUDITOR_PASSWORD")):
         url = f"http://{user}:{stack.secrets[name]}@{ledger}"
