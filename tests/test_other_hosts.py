@@ -1,6 +1,7 @@
 """Each task of a retraining runs on a host of its own with an empty disk, and so does its retry."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +20,13 @@ from pipeline.phantoms.phantom import write_phantom
 from pipeline.registry.registry import Registry
 from tests.support.hosts import MODEL, Host, Hosts, many_hosts
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(
+        os.environ.get("MEDLOOM_TEST_LIVE") != "1",
+        reason="minutes, with a process of its own for each task: `make test-live` runs it",
+    ),
+]
 
 NUMBERS = dict(TINY) | {"min_new_images": 1, "quiet_minutes": 0.0}
 PATIENTS = 4
