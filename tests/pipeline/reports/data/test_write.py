@@ -336,17 +336,19 @@ def test_without_an_index_the_record_of_the_revision_is_shown(
     grown: GrownClinic, tmp_path: Path
 ) -> None:
     """Another machine: only ledger and remote, no index and no landing zone."""
-    far = Project.load(
-        {
-            "MEDLOOM_STATE": str(tmp_path / "far" / "clinic"),
-            "MEDLOOM_LEDGER": grown.project.ledger,
-            "MEDLOOM_REMOTE": grown.project.remote,
-        }
-    )
-    facts = report_on_data(far, tmp_path / "far.html")
+    places = {
+        "MEDLOOM_STATE": str(tmp_path / "far" / "clinic"),
+        "MEDLOOM_LEDGER": grown.project.ledger,
+        "MEDLOOM_REMOTE": grown.project.remote,
+    }
+    keyless = places | {"MEDLOOM_PATIENT_KEY_FILE": str(tmp_path / "other.key")}
+    facts = report_on_data(Project.load(keyless), tmp_path / "far.html")
     assert facts.images == 4 * BATCH - 1
     assert facts.reasons["burnt-in"] == 1
     assert facts.duplicates is None
+    # With the key of the data it reads the index that the last ingest left in the remote.
+    with_key = report_on_data(Project.load(places), tmp_path / "near.html")
+    assert with_key.duplicates is not None
     assert len(pictures_of((tmp_path / "far.html").read_text())) > 2 * BATCH
 
 
