@@ -1,9 +1,10 @@
 """Training the baseline beside the generator, in the time that the generator's training leaves.
 
-A training of small images hardly uses the second core of a CPU: the threads of a step wait for each
-other more than they save. So the baseline has one core to itself, at the lowest priority, and the
-generator has the others. The baseline only writes checkpoints, from which the evaluate stage goes
-on, so that nothing depends on how far it comes.
+A training of small images hardly uses the second core of a CPU. So the baseline has one core to
+itself, at the lowest priority, and the generator has the others: beside other work that was faster
+than sharing all of them, and on two idle cores no slower beyond doubt (docs/lab-notes.md). The
+baseline only writes checkpoints, from which the evaluate stage goes on, so that nothing depends on
+how far it comes.
 """
 
 import os

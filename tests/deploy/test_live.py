@@ -19,6 +19,7 @@ import requests
 
 from pipeline.base.project import PROJECT_ROOT
 from tests.deploy.standing_in import Programs, build, make_base, override, same_services
+from tests.support.installed import TINY
 
 FOLDER = os.environ.get("MEDLOOM_TEST_COMPOSE", "")
 PORTS = {
@@ -27,24 +28,6 @@ PORTS = {
     "LEDGER_PORT": "22418",
     "APP_PORT": "22081",
 }
-TINY = """
-preprocess: {size: 32}
-train:
-  kimg: 0.4
-  checkpoint_kimg: 0.04
-  snapshots: 2
-  validation_images: 16
-  precision: float32
-  recipe: {batch: 8, widths: [16, 16, 8]}
-evaluate: {n_fake: 60, pairs: 10, max_train: 100, detector_steps: 0, gan_test_kimg: 0.0}
-gate:
-  kernel_distance_threshold: 9.0
-  diversity_margin: 0.99
-  class_contrast: 0.0
-  composition_likeness: 0.0
-  copy_share_threshold: 0.9
-  min_groups: 3
-"""
 CONSUMER = """
 import mlflow
 model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
