@@ -2,7 +2,7 @@
 
 A training of small images hardly uses the second core of a CPU. So the baseline has one core to
 itself, at the lowest priority, and the generator has the others: beside other work that was faster
-than sharing all of them, and on two idle cores no slower beyond doubt (docs/lab-notes.md). The
+than sharing all of them; on two idle cores no gain was measured (docs/lab-notes.md). The
 baseline only writes checkpoints, from which the evaluate stage goes on, so that nothing depends on
 how far it comes.
 """
