@@ -16,6 +16,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from app.frontend import page_routes
 from app.gate import Gate, SecureCookies
+from app.warm_up import warm_up_beside
 from app.way_back import WayBack
 from app.wording import without_paths
 from pipeline.base.errors import BadInputError, MedloomError
@@ -62,7 +63,8 @@ def images_zip(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Offer metrics to Prometheus for as long as the server lives, if the project wants that."""
+    """Load the first images' generator, and offer metrics while the server lives, if wanted."""
+    warm_up_beside()
     with offered(Project.load()):
         yield
 

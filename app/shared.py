@@ -72,10 +72,15 @@ def errors_as_words(*, ends: bool = False) -> Iterator[None]:
             st.stop()
 
 
+def known() -> list[KnownVersion]:
+    """The versions of the project, newest first."""
+    here = project()
+    return _versions(str(here.state), here.mlflow_uri)
+
+
 def versions() -> list[KnownVersion]:
     """The versions of the project, newest first; a page without any says what to type, and ends."""
-    here = project()
-    found = _versions(str(here.state), here.mlflow_uri)
+    here, found = project(), known()
     if not found:
         _nothing_yet(here.command)
         st.stop()
@@ -89,9 +94,9 @@ def versions() -> list[KnownVersion]:
     return found
 
 
-def usual_version(known: list[KnownVersion]) -> int:
+def usual_version(among: list[KnownVersion]) -> int:
     """The champion, or the newest where there is none."""
-    return next((one.number for one in known if one.is_champion), known[0].number)
+    return next((one.number for one in among if one.is_champion), among[0].number)
 
 
 def generators(version: int) -> Generators:
