@@ -52,6 +52,10 @@ test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a
 docs: $(INSTALLED) ## the documentation as a site, in site/, by an environment of its own, .venv-docs
 	@bash scripts/docs/build $(VENV)
 
+.PHONY: test-compose
+test-compose: $(INSTALLED) ## docker-compose.yml executed by a Docker daemon of its own; as root on Debian
+	@bash scripts/test-compose
+
 .PHONY: test-cluster
 test-cluster: $(INSTALLED) ## a deployment of many services on this machine, and faults in it; as root it installs what is missing
 	@bash scripts/cluster-packages
