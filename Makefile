@@ -52,6 +52,10 @@ test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a
 docs: $(INSTALLED) ## the documentation as a site, in site/, by an environment of its own, .venv-docs
 	@bash scripts/docs/build $(VENV)
 
+.PHONY: audit
+audit: $(INSTALLED) ## what is known against the locked packages, and their bill of materials; asks OSV
+	@bash scripts/audit/run $(VENV)
+
 .PHONY: test-compose
 test-compose: $(INSTALLED) ## docker-compose.yml executed by a Docker daemon of its own; as root on Debian
 	@bash scripts/test-compose
@@ -69,17 +73,19 @@ format: $(INSTALLED) ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet .
 
 .PHONY: lock
-lock: $(INSTALLED) ## resolve requirements.lock anew from pyproject.toml, and the lock of the site
+lock: $(INSTALLED) ## resolve all lock files anew: medloom's, the image's, the site's, the audit's
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --extra server --extra openlineage --constraint requirements.lock \
 		pyproject.toml --output-file deploy/requirements.lock
-	@echo hatchling | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
+	@printf 'cyclonedx-bom\nhatchling\n' | $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --constraint requirements.lock - --output-file deploy/build.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 scripts/docs/requirements.in --output-file scripts/docs/requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 scripts/audit/requirements.in --output-file scripts/audit/requirements.lock
 
 .PHONY: clean
 clean: ## remove the environments and the site; state/ and landing/ stay
-	@rm -rf $(VENV) .venv-cluster .venv-docs build/docs site
+	@rm -rf $(VENV) .venv-audit .venv-cluster .venv-docs build site
