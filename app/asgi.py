@@ -1,5 +1,6 @@
 """The server: the pages, whether it is alive, and images by their address."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -36,6 +37,8 @@ from pipeline.synthetic.marker import Marker
 # without main.py, since there is a folder "pages" beside it.
 PagesManager.uses_pages_directory = False
 
+_PATIENCE = 4.0
+"""Seconds that a start waits for the first images' generator at most."""
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]", re.ASCII)
 
 
@@ -64,7 +67,8 @@ def images_zip(request: Request) -> Response:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Load the first images' generator, and offer metrics while the server lives, if wanted."""
-    warm_up_beside()
+    # The browser opens when the server answers, and its page would wait for the same.
+    await asyncio.to_thread(warm_up_beside().join, _PATIENCE)
     with offered(Project.load()):
         yield
 
