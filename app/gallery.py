@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from app import settings, shared, viewer
+from app.wording import plain
 from pipeline.data.region import in_words
 from pipeline.registry.drawn_images import DrawnImages
 from pipeline.registry.exploring import Effect, Look
@@ -28,7 +29,7 @@ def heading(drawn: DrawnImages) -> None:
     """What was drawn, from which weights, and where findings were asked for."""
     version, side = drawn.version, drawn.spec.image_size
     names = f" ({', '.join(version.aliases)})" if version.aliases else ""
-    st.subheader(f"{len(drawn)} synthetic images, {drawn.order.label}")
+    st.subheader(f"{len(drawn)} synthetic images, {plain(drawn.order.label)}")
     st.caption(
         f"{drawn.model} version {version.number}{names} · weights sha256 "
         f"{version.weights_sha256[:12]} · {side} × {side} px · {in_words(drawn.spec.region)}"

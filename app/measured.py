@@ -7,6 +7,7 @@ import altair as alt
 import numpy as np
 import streamlit as st
 
+from app.wording import plain
 from pipeline.evaluation.copy_test import CopyTest, Resemblance
 from pipeline.evaluation.measure import Distance, Measured, Share
 
@@ -39,7 +40,7 @@ def distance(found: Distance | None) -> None:
 
 def own_class(mine: Share | None, theirs: Share | None, label: str) -> None:
     """Share of images that are nearest to their own class, beside that of real ones."""
-    st.markdown(f"**Drawn as {label}**")
+    st.markdown(f"**Drawn as {plain(label)}**")
     if mine is None or theirs is None:
         st.caption("There is no second class with enough real images to tell it from.")
         return
@@ -52,9 +53,9 @@ def own_class(mine: Share | None, theirs: Share | None, label: str) -> None:
         [0, 1],
     )
     st.caption(
-        f"{mine.count} of {mine.total} are nearest to the training images of {label}; of held-out "
-        f"real ones {theirs.count} of {theirs.total} are. The measure is simple, so compare with "
-        "real images, not with 1."
+        f"{mine.count} of {mine.total} are nearest to the training images of {plain(label)}; of "
+        f"held-out real ones {theirs.count} of {theirs.total} are. The measure is simple, so "
+        "compare with real images, not with 1."
     )
 
 

@@ -134,7 +134,7 @@ held = _overview(str(shared.project().state))
 if held is None:
     st.subheader("No image was ever taken in")
     st.markdown("Type in a terminal, and then reload this page:")
-    st.code(f"{shared.project().command} ingest FOLDER", language="shell")
+    st.code(f"{shared.project().command} ingest FOLDER", language="shell", wrap_lines=True)
     st.stop()
 open_ = sum(each.state == "open" for each in set_aside.files())
 asked = sum(each.state == "open" for each in proposed.listed())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import gallery, person, settings, shared
+from app.wording import plain
 from pipeline.registry import exploring
 from pipeline.registry.asked import Asked
 from pipeline.registry.order import Order
@@ -36,7 +37,7 @@ if topic == "Mixture":
             for place, name in enumerate(spec.classes)
         }
     mixed = exploring.mixture(parts) or spec.classes[0]
-    st.caption(f"As a class: {mixed}")
+    st.caption(f"As a class: {plain(mixed)}")
     drawn = shared.draw(replace(order, label=mixed, count=settings.whole("Images", "n", 8, 1, 32)))
     gallery.grid(drawn, opens=False)
 elif topic == "Walk":

@@ -13,7 +13,8 @@ names = study_names(Ledger(project))
 if not names:
     st.subheader("There is no study yet")
     st.markdown("A study shows held-out images beside synthetic ones. Type in a terminal:")
-    st.code(f"{project.command} study create NAME --design pair --trials 100", language="shell")
+    create = "study create NAME --design pair --trials 100"
+    st.code(f"{project.command} {create}", language="shell", wrap_lines=True)
     st.stop()
 with st.sidebar:
     name = settings.one_of("Study", names, "study", names[0])

@@ -97,6 +97,12 @@ def test_every_topic_is_explored(pages: AppTest, topic: str) -> None:
     assert address(pages)["topic"] == topic
 
 
+def test_a_mixture_is_told_as_it_is_typed(pages: AppTest) -> None:
+    pages.query_params["label"] = "1*cyst+2*stone"
+    fine(pages.run())
+    assert pages.subheader[0].value == r"8 synthetic images, 1\*cyst\+2\*stone"
+
+
 def test_an_address_fills_the_page_and_findings_are_told(pages: AppTest) -> None:
     told = {"version": "1", "label": "stone", "findings": "2", "size": "3-5px", "n": "3"}
     told |= {"seed": "7", "truncation": "0.8", "view": "One", "image": "2"}
