@@ -28,6 +28,7 @@ PORTS = {
     "LEDGER_PORT": "22418",
     "APP_PORT": "22081",
 }
+AIRFLOW = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
 CONSUMER = """
 import mlflow
 model = mlflow.pyfunc.load_model("models:/medloom-phantom@champion")
@@ -234,11 +235,8 @@ def _may_move_alias(uri: str, user: tuple[str, str]) -> bool:
 def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
     said = stack.run("run", "--rm", "-T", "users", "add", f"a-{role}", role)
     password = said.split("shown this once: ")[1].split()[0]
-    uri = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
-    log_in = {"username": f"a-{role}", "password": password}
-    token = requests.post(f"{uri}/auth/token", json=log_in, timeout=30).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    dag = f"{uri}/api/v2/dags/watch_landing__phantom"
+    headers = _logged_in(f"a-{role}", password)
+    dag = f"{AIRFLOW}/api/v2/dags/watch_landing__phantom"
     assert requests.get(dag, headers=headers, timeout=30).ok
     now = {"logical_date": None}
     started = requests.post(f"{dag}/dagRuns", headers=headers, json=now, timeout=30)
@@ -246,6 +244,13 @@ def test_who_may_start_a_run(stack: Stack, role: str, may_start: bool) -> None:
     mlflow = f"http://127.0.0.1:{PORTS['MLFLOW_PORT']}"
     assert _may_see_runs(mlflow, (f"a-{role}", password))
     assert not _may_move_alias(mlflow, (f"a-{role}", password))
+
+
+def _logged_in(user: str, password: str) -> dict[str, str]:
+    """The headers of requests to Airflow by somebody."""
+    log_in = {"username": user, "password": password}
+    token = requests.post(f"{AIRFLOW}/auth/token", json=log_in, timeout=30).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
 
 
 def test_an_auditor_reads_all_and_writes_nothing(stack: Stack) -> None:
@@ -297,3 +302,23 @@ def test_a_backup_comes_back_in_empty_volumes(stack: Stack) -> None:
     stack.run("run", "--rm", "-T", "auditor", "audit", "verify", "--all")
     assert "medloom-phantom" in stack.run("run", "--rm", "-T", "medloom", "champion", "show")
     assert "bot\tconsumer" in stack.run("run", "--rm", "-T", "users", "list")
+
+
+def test_an_upgrade_migrates_what_an_earlier_airflow_wrote(stack: Stack) -> None:
+    runs = _runs(stack)
+    assert runs
+    stack.run("--profile", "*", "down")
+    stack.run("up", "--detach", "--wait", "postgres")
+    back = ("airflow", "db", "downgrade", "--to-version", "3.2.0", "--yes")
+    stack.run("run", "--rm", "-T", "--no-deps", "airflow-init", *back)
+    stack.run("up", "--detach", "--wait", "--no-build")
+    assert _runs(stack) >= runs
+
+
+def _runs(stack: Stack) -> set[str]:
+    """The runs that Airflow knows."""
+    headers = _logged_in("admin", stack.secrets["AIRFLOW_ADMIN_PASSWORD"])
+    found = requests.get(
+        f"{AIRFLOW}/api/v2/dags/retrain_generator__phantom/dagRuns", headers=headers, timeout=30
+    )
+    return {one["dag_run_id"] for one in found.json()["dag_runs"]}
