@@ -14,6 +14,7 @@ from tests.cluster.topology import PROJECTS, Topology, made, missing
 
 HERE = Path(__file__).parent
 PATIENTS = 4
+ROWS = pytest.StashKey[list[tuple[str, ...]]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,12 +53,15 @@ def _look_at_its_stores(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="session")
-def seen(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
+def seen(request: pytest.FixtureRequest) -> list[tuple[str, ...]]:
     """What each fault led to, as the rows of the table in docs/faults.md."""
-    rows: list[tuple[str, ...]] = []
-    yield rows
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and rows:
-        reporter.write_line("\n| fault | when | outcome | seconds |\n|---|---|---|---|")
-        for row in rows:
-            reporter.write_line(f"| {' | '.join(row)} |")
+    return request.config.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if rows := config.stash.get(ROWS, []):
+        rows = [("fault", "when", "outcome", "seconds"), ("---",) * 4, *rows]
+    for row in rows:
+        terminalreporter.write_line(f"| {' | '.join(row)} |")
