@@ -27,7 +27,10 @@ PORTS = {
     "MLFLOW_PORT": "22050",
     "LEDGER_PORT": "22418",
     "APP_PORT": "22081",
+    "HTTP_PORT": "22079",
+    "HTTPS_PORT": "22443",
 }
+DOMAIN = "medloom.test"
 AIRFLOW = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
 CONSUMER = """
 import mlflow
@@ -113,7 +116,7 @@ def _stack(folder: Path, home: Path, socket: str, docker: list[str]) -> Iterator
     shutil.copy(PROJECT_ROOT / "docker-compose.yml", folder)
     ignored = shutil.ignore_patterns("secrets", "certificates", "__pycache__")
     shutil.copytree(PROJECT_ROOT / "deploy", folder / "deploy", ignore=ignored)
-    make = [sys.executable, str(folder / "deploy" / "make_env.py")]
+    make = [sys.executable, str(folder / "deploy" / "make_env.py"), "--domain", DOMAIN]
     subprocess.run(make, check=True, capture_output=True)
     with (folder / ".env").open("a") as stream:
         stream.writelines(f"{name}={port}\n" for name, port in PORTS.items())
@@ -161,10 +164,29 @@ def test_every_service_becomes_healthy(stack: Stack) -> None:
         "ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}} {{.Health}}"
     )
     rows = {line.split()[0]: line.split()[1:] for line in states.splitlines()}
-    assert len(rows) == 13
+    assert len(rows) == 14
     for name, state in rows.items():
         once = name in ("bucket", "airflow-init", "accounts")
         assert state == (["exited", "0"] if once else ["running", "0", "healthy"]), (name, state)
+
+
+def test_the_proxy_speaks_tls_and_nothing_else(stack: Stack) -> None:
+    root = stack.folder / "root.crt"
+    kept = "/data/caddy/pki/authorities/local/root.crt"
+    root.write_text(stack.run("exec", "-T", "proxy", "cat", kept))
+    for name, path in (("mlflow", "/health"), ("airflow", "/api/v2/monitor/health")):
+        assert _curl(f"https://{name}.{DOMAIN}", path, "--cacert", str(root)) == "200"
+        assert _curl(f"http://{name}.{DOMAIN}", path) == "308"
+        assert _curl(f"https://{name}.{DOMAIN}", path) == "000", "nobody knows this authority"
+
+
+def _curl(server: str, path: str, *options: str) -> str:
+    """The status that curl gets by way of the proxy; 000: it does not trust the certificate."""
+    scheme, host = server.split("://")
+    port = PORTS["HTTPS_PORT" if scheme == "https" else "HTTP_PORT"]
+    command = ["curl", "--silent", "--output", os.devnull, "--write-out", "%{http_code}", *options]
+    command += ["--resolve", f"{host}:{port}:127.0.0.1", f"{server}:{port}{path}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def test_the_demo_ends_promoted(stack: Stack) -> None:
@@ -285,13 +307,27 @@ def test_no_secret_is_in_logs_or_command_lines(stack: Stack) -> None:
         for file in processes.glob("[0-9]*/cmdline")
         if file.exists()
     ]
-    hidden = {name: value for name, value in stack.secrets.items() if len(value) >= 32}
-    assert len(hidden) >= 19
-    for name, value in hidden.items():
+    for name, value in _hidden(stack).items():
         assert value not in logs, f"{name} is in a log"
         # rclone, which stands in for SeaweedFS, takes keys by its command line alone.
         shown = [line for line in lines if value in line and "rclone" not in line]
         assert not shown, f"{name} is in the command line {shown[0][:40]} …"
+
+
+def test_no_secret_is_in_what_airflow_and_mlflow_keep(stack: Stack) -> None:
+    for database in ("airflow", "celery", "mlflow"):
+        command = ("pg_dump", "--username", "postgres", database)
+        kept = stack.run("exec", "-T", "postgres", *command)
+        assert "CREATE TABLE" in kept
+        for name, value in _hidden(stack).items():
+            assert value not in kept, f"{name} is in the database {database}, such as in an XCom"
+
+
+def _hidden(stack: Stack) -> dict[str, str]:
+    """The secrets of the deployment."""
+    found = {name: value for name, value in stack.secrets.items() if len(value) >= 32}
+    assert len(found) >= 19
+    return found
 
 
 def test_a_backup_comes_back_in_empty_volumes(stack: Stack) -> None:
