@@ -119,6 +119,12 @@ def test_no_command_line_shows_a_secret(name: str) -> None:
         assert not [variable for variable, _ in shown if "PORT" not in variable]
 
 
+def test_a_task_outlives_a_database_that_is_started_again() -> None:
+    shared = COMPOSE["x-airflow-environment"]
+    assert int(shared["AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS"]) >= 60
+    assert float(shared["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"]) >= 30
+
+
 def test_a_redelivered_task_is_none_that_still_runs() -> None:
     """Redis keeps its queue over a restart, and hands out no task twice while it trains."""
     shared = COMPOSE["x-airflow-environment"]
