@@ -200,6 +200,22 @@ def test_the_demo_ends_promoted(stack: Stack) -> None:
     assert "nothing to do" in again
 
 
+def test_the_app_shows_nothing_to_whom_it_does_not_know(stack: Stack) -> None:
+    """The commands of docs/deployment.md; the provider is one that nobody reaches."""
+    key = stack.folder / "deploy" / "secrets" / "oidc-client"
+    key.touch(0o600)
+    key.write_text("of a client that no provider knows")
+    os.chown(key, int(stack.secrets["MEDLOOM_UID"]), -1)
+    provider = f"https://login.{DOMAIN}/.well-known/openid-configuration"
+    with (stack.folder / ".env").open("a") as stream:
+        stream.write(f"MEDLOOM_OIDC_METADATA_URL={provider}\nMEDLOOM_OIDC_CLIENT_ID=medloom\n")
+    stack.run("--profile", "app", "up", "--detach", "--wait", "--no-build", "app")
+    trust = ("--cacert", str(stack.folder / "root.crt"))
+    for path, status in (("/health", "200"), ("/images.zip?version=1&label=stone", "401")):
+        assert _curl(f"https://app.{DOMAIN}", path, *trust) == status
+    stack.run("--profile", "app", "stop", "app")
+
+
 def test_a_consumer_loads_the_champion_and_sees_nothing_else(stack: Stack) -> None:
     said = stack.run(
         "run", "--rm", "-T", "users", "add", "bot", "consumer", "--model", "medloom-phantom"
@@ -325,7 +341,8 @@ def test_no_secret_is_in_what_airflow_and_mlflow_keep(stack: Stack) -> None:
 
 def _hidden(stack: Stack) -> dict[str, str]:
     """The secrets of the deployment."""
-    found = {name: value for name, value in stack.secrets.items() if len(value) >= 32}
+    long = {name: value for name, value in stack.secrets.items() if len(value) >= 32}
+    found = {name: value for name, value in long.items() if "://" not in value}
     assert len(found) >= 19
     return found
 
