@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+_CACHE_KIB = 1 << 20
+
 
 @contextmanager
 def copying(database: Path, projects: int, runs: int) -> Iterator["Copies"]:
@@ -19,6 +21,7 @@ def copying(database: Path, projects: int, runs: int) -> Iterator["Copies"]:
     """
     with closing(sqlite3.connect(database, timeout=60)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("CREATE TEMP TABLE n (i INTEGER, project INTEGER, run INTEGER)")
         connection.executemany(
             "INSERT INTO n VALUES (?, ?, ?)",
@@ -52,10 +55,12 @@ class Copies:
         columns = [str(name) for (name,) in told]
         values = ", ".join(change.get(name, f't."{name}"') for name in columns)
         names = ", ".join(f'"{name}"' for name in columns)
-        self._connection.execute(
-            f"INSERT INTO {table} ({names}) SELECT {values} FROM n, "  # noqa: S608
-            f"(SELECT * FROM {table} WHERE {where}) t WHERE {among} ORDER BY n.i"
+        # A table of their own, as SQLite would first write all copies to a temporary one.
+        self._connection.execute(f"CREATE TEMP TABLE t AS SELECT * FROM {table} WHERE {where}")  # noqa: S608
+        self._connection.execute(  # CROSS JOIN keeps the order of the copies
+            f"INSERT INTO {table} ({names}) SELECT {values} FROM n CROSS JOIN t WHERE {among}"  # noqa: S608
         )
+        self._connection.execute("DROP TABLE t")
         (count,) = self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
         return int(count)
 

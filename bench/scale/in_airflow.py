@@ -61,11 +61,11 @@ def in_airflow(sizes: Sizes, folder: Path, say: Callable[[str], None]) -> Iterat
         first = {dag: api.trigger(f"{dag}__p000", {}) for dag in _DAGS}
         _give_result(api, first)
         few = f"{sizes.projects} projects, 1 run"
-        yield from _asked(Asking(few, "real"), api, env)
+        yield from _asked(Asking(few, "real", sizes.rounds), api, env)
         say(f"{sizes.runs} runs of two DAGs of {sizes.projects} projects")
         with copying(database, sizes.projects, sizes.runs) as copies:
             told = copy_runs(copies, first)
-        many = Asking(f"{sizes.projects} projects x {sizes.runs} runs", "simulated")
+        many = Asking(f"{sizes.projects} projects x {sizes.runs} runs", "simulated", sizes.rounds)
         yield from _asked(many, api, env)
         yield many.took("Airflow's database", [], f"{told}, {megabytes(database)}")
         say("airflow db clean")
@@ -83,7 +83,7 @@ def _projects_file(folder: Path, count: int) -> Path:
 
 
 def _parsed(env: dict[str, str], sizes: Sizes) -> ScaleRow:
-    told = [_python(env, "-m", "bench.scale.parse_dags") for _ in range(_ROUNDS)]
+    told = [_python(env, "-m", "bench.scale.parse_dags") for _ in range(min(_ROUNDS, sizes.rounds))]
     size = f"{sizes.projects} projects, {told[0]['dags']} DAGs"
     question = "parse the DAG file (CPU)"
     return Asking(size, "real").took(question, [one["seconds"] for one in told])
@@ -134,7 +134,7 @@ def copy_runs(copies: Copies, first: dict[str, str]) -> str:
         copies.set("dag_run", "state = 'success'", f"run_id = '{given}'")
         copies.set("task_instance", "state = 'success'", f"run_id = '{given}'")
         dag_id = f"printf('{dag}__p%03d', n.project)"
-        version = f"(SELECT id FROM dag_version v WHERE v.dag_id = {dag_id})"
+        version = f"(SELECT id FROM dag_version v WHERE v.dag_id = {dag_id})"  # noqa: S608
         key = f"{1000 + number * 10**8} + n.i"
         where = f"run_id = '{given}'"
         names = {"dag_id": dag_id, "run_id": run_id}
@@ -154,9 +154,7 @@ def _asked(asking: Asking, api: AirflowApi, env: dict[str, str]) -> Iterator[Sca
     run_id = api.runs(dag)[-1]["dag_run_id"]
     yield asking.ask("Airflow: last runs of a DAG", lambda: f"{len(api.runs(dag))} runs")
     yield asking.ask("Airflow: one run", lambda: api.run(dag, run_id)["state"])
-    yield asking.ask(
-        "Airflow: tasks of a run", lambda: f"{len(api.tasks(dag, run_id))} tasks"
-    )
+    yield asking.ask("Airflow: tasks of a run", lambda: f"{len(api.tasks(dag, run_id))} tasks")
     yield asking.ask("Airflow: result of a task", lambda: len(api.result(dag, run_id, _TASK)))
     yield asking.ask("Airflow: whether a DAG is busy", lambda: api.is_busy(dag))
     yield asking.ask("Airflow: whether a DAG is there", lambda: api.find_dag(dag) is not None)
@@ -174,7 +172,8 @@ def _cleaned(asking: Asking, env: dict[str, str], sizes: Sizes, database: Path) 
     def clean() -> str:
         _python(env, "-m", "airflow", *line)
         with copying(database, 0, 0) as copies:
-            return f"{copies.value('SELECT count(*) FROM dag_run')} runs left"
+            left = copies.value("SELECT count(*) FROM dag_run")
+        return f"{left} runs left"
 
     return asking.ask("airflow db clean, the older half", clean, rounds=1)
 

@@ -18,7 +18,6 @@ from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.local.processes import START_SECONDS
 
 Data = Literal["real", "simulated"]
-ROUNDS = 5
 NOTHING_NEW = 99
 """Exit code of a task that found nothing to do."""
 
@@ -54,7 +53,8 @@ class Sizes:
         images: of one project, real files in the landing zone, and rows of the synthetic history.
         versions, revisions: of the synthetic history of one project.
         projects: of one Airflow and one MLflow.
-        runs: a project, of each of its two busiest DAGs, and in MLflow.
+        runs: of each project: of two of its DAGs, and in MLflow.
+        rounds: of each question.
     """
 
     images: int = 100_000
@@ -62,6 +62,7 @@ class Sizes:
     revisions: int = 100
     projects: int = 50
     runs: int = 1000
+    rounds: int = 5
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,20 @@ class Asking:
     Attributes:
         size: of the data, in words.
         data: real or simulated.
+        rounds: of each question.
     """
 
     size: str
     data: Data
+    rounds: int = 1
 
-    def ask(self, question: str, work: Callable[[], Any], rounds: int = ROUNDS) -> ScaleRow:
-        """Time the rounds of a question; what the last one returns is told as text."""
+    def ask(self, question: str, work: Callable[[], Any], rounds: int = 0) -> ScaleRow:
+        """Time the rounds of a question; what the last one returns is told as text.
+
+        `rounds` may be fewer, of a question that is a command; 0: all.
+        """
         seconds, told = list[float](), None
-        for _ in range(rounds):
+        for _ in range(min(rounds or self.rounds, self.rounds)):
             started = time.perf_counter()
             told = work()
             seconds.append(time.perf_counter() - started)
@@ -101,7 +107,7 @@ def medloom(project: Project, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", *words],
         cwd=PROJECT_ROOT,
-        env={**_clean(), **project.environment()},
+        env=command_environment(project),
         capture_output=True,
         text=True,
         check=False,
@@ -117,10 +123,10 @@ def medloom_json(project: Project, *words: str) -> Any:
     return json.loads(medloom(project, *words, "--json"))
 
 
-def _clean() -> dict[str, str]:
-    """The environment of a child process, without settings of the caller's own project."""
+def command_environment(project: Project) -> dict[str, str]:
+    """Variables of a command of a project, without settings of the caller's own project."""
     named = {k: v for k, v in os.environ.items() if not k.startswith("MEDLOOM_")}
-    return child_environment(named)
+    return child_environment(named) | project.environment()
 
 
 def wait_for(
