@@ -4,6 +4,7 @@ The ledger is synthetic, of real formats (`bench.audit_history`). Its versions h
 nothing is drawn.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,8 @@ def _status(project: Project) -> str:
 
 
 def _plan(project: Project) -> str:
-    return "run planned" if medloom(project, "task", "plan") else ""
+    result = json.loads(medloom(project, "task", "plan").splitlines()[-1])
+    return "a run" if "key" in result else str(result)
 
 
 def _history(project: Project) -> str:
