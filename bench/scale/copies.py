@@ -77,4 +77,4 @@ class Copies:
 def megabytes(database: Path) -> str:
     """The size of a SQLite database with its journal."""
     files = database.parent.glob(f"{database.name}*")
-    return f"{sum(file.stat().st_size for file in files) / 1e6:.0f} MB"
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"

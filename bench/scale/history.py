@@ -83,7 +83,7 @@ def commands(sizes: Sizes, project: Project, say: Callable[[str], None]) -> Iter
 def megabytes_below(folder: Path) -> str:
     """The size of all files below a folder."""
     files = (file for file in folder.rglob("*") if file.is_file())
-    return f"{sum(file.stat().st_size for file in files) / 1e6:.0f} MB"
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
 
 
 def _status(project: Project) -> str:

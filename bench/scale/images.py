@@ -41,6 +41,8 @@ def in_images(sizes: Sizes, folder: Path, say: Callable[[str], None]) -> Iterato
     say("listing")
     yield asking.ask("list the landing zone", lambda: f"{len(scan(project.landing)[0])} files")
     yield asking.ask("list what is new there", lambda: f"{_pending(project)} new")
+    told = f"{project.index_file.stat().st_size / 1e6:.1f} MB"
+    yield asking.took("the index that a watcher fetches", [], told)
     yield asking.ask("medloom task watch", lambda: _told(project, "task", "watch"))
     yield asking.ask("medloom status, waiting files", lambda: _told(project, "status"))
     yield asking.ask("medloom task plan, first one", lambda: _told(project, "task", "plan"), 1)
