@@ -76,7 +76,7 @@ def test_airflow_with_copied_runs(tmp_path: Path) -> None:
     assert (parsed.question, parsed.size) == ("parse the DAG file (CPU)", "2 projects, 8 DAGs")
     assert told(rows, "Airflow: last runs of a DAG") == ["1 runs", "4 runs"]
     assert told(rows, "Airflow: tasks of a run")[0] == told(rows, "Airflow: tasks of a run")[1]
-    assert told(rows, "Airflow: result of a task") == ["3", "3"]
+    assert told(rows, "Airflow: result of a task") == ["3", "3", "3"]
     assert told(rows, "Airflow: whether a DAG is busy") == ["True", "False"]
     assert "14 runs" in told(rows, "Airflow's database")[0]  # 2 DAGs x 2 projects x 3, and 2
     (left,) = told(rows, "airflow db clean, the older half")
