@@ -13,16 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.audit_history import make_history
+from bench.scale.command import command_environment, medloom, medloom_json, wait_for
 from bench.scale.in_mlflow import in_mlflow
-from bench.scale.row import (
-    Asking,
-    ScaleRow,
-    Sizes,
-    command_environment,
-    medloom,
-    medloom_json,
-    wait_for,
-)
+from bench.scale.row import Asking, ScaleRow, Sizes
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.data.revise.revision import Revisions
 from pipeline.ledger.lease_holder import end_process_tree

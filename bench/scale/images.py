@@ -15,7 +15,8 @@ from unittest.mock import patch
 
 from bench.faults.tiny import TinyCheckout
 from bench.reading.adding import Adding, measure_adding
-from bench.scale.row import Asking, ScaleRow, Sizes, medloom, wait_for
+from bench.scale.command import medloom, wait_for
+from bench.scale.row import Asking, ScaleRow, Sizes
 from pipeline.base.project import Project
 from pipeline.data.arrive.stores import StoreSource
 from pipeline.data.landing.index import LocalIndex

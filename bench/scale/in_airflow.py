@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
+from bench.scale.command import wait_for
 from bench.scale.copies import Copies, copying, megabytes
-from bench.scale.row import Asking, ScaleRow, Sizes, wait_for
+from bench.scale.row import Asking, ScaleRow, Sizes
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.ledger.lease_holder import end_process_tree
