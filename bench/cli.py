@@ -9,6 +9,7 @@ from bench.data.make import make
 from bench.faults.cli import faults
 from bench.marks.cli import marks
 from bench.reading import cli as reading_cli
+from bench.scale.cli import scale
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
 
@@ -22,6 +23,7 @@ bench_app = typer.Typer(
 bench_app.command("faults")(faults)
 bench_app.command("data")(make)
 bench_app.command("marks")(marks)
+bench_app.command("scale")(scale)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)
 

@@ -164,6 +164,11 @@ class _Audit:
         return "was written by a newer medloom; upgrade" if newer else ""
 
     @cached_property
+    def _registered(self) -> dict[int, str]:
+        """Version -> run key of the registry, asked once: MLflow takes seconds for thousands."""
+        return self.registry.run_keys() if self.registry else {}
+
+    @cached_property
     def objects(self) -> CheckedObjects:
         """The objects of the remote."""
         return CheckedObjects(self.ledger.project.remote, named_in(self.records, "objects"))
@@ -204,10 +209,10 @@ class _Audit:
                 judged.setdefault(record.number, []).append(record.run_key)
         keys = {}
         for version, runs in judged.items():
-            tagged = self._tags(version).get("medloom.run_key")
+            tagged = self._registered.get(version)
             keys[version] = tagged if tagged in runs else runs[0]
-        for version in self.registry.versions() if self.registry else ():
-            keys.setdefault(version, self._tags(version).get("medloom.run_key", ""))
+        for version, tagged in self._registered.items():
+            keys.setdefault(version, tagged)
         if which is None:
             return dict(sorted(keys.items()))
         if self._unsaid and not which.isdigit():
@@ -249,7 +254,7 @@ class _Audit:
         self.objects.hash_all([*listings, *inner], lambda *n: self.say("objects", *n))
 
     def _tags(self, version: int) -> dict[str, str]:
-        if self.registry is None or version not in self.registry.versions():
+        if self.registry is None or version not in self._registered:
             return {}
         return self.registry.tags(version)
 

@@ -30,8 +30,6 @@ from pipeline.evaluation.image_set import LEAST_IMAGES
 
 MOST_COMPARED = 300
 """Most images per class and side to compute features of; a fixed choice of more."""
-FIGURES = ("kernel", "intensity")
-"""Figures of a class: kernel distance, and difference of the mean grey levels."""
 _LEVEL = 0.05  # error level of all classes together
 
 
@@ -135,7 +133,7 @@ def shifts(
     level: float,
     permutations: int = PERMUTATIONS,
 ) -> dict[tuple[str, str], Shift]:
-    """The figures of some classes, by class and name of `FIGURES`.
+    """The figures of some classes, by class and name, kernel and intensity.
 
     Grey levels are compared in a class whose images have one bit depth.
 

@@ -189,9 +189,8 @@ def _decided_since(ledger: Ledger, journal: Journal, learned: str, data: str) ->
 
 def count_images(ledger: Ledger, data: str) -> int:
     """The number of images in a data revision, by its manifest."""
-    names = ledger.mirror.run("ls-tree", "--name-only", data, f"{MANIFEST_FOLDER}/").split()
-    texts = [ledger.read(data, name) or "" for name in names]
-    return sum(len(text.splitlines()) - 1 for text in texts if text)
+    batches = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
+    return sum(len(text.splitlines()) - 1 for text in batches if text)
 
 
 def _key_of(ledger: Ledger, key: str) -> RunKey:

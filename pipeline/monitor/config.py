@@ -3,8 +3,10 @@
 from pydantic import Field
 
 from model.section import Section
-from pipeline.evaluation.revision_drift import FIGURES
 
+FIGURES = ("kernel", "intensity")
+"""Figures of drift of a class, by their names in `evaluation.revision_drift`; that needs torch, and
+the watcher reads this section every few minutes without."""
 _LEAST_PERMUTATIONS, _MOST_PERMUTATIONS = 4000, 20_000
 
 

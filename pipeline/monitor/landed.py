@@ -15,10 +15,10 @@ from pipeline.data.manifest import Row
 from pipeline.data.revise.revision import Revisions
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.drift import Shift
-from pipeline.evaluation.revision_drift import FIGURES, Sides, measure_shifts, sides_of
+from pipeline.evaluation.revision_drift import Sides, measure_shifts, sides_of
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.project_params import ProjectParams
-from pipeline.monitor.config import MonitorConfig
+from pipeline.monitor.config import FIGURES, MonitorConfig
 from pipeline.monitor.record import ClassDrift, DriftFigure
 
 OnProgress = Callable[[str, int, int], None]

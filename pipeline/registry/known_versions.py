@@ -1,6 +1,7 @@
 """The versions of a project, for somebody who chooses one, and what is written about each."""
 
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,9 @@ def known_versions(project: Project) -> list[KnownVersion]:
         decided |= {number: record.action for number, record in later.items()}
     told = {r.version: str(r.details.get("because", "")) for r in journal.records
             if r.version is not None and r.action in VERDICTS}  # fmt: skip
-    numbers, others = _registered(project)
+    # MLflow is asked for what the journal does not say: it takes long for many versions.
+    undecided = next(number for number in count(1) if number not in decided)
+    numbers, others = _registered(project, undecided)
     aliases = {alias: number for alias, number in others.items() if alias not in named} | named
     return [
         KnownVersion(
@@ -79,8 +82,8 @@ def known_versions(project: Project) -> list[KnownVersion]:
     ]
 
 
-def _registered(project: Project) -> tuple[set[int], dict[str, int]]:
-    """Versions and aliases of MLflow; none if no server is running."""
+def _registered(project: Project, since: int) -> tuple[set[int], dict[str, int]]:
+    """Versions of MLflow from a number on, and its aliases; none if no server is running."""
     from pipeline.local import services
     from pipeline.registry.registry import Registry
 
@@ -90,7 +93,7 @@ def _registered(project: Project) -> tuple[set[int], dict[str, int]]:
         return set(), {}
     registry = Registry(uri, project.model)
     try:
-        return set(registry.versions()), registry.aliases()
+        return set(registry.versions(since)), registry.aliases()
     except TransientError:
         return set(), {}
 

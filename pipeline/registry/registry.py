@@ -183,9 +183,9 @@ class Registry:
         model = self._registered()
         return dict(model.tags) if model else {}
 
-    def versions(self) -> list[int]:
-        """All version numbers, ascending."""
-        return sorted(self.run_keys())
+    def versions(self, since: int = 1) -> list[int]:
+        """All version numbers from `since` on, ascending; a server takes 2 ms for each."""
+        return sorted(self.run_keys(since))
 
     def run_artifacts(self, version: int, path: str, to: Path) -> Path | None:
         """Download a file or folder of the version's MLflow run; None: it does not exist."""
@@ -250,10 +250,11 @@ class Registry:
 
     # -- withdrawn consent -----------------------------------------------------------------------
 
-    def run_keys(self) -> dict[int, str]:
-        """The run key of every version."""
+    def run_keys(self, since: int = 1) -> dict[int, str]:
+        """The run key of every version from `since` on."""
+        query = f"name = '{self.model}'" + f" and version_number >= {since}" * (since > 1)
         with _as_transient(self.uri):
-            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=10_000)
+            found = self._client.search_model_versions(query, max_results=10_000)
         return {int(version.version): version.tags.get(RUN_KEY_TAG, "") for version in found}
 
     def tag(self, version: int, name: str, value: str) -> None:

@@ -20,6 +20,9 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.formats.canonical import image_id
 from pipeline.data.names import Pseudonyms
+from pipeline.data.revise.revision import Revisions
+from pipeline.flow.planning import count_images
+from pipeline.ledger.git import Git
 from pipeline.ledger.journal import VERDICTS, Journal, champions
 from pipeline.ledger.ledger import DATA, Ledger
 from tests.support.pictures import encode, picture, put
@@ -93,6 +96,36 @@ def test_uses_are_what_brute_force_finds(
     for name in ("sha256", "source_sha256"):
         _hold(find_uses(project, row[name]), project, listings, {name: row[name]})
         _hold(find_uses(project, row[name][:11]), project, listings, {name: row[name]})
+
+
+def test_every_image_ever_has_its_newest_row(
+    scale: tuple[Project, SyntheticHistory], listings: Any
+) -> None:
+    expected = {row["id"]: row["label"] for rows in listings[0].values() for row in rows}
+    found = Revisions(Ledger(scale[0])).ever()
+    assert {id_: row.label for id_, row in found.items()} == expected
+    assert set(scale[1].withdrawn) <= set(found)
+
+
+def test_reading_data_takes_as_many_calls_of_git_for_many_batches(
+    scale: tuple[Project, SyntheticHistory], monkeypatch: pytest.MonkeyPatch, project: Project
+) -> None:
+    make_history(project, 1, 2, 40)
+    calls, run = list[str](), Git._git
+
+    def counted(self: Git, *arguments: str, **options: Any) -> Any:
+        calls.append(arguments[0])
+        return run(self, *arguments, **options)
+
+    def calls_for(ledger: Ledger) -> list[str]:
+        revisions, data = Revisions(ledger), str(ledger.head(DATA))
+        calls.clear()
+        assert count_images(ledger, data) == len(revisions.rows(data))
+        revisions.decisions("withdrawn")
+        return list(calls)
+
+    monkeypatch.setattr(Git, "_git", counted)
+    assert calls_for(Ledger(project)) == calls_for(Ledger(scale[0]))
 
 
 def test_a_run_that_was_not_judged_learned_nothing(

@@ -21,6 +21,7 @@ from pipeline.data.manifest import MANIFEST_FOLDER, Row, parse_batch
 from pipeline.data.names import Pseudonyms
 from pipeline.data.refusal import Refused
 from pipeline.ledger.descent import ancestors, run_heads, starts_of
+from pipeline.ledger.git import GitError
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.run import openings
@@ -98,16 +99,32 @@ class Revisions:
 
     def rows(self, commit: str) -> list[Row]:
         """The rows of a revision's manifest."""
-        listed = self._git.run("ls-tree", commit, f"{MANIFEST_FOLDER}/").splitlines()
-        blobs = [line.split("\t")[0].split(" ")[2] for line in listed]
-        for blob in blobs:
-            if blob not in self._batches:
-                self._batches[blob] = parse_batch(self._git.run("cat-file", "blob", blob))
-        return sorted(row for blob in blobs for row in self._batches[blob])
+        return self._rows_of(self._blobs(commit))
 
     def ever(self) -> dict[str, Row]:
         """The newest row of every image that any revision held, by id."""
-        return {row.id: row for commit in reversed(self.commits) for row in self.rows(commit)}
+        found, before = dict[str, Row](), set[str]()
+        for commit in reversed(self.commits):
+            blobs = self._blobs(commit)
+            # A batch that is as it was in the revision before says nothing new.
+            changed = [blob for blob in blobs if blob not in before]
+            found |= {row.id: row for row in self._rows_of(changed)}
+            before = set(blobs)
+        return found
+
+    def _blobs(self, commit: str) -> list[str]:
+        """The object ids of a revision's batches."""
+        listed = self._git.run("ls-tree", commit, f"{MANIFEST_FOLDER}/").splitlines()
+        return [line.split("\t")[0].split(" ")[2] for line in listed]
+
+    def _rows_of(self, blobs: list[str]) -> list[Row]:
+        """The rows of batches, sorted; those that were not read before in one call of git."""
+        new = [blob for blob in blobs if blob not in self._batches]
+        for blob, content in zip(new, self._git.contents(new), strict=True):
+            if content is None:
+                raise GitError(f"{self._git.folder} has no object {blob}, a batch of the manifest")
+            self._batches[blob] = parse_batch(content.decode(errors="surrogateescape"))
+        return sorted(row for blob in blobs for row in self._batches[blob])
 
     def held(self, commit: str, images: Collection[str]) -> set[str]:
         """The ones of `images` that a revision holds."""
@@ -116,8 +133,10 @@ class Revisions:
     def decisions(self, action: str) -> list[tuple[str, str, Decision]]:
         """Commit, previous commit and decision of each revision by `action`, oldest first."""
         found = []
-        for commit, before in zip(self.commits, [*self.commits[1:], ""], strict=True):
-            body = self._git.run("log", "-1", "--format=%B", commit)
+        told = self._git.run("log", "--first-parent", "--format=%B%x1e", self.head)
+        bodies = told.split("\x1e")[:-1]
+        before_each = [*self.commits[1:], ""]
+        for commit, before, body in zip(self.commits, before_each, bodies, strict=True):
             for line in body.splitlines():
                 if line.startswith(_MARK):
                     decision = Decision(**json.loads(line.removeprefix(_MARK)))

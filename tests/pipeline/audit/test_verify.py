@@ -24,6 +24,7 @@ from pipeline.ledger.git import Git
 from pipeline.ledger.journal import BRANCH, FORMAT, Journal, Record
 from pipeline.ledger.signing import Signer, Verifier, make_key
 from pipeline.monitor.history import History
+from pipeline.registry.registry import Registry
 from tests.pipeline.feedback.test_rules import said
 from tests.support.records import chained, changed, put_journal
 from tests.support.tiny import Tiny, tiny_project
@@ -49,6 +50,18 @@ def test_an_untouched_project_holds(tiny: Tiny) -> None:
     assert names[5:] == ["version 1", "version 2"]
     images = [chain.held for chain in found.chains if chain.name.startswith("batch b0001")]
     assert images[0] > 6 * 2
+
+
+def test_the_registry_lists_its_versions_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, run_keys = list[int](), Registry.run_keys
+
+    def counted(self: Registry, since: int = 1) -> dict[int, str]:
+        asked.append(since)
+        return run_keys(self, since)
+
+    monkeypatch.setattr(Registry, "run_keys", counted)
+    assert check(tiny).whole
+    assert asked == [1], "however many versions there are; MLflow takes 2 ms for each"
 
 
 def test_a_version_that_two_runs_made_is_that_of_the_first(tmp_path: Path) -> None:

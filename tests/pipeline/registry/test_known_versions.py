@@ -32,6 +32,30 @@ def test_a_project_that_learned_nothing_has_none(tmp_path: Path) -> None:
     assert known_versions(empty_project(tmp_path)) == []
 
 
+def test_mlflow_is_asked_for_what_the_journal_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = replace(shown_project(tmp_path), mlflow_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry, asked = Registry(project.mlflow_uri, project.model), list[int]()
+    registry._client.create_registered_model(project.model)
+    for number in range(1, 4):
+        registry._client.create_model_version(project.model, f"runs:/{number}/generator")
+    work = tmp_path / "third"
+    add_version(project, work, 3, save_tiny_generator(work / "models", CLASSES), "rejected")
+    versions = Registry.versions
+
+    def noted(self: Registry, since: int = 1) -> list[int]:
+        asked.append(since)
+        return versions(self, since)
+
+    monkeypatch.setattr(Registry, "versions", noted)
+    found = [(one.number, one.in_words) for one in known_versions(project)]
+    assert found == [(3, "rejected"), (2, "not judged yet"), (1, "champion, promoted")]
+    assert asked == [2], "the first one without a verdict"
+    assert versions(registry, 2) == [2, 3]
+    assert versions(registry) == [1, 2, 3]
+
+
 def test_a_version_that_was_never_judged_has_its_card_and_its_report(
     project: Project, tmp_path: Path
 ) -> None:
