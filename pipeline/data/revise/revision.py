@@ -133,8 +133,9 @@ class Revisions:
     def decisions(self, action: str) -> list[tuple[str, str, Decision]]:
         """Commit, previous commit and decision of each revision by `action`, oldest first."""
         found = []
-        told = self._git.run("log", "--first-parent", "--format=%B%x1e", self.head)
-        bodies = told.split("\x1e")[:-1]
+        # Ended by NUL, which no message can have.
+        bodies = self._git.run("log", "-z", "--first-parent", "--format=%B", self.head).split("\0")
+        bodies = bodies[:-1]
         before_each = [*self.commits[1:], ""]
         for commit, before, body in zip(self.commits, before_each, bodies, strict=True):
             for line in body.splitlines():
