@@ -8,6 +8,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from json import dumps, loads
 from typing import Any
 
 from rich.cells import cell_len
@@ -39,6 +40,14 @@ class Terminal(Console):
     @size.setter
     def size(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
+
+    def print_json(self, json: str | None = None, *, data: Any = None, **options: Any) -> None:
+        """Print JSON, in colours in a terminal alone: thousands of records take seconds so."""
+        if self.is_terminal:
+            super().print_json(json, data=data, **options)
+        else:
+            found = data if json is None else loads(json)
+            self.file.write(dumps(found, indent=2, ensure_ascii=False) + "\n")
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as Console does, but leave paths and other long words whole.

@@ -1,8 +1,7 @@
 """`medloom audit …`."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,7 +32,7 @@ def trace_version(version: Version, as_json: Json = False) -> None:
     from pipeline.audit.trace import trace
 
     found = trace(existing_project(), version)
-    _print_json(trace_json(found)) if as_json else console.print(trace_tree(found))
+    console.print_json(data=trace_json(found)) if as_json else console.print(trace_tree(found))
 
 
 @audit_app.command("uses")
@@ -59,7 +58,7 @@ def uses_of(
 
     found = find_uses(existing_project(), asked)
     if as_json:
-        _print_json(uses_json(found))
+        console.print_json(data=uses_json(found))
     else:
         console.print(uses_table(found, everything=everything))
 
@@ -91,16 +90,11 @@ def report(
     )
     if as_json:
         facts = {"page": str(files.page), "statement": str(files.statement), "whole": files.whole}
-        _print_json(facts)
+        console.print_json(data=facts)
     else:
         console.print(f"{files.page}\n{files.statement}", highlight=False, soft_wrap=True)
     if not files.whole:
         raise typer.Exit(1)
-
-
-def _print_json(facts: dict[str, Any]) -> None:
-    """Without Rich, whose colours take longer than the answer when there are a thousand runs."""
-    typer.echo(json.dumps(facts, indent=2))
 
 
 verify.register(audit_app)

@@ -1,6 +1,7 @@
 """Text for the terminal: nothing is cut at any width, and nothing is taken for markup."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -102,5 +103,10 @@ def test_text_of_users_is_no_markup() -> None:
 def test_json_stays_json(tmp_path: Path) -> None:
     console, out = Terminal(), io.StringIO()
     console.file = out
-    console.print_json(data={"path": LONG, "folder": str(tmp_path)})
+    told = {"path": LONG, "folder": str(tmp_path), "place": "Zürich", "none": None}
+    console.print_json(data=told)
+    assert json.loads(out.getvalue()) == told
     assert LONG in out.getvalue()
+    assert out.getvalue().endswith("}\n")
+    console.print_json(json.dumps(told))
+    assert out.getvalue() == 2 * out.getvalue()[: len(out.getvalue()) // 2]
