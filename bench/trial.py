@@ -43,12 +43,14 @@ class Trial(Stored):
         config: the family, its recipe and the budget.
         tuned: with the malloc tunables that the train stage sets.
         on_test: score by the test split, as the report does; else by the validation split.
+        scoring: how the test split is used.
     """
 
     name: str
     config: TrainConfig
     tuned: bool = True
     on_test: bool = False
+    scoring: EvaluateConfig = EvaluateConfig()
 
 
 class Moment(Stored):
@@ -225,7 +227,7 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
     )
     if trial.on_test:
         scored = evaluate(
-            processed, out, out / "report", EvaluateConfig(), phantom=are_phantoms(processed)
+            processed, out, out / "report", trial.scoring, phantom=are_phantoms(processed)
         )
         return outcome.model_copy(update={"evaluation": scored})
     if ask is None:

@@ -8,14 +8,14 @@ from bench import contest
 from bench.contest import MEDLOOM, RIVALS, configure, standings
 from bench.faithful import MARGIN
 from bench.tables import contest_table
-from bench.trial import Moment, Outcome
+from bench.trial import Moment, Outcome, Trial
 from model.config import TrainConfig
 from model.layouts import Layouts
 from model.weights import read_config
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import RegionConfig
-from pipeline.evaluation.record import KERNEL
+from pipeline.evaluation.record import KERNEL, EvaluateConfig
 from pipeline.stages.prepared import prepare
 
 
@@ -79,10 +79,20 @@ def processed(tmp_path: Path) -> Path:
     return folder
 
 
+def quickly(name: str, minutes: float, seed: int) -> Trial:
+    """A trial as it is, but validated and scored on few images, and without a choice of speed."""
+    trial = configure(name, minutes, seed)
+    few = {"validation_images": 16, "precision": "float32", "memory_format": "contiguous"}
+    config = trial.config.model_copy(update=few)
+    scoring = EvaluateConfig(n_fake=60, pairs=10, gan_test_kimg=0.1)
+    return trial.model_copy(update={"config": config, "scoring": scoring})
+
+
 def test_a_contest_trains_scores_and_compares(
     processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contest, "SNAPSHOTS", 1)
+    monkeypatch.setattr(contest, "configure", quickly)
     told: set[str] = set()
     found, outcomes = contest.contest(
         prepare(processed, 32),
