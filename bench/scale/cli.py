@@ -32,7 +32,7 @@ def scale(
     """Time what a lab waits for: many projects, runs, versions and images.
 
     Each row says whether its data are real or simulated. Databases are SQLite files, as of
-    `medloom up`. Takes some ten minutes on two idle cores, and 10 GB of temporary space.
+    `medloom up`. Takes a quarter of an hour on two idle cores, and 10 GB of temporary space.
     """
     from bench.scale.measure import measure_scale
     from bench.scale.row import Sizes

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.children import child_environment
-from pipeline.base.errors import MedloomError
+from pipeline.base.errors import ExitCode, MedloomError
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.local.processes import START_SECONDS
-
-NOTHING_NEW = 99
-"""Exit code of a task that found nothing to do."""
 
 
 def medloom(project: Project, *words: str) -> str:
@@ -32,7 +29,7 @@ def medloom(project: Project, *words: str) -> str:
         text=True,
         check=False,
     )
-    if done.returncode not in (0, NOTHING_NEW):
+    if done.returncode not in (ExitCode.DONE, ExitCode.NOTHING_NEW):
         said = (done.stdout + done.stderr).strip()[-1500:]
         raise MedloomError(f"medloom {' '.join(words)} ended with {done.returncode}: {said}")
     return done.stdout
