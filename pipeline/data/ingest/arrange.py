@@ -55,7 +55,8 @@ def place_splits(
 
     The largest are placed first, so that every split gets large and small groups. Annotated groups
     of a class are spread over the splits as its groups are: what findings are drawn as can only be
-    learned, and judged, where all splits have some.
+    learned, and judged, where all splits have some. So are those of each view, as preprocess may
+    learn from one view alone.
     """
     splits = {row.group: row.split for row in rows}
     book = _book(rows, config)
@@ -113,8 +114,10 @@ def _book(rows: Iterable[Row], config: IngestConfig) -> SplitBook:
 
 
 def _strata(image: NewImage | Row) -> set[str]:
-    """What an image's group is counted as: its class, and its class with findings told."""
-    return {image.label} | ({f"{image.label}{_ANNOTATED}"} if image.findings else set())
+    """What an image's group is counted as: its class, that in its view, each with findings told."""
+    view = image.view if isinstance(image, Row) else image.image.view
+    names = {image.label} | (set() if view == "unknown" else {f"{image.label}/{view}"})
+    return names | ({f"{name}{_ANNOTATED}" for name in names} if image.findings else set())
 
 
 def _hash(name: str) -> str:

@@ -53,7 +53,9 @@ from pipeline.stages.evaluate import evaluate
 Images = NDArray[np.uint8]
 
 CLASSES = ("cyst", "stone")
-CONFIG = EvaluateConfig(n_fake=60, max_train=100, pairs=30, grid_columns=3, nearest_shown=4)
+CONFIG = EvaluateConfig(
+    n_fake=60, max_train=100, pairs=30, grid_columns=3, nearest_shown=4, gan_test_kimg=0.1
+)  # fmt: skip
 SIDE = 32
 
 

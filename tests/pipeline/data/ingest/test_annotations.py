@@ -161,17 +161,31 @@ def test_a_batch_that_is_written_again_keeps_its_findings(project: IngestedFolde
 
 
 def test_annotated_groups_are_spread_over_the_splits(project: IngestedFolder) -> None:
+    chosen, other = _in_training_alone(project)
+    for file in chosen:
+        put(file.with_suffix(".txt"), BOX.encode())
+    other.ingest()
+    assert sorted(row.split for row in annotated(other)) == ["test", "train", "val"]
+
+
+def test_groups_of_a_view_are_spread_over_the_splits(project: IngestedFolder) -> None:
+    chosen, other = _in_training_alone(project)
+    lines = [f"{file.relative_to(other.landing)},coronal" for file in chosen]
+    put(other.landing / "medloom.csv", "\n".join(["file,view", *lines]).encode())
+    other.ingest()
+    rows = [row for row in read_manifest(other.workspace) if row.view == "coronal"]
+    assert sorted(row.split for row in rows) == ["test", "train", "val"]
+
+
+def _in_training_alone(project: IngestedFolder) -> tuple[list[Path], IngestedFolder]:
+    """A landing zone as the project's, and three groups' files, which training images would be."""
     fill(project.landing, groups=12)
     project.ingest()
     splits = {row.source_sha256: row.split for row in read_manifest(project.workspace)}
     (folder := project.landing.parent / "other").mkdir()
     other = IngestedFolder(folder)
     fill(other.landing, groups=12)
-    # Three groups that would all be in the training split, were they not annotated.
     files = sorted((other.landing / "stone").glob("*-0.png"))
     chosen = [file for file in files if splits[_sha256(file)] == "train"][:3]
     assert len(chosen) == 3
-    for file in chosen:
-        put(file.with_suffix(".txt"), BOX.encode())
-    other.ingest()
-    assert sorted(row.split for row in annotated(other)) == ["test", "train", "val"]
+    return chosen, other
