@@ -82,7 +82,12 @@ def processed(tmp_path: Path) -> Path:
 def quickly(name: str, minutes: float, seed: int) -> Trial:
     """A trial as it is, but validated and scored on few images, and without a choice of speed."""
     trial = configure(name, minutes, seed)
-    few = {"validation_images": 16, "precision": "float32", "memory_format": "contiguous"}
+    few = {
+        "validation_images": 16,
+        "precision": "float32",
+        "memory_format": "contiguous",
+        "threads": 1,
+    }
     config = trial.config.model_copy(update=few)
     scoring = EvaluateConfig(n_fake=60, pairs=10, gan_test_kimg=0.1)
     return trial.model_copy(update={"config": config, "scoring": scoring})
@@ -97,7 +102,7 @@ def test_a_contest_trains_scores_and_compares(
     found, outcomes = contest.contest(
         prepare(processed, 32),
         ["dcgan", "plain"],
-        0.1,
+        0.03,
         [0],
         tmp_path / "out",
         lambda name, _: told.add(name),
@@ -120,7 +125,7 @@ def test_a_contest_trains_scores_and_compares(
 
     def again(*, resume: bool) -> list[Outcome]:
         return contest.contest(
-            prepare(processed, 32), ["dcgan", "plain"], 0.1, [0], tmp_path / "out", resume=resume
+            prepare(processed, 32), ["dcgan", "plain"], 0.03, [0], tmp_path / "out", resume=resume
         )[1]
 
     def refuse(*_: object) -> Outcome:

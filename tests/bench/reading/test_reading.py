@@ -54,13 +54,13 @@ def test_damaged_files_bring_no_reader_down(
 
 
 def test_speed_is_measured(tmp_path: Path) -> None:
-    found = list(measure_speed(200, 256, tmp_path, lambda _: None, rounds=1))
+    found = list(measure_speed(40, 64, tmp_path, lambda _: None, rounds=1))
     assert [speed.kind for speed in found] == list(KINDS)
     assert all(speed.ratio > 0 and speed.start > 0 for speed in found)
 
 
 def test_adding_is_measured(tmp_path: Path) -> None:
-    found = measure_adding(200, 20, tmp_path, lambda _: None)
-    assert (found.many, found.few) == (200, 20)
+    found = measure_adding(60, 6, tmp_path, lambda _: None)
+    assert (found.many, found.few) == (60, 6)
     assert 50 < found.mebibytes < 1024
     assert min(found.decoding, found.seconds) > 0

@@ -366,7 +366,9 @@ def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> N
 
 
 def test_a_baseline_is_scored_with_the_generator(workspace: Path, tmp_path: Path) -> None:
-    length = TrainConfig(kimg=0.06, validation_images=0, snapshots=1, threads=1)
+    length = TrainConfig(
+        kimg=0.06, validation_images=0, snapshots=1, threads=1, precision="float32"
+    )  # fmt: skip
     out = tmp_path / "reports"
     beside = out / "baseline"
     train_baseline(workspace / "processed", beside, length, "vae", None)
