@@ -19,7 +19,7 @@ from pipeline.data.branch import declare_data
 from pipeline.flow.begin import begin_demo
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
-from pipeline.local.airflow_api import AirflowApi
+from pipeline.local.airflow_api import AirflowApi, Patience
 from pipeline.phantoms.phantom import write_phantom
 from pipeline.stages.snapshot import take_snapshot
 
@@ -86,10 +86,12 @@ def run_against(
     dag = _dag(api, project)
     console.print(Text(f"medloom: {project.name}, in the deployment at {api.uri}", "bold"))
     _feed(project, patients, console)
+    api.patience = Patience(console.print)  # from here on: an address that is wrong is told at once
     run_id = api.trigger(dag, {})
-    console.print(whole(f"{api.uri}/dags/{dag}/runs/{run_id}"))
+    page = f"{api.uri}/dags/{dag}/runs/{run_id}"
+    console.print(whole(page))
     news = NewsFromAfar(api, dag, run_id)
-    run = follow(api, run_id, news, console, dag)
+    run = follow(api, run_id, news, console, lambda: f"The run itself goes on: {page}", dag)
     results = {task: news.result(task) for task in TASKS}
     console.print(_summary(project, api, run, results, time.monotonic() - started))
     return ExitCode.DONE if run["state"] == "success" else 1

@@ -11,7 +11,7 @@ from pipeline.base.dag_run_folder import DagRunFolder
 from pipeline.base.errors import ExitCode
 from pipeline.base.project import Project
 from pipeline.base.terminal import Facts, whole
-from pipeline.cli.follow import DAG, TASKS, follow
+from pipeline.cli.follow import DAG, TASKS, follow, going_on
 from pipeline.cli.ingest import feed_bar
 from pipeline.cli.tables import bars, facts_table, figures_table
 from pipeline.data.arrive.feed import feed
@@ -22,6 +22,7 @@ from pipeline.flow.begin import begin_demo
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
+from pipeline.local.airflow_api import Patience
 from pipeline.phantoms.phantom import write_phantom
 
 PHANTOM_SEED = 0
@@ -37,6 +38,9 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
         console: for the output.
 
     Returns the command's exit code.
+
+    Raises:
+        TransientError: a service did not start, or Airflow gave no answer any more.
     """
     started = time.monotonic()
     what = f"images of {data}" if data else "a kidney phantom (no patient's image)"
@@ -47,9 +51,14 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
         console.print("starting MLflow and Airflow (about half a minute) …")
     running = services.up(project, die_with_parent=True)
     try:
-        run_id = running.airflow().trigger(DAG, {})
+        api = running.airflow()
+        api.patience = Patience(console.print, lambda: running.alive)
+        run_id = api.trigger(DAG, {})
         folder = DagRunFolder.of(project, run_id)
-        run = follow(running.airflow(), run_id, folder, console)
+        run = follow(
+            api, run_id, folder, console,
+            lambda: going_on(project, run_id, up=were_up and running.alive),
+        )  # fmt: skip
     finally:
         if not were_up:
             services.down(project)

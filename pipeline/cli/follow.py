@@ -1,7 +1,7 @@
 """Follow a DAG run: one line per step, with its progress or result."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.base.errors import TransientError
+from pipeline.base.project import Project
 from pipeline.local.airflow_api import AirflowApi
 
 DAG = "retrain_generator"
@@ -42,16 +44,49 @@ class News(Protocol):
 
 
 def follow(
-    api: AirflowApi, run_id: str, news: News, console: Console, dag: str = DAG
+    api: AirflowApi,
+    run_id: str,
+    news: News,
+    console: Console,
+    go_on: Callable[[], str],
+    dag: str = DAG,
 ) -> dict[str, Any]:
     """Show a run's tasks until it ends; returns the run as Airflow reports it.
 
     In a terminal the table is redrawn in place; elsewhere a line is printed at each change of a
     task's state, and every 20 seconds for a running task's progress.
+
+    Args:
+        api: of the Airflow that runs it.
+        run_id: of the run.
+        news: what its tasks tell.
+        console: for the output.
+        go_on: returns how to follow the run again, for the error's message.
+        dag: of the run.
+
+    Raises:
+        TransientError: Airflow gave no answer.
     """
     show = _redraw if console.is_terminal else _print_changes
-    show(_watch(api, dag, run_id), news, console)
-    return api.run(dag, run_id)
+    try:
+        show(_watch(api, dag, run_id), news, console)
+        return api.run(dag, run_id)
+    except TransientError as error:
+        raise TransientError(f"{error}. {go_on()}") from error
+
+
+def going_on(project: Project, run_id: str, *, up: bool) -> str:
+    """What becomes of a run that is followed no more, and the commands that follow it again.
+
+    Args:
+        project: whose run it is.
+        run_id: of the run.
+        up: the services stay up.
+    """
+    again = f"`{project.command} run --follow {run_id}` follows it again"
+    if up:
+        return f"The run itself goes on; {again}"
+    return f"The run goes on after `{project.command} up`; then {again}"
 
 
 def _redraw(states: Iterator[dict[str, Any]], news: News, console: Console) -> None:

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
@@ -25,6 +25,7 @@ from pipeline.cli import (
     measure,
     monitor,
     quarantine,
+    run,
     web_app,
     withdraw,
 )
@@ -203,41 +204,7 @@ def doctor(as_json: Json = False) -> None:
 app.command()(init)
 app.command("ingest")(ingest.ingest)
 app.command("quarantine")(quarantine.list_quarantine)
-
-
-@app.command()
-def run(
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end.")] = False,
-    start: Annotated[
-        Literal["params", "fresh", "champion"],
-        typer.Option(
-            help="Networks that the training begins from: fresh ones, or the champion's, without "
-            "which it is refused. params: as train.start says."
-        ),
-    ] = "params",
-    as_json: Json = False,
-) -> None:
-    """Trigger a retraining now; needs `medloom up`."""
-    from pipeline.base.dag_run_folder import DagRunFolder
-    from pipeline.cli.follow import DAG, follow
-    from pipeline.local import services
-
-    project = existing_project()
-    running = services.find(project)
-    if running is None:
-        raise BadInputError("the services are not running: start them with `medloom up`")
-    api = running.airflow()
-    run_id = api.trigger(DAG, {"start": start})
-    facts: dict[str, Any] = {"run_id": run_id, "state": "queued"}
-    if wait:
-        watcher = Terminal(stderr=True) if as_json else console
-        facts = follow(api, run_id, DagRunFolder.of(project, run_id), watcher)
-    if as_json:
-        console.print_json(data={"run_id": run_id, "state": facts["state"]})
-    else:
-        console.print(f"run {run_id}: {facts['state']}", highlight=False)
-    if facts["state"] == "failed":
-        raise typer.Exit(1)
+app.command()(run.run)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -16,9 +16,29 @@ USER, PASSWORD, TOKEN = (
 )  # fmt: skip
 """The log-in to an Airflow that medloom did not start."""
 
+ANSWER_SECONDS = 30
+"""Time limit for the first answer to a request."""
+SILENCE_SECONDS = 300
+"""Time without any answer after which a patient client gives up."""
+
 _FINISHED = ("success", "failed")
 _PAUSES = (1, 2, 4, 8)
 """Seconds before each retry after a server error, such as a locked SQLite database."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a client waits while no answer comes, as from a busy machine.
+
+    Attributes:
+        say: told once that it waits, and again only after an answer that came at once.
+        lives: whether an answer can still come.
+        seconds: without an answer, after which it gives up.
+    """
+
+    say: Callable[[str], object]
+    lives: Callable[[], bool] = lambda: True
+    seconds: float = SILENCE_SECONDS
 
 
 @dataclass
@@ -28,12 +48,15 @@ class AirflowApi:
     Attributes:
         uri: of the API server.
         user, password: of an account; without a password, only the token is used.
+        patience: with which it asks again while no answer comes; None: it asks once.
     """
 
     uri: str
     user: str
     password: str = field(repr=False)
     _token: str = field(default="", repr=False)
+    patience: Patience | None = field(default=None, repr=False)
+    _told: bool = field(default=False, repr=False)
 
     @classmethod
     def of_environment(cls, uri: str, environ: Mapping[str, str] = os.environ) -> Self:
@@ -82,6 +105,10 @@ class AirflowApi:
         """A DAG run, as returned by Airflow."""
         return self._call("GET", f"/dags/{dag}/dagRuns/{run_id}")
 
+    def find_run(self, dag: str, run_id: str) -> dict[str, Any] | None:
+        """A DAG run, as returned by Airflow; None if there is none of that id."""
+        return self._find(f"/dags/{dag}/dagRuns/{run_id}")
+
     def runs(self, dag: str, limit: int = 10) -> list[dict[str, Any]]:
         """The latest runs of a DAG, newest first."""
         found = self._call("GET", f"/dags/{dag}/dagRuns", limit=limit, order_by="-run_after")
@@ -128,20 +155,19 @@ class AirflowApi:
         try:
             return self._call("GET", path)
         except BadInputError:
-            if self._ask("GET", path, None, {}).status_code == requests.codes.not_found:
+            if self._ask("GET", path, None, {})[0].status_code == requests.codes.not_found:
                 return None
             raise
 
     def _call(
         self, method: str, path: str, json: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
-        answer = self._ask(method, path, json, query)
-        again = False
+        answer, again = self._ask(method, path, json, query)
         for pause in _PAUSES:
             if answer.status_code < 500:
                 break
             time.sleep(pause)
-            again, answer = True, self._ask(method, path, json, query)
+            again, answer = True, self._ask(method, path, json, query)[0]
         if again and method == "POST" and answer.status_code == requests.codes.conflict:
             return {}  # an earlier attempt had succeeded
         if not answer.ok:
@@ -151,37 +177,71 @@ class AirflowApi:
 
     def _ask(
         self, method: str, path: str, json: dict[str, Any] | None, query: dict[str, Any]
-    ) -> requests.Response:
-        """Send one request, with a new token if the old one has expired."""
+    ) -> tuple[requests.Response, bool]:
+        """Send one request, with a new token if the old one has expired; returns as `_send`."""
+        again = False
         for _ in range(2):
             self._token = self._token or self._log_in()
-            try:
-                answer = requests.request(
-                    method,
-                    f"{self.uri}/api/v2{path}",
-                    headers={"Authorization": f"Bearer {self._token}"},
-                    json=json,
-                    params=query,
-                    timeout=30,
-                )
-            except requests.RequestException as error:
-                raise TransientError(f"Airflow at {self.uri} cannot be reached: {error}") from error
+            answer, more = self._send(
+                method,
+                f"/api/v2{path}",
+                headers={"Authorization": f"Bearer {self._token}"},
+                json=json,
+                params=query,
+            )
+            again = again or more
             if answer.status_code != requests.codes.unauthorized:
                 break
             self._token = ""
-        return answer
+        return answer, again
 
     def _log_in(self) -> str:
         if not self.password:
             raise BadInputError(f"Airflow at {self.uri} does not accept the token of {TOKEN}")
         body = {"username": self.user, "password": self.password}
-        try:
-            answer = requests.post(f"{self.uri}/auth/token", json=body, timeout=30)
-            if answer.status_code == requests.codes.unauthorized:
-                raise BadInputError(
-                    f"Airflow at {self.uri} does not know {self.user} with this password"
-                )
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise TransientError(f"login to Airflow at {self.uri} failed: {error}") from error
+        answer, _ = self._send("POST", "/auth/token", json=body)
+        if answer.status_code == requests.codes.unauthorized:
+            raise BadInputError(
+                f"Airflow at {self.uri} does not know {self.user} with this password"
+            )
+        if not answer.ok:
+            raise TransientError(f"login to Airflow at {self.uri} failed: {answer.status_code}")
         return str(answer.json()["access_token"])
+
+    def _send(self, method: str, path: str, **more: Any) -> tuple[requests.Response, bool]:
+        """Send one request, and again while no answer comes, as long as patience lasts.
+
+        Each answer is waited for as long as there was none before, so that a slow one comes.
+
+        Returns:
+            The answer, and whether the request was sent more than once.
+
+        Raises:
+            TransientError: no answer came.
+        """
+        start, silent, again = time.monotonic(), 0.0, False
+        while True:
+            try:
+                limit = max(ANSWER_SECONDS, silent)
+                answer = requests.request(method, self.uri + path, timeout=limit, **more)
+            except requests.RequestException as error:
+                silent = time.monotonic() - start
+                if not self._waits(error, silent):
+                    since = f" for {silent:.0f} s" if again else ""
+                    raise TransientError(
+                        f"Airflow at {self.uri} cannot be reached{since}: {error}"
+                    ) from error
+            else:
+                self._told = self._told and again
+                return answer, again
+            if self.patience and silent >= ANSWER_SECONDS and not self._told:
+                self._told = True
+                self.patience.say(f"Airflow has not answered for {silent:.0f} s; still waiting")
+            time.sleep(_PAUSES[0])
+            again = True
+
+    def _waits(self, error: requests.RequestException, silent: float) -> bool:
+        """Whether to ask again after an error and so many seconds without an answer."""
+        silence = isinstance(error, requests.ConnectionError | requests.Timeout)
+        patience = self.patience
+        return silence and patience is not None and silent < patience.seconds and patience.lives()
