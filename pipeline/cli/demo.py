@@ -13,6 +13,7 @@ from pipeline.base.project import Project
 from pipeline.base.terminal import Facts, whole
 from pipeline.cli.follow import DAG, TASKS, follow, going_on
 from pipeline.cli.ingest import feed_bar
+from pipeline.cli.starting import starting
 from pipeline.cli.tables import bars, facts_table, figures_table
 from pipeline.data.arrive.feed import feed
 from pipeline.data.branch import declare_data
@@ -47,9 +48,11 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
     console.print(Text(f"medloom: {project.name}, from {what}", "bold"))
     _feed(project, data, patients, console)
     were_up = services.find(project) is not None
+    what = "MLflow and Airflow (about half a minute)"
     if not were_up:
-        console.print("starting MLflow and Airflow (about half a minute) …")
-    running = services.up(project, die_with_parent=True)
+        console.print(f"starting {what} …")
+    with starting(console, what) as on_wait:
+        running = services.up(project, die_with_parent=True, on_wait=on_wait)
     try:
         api = running.airflow()
         api.patience = Patience(console.print, lambda: running.alive)

@@ -154,14 +154,15 @@ def demo(
 @app.command()
 def up() -> None:
     """Start Airflow, MLflow and the app and keep them running; `medloom down` stops them."""
+    from pipeline.cli.starting import starting
     from pipeline.local import services
     from pipeline.local.access import Access
     from pipeline.local.web_app import app_place, require_login
 
     project = fit_project()
     require_login(app_place()[0], Access.load(project))
-    with console.status("starting MLflow, Airflow and the app (about half a minute)"):
-        services.up(project)
+    with starting(console, "MLflow, Airflow and the app (about half a minute)") as on_wait:
+        services.up(project, on_wait=on_wait)
     status()
 
 

@@ -43,6 +43,7 @@ def project_status(project: Project) -> dict[str, Any]:
             "mlflow": running.mlflow_uri,
             "app": running.app_uri or None,
             "app_answers": bool(running.app_uri) and answers(f"{running.app_uri}/health"),
+            "waiting_for": running.waiting_for or None,
         }
         facts["runs"] = _last_runs(running)
     if project.landing.is_dir() and project.state.is_dir():
@@ -107,7 +108,8 @@ def status_table(facts: dict[str, Any]) -> Group:
         "MLflow": services_up["mlflow"],
     }
     if services_up["app"]:
-        starts = "" if services_up["app_answers"] else " (does not answer yet; see app.log)"
-        running["app"] = f"{services_up['app']}{starts}"
+        yet = " yet" if services_up["waiting_for"] else ""
+        state = "" if services_up["app_answers"] else f" (does not answer{yet}; see app.log)"
+        running["app"] = f"{services_up['app']}{state}"
     runs = {run["run_id"]: run["state"] for run in facts["runs"]}
     return Group(facts_table({**project, **running}), facts_table(runs, "last runs"))

@@ -76,7 +76,7 @@ class AirflowApi:
     def is_healthy(self) -> bool:
         """Whether the API answers and the scheduler and the DAG processor send heartbeats."""
         try:
-            health = requests.get(f"{self.uri}/api/v2/monitor/health", timeout=5).json()
+            health = requests.get(f"{self.uri}/api/v2/monitor/health", timeout=10).json()
         except (requests.RequestException, ValueError):
             return False
         parts = ("metadatabase", "scheduler", "dag_processor")

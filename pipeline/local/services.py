@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipeline.base.project import Project
 from pipeline.ledger.lease import end_holder
 from pipeline.ledger.lease_holder import Place, end_process_tree
 from pipeline.local.airflow_api import AirflowApi
-from pipeline.local.processes import START_SECONDS, answers, free_port, spawn
+from pipeline.local.processes import answers, free_port, spawn, wait_until
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Services:
         supervisor: process id of `pipeline.local.supervisor`.
         place: scope in which that id is valid; empty in files of earlier versions.
         app_uri: of the web app; empty where it is not served.
-        ready: all of them answer.
+        ready: all of them answer, but the app may not yet.
         error: why they did not start.
+        waiting_for: what starts now, in words; empty once nothing does.
     """
 
     supervisor: int
@@ -47,6 +48,7 @@ class Services:
     error: str = ""
     place: str = ""
     app_uri: str = ""
+    waiting_for: str = ""
 
     def save(self, file: Path) -> None:
         """Write it to a file that only this user can read, as it has a password."""
@@ -82,23 +84,50 @@ def find(project: Project) -> Services | None:
     return services if services and services.alive and services.ready else None
 
 
-def up(project: Project, *, die_with_parent: bool = False) -> Services:
+def up(
+    project: Project,
+    *,
+    die_with_parent: bool = False,
+    on_wait: Callable[[str], None] | None = None,
+) -> Services:
     """Start the services unless they are running; returns when all of them answer.
+
+    An app that does not start keeps nobody from the others: its log has the reason.
 
     Args:
         project: the project.
         die_with_parent: end them when the calling process ends, even if it is killed.
+        on_wait: called again and again with what is waited for, in words.
 
     Raises:
         TransientError: one of them did not start; the message names the logs.
     """
-    if services := find(project):
-        return services
+    started = None if find(project) else _start(project, die_with_parent=die_with_parent)
+    while started is None or started.poll() is None:
+        services = Services.load(project.services_file)
+        if services and started and services.supervisor != started.pid:
+            services = None  # of an earlier start
+        if services and services.ready and not services.waiting_for:
+            return services
+        if started is None and not (services and services.alive):
+            break
+        if on_wait and services and services.waiting_for:
+            on_wait(services.waiting_for)
+        time.sleep(0.2)
+    services = Services.load(project.services_file)
+    if started:
+        end_process_tree(started.pid)
+    why = services.error if services and services.error else "they ended"
+    raise TransientError(f"the services did not start: {why}; see {project.logs}")
+
+
+def _start(project: Project, *, die_with_parent: bool) -> "subprocess.Popen[bytes]":
+    """Start the supervisor, after what an earlier one left."""
     down(project)
     project.logs.mkdir(parents=True, exist_ok=True)
     child = ["--child"] if die_with_parent else []
     with (project.logs / "supervisor.log").open("ab") as stream:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "pipeline.local.supervisor", *child],
             cwd=project.state,
             env=child_environment() | project.environment(),
@@ -107,16 +136,6 @@ def up(project: Project, *, die_with_parent: bool = False) -> Services:
             stderr=stream,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        services = Services.load(project.services_file)
-        if services and services.supervisor == process.pid and services.ready:
-            return services
-        time.sleep(0.2)
-    services = Services.load(project.services_file)
-    end_process_tree(process.pid)
-    why = services.error if services and services.error else "they did not answer in time"
-    raise TransientError(f"the services did not start: {why}; see {project.logs}")
 
 
 def down(project: Project) -> bool:
@@ -156,11 +175,8 @@ def mlflow(project: Project) -> Iterator[str]:
     uri = f"http://127.0.0.1:{free_port()}"
     server = spawn(project, "mlflow", *mlflow_command(project, uri))
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not answers(f"{uri}/health"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise TransientError(f"MLflow did not start, see {project.logs / 'mlflow.log'}")
-            time.sleep(0.2)
+        health = f"{uri}/health"
+        wait_until(lambda: answers(health), "MLflow", {"mlflow": server}, project.logs)
         yield uri
     finally:
         end_process_tree(server.pid)

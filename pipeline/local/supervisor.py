@@ -25,7 +25,8 @@ from pipeline.base.files import kept_secret, write_atomically
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.lease_holder import Place
 from pipeline.local.access import Access
-from pipeline.local.processes import START_SECONDS, adopt_orphans, answers, free_port, spawn
+from pipeline.local.airflow_api import Patience
+from pipeline.local.processes import adopt_orphans, answers, free_port, spawn, wait_until
 from pipeline.local.services import Services, mlflow_command
 from pipeline.local.web_app import NAME as APP
 from pipeline.local.web_app import (
@@ -37,6 +38,7 @@ from pipeline.local.web_app import (
 )
 
 TRAIN_POOL = "medloom_train"
+_AIRFLOW = ("api-server", "scheduler", "dag-processor")
 
 
 class Supervisor:
@@ -64,16 +66,17 @@ class Supervisor:
         error = ""
         try:
             self._start()
-            if not die_with_parent:  # the demo's services are for its run alone
+            if die_with_parent:  # the demo's services are for its run alone
+                self._replace(ready=True, waiting_for="")
+            else:
                 self._serve_app()
-            self._replace(ready=True)
             self._watch(die_with_parent=die_with_parent)
         except MedloomError as failure:
             error = str(failure)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             self._stop()
-            self._replace(ready=False, error=error)
+            self._replace(ready=False, waiting_for="", error=error)
 
     def _replace(self, **changes: Any) -> None:
         self.services = Services(**(asdict(self.services) | changes))
@@ -85,29 +88,51 @@ class Supervisor:
             command = mlflow_command(self.project, self.services.mlflow_uri)
             self._spawn("mlflow", *command)
         env = airflow_environment(self.project, self.services)
-        migrate = self._spawn(
-            "airflow-db", sys.executable, "-m", "airflow", "db", "migrate", env=env
-        )
-        if migrate.wait() != 0:
-            raise TransientError("`airflow db migrate` failed, see airflow-db.log")
-        del self.children["airflow-db"]
-        for name in ("api-server", "scheduler", "dag-processor"):
+        self._migrate(env)
+        for name in _AIRFLOW:
             arguments = ["--workers", "1"] if name == "api-server" else []
             self._spawn(name, sys.executable, "-m", "airflow", name, *arguments, env=env)
-        self._wait_for("MLflow", lambda: answers(f"{self.services.mlflow_uri}/health"))
+        if "mlflow" in self.children:
+            health = f"{self.services.mlflow_uri}/health"
+            self._wait_for("MLflow", lambda: answers(health), "mlflow")
         api = self.services.airflow()
-        self._wait_for("Airflow", api.is_healthy)
+        api.patience = Patience(lambda said: print(said, flush=True), self._all_live)
+        self._wait_for("Airflow", api.is_healthy, *_AIRFLOW)
         api.ensure_pool(TRAIN_POOL, slots=1)
-        self._wait_for("the DAGs", lambda: api.has_dags("retrain_generator", "watch_landing"))
+        dags = ("retrain_generator", "watch_landing")
+        self._wait_for("Airflow's DAGs", lambda: api.has_dags(*dags), "dag-processor")
+
+    def _migrate(self, env: dict[str, str]) -> None:
+        name, what = "airflow-db", "Airflow's database"
+        self._replace(waiting_for=what)
+        migrate = spawn(
+            self.project, name, sys.executable, "-m", "airflow", "db", "migrate", env=env
+        )
+        wait_until(lambda: migrate.poll() is not None, what, {name: migrate}, self.project.logs)
+        if migrate.returncode != 0:
+            raise TransientError(f"`airflow db migrate` failed, see {name}.log")
 
     def _serve_app(self) -> None:
-        """Start the app; it is not watched, since a page must not end a training."""
+        """Start the app, while the other services are ready already.
+
+        It is not watched, and may fail to start, since a page must not end a training.
+        """
         access, (address, port) = Access.load(self.project), app_place()
         require_login(address, access)
         uri = app_uri(port, address)
         env = app_environment(self.project, self.services.mlflow_uri, address)
-        spawn(self.project, APP, *app_command(uri, address, access), env=env)
-        self._replace(app_uri=uri)
+        app = spawn(self.project, APP, *app_command(uri, address, access), env=env)
+        self._replace(app_uri=uri, ready=True, waiting_for="the app")
+
+        def settled() -> bool:
+            self._check_children()
+            return answers(f"{uri}/health")
+
+        try:
+            wait_until(settled, "the app", {APP: app}, self.project.logs)
+        except TransientError as error:
+            print(error, flush=True)
+        self._replace(waiting_for="")
 
     def _spawn(
         self, name: str, *command: str, env: dict[str, str] | None = None
@@ -115,13 +140,19 @@ class Supervisor:
         self.children[name] = spawn(self.project, name, *command, env=env)
         return self.children[name]
 
-    def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not ready():
+    def _wait_for(self, what: str, ready: Callable[[], bool], *names: str) -> None:
+        """Wait for a service that consists of some children; any other must live, too."""
+        self._replace(waiting_for=what)
+
+        def answered() -> bool:
             self._check_children()
-            if time.monotonic() > deadline:
-                raise TransientError(f"{what} did not answer within {START_SECONDS} s")
-            time.sleep(0.3)
+            return ready()
+
+        own = {name: self.children[name] for name in names}
+        wait_until(answered, what, own, self.project.logs)
+
+    def _all_live(self) -> bool:
+        return all(child.poll() is None for child in self.children.values())
 
     def _check_children(self) -> None:
         for name, child in self.children.items():

@@ -8,17 +8,16 @@ import ipaddress
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 
 from pipeline.base.children import child_environment
-from pipeline.base.errors import BadInputError, TransientError
+from pipeline.base.errors import BadInputError
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.ledger.lease_holder import end_process_tree
 from pipeline.local.access import REQUIRED, Access
-from pipeline.local.processes import START_SECONDS, answers, free_port, spawn
+from pipeline.local.processes import answers, free_port, spawn, wait_until
 
 ADDRESS = "127.0.0.1"
 ADDRESS_VARIABLE, PORT_VARIABLE = "MEDLOOM_APP_ADDRESS", "MEDLOOM_APP_PORT"
@@ -151,11 +150,7 @@ def serving(
         env=app_environment(project, mlflow_uri, address),
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not answers(f"{uri}/health"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise TransientError(f"the app did not start, see {project.logs / f'{NAME}.log'}")
-            time.sleep(0.2)
+        wait_until(lambda: answers(f"{uri}/health"), "the app", {NAME: server}, project.logs)
         yield server.wait
     finally:
         end_process_tree(server.pid)

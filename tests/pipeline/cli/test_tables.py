@@ -138,12 +138,15 @@ def test_status_keeps_paths(tmp_path: Path) -> None:
     facts["services"] = {
         "airflow": "http://127.0.0.1:8080", "airflow_user": "[/]", "airflow_password": "[red]p",
         "mlflow": "http://127.0.0.1:5000", "app": "http://127.0.0.1:8501", "app_answers": True,
+        "waiting_for": None,
     }  # fmt: skip
     facts["runs"] = [{"run_id": "manual__2026-11-29T03:08:34+00:00", "state": "success"}]
     said = shown(status_table(facts))
     assert "[/] / [red]p" in said
     assert "http://127.0.0.1:8501" in said
     facts["services"]["app_answers"] = False
+    assert "does not answer; see app.log" in shown(status_table(facts))
+    facts["services"]["waiting_for"] = "the app"
     assert "does not answer yet; see app.log" in shown(status_table(facts))
     assert "manual__2026-11-29T03:08:34+00:00  success" in said
 

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.base.errors import BadInputError
+from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
 from pipeline.ledger.lease_holder import Place
 from pipeline.local import services
@@ -44,6 +45,34 @@ def test_a_supervisor_of_another_place_is_not_ended(
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def elsewhere(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[Services]:
+    """A supervisor that writes one state after the other; each is read as often as needed."""
+    states: list[Services] = []
+    monkeypatch.setattr(services, "find", lambda _: states[0])
+    monkeypatch.setattr(services.Services, "load", lambda _: states.pop(0))
+    monkeypatch.setattr(services.Services, "alive", property(lambda one: not one.error))
+    return states
+
+
+def test_up_waits_for_the_app_and_says_so(project: Project, elsewhere: list[Services]) -> None:
+    starting = Services(1, "m", "a", "admin", "p", ready=True, waiting_for="the app")
+    elsewhere += [starting, starting, replace(starting, waiting_for="")]
+    said: list[str] = []
+    assert not services.up(project, on_wait=said.append).waiting_for
+    assert said == ["the app", "the app"]
+
+
+def test_up_says_why_services_ended_while_it_waited(
+    project: Project, elsewhere: list[Services]
+) -> None:
+    starting = Services(1, "m", "a", "admin", "p", ready=True, waiting_for="the app")
+    ended = replace(starting, ready=False, error="scheduler ended with 1")
+    elsewhere += [starting, ended, ended]
+    with pytest.raises(TransientError, match="did not start: scheduler ended with 1; see"):
+        services.up(project)
 
 
 def test_a_schedulers_task_never_starts_an_mlflow_server(
