@@ -3,12 +3,13 @@
 import streamlit as st
 
 from app import person, settings, shared
-from app.wording import plain
+from app.wording import plain, without_paths
 from pipeline.feedback.checks import copy_outcomes
 from pipeline.feedback.opinions import Opinions
-from pipeline.feedback.retrainings import asking_now, retrainings
+from pipeline.feedback.retrainings import asking_now
 from pipeline.feedback.rules import FeedbackConfig, flag_rates
 from pipeline.feedback.tables import opinion_rows, rate_rows
+from pipeline.flow.asked import asked_retrainings
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.project_params import ProjectParams
 
@@ -20,11 +21,11 @@ config = ProjectParams.of(project).section("feedback", FeedbackConfig)
 ledger = Ledger(project)
 opinions = [one for one in Opinions(ledger).records if one.version == number]
 rates = flag_rates(opinions, number, config)
-asked = retrainings(ledger, config)
+asked = asked_retrainings(ledger)
 st.subheader(f"What readers said about version {number}")
 for one in asked:
     if number in (one.version, one.verdict.version if one.verdict else None):
-        st.info(plain(f"{one.in_words}."))
+        st.info(plain(f"{without_paths(one.in_words)}."))
 if not rates:
     st.info("Nobody has judged its images yet. Open one on the page Generate and say what you see.")
 else:

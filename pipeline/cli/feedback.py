@@ -127,14 +127,15 @@ def list_feedback(
     """
     from pipeline.feedback.checks import copy_outcomes
     from pipeline.feedback.opinions import Opinions
-    from pipeline.feedback.retrainings import led_to, retrainings
+    from pipeline.feedback.retrainings import led_to
     from pipeline.feedback.tables import opinion_rows
+    from pipeline.flow.asked import asked_retrainings
     from pipeline.ledger.ledger import Ledger
 
     project = existing_project()
     ledger = Ledger(project)
     found = [one for one in Opinions(ledger).records if version in (None, one.version)][::-1]
-    asked = retrainings(ledger, _config(project))
+    asked = asked_retrainings(ledger)
     if as_json:
         facts = [
             one.model_dump() | {"led_to": came and came.facts()}

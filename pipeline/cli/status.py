@@ -9,12 +9,10 @@ from pipeline.base.project import Project
 from pipeline.base.terminal import whole
 from pipeline.cli.tables import facts_table
 from pipeline.data.landing.index import LocalIndex
-from pipeline.feedback.retrainings import retrainings
-from pipeline.feedback.rules import FeedbackConfig
+from pipeline.flow.asked import asked_retrainings
 from pipeline.flow.planning import count_images
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import DATA, Ledger
-from pipeline.ledger.project_params import ProjectParams
 from pipeline.local import services
 from pipeline.local.processes import answers
 from pipeline.monitor.history import History
@@ -61,15 +59,11 @@ def project_status(project: Project) -> dict[str, Any]:
                 "since": champion.time,
                 "because": verdict.details.get("because", "") if verdict else "",
             }
-        if asked := retrainings(ledger, _feedback(project)):
+        if asked := asked_retrainings(ledger):
             facts["feedback"] = asked[-1].facts() | {"says": asked[-1].in_words}
         if last := History(ledger).last:
             facts["alarms"] = [{"key": one.key, "since": one.since} for one in last.alarms]
     return facts
-
-
-def _feedback(project: Project) -> FeedbackConfig:
-    return ProjectParams.of(project).section("feedback", FeedbackConfig)
 
 
 def _last_runs(running: services.Services) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ The ledger alone is read: a run's first commit says which feedback asked for it,
 its verdict.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ class Retraining:
         run_key: of the run that was planned for it; "": none was yet.
         planned: time of the plan, UTC; "": none was yet.
         new_emphasis: as `Wish.new_emphasis`; True of planned ones.
+        in_vain: why its plan is refused as things are; "" if it is not, and of planned ones.
         verdict: the gate's record on that run; None before it.
     """
 
@@ -39,14 +40,16 @@ class Retraining:
     run_key: str = ""
     planned: str = ""
     new_emphasis: bool = True
+    in_vain: str = ""
     verdict: Record | None = field(default=None, repr=False)
 
     @classmethod
-    def wished(cls, wish: Wish) -> Self:
+    def wished(cls, wish: Wish, in_vain: str = "") -> Self:
         """One that no run was planned for yet."""
         return cls(
-            wish.version, wish.reason, wish.classes, wish.opinions, new_emphasis=wish.new_emphasis
-        )
+            wish.version, wish.reason, wish.classes, wish.opinions,
+            new_emphasis=wish.new_emphasis, in_vain=in_vain,
+        )  # fmt: skip
 
     @classmethod
     def planned_as(cls, run: Opening, verdict: Record | None) -> Self | None:
@@ -67,7 +70,7 @@ class Retraining:
             return f"version {self.verdict.version} {self.verdict.action}"
         if self.run_key:
             return f"run {self.run_key} planned"
-        return "asked for"
+        return "asked for, but refused" if self.in_vain else "asked for"
 
     @property
     def in_words(self) -> str:
@@ -87,6 +90,8 @@ class Retraining:
                 f"Run {self.run_key} was planned for it at {_minute(self.planned)} UTC, and has no "
                 "verdict yet"
             )
+        if self.in_vain:
+            return f"A retraining is asked for, and refused as things are: {self.in_vain}"
         if self.new_emphasis:
             return (
                 "A retraining is asked for; the scheduler plans it within five minutes while it is "
@@ -119,11 +124,19 @@ class Retraining:
             "planned": self.planned or None,
             "verdict": record.action if record else None,
             "became": record.version if record else None,
+            "in_vain": self.in_vain or None,
         }
 
 
-def retrainings(ledger: Ledger, config: FeedbackConfig) -> list[Retraining]:
+def retrainings(
+    ledger: Ledger, config: FeedbackConfig, in_vain: Callable[[], str] = str
+) -> list[Retraining]:
     """Every retraining that feedback asked for, oldest first; one that waits for its plan is last.
+
+    Args:
+        ledger: of the project.
+        config: when opinions ask for one.
+        in_vain: why a plan would be refused now, or ""; asked of one that waits for it.
 
     Raises:
         BadInputError: a chain is broken.
@@ -140,7 +153,8 @@ def retrainings(ledger: Ledger, config: FeedbackConfig) -> list[Retraining]:
     ]
     wish = wish_of(ledger, config)
     if wish and not any(_is_for(one, wish) for one in found):
-        found.append(Retraining.wished(wish))
+        why = " ".join(in_vain().split()) if wish.new_emphasis else ""
+        found.append(Retraining.wished(wish, why))
     return found
 
 

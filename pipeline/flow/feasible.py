@@ -15,9 +15,10 @@ from pipeline.data.manifest import Row
 from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
-from pipeline.flow.all_params import Params
+from pipeline.flow.all_params import Params, require_valid
 from pipeline.ledger.journal import Journal
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import DATA, Ledger
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.change_control import run_facts
 
 _LEAST_GROUPS = 2
@@ -97,6 +98,18 @@ def require_feasible(
     if found.refusals and not withdrawn:
         raise BadInputError("training was not started:\n  " + "\n  ".join(found.refusals))
     return (*found.refusals, *found.notes)
+
+
+def in_vain(ledger: Ledger, params: ProjectParams) -> str:
+    """Why `plan` would refuse a training of the newest data; "" where it would not."""
+    data = ledger.head(DATA)
+    if data is None:
+        return ""
+    try:
+        require_feasible(ledger, require_valid(params), data, withdrawn=False)
+    except BadInputError as error:
+        return str(error)
+    return ""
 
 
 def _is_seen(row: Row, params: Params) -> bool:

@@ -27,7 +27,7 @@ from pipeline.feedback.checks import anything_to_check
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import wish_of
 from pipeline.flow.all_params import require_valid
-from pipeline.flow.feasible import require_feasible
+from pipeline.flow.feasible import in_vain, require_feasible
 from pipeline.flow.planning import (
     Plan,
     RetrainConfig,
@@ -159,7 +159,7 @@ def watch(project: Project, say: Callable[[str], None] = print) -> str:
         return f"{withdrawn} images were withdrawn, and no run was planned since"
     params = ProjectParams.of(project)
     wish = unplanned_wish(ledger, params.section("feedback", FeedbackConfig))
-    if wish and not (why := _in_vain(ledger, params)):
+    if wish and not (why := in_vain(ledger, params)):
         return wish.reason
     if wish:  # else its plan would be refused again at every look
         say(f"{wish.reason}; {why}")
@@ -180,18 +180,6 @@ def _hand_on_flags(project: Project, say: Callable[[str], None]) -> None:
         return
     if done.proposals:
         say(f"readers proposed to take {_images(done.proposals)} out of the data")
-
-
-def _in_vain(ledger: Ledger, params: ProjectParams) -> str:
-    """Why `plan` would refuse a training of the newest data; "" where it would not."""
-    data = ledger.head(DATA)
-    if data is None:
-        return ""
-    try:
-        require_feasible(ledger, require_valid(params), data, withdrawn=False)
-    except BadInputError as error:
-        return str(error)
-    return ""
 
 
 def plan(project: Project, *, trigger: str, start: Asked = "") -> Plan:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.flow import steps
+from pipeline.flow import feasible
+from pipeline.flow.feasible import Infeasible
 from tests.support.consenting import Clinic
 
 
@@ -21,5 +22,5 @@ def clinic(_clinic_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Its version 1 is champion, and nobody has said anything yet."""
     shutil.copytree(_clinic_folder, tmp_path / "clinic", symlinks=True)
     # Eight images are too few for a training, which is not the question here.
-    monkeypatch.setattr(steps, "require_feasible", lambda *_, **__: ())
+    monkeypatch.setattr(feasible, "infeasible", lambda *_: Infeasible((), ()))
     return Clinic.at(tmp_path / "clinic")

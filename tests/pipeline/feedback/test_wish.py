@@ -3,12 +3,13 @@
 import pytest
 import yaml
 
-from pipeline.base.errors import BadInputError, NothingNewError
+from pipeline.base.errors import NothingNewError
 from pipeline.feedback.opinions import Opinions, give
 from pipeline.feedback.retrainings import asking_now, led_to, retrainings
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import opinions_since, wish_of
-from pipeline.flow import steps
+from pipeline.flow import feasible, steps
+from pipeline.flow.asked import asked_retrainings
 from pipeline.ledger.project_params import CHANGES_FILE, params_of_run
 from pipeline.ledger.run import openings
 from tests.pipeline.feedback.test_rules import said
@@ -55,10 +56,9 @@ def test_feedback_asks_once_and_its_training_shows_the_class_more_often(clinic: 
 def test_a_training_that_would_be_refused_is_not_asked_for_at_every_look(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise BadInputError("training was not started:\n  the test split has 3 images")
-
-    monkeypatch.setattr(steps, "require_feasible", refuse)
+    few = feasible.Infeasible(("the test split has 3 images",), ())
+    monkeypatch.setattr(feasible, "infeasible", lambda *_: few)
+    assert asked_retrainings(clinic.ledger) == []
     flag(clinic, "ada", "bob")
     told: list[str] = []
     with pytest.raises(NothingNewError):
@@ -67,6 +67,12 @@ def test_a_training_that_would_be_refused_is_not_asked_for_at_every_look(
         "feedback on version 1: stone flawed in 12 of 12; training was not started:\n"
         "  the test split has 3 images"
     ]
+    (asked,) = asked_retrainings(clinic.ledger)
+    assert asked.in_words == (
+        "feedback on version 1: stone flawed in 12 of 12. A retraining is asked for, and refused "
+        "as things are: training was not started: the test split has 3 images"
+    )
+    assert (asked.outcome, asked.facts()["in_vain"]) == ("asked for, but refused", asked.in_vain)
 
 
 def test_a_verdict_answers_the_feedback_before_it(clinic: Clinic) -> None:
