@@ -1,14 +1,17 @@
 """Proposals in the audit: what was said about an image, and about those that a version saw."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.audit.answers import trace_json, trace_tree, uses_json, uses_table
+from pipeline.audit.report import render
 from pipeline.audit.trace import trace
+from pipeline.audit.trace_facts import Trace
 from pipeline.audit.uses import find_uses
-from pipeline.audit.verify import verify
+from pipeline.audit.verify import Findings, verify
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
 from pipeline.data.revise.answering import accept, propose_image
@@ -41,9 +44,23 @@ def test_what_was_said_about_an_image_is_told_by_image_and_by_version(
     shown = " ".join(capsys.readouterr().out.split())
     assert "proposals to take it out of the data" in shown
     assert "proposals about images that it saw: 2" in shown
+    page = page_of(traced)
+    for words in (
+        f"<code>{one[:12]}</code>",
+        "reader-1a",
+        "accepted by ada: set aside",
+        "a corner",
+    ):
+        assert words in page
     clinic.judge()
-    assert trace(clinic.project, "2").proposals == (), "it never saw the image"
+    untouched = trace(clinic.project, "2")
+    assert untouched.proposals == (), "it never saw the image"
+    assert "people proposed" not in page_of(untouched)
     _alter(clinic)
+
+
+def page_of(found: Trace) -> str:
+    return render(found, Findings((), ()), [], "0" * 64, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def _alter(clinic: Clinic) -> None:
