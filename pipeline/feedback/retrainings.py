@@ -1,18 +1,19 @@
 """The retrainings that feedback asked for, and how far each one is.
 
-The ledger alone is read: a run's first commit says which feedback asked for it, and the journal has
-its verdict.
+A run's first commit says which feedback asked for it, the journal has its verdict, and `endings`
+knows runs that have none and are over.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from pipeline.feedback.endings import endings
 from pipeline.feedback.opinions import Opinion
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import Wish, wish_of
 from pipeline.ledger.chain import FEEDBACK
-from pipeline.ledger.journal import Journal, Record
+from pipeline.ledger.journal import VERDICTS, Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.run import Opening, openings
 
@@ -30,6 +31,8 @@ class Retraining:
         planned: time of the plan, UTC; "": none was yet.
         new_emphasis: as `Wish.new_emphasis`; True of planned ones.
         in_vain: why its plan is refused as things are; "" if it is not, and of planned ones.
+        ended: how that run ended without a verdict; "" if it has one, or may still go on.
+        answered: it has a verdict, or a later run has: that one answers this feedback, too.
         verdict: the gate's record on that run; None before it.
     """
 
@@ -41,6 +44,8 @@ class Retraining:
     planned: str = ""
     new_emphasis: bool = True
     in_vain: str = ""
+    ended: str = ""
+    answered: bool = False
     verdict: Record | None = field(default=None, repr=False)
 
     @classmethod
@@ -52,7 +57,9 @@ class Retraining:
         )  # fmt: skip
 
     @classmethod
-    def planned_as(cls, run: Opening, verdict: Record | None) -> Self | None:
+    def planned_as(
+        cls, run: Opening, verdict: Record | None, ended: str = "", *, answered: bool = False
+    ) -> Self | None:
         """The one that a run was opened for; None if no feedback asked for the run."""
         told = run.asked
         try:
@@ -61,7 +68,10 @@ class Retraining:
             reason = str(told["reason"])
         except (KeyError, TypeError, ValueError):
             return None
-        return cls(version, reason, classes, (first, last), run.key, run.time, verdict=verdict)
+        return cls(
+            version, reason, classes, (first, last), run.key, run.time,
+            ended=ended, answered=answered or verdict is not None, verdict=verdict,
+        )  # fmt: skip
 
     @property
     def outcome(self) -> str:
@@ -69,7 +79,7 @@ class Retraining:
         if self.verdict is not None:
             return f"version {self.verdict.version} {self.verdict.action}"
         if self.run_key:
-            return f"run {self.run_key} planned"
+            return f"run {self.run_key} {'ended without a verdict' if self.ended else 'planned'}"
         return "asked for, but refused" if self.in_vain else "asked for"
 
     @property
@@ -86,9 +96,9 @@ class Retraining:
                 f"{self.verdict.action} at {time} UTC: {self.verdict.reason}"
             )
         if self.run_key:
+            how = f"ended without a verdict: {self.ended}" if self.ended else "has no verdict yet"
             return (
-                f"Run {self.run_key} was planned for it at {_minute(self.planned)} UTC, and has no "
-                "verdict yet"
+                f"Run {self.run_key} was planned for it at {_minute(self.planned)} UTC, and {how}"
             )
         if self.in_vain:
             return f"A retraining is asked for, and refused as things are: {self.in_vain}"
@@ -125,6 +135,7 @@ class Retraining:
             "verdict": record.action if record else None,
             "became": record.version if record else None,
             "in_vain": self.in_vain or None,
+            "ended": self.ended or None,
         }
 
 
@@ -146,11 +157,19 @@ def retrainings(
         return []
     journal = Journal(ledger)
     opened = sorted(openings(ledger).values(), key=lambda run: (run.time, run.key))
+    judged = {record.run_key for record in journal.records if record.action in VERDICTS}
+    ended = endings(ledger.project, opened, judged)
+    newest = max((run.time for run in opened if run.key in judged), default="")
     found = [
         one
         for run in opened
-        if (one := Retraining.planned_as(run, journal.verdict_on(run.key))) is not None
-    ]
+        if (
+            one := Retraining.planned_as(
+                run, journal.verdict_on(run.key), ended.get(run.key, ""),
+                answered=run.time < newest,
+            )
+        )
+    ]  # fmt: skip
     wish = wish_of(ledger, config)
     if wish and not any(_is_for(one, wish) for one in found):
         why = " ".join(in_vain().split()) if wish.new_emphasis else ""
@@ -165,7 +184,7 @@ def led_to(opinion: Opinion, asked: Iterable[Retraining]) -> Retraining | None:
 
 def asking_now(asked: Sequence[Retraining], version: int) -> tuple[str, ...]:
     """The classes of a version that ask for a retraining now, planned or not."""
-    open_ = (one for one in asked if one.version == version and one.verdict is None)
+    open_ = (one for one in asked if one.version == version and not one.answered)
     return tuple(sorted({label for one in open_ for label in one.classes}))
 
 

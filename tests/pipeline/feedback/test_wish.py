@@ -1,17 +1,20 @@
 """From opinions to a planned retraining."""
 
+import json
+
 import pytest
 import yaml
 
 from pipeline.base.errors import NothingNewError
+from pipeline.feedback import retrainings as module
 from pipeline.feedback.opinions import Opinions, give
-from pipeline.feedback.retrainings import asking_now, led_to, retrainings
+from pipeline.feedback.retrainings import Retraining, asking_now, led_to, retrainings
 from pipeline.feedback.rules import FeedbackConfig
 from pipeline.feedback.wish import opinions_since, wish_of
 from pipeline.flow import feasible, steps
 from pipeline.flow.asked import asked_retrainings
 from pipeline.ledger.project_params import CHANGES_FILE, params_of_run
-from pipeline.ledger.run import openings
+from pipeline.ledger.run import ASKED, Opening, openings
 from tests.pipeline.feedback.test_rules import said
 from tests.support.consenting import Clinic
 
@@ -136,6 +139,29 @@ def test_a_retraining_is_followed_from_the_flags_to_the_verdict(clinic: Clinic) 
     later = Opinions(ledger).records[-1]
     assert led_to(later, [answered]) is None, "it came after the plan"
     assert answered.facts()["became"] == 2
+
+
+def test_a_run_that_failed_is_not_planned_for_ever(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag(clinic, "ada", "bob")
+    key = steps.plan(clinic.project, trigger="asset").run.key
+    monkeypatch.setattr(module, "endings", lambda *_: {key: "train failed: no room"})
+    (ended,) = retrainings(clinic.ledger, CONFIG)
+    assert ended.outcome == f"run {key} ended without a verdict"
+    assert ended.in_words.endswith("UTC, and ended without a verdict: train failed: no room")
+    assert ended.facts()["ended"] == "train failed: no room"
+    assert asking_now([ended], 1) == ("stone",), "nothing answered it yet"
+
+
+def test_the_verdict_on_a_later_run_answers_what_an_ended_one_was_asked_for() -> None:
+    told = {"version": 1, "classes": ["stone"], "opinions": [1, 2], "reason": "flawed"}
+    run = Opening("a", "c", "d", "2026-01-01T00:00:00+00:00", {ASKED: json.dumps(told)})
+    waiting = Retraining.planned_as(run, None)
+    answered = Retraining.planned_as(run, None, "run b was planned after it", answered=True)
+    assert waiting
+    assert answered
+    assert (asking_now([waiting], 1), asking_now([answered], 1)) == (("stone",), ())
 
 
 def test_a_class_that_joins_while_the_training_runs_is_shown_to_ask(clinic: Clinic) -> None:
