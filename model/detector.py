@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .families.rpgan.augment import augment_with_layout
-from .families.rpgan.recipe import Recipe
+from .families.adversarial_recipe import AdversarialRecipe
+from .families.augment import augment_with_layout
 from .layouts import HALF
 from .parallel import Draws, Shard
 from .runtime import default_device
@@ -148,7 +148,7 @@ def fit_detector(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, fitting.steps)
     pixels, covered = torch.from_numpy(np.array(images)), torch.from_numpy(np.array(maps))
-    draws, recipe = Draws(rng, Shard(), device), Recipe()
+    draws, recipe = Draws(rng, Shard(), device), AdversarialRecipe()
     for step in range(fitting.steps):
         rows = _rows(there, len(images), rng)
         seen, placed = augment_with_layout(

@@ -39,10 +39,12 @@ class Generator(nn.Module, ABC):
 
     Attributes:
         config: shape of the network.
+        embedding: one vector per class.
         bank: draws layouts; None if the network takes none.
     """
 
     config: NetworkConfig
+    embedding: "ClassEmbedding"
     bank: LayoutBank | None
 
     @abstractmethod

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..data import Draw, Drawn, balanced_draw
-from ..families.rpgan.augment import augment
-from ..families.rpgan.recipe import Recipe
+from ..families.adversarial_recipe import AdversarialRecipe
+from ..families.augment import augment
 from ..parallel import Draws, Shard
 from ..runtime import default_device
 
@@ -116,7 +116,7 @@ def fit_classifier(draw: Draw, classes: int, training: Training, seed: int) -> n
         classifier.parameters(), training.learning_rate, weight_decay=_WEIGHT_DECAY
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
-    draws, recipe = Draws(rng, Shard(), device), Recipe()
+    draws, recipe = Draws(rng, Shard(), device), AdversarialRecipe()
     for _ in range(training.steps):
         images, labels, _ = draw(rng)
         seen = _as_input(images, device)

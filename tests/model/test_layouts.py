@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from model.config import TrainConfig
 from model.families import make_generator, make_learner, recipe_class
+from model.families.adversarial_losses import fake_loss, layout_loss
 from model.families.base import Batch, Step
 from model.families.recipe import Recipe
-from model.families.rpgan.losses import fake_loss, layout_loss
 from model.layout_bank import PLACES, LayoutBank, given
 from model.layout_statistics import blobs, layout_bank
 from model.layouts import Layouts, ellipse

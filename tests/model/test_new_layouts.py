@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.families.rpgan.new_layouts import OF_A_CLASS, NewLayouts
+from model.families.new_layouts import OF_A_CLASS, NewLayouts
 from model.layout_bank import LayoutBank, given
 from model.layouts import Layouts
 from model.parallel import Draws, Shard

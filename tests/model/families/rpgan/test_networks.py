@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from model.config import TrainConfig
-from model.families.rpgan.networks import Discriminator, Generator
+from model.families.critic import Discriminator
+from model.families.rpgan.networks import Generator
 from model.families.rpgan.recipe import Recipe
 from model.network import NetworkConfig
 

@@ -6,9 +6,13 @@ from torch import Tensor
 
 from model.config import TrainConfig
 from model.families import make_learner
+from model.families.adversarial_losses import (
+    discriminator_loss,
+    generator_loss,
+    mode_seeking_loss,
+)
 from model.families.base import Batch, Step, cosine
 from model.families.rpgan.learner import Learner
-from model.families.rpgan.losses import discriminator_loss, generator_loss, mode_seeking_loss
 from model.families.rpgan.recipe import Recipe
 from model.parallel import Shard
 from model.runtime import Runtime

@@ -7,11 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...parallel import Draws
-from .recipe import Recipe
+from ..parallel import Draws
+from .adversarial_recipe import AdversarialRecipe
 
 
-def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0) -> Tensor:
+def augment(
+    images: Tensor, recipe: AdversarialRecipe, draws: Draws, strength: float = 1.0
+) -> Tensor:
     """Flip, shift, scale, contrast, brightness and cutout, drawn independently for each image.
 
     Args:
@@ -28,7 +30,11 @@ def augment(images: Tensor, recipe: Recipe, draws: Draws, strength: float = 1.0)
 
 
 def augment_with_layout(
-    images: Tensor, given: Tensor | None, recipe: Recipe, draws: Draws, strength: float = 1.0
+    images: Tensor,
+    given: Tensor | None,
+    recipe: AdversarialRecipe,
+    draws: Draws,
+    strength: float = 1.0,
 ) -> tuple[Tensor, Tensor | None]:
     """As `augment`; layouts are flipped, shifted and scaled with their images.
 
@@ -59,7 +65,7 @@ def augment_with_layout(
     return images, given
 
 
-def _move(images: Tensor, recipe: Recipe, draws: Draws, strength: float) -> Tensor:
+def _move(images: Tensor, recipe: AdversarialRecipe, draws: Draws, strength: float) -> Tensor:
     """Shift and scale about the centre; what lies outside is mirrored at the edge.
 
     With black outside, D seldom sees an image's own edge and G leaves a bright rim there, which

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.families.rpgan.augment import augment
-from model.families.rpgan.recipe import Recipe
+from model.families.adversarial_recipe import AdversarialRecipe
+from model.families.augment import augment
 from model.parallel import Draws, Shard
 
-NOTHING = Recipe(translate=0, scale=0, brightness=0, contrast=0, cutout=0)
+NOTHING = AdversarialRecipe(translate=0, scale=0, brightness=0, contrast=0, cutout=0)
 
 
 def _rng() -> torch.Generator:
@@ -30,7 +30,7 @@ def test_the_centre_of_mass_moves_with_the_shift_and_sides_stay_sides() -> None:
     # A bright spot far to the left must never come out on the right: no flips.
     images = torch.full((256, 1, 32, 32), -1.0)
     images[:, :, 14:18, 4:8] = 1.0
-    config = Recipe(translate=0.125, scale=0.2, brightness=0, contrast=0, cutout=0)
+    config = AdversarialRecipe(translate=0.125, scale=0.2, brightness=0, contrast=0, cutout=0)
     seen = augment(images, config, _draws()) + 1
     assert seen[..., :16].sum() > 0.999 * seen.sum()
     columns = (seen * torch.arange(32.0)).sum((1, 2, 3)) / seen.sum((1, 2, 3))
@@ -84,7 +84,7 @@ def test_cutout_hides_one_square_in_mid_grey() -> None:
 
 def test_the_gradient_reaches_the_images() -> None:
     images = _images(4).requires_grad_()
-    torch.autograd.backward(augment(images, Recipe(), _draws()).sum())
+    torch.autograd.backward(augment(images, AdversarialRecipe(), _draws()).sum())
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
 
@@ -109,7 +109,7 @@ def test_every_strength_does_something(key: str) -> None:
 
 
 def test_two_processes_do_to_their_halves_what_one_does_to_the_whole() -> None:
-    images, recipe = _images(), Recipe(cutout=0.3)
+    images, recipe = _images(), AdversarialRecipe(cutout=0.3)
     halves = [
         augment(half, recipe, _draws(Shard(rank, 2))) for rank, half in enumerate(images.chunk(2))
     ]

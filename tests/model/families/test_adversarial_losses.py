@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.families.rpgan.losses import (
+from model.families.adversarial_losses import (
     difference_penalty,
     discriminator_loss,
     generator_loss,

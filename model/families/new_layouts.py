@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...layout_bank import LayoutBank
-from ...parallel import Draws
+from ..layout_bank import LayoutBank
+from ..parallel import Draws
 
 OF_A_CLASS = 128
 """New layouts a class. They are drawn before the first step: each takes milliseconds."""
