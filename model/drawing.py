@@ -20,18 +20,25 @@ def draw(
     classes: Tensor,
     given: Tensor | None,
     noise: Sequence[Tensor | None],
+    truncation: float = 1.0,
+    shift: Tensor | None = None,
 ) -> NDArray[np.uint8]:
     """Put each image through the network alone, so that it depends on no other.
 
     Args:
         generator: from `model.sampling.load_generator`.
-        z: float32 [latent], one an image, truncated.
+        z: float32 [latent], one an image.
         classes: float32 [N, classes], weights that sum to 1.
         given: what `given_of` makes of layouts, or None.
         noise: float32 [1, H, W], one an image, or None.
+        truncation: as in `Generator.render`.
+        shift: added to the style of each image, float32 [N, W], or None.
 
     Returns:
         uint8 [N, H, W].
+
+    Raises:
+        ValueError: a shift is given to a generator without styles.
     """
     size = generator.config.image_size
     device = next(generator.parameters()).device
@@ -42,11 +49,13 @@ def draw(
         for index, one in enumerate(z):
             layout = None if given is None else given[index, None].to(device)
             grain = noise[index]
-            drawn = generator(
+            drawn = generator.render(
                 one[None].to(device),
                 classes[index, None].to(device),
                 layout,
                 None if grain is None else grain[None].to(device),
+                truncation=truncation,
+                shift=None if shift is None else shift[index, None].to(device),
             )
             images[index] = to_uint8(drawn)[0]
     generator.train(was_training)
@@ -114,11 +123,11 @@ def require_64_bits(seed: int, *indices: int) -> None:
         raise ValueError(f"seed {seed} and index {indices[-1]} must be in 0 to 2^64 - 1")
 
 
-def require_finite(truncation: float) -> None:
-    """Check a factor of the latent.
+def require_finite(value: float, what: str = "truncation") -> None:
+    """Check a factor of the latent, or of a step from it.
 
     Raises:
         ValueError: it is not a finite number.
     """
-    if not isfinite(truncation):
-        raise ValueError(f"truncation is {truncation}; allowed is a number, usually from 0 to 1")
+    if not isfinite(value):
+        raise ValueError(f"{what} is {value}; allowed is a number, usually from 0 to 1")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .asking import draw_layouts
 from .drawing import draw, given_of, latent, noise_map, require_finite
+from .editing import class_direction, edit, sefa_directions
 from .families import make_generator
 from .families.base import Generator
 from .families.mixtures import class_weights
@@ -25,12 +26,15 @@ __all__ = [
     "Sampled",
     "between",
     "build_generator",
+    "class_direction",
     "draw_layouts",
+    "edit",
     "interpolate",
     "label_maps",
     "layouts_of",
     "load_generator",
     "sample",
+    "sefa_directions",
 ]
 """All that a version's consumer needs is found here."""
 
@@ -95,7 +99,8 @@ def sample(
         seed: 0 to 2^64 - 1.
         start: index of the first image; 0 to 2^64 - 1.
         truncation: factor of z: under 1, images are more typical and less varied (Brock et al.
-            2018, arXiv 1809.11096, by scaling); 0 gives every image of a class alike.
+            2018, arXiv 1809.11096, by scaling); 0 gives every image of a class alike. In a family
+            with styles, it is the factor of their distance from the class's mean style.
         layouts: where the findings are, one layout per label, for a generator that takes them;
             None: those of `draw_layouts`.
 
@@ -109,8 +114,9 @@ def sample(
     require_finite(truncation)
     mixtures = class_weights(generator.config.classes, labels)
     length = generator.config.latent
-    z = [truncation * latent(seed, start + index, length) for index in range(len(labels))]
+    z = [latent(seed, start + index, length) for index in range(len(labels))]
     if layouts is None:
         layouts = draw_layouts(generator, labels, seed, start=start)
     noise = [noise_map(generator, seed, start + index) for index in range(len(labels))]
-    return draw(generator, z, mixtures, given_of(generator, layouts, len(labels)), noise)
+    given = given_of(generator, layouts, len(labels))
+    return draw(generator, z, mixtures, given, noise, truncation)

@@ -144,10 +144,11 @@ def _draw_ends(generator: Generator, path: Sequence[_End], truncation: float) ->
     given = [end.given for end in path if end.given is not None]
     return draw(
         generator,
-        [truncation * end.z for end in path],
+        [end.z for end in path],
         torch.stack([end.classes for end in path]),
         torch.stack(given) if given else None,
         [end.noise for end in path],
+        truncation,
     )
 
 

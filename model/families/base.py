@@ -68,6 +68,34 @@ class Generator(nn.Module, ABC):
             float [N, 1, H, W].
         """
 
+    def render(
+        self,
+        z: Tensor,
+        classes: Tensor,
+        given: Tensor | None = None,
+        noise: Tensor | None = None,
+        *,
+        truncation: float = 1.0,
+        shift: Tensor | None = None,
+    ) -> Tensor:
+        """Images as of `forward`, but less varied, or edited: the one way in which all are drawn.
+
+        Here truncation scales z, z' = truncation z, and nothing can be edited. A family with a
+        space of styles does both there (`styled.StyledGenerator`).
+
+        Args:
+            z, classes, given, noise: as in `forward`.
+            truncation: 1 for images as of `forward`; under 1, more typical and less varied ones;
+                0 gives every image of a class alike.
+            shift: added to the styles, float [N, W]; None for images that are not edited.
+
+        Raises:
+            ValueError: an edit is asked for, and the family has no space of styles.
+        """
+        if shift is not None:
+            raise ValueError(f"the family {self.config.family} has no space of styles to edit in")
+        return self(truncation * z, classes, given, noise)  # type: ignore[no-any-return]
+
 
 def drawn_noise(config: NetworkConfig, draws: Draws, count: int) -> Tensor | None:
     """The noise of `count` images of a training step; None for a network without."""

@@ -30,7 +30,8 @@ def leaky(x: Tensor) -> Tensor:
     return F.leaky_relu(x, SLOPE)
 
 
-def _conv(inputs: int, outputs: int, kernel: int, gain: float) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, kernel: int, gain: float) -> nn.Conv2d:
+    """As `linear`, for a convolution that keeps the size of its input."""
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.normal_(conv.weight, std=gain / math.sqrt(inputs * kernel**2))
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
@@ -54,8 +55,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _conv(width, width, 3, GAIN)
-        self.second = _conv(width, width, 3, 0.1 * GAIN)
+        self.first = conv(width, width, 3, GAIN)
+        self.second = conv(width, width, 3, 0.1 * GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> the same shape."""
@@ -79,10 +80,10 @@ class SmoothHead(nn.Module):
     def __init__(self, width: int, given: int, noise: bool) -> None:
         super().__init__()
         fine = max(width // 2, NARROWEST_HEAD)
-        self.narrow = _conv(width, fine, 1, GAIN)
-        self.detail = _conv(fine, fine, 3, GAIN)
-        self.image = _conv(fine, 1, 3, 0.5 * GAIN)
-        self.layout = _conv(given, fine, 1, GAIN) if given else None
+        self.narrow = conv(width, fine, 1, GAIN)
+        self.detail = conv(fine, fine, 3, GAIN)
+        self.image = conv(fine, 1, 3, 0.5 * GAIN)
+        self.layout = conv(given, fine, 1, GAIN) if given else None
         # From zero, so that grain comes as D asks for it (StyleGAN, arXiv 1812.04948, 3.2).
         self.grain = nn.Parameter(torch.zeros(fine, 1, 1)) if noise else None
 
@@ -103,8 +104,8 @@ class ShuffleHead(nn.Module):
 
     def __init__(self, width: int, given: int, noise: bool) -> None:
         super().__init__()
-        self.phases = _conv(width, 4, 3, 0.5 * GAIN)
-        self.layout = _conv(given, 1, 1, GAIN) if given else None
+        self.phases = conv(width, 4, 3, 0.5 * GAIN)
+        self.layout = conv(given, 1, 1, GAIN) if given else None
         self.grain = nn.Parameter(torch.zeros(1, 1, 1)) if noise else None
 
     def forward(
@@ -133,11 +134,11 @@ class ResidualGenerator(Generator):
         self.input = linear(2 * config.latent, widths[0] * BASE_SIZE**2, 3**-0.5)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
-            _conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
+            conv(coarse, fine, 1, 1.0) for coarse, fine in _pairs(widths)
         )
         given = len(config.given) + 1 if config.given else 0
         self.bank = LayoutBank(len(config.classes), len(config.given)) if given else None
-        self.layouts = nn.ModuleList(_conv(given, w, 1, GAIN) for w in widths if given)
+        self.layouts = nn.ModuleList(conv(given, w, 1, GAIN) for w in widths if given)
         self.head = HEADS[config.head](widths[-1], given, config.noise)
 
     def forward(
@@ -154,7 +155,7 @@ class ResidualGenerator(Generator):
         if self.layouts and given is None:
             side = self.config.image_size
             given = z.new_zeros(len(z), len(self.config.given) + 1, side, side)
-        maps = _pyramid(given, len(self.layouts)) if given is not None else []
+        maps = pyramid(given, len(self.layouts)) if given is not None else []
         x = self.input(torch.cat([z, self.embedding(classes)], dim=1))
         x = x.unflatten(1, (-1, BASE_SIZE, BASE_SIZE))
         for index, block in enumerate(self.blocks):
@@ -169,7 +170,7 @@ class ResidualGenerator(Generator):
         return images
 
 
-def _pyramid(given: Tensor, stages: int) -> list[Tensor]:
+def pyramid(given: Tensor, stages: int) -> list[Tensor]:
     """Layouts at the size of each stage, coarsest first, the last at half their size.
 
     Maxima, since the mean of a small finding vanishes in a coarse stage.
@@ -187,10 +188,10 @@ class ResidualTrunk(nn.Module):
         super().__init__()
         widths = config.widths[::-1]
         self.length = widths[-1]
-        self.stem = _conv(4, widths[0], 3, GAIN)
+        self.stem = conv(4, widths[0], 3, GAIN)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.transitions = nn.ModuleList(
-            _conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
+            conv(fine, coarse, 1, 1.0) for fine, coarse in _pairs(widths)
         )
         self.features = linear(widths[-1] * BASE_SIZE**2, widths[-1], 3**-0.5)
 

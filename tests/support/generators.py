@@ -10,6 +10,7 @@ import torch
 
 from model.families import make_generator
 from model.families.base import Generator
+from model.families.styled import StyledGenerator
 from model.layout_statistics import layout_bank
 from model.layouts import Layouts, ellipse
 from model.network import NetworkConfig, stages
@@ -28,19 +29,27 @@ MM = 80.0  # to the side of an image
 
 
 def tiny_generator(
-    classes: tuple[str, ...], kinds: tuple[str, ...] = (), mm: float = MM, size: int = SIZE
+    classes: tuple[str, ...],
+    kinds: tuple[str, ...] = (),
+    mm: float = MM,
+    size: int = SIZE,
+    family: str = "rpgan",
 ) -> Generator:
-    """An untrained generator of 32 x 32 pixels, or of another size.
+    """An untrained generator of 32 x 32 pixels, or of another size or family.
 
     With kinds it takes layouts, and its bank knows two findings of 3 to 5 px for each image of the
     class of a kind's name, in the left or in the right half, and one in every fourth image else.
     """
     network = NetworkConfig(
-        family="rpgan", image_size=size, classes=classes, widths=(8,) * stages(size), latent=8,
+        family=family, image_size=size, classes=classes, widths=(8,) * stages(size), latent=8,
         given=kinds, view=VIEW if kinds else "",
     )  # fmt: skip
     torch.manual_seed(0)
     generator = make_generator(network)
+    if isinstance(generator, StyledGenerator):
+        classes_alone = torch.eye(len(classes)).repeat_interleave(64, 0)
+        w = generator.mapping(torch.randn(len(classes_alone), 8), classes_alone)
+        generator.means.copy_(w.detach().view(len(classes), 64, -1).mean(1))
     if generator.bank is not None:
         labels = np.arange(len(classes)).repeat(16)
         maps = np.stack(

@@ -38,7 +38,7 @@ def _step(learner: Learner, index: int = 0) -> dict[str, float]:
 
 
 def test_the_families_are_found_by_their_folders() -> None:
-    assert names() == ("dcgan", "rpgan", "vae")
+    assert names() == ("dcgan", "rpgan", "style", "vae")
 
 
 @pytest.mark.parametrize("family", names())
@@ -139,12 +139,12 @@ def test_a_mixture_of_classes_lies_between_them() -> None:
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"ganny.*dcgan, rpgan, vae|is not one of dcgan"):
+    with pytest.raises(ValueError, match=r"ganny.*dcgan, rpgan, style, vae|is not one of dcgan"):
         TrainConfig(family="ganny")
     network = NetworkConfig(
         family="ganny", image_size=32, classes=("a",), latent=8, widths=(8, 8, 8)
     )
-    with pytest.raises(ValueError, match="dcgan, rpgan, vae"):
+    with pytest.raises(ValueError, match="dcgan, rpgan, style, vae"):
         make_generator(network)
 
 

@@ -56,10 +56,13 @@ def test_the_file_is_valid_and_says_what_the_code_would_do_without_it() -> None:
         ({"retrain": {"max_wait_hours": float("inf")}}, r"max_wait_hours: .*finite"),
         ({"change_control": {"parameters": [{"name": "train.*", "most": float("nan")}]}}, "finite"),
         ({"train": {"kimg": 0.0}}, r"train\.kimg: .*greater than or equal to 0\.001, got 0\.0"),
-        ({"train": {"family": "stylegan"}}, r"train\.family: .*is not one of dcgan, rpgan, vae"),
+        (
+            {"train": {"family": "stylegan"}},
+            r"train\.family: .*is not one of dcgan, rpgan, style, vae",
+        ),
         (
             {"evaluate": {"baseline": "vea"}},
-            r"evaluate\.baseline: .*is not one of dcgan, rpgan, vae",
+            r"evaluate\.baseline: .*is not one of dcgan, rpgan, style, vae",
         ),
     ],
     ids=str,
