@@ -8,6 +8,7 @@ from app import gallery, person, settings, shared
 from app.wording import plain
 from pipeline.registry import exploring
 from pipeline.registry.asked import Asked
+from pipeline.registry.edits import Edit
 from pipeline.registry.order import Order
 
 ABOUT = {
@@ -15,9 +16,14 @@ ABOUT = {
     "Walk": "The way from one seed to another. Steps that jump, or that look alike, say how well "
     "the generator fills the space between the images that it learned from.",
     "Likeness": "Small steps away from one image, in several directions.",
+    "Edit": "One image moved towards another class, or along what the network varies most; the "
+    "rest of it should stay.",
     "Versions": "One seed in several versions. Networks that descend from each other draw alike.",
     "Finding": "One image with findings and without; grey in the difference is no change.",
 }
+
+DIRECTIONS = 8
+"""Of those that the network varies most, which are offered."""
 
 person.require("viewer")
 known = shared.versions()
@@ -52,6 +58,27 @@ elif topic == "Likeness":
     first = shared.draw(replace(order, count=index + 1))
     looks = exploring.alike(model, generators, order, index, 7, step)
     gallery.row([exploring.Look(first.images[index], "the image", first.about(index)), *looks])
+elif topic == "Edit" and not spec.directions:
+    st.info(
+        "This version has no space of styles to edit in. Versions that were trained with "
+        "train.family: style have one."
+    )
+elif topic == "Edit":
+    others = [name for name in spec.classes if name != label]
+    numbered = [f"direction {number}" for number in range(min(spec.directions, DIRECTIONS))]
+    with st.container(horizontal=True):
+        where = str(
+            settings.one_of("Towards", others + numbered, "towards", (others + numbered)[0])
+        )
+        steps = settings.whole("Steps", "edit-steps", 4, 1, 16)
+        far = settings.share("Amount", "amount", 1.0 if where in others else 2.0, 3.0)
+    if where in others:
+        edits = [Edit(far * step / steps, where) for step in range(steps + 1)]
+    else:
+        along = numbered.index(where)
+        ends = range(-steps, steps + 1)
+        edits = [Edit(far * step / steps, direction=along) for step in ends]
+    gallery.row(exploring.edited(model, generators, order, edits))
 elif topic == "Versions":
     loaded = {one.number: shared.generators(one.number) for one in known[:4]}
     gallery.row(exploring.across(model, loaded, order), 200)

@@ -129,14 +129,14 @@ def generate(
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
             f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic"
-            f"{_marked(drawn)}",
+            f"{marked_by(drawn)}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
 
 
-def _marked(drawn: "Drawn") -> str:
+def marked_by(drawn: "Drawn") -> str:
     """By which means beside text, as the end of a sentence."""
     means = [
         word

@@ -19,6 +19,7 @@ from pipeline.cli import (
     backup,
     data_report,
     data_show,
+    edits,
     images,
     ingest,
     marks,
@@ -228,6 +229,7 @@ def checkout(
 
 
 app.command()(images.generate)
+app.command()(edits.edit)
 app.command("app")(web_app.app)
 app.command()(images.evaluate)
 app.command("compare")(images.compare)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from model.layouts import Layouts
 from pipeline.base.errors import BadInputError
 from pipeline.registry.asked import NOTHING_ASKED, Asked
+from pipeline.registry.edits import Edit
 
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
@@ -64,12 +65,15 @@ class OutputSpec(NamedTuple):
         region: the part of an image that is drawn, in words; "" for whole images.
         kinds: of findings that it takes layouts of, by their number in a label map from 1; () for
             none.
+        directions: in which its images can be edited beside those of classes; 0 for a version
+            without a space of styles.
     """
 
     classes: tuple[str, ...]
     image_size: int
     region: str = ""
     kinds: tuple[str, ...] = ()
+    directions: int = 0
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -126,7 +130,9 @@ class LoadedBundle:
         config = self.generator.config
         # The code of an earlier version knows no regions and no kinds.
         region, kinds = str(getattr(config, "view", "")), tuple(getattr(config, "given", ()))
-        return OutputSpec(tuple(config.classes), int(config.image_size), region, kinds)
+        styles = getattr(self.generator, "means", None)
+        directions = 0 if styles is None else int(styles.shape[1])
+        return OutputSpec(tuple(config.classes), int(config.image_size), region, kinds, directions)
 
     def layouts(
         self, labels: Sequence[str], seed: int, *, start: int = 0, asked: Asked = NOTHING_ASKED
@@ -164,11 +170,12 @@ class LoadedBundle:
         truncation: float = 1.0,
         frames: int = 0,
         layouts: Layouts | None = None,
+        edit: Edit | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one image per label, or a walk; the arguments are those of `mlflow_model`'s predict.
 
         `layouts` are of the method of this name, or the caller's own; None: as in the training
-        images.
+        images. An `edit` moves each image, and not a walk.
 
         Raises:
             BadInputError: an unknown class, a number out of range, or an option that the code of
@@ -186,8 +193,18 @@ class LoadedBundle:
         if layouts is not None:
             options["layouts"] = layouts
         images: NDArray[np.uint8]
+        if edit is not None and not hasattr(self.sampling, "edit"):
+            raise BadInputError(
+                "its code is of an earlier medloom, which had no family with styles to edit in; "
+                "choose a version of a training with train.family: style"
+            )
         try:
-            if frames:
+            if edit is not None:
+                where = {"towards": edit.towards or None, "direction": edit.direction}
+                images = self.sampling.edit(
+                    self.generator, labels, seed, edit.amount, **where, **options
+                )
+            elif frames:
                 images = self.sampling.interpolate(self.generator, labels, seed, frames, **options)
             else:
                 images = self.sampling.sample(self.generator, labels, seed, **options)

@@ -125,6 +125,8 @@ def tell(generators: Generators, order: Order, layout: Path | None = None) -> To
     """
     number = generators.find(order.version).number
     spec = generators.output_spec(number)
+    if order.edit and order.edit.moves_findings and order.asked.nothing and layout is None:
+        return Told(None, spec.kinds)  # they fade on the way, so none is where it was asked for
     if layout is not None:
         return Told.by_files(number, layout, spec, order.count)
     layouts = generators.layouts(number, order.labels, order.seed, asked=order.asked)
@@ -160,6 +162,7 @@ def draw_images(
         order.seed,
         truncation=order.truncation,
         layouts=told.layouts,
+        edit=order.edit,
     )
     spec = generators.output_spec(version.number)
     return DrawnImages(model, version, spec, order, told, images, marker, form)

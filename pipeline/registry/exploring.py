@@ -3,7 +3,7 @@
 Each is a `Look`, whose file says that it is synthetic as those of `medloom generate` do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from model.layouts import joined
 from pipeline.base.errors import BadInputError
 from pipeline.registry.drawn_images import draw_images
+from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Generators
 from pipeline.registry.order import Order
 from pipeline.synthetic.png import png_bytes
@@ -129,6 +130,19 @@ def across(model: str, generators: Mapping[int, Generators], order: Order) -> li
         looks.append(Look(drawn.images[0], f"version {version}", drawn.about(0)))
     if refusals and not looks:
         raise refusals[0]
+    return looks
+
+
+def edited(model: str, generators: Generators, order: Order, edits: Sequence[Edit]) -> list[Look]:
+    """The first image of an order, moved in W by each edit.
+
+    Raises:
+        BadInputError: as `draw_images`, or the version has no styles.
+    """
+    looks = []
+    for edit in edits:
+        drawn = draw_images(model, generators, replace(order, count=1, edit=edit))
+        looks.append(Look(drawn.images[0], f"{edit.amount:g}", drawn.about(0)))
     return looks
 
 

@@ -35,6 +35,7 @@ from pipeline.registry.bundle import (
     make_bundle,
 )
 from pipeline.registry.draw_counts import DrawCounter
+from pipeline.registry.edits import Edit
 from pipeline.registry.generator_store import GeneratorStore
 
 
@@ -121,6 +122,7 @@ class Generators:
         truncation: float = 1.0,
         frames: int = 0,
         layouts: Layouts | None = None,
+        edit: Edit | None = None,
     ) -> NDArray[np.uint8]:
         """Draw images, bit for bit those that a consumer on this machine gets.
 
@@ -131,6 +133,7 @@ class Generators:
             labels: class names or mixtures, one per image.
             seed, start, truncation, frames: as in `pipeline.registry.mlflow_model`.
             layouts: where the findings are, one per label; None: as in the training images.
+            edit: how each image is moved; None: not at all.
 
         Returns:
             uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1 with frames.
@@ -143,7 +146,13 @@ class Generators:
         found = self.find(version)
         with _naming(found):
             images = self._load(found).draw(
-                labels, seed, start=start, truncation=truncation, frames=frames, layouts=layouts
+                labels,
+                seed,
+                start=start,
+                truncation=truncation,
+                frames=frames,
+                layouts=layouts,
+                edit=edit,
             )
         if self._counter:
             self._counter.count(found.number, labels)

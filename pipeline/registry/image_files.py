@@ -20,6 +20,7 @@ from pipeline.registry.drawn_images import (
     strip_of,
     tell,
 )
+from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
 from pipeline.registry.layout_files import layout_files
@@ -80,6 +81,7 @@ def generate_images(
     form: Format = "png",
     watermark: bool = True,
     withheld: bool = False,
+    edit: Edit | None = None,
 ) -> Drawn:
     """Draw images of one class from a version and write them as files.
 
@@ -102,6 +104,8 @@ def generate_images(
         watermark: whether images are watermarked where the project has keys of its marks; off for
             images that a network is to learn from.
         withheld: draw also from a version that copies a training image; for auditors.
+        edit: how each image is moved in W, for a version with styles; neither with frames nor with
+            masks.
 
     Raises:
         BadInputError: the version, class or kind does not exist, the version is withheld, `out` is
@@ -120,7 +124,7 @@ def generate_images(
     generators = Generators(project, DrawCounter.of(project, "generate"), withheld=withheld)
     found = generators.find(version)
     number, spec = found.number, generators.output_spec(found.number)
-    order = Order(number, label, _count(count, layout), seed, truncation, asked)
+    order = Order(number, label, _count(count, layout), seed, truncation, asked, edit)
     told = tell(generators, order, layout)
     each: Form = "dicom" if form == "dicom" else "png"
     names = order.names(project.model, number, SUFFIX[each])

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from pipeline.base.errors import BadInputError
 from pipeline.registry.asked import NOTHING_ASKED, Asked, Size
 from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Version
 
 USUAL_COUNT = 16
@@ -26,6 +27,7 @@ class Order:
         seed: 0 to 2^64 - 1.
         truncation: factor of the latent, 0 to 2; below 1, images are more typical and less varied.
         asked: the findings of each image.
+        edit: in W, of a version with styles; None for images as they are drawn.
     """
 
     version: int | str
@@ -34,6 +36,7 @@ class Order:
     seed: int = 0
     truncation: float = 1.0
     asked: Asked = NOTHING_ASKED
+    edit: Edit | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -42,7 +45,8 @@ class Order:
 
     def stem(self, model: str, number: int) -> str:
         """How the names of the images' files begin."""
-        return f"{model}-v{number}-{self.label.replace('*', 'x')}-seed{self.seed}"
+        edited = f"-{self.edit.in_words}" if self.edit else ""
+        return f"{model}-v{number}-{self.label.replace('*', 'x')}-seed{self.seed}{edited}"
 
     def names(self, model: str, number: int, suffix: str = ".png") -> list[str]:
         """The names of the images' files."""
@@ -57,9 +61,10 @@ class Order:
 
     @property
     def unusual(self) -> dict[str, Any]:
-        """What else was asked for, without what is as usual: truncation, findings."""
-        truncation = {"truncation": self.truncation} if self.truncation != 1.0 else {}
-        return truncation | ({"asked": self.asked.facts} if self.asked.facts else {})
+        """What else was asked for, without what is as usual: truncation, findings, an edit."""
+        found: dict[str, Any] = {"truncation": self.truncation} if self.truncation != 1.0 else {}
+        found |= {"asked": self.asked.facts} if self.asked.facts else {}
+        return found | ({"edit": self.edit.facts} if self.edit else {})
 
     @property
     def options(self) -> list[str]:

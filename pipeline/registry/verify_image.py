@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.base.project import Project
 from pipeline.registry.asked import Asked
+from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Generators
 from pipeline.registry.layout_files import read_layouts
 from pipeline.synthetic import watermark
@@ -157,6 +158,7 @@ class ImageVerifier:
             truncation=float(facts.get("truncation", 1.0)),
             frames=frames,
             layouts=layouts,
+            edit=Edit.of_facts(facts.get("edit")),
         )
         marker = Marker(self._keys if expected else None)
         return marker.watermarked(np.concatenate(list(drawn), axis=1))
@@ -171,7 +173,9 @@ class ImageVerifier:
             if list(read.sha256) != given:
                 raise BadInputError(f"{self._layout} is not the layout that it was drawn by")
             return read.layouts
-        asked = Asked.of_facts(facts.get("asked", {}))
+        asked, edit = Asked.of_facts(facts.get("asked", {})), Edit.of_facts(facts.get("edit"))
+        if edit and edit.moves_findings and asked.nothing:
+            return None
         return self._generators.layouts(
             number, labels, int(facts["seed"]), start=index, asked=asked
         )

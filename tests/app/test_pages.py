@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import shared
@@ -17,7 +18,9 @@ from pipeline.registry.order import Order
 from tests.app.conftest import MAIN, page_of
 from tests.app.oidc import log_in_settings
 from tests.support.copied import COPIED, copying_project
+from tests.support.generators import tiny_generator
 from tests.support.shown import empty_project, shown_project
+from tests.support.told import serve
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ def test_every_page_asks_who_somebody_is(
     assert f'"{page.stem}": "' in MAIN.read_text(), "it is in the navigation, for a role"
 
 
-@pytest.mark.parametrize("topic", ["Mixture", "Walk", "Likeness", "Versions", "Finding"])
+@pytest.mark.parametrize("topic", ["Mixture", "Walk", "Likeness", "Edit", "Versions", "Finding"])
 def test_every_topic_is_explored(pages: AppTest, topic: str) -> None:
     fine(pages.run())
     pages.switch_page("pages/explore.py")
@@ -95,6 +98,23 @@ def test_every_topic_is_explored(pages: AppTest, topic: str) -> None:
     pages.query_params["label"] = "stone"
     fine(pages.run())
     assert address(pages)["topic"] == topic
+
+
+@pytest.mark.parametrize(("towards", "images"), [("cyst", 5), ("direction 1", 9)])
+def test_images_of_a_version_with_styles_are_edited(
+    pages: AppTest, towards: str, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine(pages.run())
+    pages.switch_page("pages/explore.py")
+    pages.query_params["topic"], pages.query_params["label"] = "Edit", "stone"
+    fine(pages.run())
+    assert "train.family: style" in pages.info[0].value
+    serve(monkeypatch, tiny_generator(("cyst", "stone"), family="style"))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    pages.query_params["towards"] = towards
+    fine(pages.run())
+    assert len(pages.get("imgs")) == images
 
 
 def test_a_mixture_is_told_as_it_is_typed(pages: AppTest) -> None:

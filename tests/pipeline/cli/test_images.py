@@ -1,4 +1,4 @@
-"""`medloom generate`: what it writes and says, with no service up."""
+"""`medloom generate` and `medloom edit`: what they write and say, with no service up."""
 
 import json
 from collections.abc import Callable
@@ -85,3 +85,21 @@ def test_findings_that_are_asked_for_come_with_their_masks(
 def test_a_size_that_cannot_be_read_is_refused(medloom: Medloom, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="such as 4px"):
         medloom("generate", "--label", "stone", "--size", "3 to 5", "-o", str(tmp_path))
+
+
+def test_images_are_edited(
+    medloom: Medloom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = ("--label", "cyst", "-n", "2", "-o", str(tmp_path))
+    with pytest.raises(BadInputError, match="of an earlier medloom"):
+        medloom("edit", "--towards", "stone", *out)
+    serve(monkeypatch, tiny_generator(("cyst", "stone"), family="style"))
+    said = medloom("edit", "--towards", "stone", "--amount", "0.5", *out)
+    assert "2 synthetic cyst images of version 3 (champion), moved by 0.5 towards stone" in said
+    facts = json.loads(medloom("edit", "--direction", "3", *out, "--json"))
+    assert (facts["edit"], facts["synthetic"]) == ({"direction": 3, "amount": 1.0}, True)
+    assert [Path(file).name for file in facts["files"]] == [
+        f"medloom-phantom-v3-cyst-seed0-direction-3-1-0000{index}.png" for index in range(2)
+    ]
+    with pytest.raises(BadInputError, match="give one of both"):
+        medloom("edit", *out)
