@@ -56,7 +56,7 @@ def _region(view: str) -> "RegionConfig | None":
 def train(
     data: Data,
     against: Annotated[
-        str, typer.Option(help="Rivals, by commas: dcgan, vae, prototype, plain.")
+        str, typer.Option(help="Rivals, by commas: any family, prototype, plain.")
     ] = "dcgan,vae,prototype,plain",
     minutes: Minutes = 10.0,
     seeds: Seeds = 2,
@@ -260,6 +260,41 @@ def train_on_generated(
     Terminal().print(usefulness_table(found))
     if found.not_tested:
         Terminal().print(f"no test image shows {', '.join(found.not_tested)}")
+
+
+@bench_app.command("edits")
+def move_images(
+    data: Annotated[Path, typer.Option("--data", help="Folder that preprocess wrote.")],
+    models: Annotated[Path, typer.Option(help="Folder of generator.safetensors and config.json.")],
+    amounts: Annotated[
+        list[float] | None, typer.Option("--amount", help="Of the edits. Default: .5, 1, 1.5, 2.")
+    ] = None,
+    images: Annotated[int, typer.Option("-n", min=2, help="Of each pair of classes.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Move generated images towards each other class, in the space W of a family with styles.
+
+    A classifier of real training images (that of the GAN-test) says how many become of the other
+    class; SSIM over the body outside of findings says how much of them stays.
+    """
+    from bench.edits.measure import measure_edits
+    from bench.edits.table import edits_table
+    from model.sampling import load_generator
+    from pipeline.cli.tables import bars_of_steps
+    from pipeline.data.processed import Processed
+
+    try:
+        processed, generator = Processed.load(data), load_generator(models)
+        with bars_of_steps(console) as tell:
+            found = measure_edits(
+                processed, generator, amounts or (0.5, 1.0, 1.5, 2.0), images, on_progress=tell
+            )
+    except (FileNotFoundError, ValueError) as error:
+        raise BadInputError(f"cannot edit by {models} and {data}: {error}") from error
+    if as_json:
+        Terminal().print_json(data=found.model_dump(mode="json"))
+    else:
+        Terminal().print(edits_table(found))
 
 
 @bench_app.command("gpu")

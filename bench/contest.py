@@ -12,7 +12,7 @@ from bench.ablation import configure as configure_row
 from bench.faithful import Faithful, faithful
 from bench.trial import Outcome, Trial, kept_outcome, run_trial
 from model.config import TrainConfig
-from model.families import recipe_class
+from model.families import names, recipe_class
 from model.progress import Progress
 from model.section import Stored
 from pipeline.base.errors import BadInputError
@@ -23,13 +23,14 @@ SNAPSHOTS = 10
 PLAIN_MINUTES = 2.0
 """Enough to measure the speed of `plain`."""
 
-RIVALS = ("dcgan", "vae", "prototype", "plain")
+_DEFAULT = TrainConfig().family
+RIVALS = (*(name for name in names() if name != _DEFAULT), "prototype", "plain")
 
 
 def configure(name: str, minutes: float, seed: int) -> Trial:
     """The training of a rival.
 
-    - dcgan, vae: those families' own recipes.
+    - the name of a family, such as dcgan: that family's own recipe.
     - prototype: the first recipe of this project, which had neither noise nor a loss of layouts.
     - plain: the default network without optimisations: float32, contiguous, default malloc, the
       exact penalty in every step. Only its speed is measured.
@@ -41,7 +42,7 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
         budget_minutes=minutes, seed=seed, snapshots=SNAPSHOTS, validation_images=256
     )
     changes: dict[str, object] = {}
-    if name in ("dcgan", "vae"):
+    if name in names():
         changes = {"family": name, "recipe": recipe_class(name)()}
     elif name == "prototype":
         changes = {"recipe": configure_row(PROTOTYPE, seed).recipe}

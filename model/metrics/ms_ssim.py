@@ -60,6 +60,19 @@ def ms_ssim(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Stack:
     return result
 
 
+def ssim_map(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Stack:
+    """SSIM around each pixel, at one scale (Wang et al. 2004, "Image quality assessment", eq. 13).
+
+    Args:
+        x, y: uint8 [N, H, W].
+
+    Returns:
+        float64 [N, H - 10, W - 10], -1 to 1, where the whole window of 11 px is inside the image.
+    """
+    luminance, structure = _similarity(x.astype(np.float64), y.astype(np.float64))
+    return luminance * structure
+
+
 def ms_ssim_within_class(
     images: NDArray[np.uint8], labels: ArrayLike, seed: int, pairs: int = 200
 ) -> WithinClass:

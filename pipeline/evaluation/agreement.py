@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from torch import nn
 
 from model.utility.classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from model.utility.config import BATCH
@@ -41,19 +42,11 @@ def agreement(
         by class its share. Nothing with `gan_test_kimg` 0, with a single class, or if a class has
         fewer than ten training images.
     """
-    classes = len(processed.classes)
-    train, test = processed.train, processed.test
-    counts = np.bincount(train.labels, minlength=classes)
-    if not config.gan_test_kimg or classes < _LEAST_CLASSES or counts.min() < _LEAST_PER_CLASS:
+    classes, train, test = len(processed.classes), processed.train, processed.test
+    network = class_reader(processed, config)
+    if network is None:
         return []
     learned = (np.ascontiguousarray(train.images), train.labels)
-    steps = -(-round(config.gan_test_kimg * 1000) // BATCH)
-    network = fit_classifier(
-        real_and_synthetic(learned, None, 0.0, classes, BATCH),
-        classes,
-        Training(steps, BATCH, _LEARNING_RATE),
-        config.seed,
-    )
     figures = []
     for metric, answer in (
         (AGREEMENT, lambda one: probabilities(network, one).argmax(1)),
@@ -61,6 +54,21 @@ def agreement(
     ):
         figures += _figures(metric, answer, (images, labels), test, processed.classes)
     return figures
+
+
+def class_reader(processed: Processed, config: EvaluateConfig) -> nn.Sequential | None:
+    """The classifier of the GAN-test, trained on the training split; None as in `agreement`."""
+    classes, train = len(processed.classes), processed.train
+    counts = np.bincount(train.labels, minlength=classes)
+    if not config.gan_test_kimg or classes < _LEAST_CLASSES or counts.min() < _LEAST_PER_CLASS:
+        return None
+    learned = (np.ascontiguousarray(train.images), train.labels)
+    return fit_classifier(
+        real_and_synthetic(learned, None, 0.0, classes, BATCH),
+        classes,
+        Training(-(-round(config.gan_test_kimg * 1000) // BATCH), BATCH, _LEARNING_RATE),
+        config.seed,
+    )
 
 
 def _figures(

@@ -1,0 +1,219 @@
+"""Edits towards each class: how many images become of it, and how much of their trunk stays."""
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.ndimage import binary_dilation, binary_fill_holes
+from torch import nn
+
+from model.families.base import Generator
+from model.layouts import Layouts, masks
+from model.metrics.ms_ssim import ssim_map
+from model.sampling import draw_layouts, edit, sample
+from model.section import Stored
+from model.utility.classifier import probabilities
+from pipeline.base.errors import BadInputError
+from pipeline.base.wilson import wilson
+from pipeline.data.processed import Processed
+from pipeline.evaluation.agreement import class_reader
+from pipeline.evaluation.record import EvaluateConfig
+from pipeline.evaluation.score import OnProgress
+
+Images = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+CONFIDENCE = 0.95
+_SEED = 2**40
+"""Of the images that are edited: no other part of an evaluation draws them."""
+_BODY = 24
+"""Grey level of 255 from which a pixel is of the body, not of the air around it."""
+_NEAR = 5
+"""Pixels around a finding that are left out, as many as a window of SSIM reaches."""
+
+
+class Share(Stored):
+    """A share with its 95 % interval (Wilson); NaN of nothing."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+    @classmethod
+    def of(cls, hits: Sequence[bool] | Mask) -> "Share":
+        """The share of what is true."""
+        count, found = len(hits), int(np.sum(hits))
+        low, high = wilson(found, count, CONFIDENCE)
+        return cls(value=found / count if count else float("nan"), low=low, high=high, count=count)
+
+
+class AtAmount(Stored):
+    """Edits by one amount, over all pairs of classes.
+
+    Attributes:
+        flipped: of the images that were taken for their own class before, those taken for the other
+            one after.
+        by_towards: the same by the class that images were moved to.
+        ssim: mean SSIM of before and after, over the body outside of findings.
+        ssim_low: the least of a tenth of the images, 10th percentile.
+    """
+
+    amount: float
+    flipped: Share
+    by_towards: dict[str, Share]
+    ssim: float
+    ssim_low: float
+
+
+class Edits(Stored):
+    """What edits of a generator do.
+
+    Attributes:
+        images: of each ordered pair of classes.
+        reader: balanced share of real test images that the classifier takes for their class.
+        drawn: of generated images that were not edited, the share taken for their class.
+        amounts: by amount.
+        other_ssim: mean SSIM, likewise, between images of different seeds of the same class: what
+            an edit reaches that keeps nothing.
+        same_seed: what asking for the other class by the same seed does, without an edit.
+    """
+
+    images: int
+    reader: float
+    drawn: Share
+    amounts: tuple[AtAmount, ...] = Field(strict=False)
+    other_ssim: float
+    same_seed: AtAmount
+
+
+class _Pair(NamedTuple):
+    """Images of one class, and the class to which they are moved."""
+
+    label: str
+    towards: str
+    before: Images
+    read: NDArray[np.int64]
+    findings: Mask
+
+
+def measure_edits(
+    processed: Processed,
+    generator: Generator,
+    amounts: Sequence[float],
+    count: int = 64,
+    config: EvaluateConfig | None = None,
+    on_progress: OnProgress | None = None,
+) -> Edits:
+    """Move images of each class towards each other class, and read and compare them.
+
+    Args:
+        processed: its training split trains the classifier of the GAN-test.
+        generator: of a family with styles.
+        amounts: of the edits.
+        count: images of each ordered pair of classes.
+        config: the `evaluate` section, for that classifier.
+        on_progress: called with (what, done, total).
+
+    Raises:
+        BadInputError: there are fewer than two classes, or too few images of one.
+    """
+    reader = class_reader(processed, config or EvaluateConfig())
+    if reader is None:
+        raise BadInputError("edits need a GAN-test: two classes, and ten training images of each")
+    classes, test = processed.classes, processed.test
+    real = _read(reader, np.ascontiguousarray(test.images))
+    right = [float((real[test.labels == one] == one).mean()) for one in np.unique(test.labels)]
+    befores = {name: sample(generator, [name] * count, _SEED) for name in classes}
+    reads = {name: _read(reader, images) for name, images in befores.items()}
+    pairs = [
+        _Pair(label, towards, befores[label], reads[label], _findings(generator, pair, count))
+        for pair in permutations(classes, 2)
+        for label, towards in [pair]
+    ]
+    steps: list[AtAmount] = []
+    for done, amount in enumerate(amounts):
+        if on_progress:
+            on_progress("edits", done, len(amounts))
+        afters = [
+            edit(generator, [one.label] * count, _SEED, amount, towards=one.towards)
+            for one in pairs
+        ]
+        steps.append(_at(amount, pairs, afters, reader, classes))
+    drawn = [np.equal(reads[name], index) for index, name in enumerate(classes)]
+    others = [
+        _similar(one.before, np.roll(one.before, 1, 0), np.zeros_like(one.findings))
+        for one in pairs
+    ]
+    return Edits(
+        images=count,
+        reader=float(np.mean(right)),
+        drawn=Share.of(np.concatenate(drawn)),
+        amounts=tuple(steps),
+        other_ssim=float(np.mean(np.concatenate(others))),
+        same_seed=_at(1.0, pairs, [befores[one.towards] for one in pairs], reader, classes),
+    )
+
+
+def _at(
+    amount: float,
+    pairs: Sequence[_Pair],
+    afters: Sequence[Images],
+    reader: nn.Module,
+    classes: Sequence[str],
+) -> AtAmount:
+    flips: dict[str, list[Mask]] = {name: [] for name in classes}
+    similar = []
+    for one, after in zip(pairs, afters, strict=True):
+        own = one.read == classes.index(one.label)
+        flips[one.towards].append(_read(reader, after[own]) == classes.index(one.towards))
+        similar.append(_similar(one.before, after, one.findings))
+    by_towards = {name: np.concatenate(found) for name, found in flips.items()}
+    ssim = np.concatenate(similar)
+    return AtAmount(
+        amount=amount,
+        flipped=Share.of(np.concatenate(list(by_towards.values()))),
+        by_towards={name: Share.of(found) for name, found in by_towards.items()},
+        ssim=float(ssim.mean()),
+        ssim_low=float(np.quantile(ssim, 0.1)),
+    )
+
+
+def _read(reader: nn.Module, images: Images) -> NDArray[np.int64]:
+    """The class that the classifier takes each image for."""
+    if not len(images):
+        return np.zeros(0, np.int64)
+    return probabilities(reader, images).argmax(1)
+
+
+def _findings(generator: Generator, pair: tuple[str, str], count: int) -> Mask:
+    """Where findings are before or after, with what is near: bool [N, H, W]."""
+    side = generator.config.image_size
+    found = np.zeros((count, side, side), bool)
+    for label in pair:
+        drawn = draw_layouts(generator, [label] * count, _SEED)
+        for index, mask in enumerate(_masks(drawn)):
+            found[index] |= binary_dilation(mask, iterations=_NEAR)
+    return found
+
+
+def _masks(drawn: Layouts | None) -> Iterator[Mask]:
+    if drawn is not None:
+        for maps in masks(drawn.maps):
+            yield maps.any(0)
+
+
+def _similar(before: Images, after: Images, left_out: Mask) -> NDArray[np.float64]:
+    """Mean SSIM of each pair of images over the body of either, without what is left out: [N]."""
+    similarity = ssim_map(before, after)
+    border = (before.shape[1] - similarity.shape[1]) // 2
+    inside = (slice(border, -border), slice(border, -border))
+    means = []
+    for one, two, out, values in zip(before, after, left_out, similarity, strict=True):
+        body = binary_fill_holes((one > _BODY) | (two > _BODY)) & ~out
+        kept = values[body[inside]]
+        means.append(float(kept.mean()) if kept.size else 1.0)
+    return np.array(means)

@@ -1,0 +1,100 @@
+"""Flips are read by a classifier of real images, and what stays is compared outside of findings."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bench.edits import measure
+from bench.edits.measure import Edits, measure_edits
+from bench.edits.table import edits_table
+from model.families.styled import StyledGenerator
+from model.network import NetworkConfig
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.record import EvaluateConfig
+from tests.support.generators import SIZE, tiny_generator
+from tests.support.terminals import shown_at_80
+
+CLASSES = ("dark", "light")
+CONFIG = EvaluateConfig(gan_test_kimg=1.0)
+
+
+class Painter(StyledGenerator):
+    """Texture by z; a square in one corner, whose grey is the class, from -1 to 1 along W."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: NetworkConfig = tiny_generator(CLASSES).config
+        self.bank = None
+        self.anchor = torch.nn.Parameter(torch.zeros(1))
+        self.register_buffer("means", torch.tensor([[-1.0] + [0.0] * 8, [1.0] + [0.0] * 8]))
+
+    def mapping(self, z: Tensor, classes: Tensor) -> Tensor:
+        return torch.cat([self.mean_of(classes)[:, :1], z], 1)
+
+    def synthesis(
+        self, w: Tensor, given: Tensor | None = None, noise: Tensor | None = None
+    ) -> Tensor:
+        images = 0.1 * w[:, 1:].repeat(1, SIZE * SIZE // 8).view(-1, 1, SIZE, SIZE)
+        images[:, :, :10, :10] += 0.6 * w[:, :1, None, None]
+        return images
+
+    def modulation(self) -> Tensor:
+        return torch.eye(9)
+
+
+def _split(count: int, seed: int) -> SplitArrays:
+    generator, rng = Painter(), np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    z = torch.from_numpy(rng.standard_normal((count, 8)).astype(np.float32))
+    images = generator(z, torch.from_numpy(labels)).detach()[:, 0]
+    pixels = (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+    names = np.array([f"{seed}-{index}" for index in range(count)])
+    return SplitArrays(pixels, labels, names, names)
+
+
+@pytest.fixture(scope="module")
+def processed() -> Processed:
+    return Processed(CLASSES, {"train": _split(40, 0), "val": _split(20, 1), "test": _split(20, 2)})
+
+
+@pytest.fixture(scope="module")
+def found(processed: Processed) -> Edits:
+    return measure_edits(processed, Painter(), (0.0, 1.0), 8, CONFIG)
+
+
+def test_whole_steps_flip_and_no_steps_do_not(found: Edits) -> None:
+    assert found.reader == 1
+    assert found.drawn.value == 1
+    nothing, whole = found.amounts
+    assert (nothing.flipped.value, nothing.ssim) == (0, 1)
+    assert whole.flipped.value == 1
+    assert whole.flipped.count == 16
+    assert set(whole.by_towards) == set(CLASSES)
+    # The same seed in the other class is here the same image.
+    assert whole.ssim == pytest.approx(found.same_seed.ssim, abs=1e-6)
+    assert found.other_ssim < whole.ssim < 1
+
+
+def test_findings_are_left_out_of_what_should_stay() -> None:
+    before = np.full((1, 64, 64), 100, np.uint8)
+    before[0, ::2] = 140
+    after = before.copy()
+    after[0, 20:30, 20:30] = 255
+    left_out = np.zeros((1, 64, 64), bool)
+    changed = measure._similar(before, after, left_out)
+    left_out[0, 15:35, 15:35] = True
+    assert changed < 0.99
+    assert measure._similar(before, after, left_out) == pytest.approx(1.0)
+
+
+def test_the_table_says_both(found: Edits) -> None:
+    shown = shown_at_80(edits_table(found))
+    assert "flipped" in shown
+    assert "SSIM" in shown
+
+
+def test_one_class_cannot_be_edited_into_another(processed: Processed) -> None:
+    with pytest.raises(BadInputError, match="two classes"):
+        measure_edits(processed.only(["dark"]), Painter(), (1.0,), 8, CONFIG)
