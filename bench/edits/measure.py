@@ -186,7 +186,8 @@ def _read(reader: nn.Module, images: Images) -> NDArray[np.int64]:
     """The class that the classifier takes each image for."""
     if not len(images):
         return np.zeros(0, np.int64)
-    return probabilities(reader, images).argmax(1)
+    found: NDArray[np.int64] = probabilities(reader, images).argmax(1)
+    return found
 
 
 def _findings(generator: Generator, pair: tuple[str, str], count: int) -> Mask:

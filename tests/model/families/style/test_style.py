@@ -35,7 +35,7 @@ def _generator(size: int = 32, kinds: tuple[str, ...] = ()) -> Generator:
 def _weights(layer: ModulatedConv | ModulatedSum, w: Tensor, *, demodulated: bool) -> Tensor:
     """Eq. 1 and 3 of StyleGAN2 as they are written, one set of weights an image."""
     kernel = layer.weight if demodulated else layer.weight[None, :, None, None]
-    weights = kernel[None] * layer.style(w)[:, None, :, None, None]
+    weights: Tensor = kernel[None] * layer.style(w)[:, None, :, None, None]
     if demodulated:
         weights = weights / (weights.square().sum((2, 3, 4), keepdim=True) + 1e-8).sqrt()
     return weights
