@@ -114,7 +114,7 @@ def test_images_of_a_version_with_styles_are_edited(
     st.cache_data.clear()
     pages.query_params["towards"] = towards
     fine(pages.run())
-    assert len(pages.get("imgs")) == images
+    assert len(pages.get("image")) == images
 
 
 def test_a_mixture_is_told_as_it_is_typed(pages: AppTest) -> None:

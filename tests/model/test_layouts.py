@@ -196,7 +196,7 @@ def test_layouts_of_another_size_are_refused(folder: Path) -> None:
         sample(load_generator(folder), ["stone"], 0, layouts=wrong)
 
 
-@pytest.mark.parametrize("family", ["rpgan", "vae", "dcgan"])
+@pytest.mark.parametrize("family", ["rpgan", "style", "vae", "dcgan"])
 def test_every_family_trains_beside_layouts(
     family: str, trained: tuple[Layouts, NDArray[np.int64]]
 ) -> None:
@@ -209,7 +209,7 @@ def test_every_family_trains_beside_layouts(
     )
     result = fit(images, labels, CLASSES, config, kinds=KINDS, layouts=layouts)
     assert result.network.given == (() if family == "dcgan" else KINDS)
-    if family == "rpgan":
+    if family in ("rpgan", "style"):
         assert {"layout_d", "layout_g"} <= result.history[-1].keys()
     generator = make_generator(result.network)
     generator.load_state_dict(result.weights)

@@ -99,7 +99,7 @@ def test_images_are_edited(
     facts = json.loads(medloom("edit", "--direction", "3", *out, "--json"))
     assert (facts["edit"], facts["synthetic"]) == ({"direction": 3, "amount": 1.0}, True)
     assert [Path(file).name for file in facts["files"]] == [
-        f"medloom-phantom-v3-cyst-seed0-direction-3-1-0000{index}.png" for index in range(2)
+        f"medloom-tiny-v3-cyst-seed0-direction-3-1-0000{index}.png" for index in range(2)
     ]
     with pytest.raises(BadInputError, match="give one of both"):
         medloom("edit", *out)
