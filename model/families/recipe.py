@@ -13,9 +13,11 @@ class Recipe(Section):
 
     Attributes:
         takes_layouts: whether the family's generator is given where findings are.
+        makes_findings: whether it makes maps of where findings are, beside the image.
     """
 
     takes_layouts: ClassVar[bool] = True
+    makes_findings: ClassVar[bool] = False
 
     batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")
     latent: int = Field(default=64, ge=1, description="length of the latent vector z")
