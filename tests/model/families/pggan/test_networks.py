@@ -55,13 +55,15 @@ def test_the_growth_is_saved_with_the_weights(generator: Generator) -> None:
     assert torch.equal(other(*latents()), generator(*latents()))
 
 
-def test_features_have_length_one_and_weights_are_drawn_alike(generator: Generator) -> None:
+def test_weights_are_drawn_alike_and_images_neither_vanish_nor_saturate(
+    generator: Generator,
+) -> None:
     z, labels = latents(64)
     generator.grow(2.0)
-    assert generator.channels(z, labels).std() > 0.2
+    assert 0.2 < float(generator.channels(z, labels).detach().std()) < 0.9
     for name, weight in generator.named_parameters():
         if name.endswith("weight") and weight.numel() > 500:
-            assert weight.std() == pytest.approx(1.0, abs=0.1), name
+            assert float(weight.detach().std()) == pytest.approx(1.0, abs=0.1), name
 
 
 def test_the_critic_sees_how_much_a_pair_of_one_class_differs() -> None:
