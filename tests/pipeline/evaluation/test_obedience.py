@@ -63,7 +63,8 @@ def test_maps_that_a_generator_made_itself_have_figures_of_their_own() -> None:
     seen = discs([(20, 20, 4)], [(40, 40, 4)], [], [])[:, None]
     own = {f.metric: f for f in obedience((made, seen), None, ["stone"], "rule", themselves=True)}
     dice = own["stone_made_dice"]
-    assert (dice.value, dice.protocol) == (pytest.approx(2 / 3), "stone_made_dice_rule")
+    assert dice.protocol == "stone_made_dice_rule"
+    assert dice.value == pytest.approx(2 / 3)
     assert dice.low is not None
     assert dice.high is not None
     # Mean of 1, 1 and 0 with a deviation of .577 over the root of 3.
