@@ -14,9 +14,16 @@ import sys
 sys.path.insert(0, {tests!r})
 import torch
 from test_training import CLASSES, TINY, shapes
+from model.config import TrainConfig
 from model.parallel import joined
 from model.training import fit
 config = TINY.model_copy(update={{"kimg": 0.16}})
+if {family!r} != config.family:
+    shared = config.recipe.model_dump(include={{"batch", "latent", "widths"}})
+    rates = {{"learning_rate": 5e-4, "learning_rate_end": 2e-4}}
+    config = TrainConfig.model_validate(
+        config.model_dump() | {{"family": {family!r}, "recipe": shared | rates}}
+    )
 with joined() as shard:
     result = fit(*shapes(), CLASSES, config)
     name = f"rank{{shard.rank}}-of-{{shard.world}}.pt"
@@ -24,9 +31,9 @@ with joined() as shard:
 """
 
 
-def _run(folder: Path, *launcher: str) -> None:
+def _run(folder: Path, family: str, *launcher: str) -> None:
     script = folder / "train.py"
-    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), folder=folder))
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), folder=folder, family=family))
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, *launcher, str(script)],
@@ -40,10 +47,11 @@ def _run(folder: Path, *launcher: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["rpgan", "pggan"])
+def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path, family: str) -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    _run(tmp_path)
-    _run(tmp_path, *torchrun)
+    _run(tmp_path, family)
+    _run(tmp_path, family, *torchrun)
     alone, history = torch.load(tmp_path / "rank0-of-1.pt")
     first, first_history = torch.load(tmp_path / "rank0-of-2.pt")
     second, _ = torch.load(tmp_path / "rank1-of-2.pt")
