@@ -16,9 +16,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipeline.evaluation.copying import binomial
-from pipeline.evaluation.record import DICE, FALSE, HIT, MADE, SIZE_ERROR, Figure
+from pipeline.evaluation.record import DICE, FALSE, HIT, SIZE_ERROR, Figure
 
 Maps = NDArray[np.uint8]
+
+MADE = "made"
+"""After the kind where a generator made the maps itself: `stone_made_hit_rate` says whether its
+images show what its maps say."""
 
 _COVERED = 127  # of 255, above which a pixel belongs to a finding
 _REACH = 2 / 64  # of the side, by which a centre may be outside of what was commanded

@@ -36,9 +36,6 @@ FINDINGS = PREVALENCE, COUNTS, SIZES, RADIUS, RARER, RATE = (
 """Figures of stones and cysts in phantoms, prefixed by the kind: `stone_prevalence`."""
 OBEDIENCE = HIT, FALSE, DICE, SIZE_ERROR = "hit_rate", "false_share", "dice", "size_error"
 """Figures of findings that were commanded, prefixed by the kind: `stone_hit_rate`."""
-MADE = "made"
-"""After the kind where a generator made the maps itself: `stone_made_hit_rate` says whether its
-images show what its maps say."""
 DETECTION = DETECTED, DETECTOR_AUC = "detected_share", "detector_auc"
 """Share of images in which the learned detector finds a kind, and how well it tells real ones."""
 CLASS_MARGINS = CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"

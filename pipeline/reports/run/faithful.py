@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.evaluation import record
 from pipeline.evaluation.class_record import ClassMatrix
+from pipeline.evaluation.obedience import MADE
 from pipeline.evaluation.record import Evaluation, Figure
 
 _FINDERS = {
@@ -76,7 +77,7 @@ def _obedience(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _worded(kind: str) -> str:
     """A kind, and whether the generator made the maps itself."""
-    made = f"_{record.MADE}"
+    made = f"_{MADE}"
     return f"{kind.removesuffix(made)}, as made beside" if kind.endswith(made) else kind
 
 
