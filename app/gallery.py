@@ -88,7 +88,7 @@ def closely(drawn: DrawnImages, *, two: bool) -> int:
             shown.append(
                 settings.whole("Beside", "beside", (chosen + 1) % len(drawn), 0, last, width=140)
             )
-    viewer.show([pane(drawn, index) for index in shown], drawn.spec.kinds)
+    viewer.show([pane(drawn, index) for index in shown], drawn.told.kinds)
     return chosen
 
 
@@ -154,7 +154,8 @@ def pane(drawn: DrawnImages, index: int) -> viewer.Pane:
 def _alt(drawn: DrawnImages, index: int) -> str:
     found = drawn.told.findings(index)
     told = ", ".join(f"{count} {kind}" for kind, count in (found or {}).items())
+    asked = "asked to show" if drawn.told.made is None else "with a mask of"
     return (
         f"Synthetic {drawn.order.label} image {index}, version {drawn.version.number}, seed "
-        f"{drawn.order.seed}" + (f", asked to show {told}" if told else "")
+        f"{drawn.order.seed}" + (f", {asked} {told}" if told else "")
     )

@@ -50,7 +50,7 @@ def _beside(drawn: DrawnImages, chosen: int, alike: Resemblance, reals: Reals, w
                 f"Real training image of {real.label}", real=True,
             ),
         ],
-        drawn.spec.kinds,
+        drawn.told.kinds,
         "nearest-viewer",
     )  # fmt: skip
     st.caption("The right one was taken of a person, and this look is recorded. Copy it nowhere.")

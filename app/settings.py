@@ -58,7 +58,7 @@ def truncation() -> float:
 def asked(spec: OutputSpec) -> Asked:
     """The findings of each image, for a version that takes layouts."""
     if not spec.kinds:
-        st.caption("This version was trained without findings, so none can be asked for.")
+        st.caption(why_nothing_is_asked(spec))
         forget("findings", "kind", "size")
         return NOTHING_ASKED
     _begin("findings", None, _whole(0, _MOST_FINDINGS))
@@ -81,6 +81,13 @@ def asked(spec: OutputSpec) -> Asked:
     )  # fmt: skip
     _keep("kind", kind)
     return Asked(int(findings or 0), kind or "", Size.parse(size) if _keep("size", size) else None)
+
+
+def why_nothing_is_asked(spec: OutputSpec) -> str:
+    """Why a version that takes no layouts cannot be asked for findings."""
+    if spec.made:
+        return "This version makes findings and their masks itself; none can be asked for."
+    return "This version was trained without findings, so none can be asked for."
 
 
 def order(number: int, spec: OutputSpec) -> Order:

@@ -28,6 +28,7 @@ _HOME = {
     "label_maps": "layouts",
     "layouts_of": "layouts",
     "load_generator": "sampling",
+    "made_layouts": "sampling",
     "make_judge": "validation",
     "read_safetensors": "weights",
     "sample": "sampling",

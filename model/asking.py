@@ -41,6 +41,11 @@ def draw_layouts(
     bank, config = generator.bank, generator.config
     if bank is None:
         if (findings, kind, diameters) != (None, None, None):
+            if config.made:
+                raise ValueError(
+                    "this generator makes findings itself, with maps of them beside its images, "
+                    "and cannot be told where they are: leave their number, kind and size out"
+                )
             raise ValueError(
                 "this generator was trained without findings, so it cannot be told where they "
                 "are: leave their number, kind and size out"

@@ -99,7 +99,8 @@ class TrainConfig(Section):
     ) -> NetworkConfig:
         """The networks for this data, with `widths` cut or extended to the image size.
 
-        `kinds` of findings are given to the families that take layouts.
+        `kinds` of findings are given to the families that take layouts, and made by those that
+        make maps of them.
         """
         widths = list(self.recipe.widths)
         while len(widths) < stages(image_size):
@@ -111,5 +112,6 @@ class TrainConfig(Section):
             latent=self.recipe.latent,
             widths=tuple(widths[: stages(image_size)]),
             given=kinds if self.recipe.takes_layouts else (),
+            made=kinds if self.recipe.makes_findings else (),
             view=view,
         )

@@ -1,6 +1,7 @@
 """From what a network takes of an image, its latent, classes, layout and noise, to its pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 
 import numpy as np
@@ -41,25 +42,75 @@ def draw(
         ValueError: a shift is given to a generator without styles.
     """
     size = generator.config.image_size
-    device = next(generator.parameters()).device
     images = np.empty((len(z), size, size), np.uint8)
+    with _drawing(generator):
+        for index in range(len(z)):
+            layout = None if given is None else given[index]
+            edited = None if shift is None else shift[index]
+            made = _channels(
+                generator, z[index], classes[index], layout, noise[index], truncation, edited
+            )
+            images[index] = to_uint8(made[:, :1])[0]
+    return images
+
+
+def draw_made(
+    generator: Generator,
+    z: Sequence[Tensor],
+    classes: Tensor,
+    noise: Sequence[Tensor | None],
+    truncation: float = 1.0,
+) -> Layouts:
+    """The maps that a generator makes beside the images of `draw`, of the same arguments.
+
+    An image's maps are told if training images of each of its classes were annotated.
+
+    Raises:
+        ValueError: it makes none.
+    """
+    config = generator.config
+    if not config.made:
+        raise ValueError("this generator makes no maps of findings beside its images")
+    maps = np.empty((len(z), len(config.made), config.image_size, config.image_size), np.uint8)
+    with _drawing(generator):
+        for index in range(len(z)):
+            made = _channels(generator, z[index], classes[index], None, noise[index], truncation)
+            shares = (made[0, 1:].float() * 255).round().clamp(0, 255)
+            maps[index] = shares.to(torch.uint8).cpu().numpy()
+    unknown = (classes > 0) & ~generator.annotated.cpu()
+    return Layouts(maps, ~unknown.any(1).numpy())
+
+
+@contextmanager
+def _drawing(generator: Generator) -> Iterator[None]:
     was_training = generator.training
     generator.eval()
     with torch.inference_mode():
-        for index, one in enumerate(z):
-            layout = None if given is None else given[index, None].to(device)
-            grain = noise[index]
-            drawn = generator.render(
-                one[None].to(device),
-                classes[index, None].to(device),
-                layout,
-                None if grain is None else grain[None].to(device),
-                truncation=truncation,
-                shift=None if shift is None else shift[index, None].to(device),
-            )
-            images[index] = to_uint8(drawn)[0]
+        yield
     generator.train(was_training)
-    return images
+
+
+def _channels(
+    generator: Generator,
+    z: Tensor,
+    classes: Tensor,
+    given: Tensor | None,
+    noise: Tensor | None,
+    truncation: float,
+    shift: Tensor | None = None,
+) -> Tensor:
+    """What the generator makes of one image's latent: float [1, 1 + K, H, W]."""
+    device = next(generator.parameters()).device
+    layout = None if given is None else given[None].to(device)
+    grain = None if noise is None else noise[None].to(device)
+    return generator.render(
+        z[None].to(device),
+        classes[None].to(device),
+        layout,
+        grain,
+        truncation=truncation,
+        shift=None if shift is None else shift[None].to(device),
+    )
 
 
 def given_of(generator: Generator, layouts: Layouts | None, count: int) -> Tensor | None:

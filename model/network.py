@@ -1,8 +1,8 @@
 """The shape of a generator. Does not import torch, so the CLI loads it in milliseconds."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from .section import Section
 
@@ -33,9 +33,18 @@ class NetworkConfig(Section):
     given: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         default=(), description="kinds of findings whose places the generator is given"
     )
+    made: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="kinds of findings whose maps the generator makes beside the image"
+    )
     view: str = Field(
         default="", description="the part of an image that it draws, in words; '': whole images"
     )
+
+    @model_serializer(mode="wrap")
+    def _as_before_without_made(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `made` where it is empty, as configs were saved before there was any."""
+        written: dict[str, Any] = handler(self)
+        return written if self.made else {k: v for k, v in written.items() if k != "made"}
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .asking import draw_layouts
-from .drawing import draw, given_of, latent, noise_map, require_finite
+from .drawing import draw, draw_made, given_of, latent, noise_map, require_finite
 from .editing import class_direction, edit, sefa_directions
 from .families import make_generator
 from .families.base import Generator
@@ -33,6 +33,7 @@ __all__ = [
     "label_maps",
     "layouts_of",
     "load_generator",
+    "made_layouts",
     "sample",
     "sefa_directions",
 ]
@@ -120,3 +121,32 @@ def sample(
     noise = [noise_map(generator, seed, start + index) for index in range(len(labels))]
     given = given_of(generator, layouts, len(labels))
     return draw(generator, z, mixtures, given, noise, truncation)
+
+
+def made_layouts(
+    generator: Generator,
+    labels: Sequence[str],
+    seed: int,
+    *,
+    start: int = 0,
+    truncation: float = 1.0,
+) -> Layouts:
+    """Where findings are in the images of `sample`, by a generator that makes maps beside them.
+
+    Args:
+        generator: from `load_generator`, with `config.made`.
+        labels, seed, start, truncation: as in `sample`.
+
+    Returns:
+        One layout per label, with a map for each kind of `config.made`. It is told unless the
+        training images of the label's classes were not annotated.
+
+    Raises:
+        ValueError: as `sample`, or the generator makes no maps.
+    """
+    require_finite(truncation)
+    mixtures = class_weights(generator.config.classes, labels)
+    length = generator.config.latent
+    z = [latent(seed, start + index, length) for index in range(len(labels))]
+    noise = [noise_map(generator, seed, start + index) for index in range(len(labels))]
+    return draw_made(generator, z, mixtures, noise, truncation)

@@ -117,7 +117,8 @@ def fit(
         classes: names, in label order.
         config: the `train` section.
         kinds: of findings, in the order of the layouts' maps.
-        layouts: where the images' findings are; None: the generator takes no layouts.
+        layouts: where the images' findings are; None: the generator takes no layouts, and makes
+            none.
         mm: millimetres to the image's side, to be asked for findings by their size; 0: unknown.
         view: the part of an image that is shown, in words, for whoever loads the generator.
         judge: called at each snapshot (see `make_judge`); chooses the weights to keep.
@@ -275,7 +276,7 @@ def _start(
     shard = this_shard()
     shard.check_batch(config.recipe.batch)
     network = config.network(data.images.shape[1], data.classes, data.kinds, data.view)
-    layouts = data.layouts if network.given else None
+    layouts = data.layouts if network.given or network.made else None
     draw = balanced_draw(
         data.images,
         data.labels,

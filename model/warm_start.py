@@ -81,10 +81,10 @@ def begin_from(learner: Learner, networks: Networks) -> None:
     Raises:
         ValueError: they are networks of another family, size, classes or shape.
     """
-    ours, theirs = learner.average.config.model_dump(), networks.network.model_dump()
-    differ = [name for name in sorted(ours) if ours[name] != theirs.get(name)]
+    ours, theirs = dict(learner.average.config), dict(networks.network)
+    differ = [name for name in sorted(ours) if ours[name] != theirs[name]]
     if differ:
-        said = "; ".join(f"{name} was {theirs.get(name)} and is {ours[name]}" for name in differ)
+        said = "; ".join(f"{name} was {theirs[name]} and is {ours[name]}" for name in differ)
         raise ValueError(f"the networks to begin from are of another shape: {said}")
     expected = {name: value.shape for name, value in _learned(weights_of(learner)).items()}
     found = {name: value.shape for name, value in _learned(networks.weights).items()}

@@ -83,7 +83,7 @@ elif topic == "Versions":
     loaded = {one.number: shared.generators(one.number) for one in known[:4]}
     gallery.row(exploring.across(model, loaded, order), 200)
 elif not spec.kinds:
-    st.info("This version was trained without findings, so none can be asked for.")
+    st.info(settings.why_nothing_is_asked(spec))
 else:
     with st.container(horizontal=True):
         count = settings.whole("Findings", "of-each", 1, 1, 6)

@@ -25,8 +25,8 @@ class Batch(NamedTuple):
     Attributes:
         images: float32 [N, 1, H, W], -1 black to 1 white.
         labels: int64 [N].
-        given: float32 [N, K + 1, H, W], 0 to 1, as `model.layouts.given` makes it; None for a
-            generator that takes no layouts.
+        given: float32 [N, K + 1, H, W], 0 to 1, as `model.layout_bank.given` makes it; None for a
+            generator that neither takes layouts nor makes maps of findings.
     """
 
     images: Tensor
@@ -35,17 +35,20 @@ class Batch(NamedTuple):
 
 
 class Generator(nn.Module, ABC):
-    """A network from z, a class and, if it takes one, a layout to an image.
+    """A network from z, a class and, if it takes one, a layout to an image, or image and maps.
 
     Attributes:
         config: shape of the network.
         embedding: one vector per class.
         bank: draws layouts; None if the network takes none.
+        annotated: whether the maps of a class's images mean anything, because training images of
+            it were annotated, bool [classes]; only of a network with `config.made`.
     """
 
     config: NetworkConfig
     embedding: "ClassEmbedding"
     bank: LayoutBank | None
+    annotated: Tensor
 
     @abstractmethod
     def forward(
@@ -65,7 +68,8 @@ class Generator(nn.Module, ABC):
                 images without grain.
 
         Returns:
-            float [N, 1, H, W].
+            float [N, 1 + K, H, W]: the image, about -1 to 1, and for each kind of `config.made` a
+            map of where its findings are, about 0 to 1.
         """
 
     def render(

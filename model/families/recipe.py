@@ -13,10 +13,12 @@ class Recipe(Section):
 
     Attributes:
         takes_layouts: whether the family's generator is given where findings are.
+        makes_findings: whether it makes maps of where findings are, beside the image.
         styled: whether it has a space of styles, in which images are edited.
     """
 
     takes_layouts: ClassVar[bool] = True
+    makes_findings: ClassVar[bool] = False
     styled: ClassVar[bool] = False
 
     batch: int = Field(default=8, ge=2, multiple_of=2, description="real images a step")

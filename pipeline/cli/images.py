@@ -128,7 +128,7 @@ def generate(
         bears = f" ({', '.join(drawn.aliases)})" if drawn.aliases else ""
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
-            f"{shows}{_asked_for(drawn.findings)}; each file says that it is synthetic"
+            f"{shows}{_showing(drawn)}; each file says that it is synthetic"
             f"{marked_by(drawn)}",
             highlight=False,
             markup=False,
@@ -148,12 +148,12 @@ def marked_by(drawn: "Drawn") -> str:
     return "; it is neither signed nor watermarked (docs/marks.md)"
 
 
-def _asked_for(findings: dict[str, int] | None) -> str:
-    """The findings that images were asked to show, as a part of a sentence."""
-    if findings is None:
+def _showing(drawn: "Drawn") -> str:
+    """The findings that images were asked to show, or that their masks show, within a sentence."""
+    if drawn.findings is None:
         return ""
-    listed = " and ".join(f"{count} x {kind}" for kind, count in findings.items())
-    return f", asked to show {listed or 'no findings'}"
+    listed = " and ".join(f"{count} x {kind}" for kind, count in drawn.findings.items())
+    return f", {'with masks of' if drawn.made else 'asked to show'} {listed or 'no findings'}"
 
 
 Judging = Annotated[

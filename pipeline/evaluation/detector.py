@@ -113,6 +113,7 @@ def detected(
     labels: NDArray[np.int64],
     processed: Processed,
     layouts: Layouts | None = None,
+    themselves: Layouts | None = None,
 ) -> list[Figure]:
     """What the detector finds in generated images, beside what it finds in held-out real ones.
 
@@ -121,10 +122,11 @@ def detected(
         images, labels: generated, uint8 [N, S, S] and class index [N].
         processed: its test split gives the floor.
         layouts: those that the generated images were given; None: findings were not commanded.
+        themselves: those that the generator made beside its images; None: it makes none.
 
     Returns:
         For each kind the AUC on real images, the share of images of each class in which it is
-        found, and, with layouts, the figures of obedience.
+        found, and, with layouts of either kind, the figures of obedience.
     """
     test = processed.test
     made, real = fitted.found(images), fitted.found(np.ascontiguousarray(test.images))
@@ -161,17 +163,25 @@ def detected(
                         n_fake=len(yes),
                     )
                 )
-    return figures + _obeyed(fitted, (made, layouts), (real, test.layouts))
+    for where, by_itself in ((layouts, False), (themselves, True)):
+        figures += _obeyed(fitted, (made, where), (real, test.layouts), themselves=by_itself)
+    return figures
 
 
 def _obeyed(
-    fitted: Fitted, made: tuple[Maps, Layouts | None], real: tuple[Maps, Layouts | None]
+    fitted: Fitted,
+    made: tuple[Maps, Layouts | None],
+    real: tuple[Maps, Layouts | None],
+    *,
+    themselves: bool,
 ) -> list[Figure]:
     pairs = [
         (fitted.of(layouts.maps[layouts.told]), found[layouts.told]) if layouts else None
         for found, layouts in (made, real)
     ]
-    return obedience(pairs[0], pairs[1], list(fitted.kinds), NAME) if pairs[0] else []
+    if pairs[0] is None:
+        return []
+    return obedience(pairs[0], pairs[1], list(fitted.kinds), NAME, themselves=themselves)
 
 
 def _annotated(split: SplitArrays) -> tuple[Images, Maps] | None:

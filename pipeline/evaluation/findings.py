@@ -42,6 +42,7 @@ def findings(
     square: PreprocessConfig | None = None,
     layouts: Layouts | None = None,
     kinds: Sequence[str] = (),
+    made: Layouts | None = None,
 ) -> list[Figure]:
     """Compare findings recovered from generated slices with those recovered from phantoms.
 
@@ -56,12 +57,14 @@ def findings(
         layouts: those that the images were given, with maps of `kinds`; None: nothing was
             commanded.
         kinds: names of the layouts' maps.
+        made: layouts that the generator made itself, beside its images; None: it makes none.
 
     Returns:
         By class and kind: the share of slices with a finding and its interval, distances of counts
         and radii from those of phantoms, mean radius, and the share in the kidney with fewer
         findings; for a class named after a kind its finding rate; with layouts, whether findings
-        are where they were commanded. Empty for images too small to show a stone.
+        are where they were commanded; with layouts made, whether they are where these say. Empty
+        for images too small to show a stone.
     """
     size = images.shape[1]
     if size < LEAST_SIDE:
@@ -73,8 +76,9 @@ def findings(
     records = compare_recovered(*real, images[chosen], labels[chosen], square.region)
     figures = [figure for record in records for figure in _figures(record, classes[record.label])]
     figures += _rates(records, classes)
-    if layouts is not None and layouts.told.any():
-        figures += _obedience(images, layouts, kinds, real, square)
+    for where, themselves in ((layouts, False), (made, True)):
+        if where is not None and where.told.any():
+            figures += _obedience(images, where, kinds, real, square, themselves=themselves)
     return figures
 
 
@@ -162,6 +166,8 @@ def _obedience(
     kinds: Sequence[str],
     real: Slices,
     square: PreprocessConfig,
+    *,
+    themselves: bool,
 ) -> list[Figure]:
     looked = [kind for kind in kinds if kind in KINDS]
     places = [list(kinds).index(kind) for kind in looked]
@@ -172,7 +178,7 @@ def _obedience(
         for one in (images[layouts.told], real.images)
     )
     truth = drawn_spots(real.truths, looked, side)
-    return obedience((asked, seen), (truth, known), looked, FINDER)
+    return obedience((asked, seen), (truth, known), looked, FINDER, themselves=themselves)
 
 
 def drawn_spots(found: Sequence[Found], kinds: Sequence[str], side: int) -> Maps:

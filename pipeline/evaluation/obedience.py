@@ -3,6 +3,8 @@
 A pure function of two stacks of maps: those that a generator was given, and those in which a finder
 found something in its images. A finder errs, so each figure has the same finder's figure on real
 images with their own maps as its floor.
+
+The same figures say of a generator that makes maps itself whether its images agree with them.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,10 @@ from pipeline.evaluation.copying import binomial
 from pipeline.evaluation.record import DICE, FALSE, HIT, SIZE_ERROR, Figure
 
 Maps = NDArray[np.uint8]
+
+MADE = "made"
+"""After the kind where a generator made the maps itself: `stone_made_hit_rate` says whether its
+images show what its maps say."""
 
 _COVERED = 127  # of 255, above which a pixel belongs to a finding
 _REACH = 2 / 64  # of the side, by which a centre may be outside of what was commanded
@@ -39,6 +45,7 @@ class Obeyed(NamedTuple):
         commanded, hit: findings that were commanded, and those of them that were found.
         dice: 2 |A and B| / (|A| + |B|) of the commanded and found pixels, mean over images in which
             one was commanded; None without any.
+        dice_interval: of 95 % over images, by their deviation; None with fewer than two.
         size_error: mean of |found radius / commanded radius - 1| over the hits; None without any.
         bare: images in which none was commanded.
         false: those of them in which one was found.
@@ -47,6 +54,7 @@ class Obeyed(NamedTuple):
     commanded: int
     hit: int
     dice: float | None
+    dice_interval: tuple[float, float] | None
     size_error: float | None
     bare: int
     false: int
@@ -89,6 +97,7 @@ def obeyed(commanded: Maps, found: Maps) -> Obeyed:
         commanded=wanted,
         hit=hit,
         dice=float(np.mean(dices)) if dices else None,
+        dice_interval=_interval(dices),
         size_error=float(np.mean(errors)) if errors else None,
         bare=bare,
         false=false,
@@ -96,7 +105,12 @@ def obeyed(commanded: Maps, found: Maps) -> Obeyed:
 
 
 def obedience(
-    made: tuple[Maps, Maps], real: tuple[Maps, Maps] | None, kinds: Sequence[str], finder: str
+    made: tuple[Maps, Maps],
+    real: tuple[Maps, Maps] | None,
+    kinds: Sequence[str],
+    finder: str,
+    *,
+    themselves: bool = False,
 ) -> list[Figure]:
     """Figures of every kind that was commanded at least once.
 
@@ -105,13 +119,14 @@ def obedience(
         real: annotated and found maps of real images, for the floor; None: no floor.
         kinds: names in the order of the maps.
         finder: its name, for the protocol.
+        themselves: whether the generator made the first maps itself, beside its images.
     """
     figures = []
     for place, kind in enumerate(kinds):
         got = obeyed(made[0][:, place], made[1][:, place])
         floor = obeyed(real[0][:, place], real[1][:, place]) if real else None
         if got.commanded:
-            figures += _figures(kind, got, floor, finder)
+            figures += _figures(f"{kind}_{MADE}" if themselves else kind, got, floor, finder)
     return figures
 
 
@@ -144,7 +159,7 @@ def _figures(kind: str, got: Obeyed, floor: Obeyed | None, finder: str) -> list[
     values = {
         HIT: (share(got.hit, got.commanded), floor and share(floor.hit, floor.commanded)),
         FALSE: (share(got.false, got.bare), floor and share(floor.false, floor.bare)),
-        DICE: (_alone(got.dice), floor and _alone(floor.dice)),
+        DICE: (_dice(got), floor and _dice(floor)),
         SIZE_ERROR: (_alone(got.size_error), floor and _alone(floor.size_error)),
     }
     return [
@@ -162,6 +177,17 @@ def _figures(kind: str, got: Obeyed, floor: Obeyed | None, finder: str) -> list[
         for what, (value, beside) in values.items()
         if value is not None
     ]
+
+
+def _interval(values: list[float]) -> tuple[float, float] | None:
+    if len(values) < 2:
+        return None
+    half = 1.96 * float(np.std(values, ddof=1)) / sqrt(len(values))
+    return float(np.mean(values)) - half, float(np.mean(values)) + half
+
+
+def _dice(got: Obeyed) -> tuple[float, float | None, float | None] | None:
+    return None if got.dice is None else (got.dice, *(got.dice_interval or (None, None)))
 
 
 def _alone(value: float | None) -> tuple[float, None, None] | None:

@@ -37,13 +37,15 @@ _LEAST_PER_CLASS = 2  # a variance within a class needs two
 class Fakes:
     """Generated images: uint8 [N, H, W], class index [N], sampling seed [N].
 
-    `layouts` are those that the generator was given; None if it takes none.
+    `layouts` are those that the generator was given; None if it takes none. `made` are those that
+    it made beside its images; None if it makes none.
     """
 
     images: Images
     labels: NDArray[np.int64]
     seeds: NDArray[np.int64]
     layouts: Layouts | None = None
+    made: Layouts | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def draw_fakes(
     processed: Processed,
     config: EvaluateConfig,
     commander: Commander | None = None,
+    maker: Commander | None = None,
 ) -> Fakes:
     """Draw from a generator in the test split's class mix, for each seed of the protocol.
 
@@ -70,15 +73,20 @@ def draw_fakes(
         processed: its test split gives the class mix.
         config: number of images, and the seeds.
         commander: as `sampler`, the layouts that it draws by; None: they are not known.
+        maker: likewise, those that it makes beside its images; None: it makes none.
     """
     counts = _class_mix(processed.test.labels, len(processed.classes), config)
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int64)
     names = [processed.classes[label] for label in labels]
     images = [sampler(names, seed) for seed in config.seeds]
     seeds = np.repeat(np.array(config.seeds, np.int64), len(labels))
-    parts = [commander(names, seed) for seed in config.seeds] if commander else []
-    layouts = joined([part for part in parts if part is not None])
-    return Fakes(np.concatenate(images), np.tile(labels, len(config.seeds)), seeds, layouts)
+    layouts, made = (
+        joined([part for seed in config.seeds if (part := of(names, seed)) is not None])
+        if of is not None
+        else None
+        for of in (commander, maker)
+    )
+    return Fakes(np.concatenate(images), np.tile(labels, len(config.seeds)), seeds, layouts, made)
 
 
 def score_images(

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class OutputSpec(NamedTuple):
         region: the part of an image that is drawn, in words; "" for whole images.
         kinds: of findings that it takes layouts of, by their number in a label map from 1; () for
             none.
+        made: kinds of findings that it makes maps of beside its images, likewise.
         directions: in which its images can be edited beside those of classes; 0 for a version
             without a space of styles.
     """
@@ -73,6 +74,7 @@ class OutputSpec(NamedTuple):
     image_size: int
     region: str = ""
     kinds: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     directions: int = 0
 
 
@@ -94,10 +96,15 @@ def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
     return folder
 
 
-def kinds_of(models: Path) -> tuple[str, ...]:
-    """The kinds of findings that the generator of a folder takes layouts of, by its config."""
+def kinds_of(models: Path, what: Literal["given", "made"] = "given") -> tuple[str, ...]:
+    """The kinds of findings of a folder's generator, by its config.
+
+    Args:
+        models: the folder.
+        what: those that it takes layouts of, or those that it makes maps of.
+    """
     described = json.loads((models / CONFIG).read_text())
-    return tuple(described.get("network", {}).get("given", ()))
+    return tuple(described.get("network", {}).get(what, ()))
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,12 @@ class LoadedBundle:
         config = self.generator.config
         # The code of an earlier version knows no regions and no kinds.
         region, kinds = str(getattr(config, "view", "")), tuple(getattr(config, "given", ()))
+        made = tuple(getattr(config, "made", ()))
         styles = getattr(self.generator, "means", None)
         directions = 0 if styles is None else int(styles.shape[1])
-        return OutputSpec(tuple(config.classes), int(config.image_size), region, kinds, directions)
+        return OutputSpec(
+            tuple(config.classes), int(config.image_size), region, kinds, made, directions
+        )
 
     def layouts(
         self, labels: Sequence[str], seed: int, *, start: int = 0, asked: Asked = NOTHING_ASKED
@@ -160,6 +170,26 @@ class LoadedBundle:
         except ValueError as error:
             raise BadInputError(str(error)) from error
         return None if drawn is None else Layouts(drawn.maps, drawn.told)
+
+    def made_layouts(
+        self, labels: Sequence[str], seed: int, *, start: int = 0, truncation: float = 1.0
+    ) -> Layouts | None:
+        """Where findings are in images of `draw`, by the maps that are made beside them.
+
+        None for a version that makes none.
+
+        Raises:
+            BadInputError: an unknown class, or a number out of range.
+        """
+        if not self.output_spec.made:
+            return None
+        try:
+            made = self.sampling.made_layouts(
+                self.generator, labels, seed, start=start, truncation=truncation
+            )
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+        return Layouts(made.maps, made.told)
 
     def draw(
         self,

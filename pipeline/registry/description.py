@@ -188,6 +188,7 @@ def _what(facts: VersionFacts, subject: str) -> str:
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
         f"of the classes {listed}. {_shown(region)}{_asked(facts.output.kinds)}"
+        f"{_made(facts.output.made)}"
         f"It learned from {learned}.{_descent(facts)}"
     )
 
@@ -222,6 +223,13 @@ def _asked(kinds: tuple[str, ...]) -> str:
     return f"It can be asked for findings of the kinds {listed}, and gives their masks. "
 
 
+def _made(kinds: tuple[str, ...]) -> str:
+    if not kinds:
+        return ""
+    listed = _listed(kinds, _MOST_OF_KINDS)
+    return f"Beside each image it makes a mask of its findings, of the kinds {listed}. "
+
+
 def _verdict(facts: VersionFacts) -> str:
     if not facts.outcome:
         return "**Verdict of the gate:** none yet."
@@ -237,6 +245,7 @@ def _verdict(facts: VersionFacts) -> str:
 
 def _code(facts: VersionFacts, uri: str) -> str:
     classes, size, kinds = facts.output.classes, facts.output.image_size, facts.output.kinds
+    made = facts.output.made
     return (
         "## Use it\n\n"
         "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
@@ -245,10 +254,10 @@ def _code(facts: VersionFacts, uri: str) -> str:
         "import mlflow\n\n"
         f'generator = mlflow.pyfunc.load_model("{uri}")\n'
         f'images = generator.predict(["{classes[0]}"] * 16, params={{"seed": 7}})\n'
-        f"{_code_of_findings(classes, kinds)}"
+        f"{_code_of_findings(classes, kinds)}{_code_of_masks(classes, made)}"
         "```\n\n"
         f"`images` is uint8 [16, {size}, {size}]. The same seed gives the same images; `start` "
-        f"continues an earlier request.{_about_masks(kinds)}"
+        f"continues an earlier request.{_about_masks(kinds)}{_about_made(made)}"
     )
 
 
@@ -271,6 +280,23 @@ def _about_masks(kinds: Sequence[str]) -> str:
     return (
         " `masks` says pixel by pixel where the findings of `with_findings` are: 0 none, 1 for the "
         "first kind, and so on. `size_low` and `size_high` ask for diameters in pixels."
+    )
+
+
+def _code_of_masks(classes: Sequence[str], made: Sequence[str]) -> str:
+    """How to get the masks that are made beside the images."""
+    if not made:
+        return ""
+    asked = '{"seed": 7, "output": "masks"}'
+    return f'masks = generator.predict(["{classes[0]}"] * 16, params={asked})\n'
+
+
+def _about_made(made: Sequence[str]) -> str:
+    if not made:
+        return ""
+    return (
+        " `masks` says pixel by pixel where the generator meant to draw findings in `images`: 0 "
+        "none, 1 for the first kind, and so on."
     )
 
 

@@ -61,7 +61,7 @@ class DrawnImages:
     @cached_property
     def masked(self) -> bool:
         """Whether it is known of every image where its findings are."""
-        return self.told.layouts is not None and bool(self.told.layouts.told.all())
+        return self.told.where is not None and bool(self.told.where.told.all())
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class DrawnImages:
         return facts | self.marker.facts((self.images.shape[1], self.images.shape[2]))
 
     def _of_mask(self, index: int) -> dict[str, Any]:
-        facts = {"kinds": list(self.spec.kinds), "mask_of": self.names[index]}
+        facts = {"kinds": list(self.told.kinds), "mask_of": self.names[index]}
         facts |= self._of_one(index)
         facts.pop(WATERMARK_FACT, None)  # masks have none
         return facts
@@ -109,11 +109,11 @@ class DrawnImages:
     def coco(self) -> dict[str, Any]:
         """The findings of all images as a COCO file."""
         maps = self.told.label_maps
-        return coco_of(self.names, maps, self.spec.kinds, {"model": self.model})
+        return coco_of(self.names, maps, self.told.kinds, {"model": self.model})
 
 
 def tell(generators: Generators, order: Order, layout: Path | None = None) -> Told:
-    """What the generator is told of the findings of an order's images.
+    """What the generator is told of the findings of an order's images, or says of them.
 
     Args:
         generators: of the project.
@@ -130,7 +130,10 @@ def tell(generators: Generators, order: Order, layout: Path | None = None) -> To
     if layout is not None:
         return Told.by_files(number, layout, spec, order.count)
     layouts = generators.layouts(number, order.labels, order.seed, asked=order.asked)
-    return Told(layouts, spec.kinds)
+    if not spec.made:
+        return Told(layouts, spec.kinds)
+    made = generators.made_layouts(number, order.labels, order.seed, truncation=order.truncation)
+    return Told(layouts, spec.made, made=made)
 
 
 def draw_images(

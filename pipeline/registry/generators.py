@@ -112,6 +112,25 @@ class Generators:
         with _naming(found):
             return self._load(found).layouts(labels, seed, start=start, asked=asked)
 
+    def made_layouts(
+        self,
+        version: int | str,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        start: int = 0,
+        truncation: float = 1.0,
+    ) -> Layouts | None:
+        """Where findings are in images of `draw`; see `LoadedBundle.made_layouts`.
+
+        Raises:
+            BadInputError: as `draw`.
+        """
+        self.require_handed_out(version)
+        found = self.find(version)
+        with _naming(found):
+            return self._load(found).made_layouts(labels, seed, start=start, truncation=truncation)
+
     def draw(
         self,
         version: int | str,

@@ -44,13 +44,14 @@ class Drawn(NamedTuple):
         files: the image files written, or the one archive.
         images: number of images drawn, or of those that a walk passes through.
         region: the part of an image that is shown, in words; "" for whole images.
-        findings: how many the images were asked to show in all, by kind; None if the version is
-            not told where findings are, or if nothing is known of the class.
+        findings: how many the images were asked to show in all, or their masks show, by kind; None
+            if the version knows no findings, or if nothing is known of the class.
         masks: the label maps written, one beside each image; none beside an archive, which holds
             them.
         coco: the COCO file written; None without masks, and beside an archive.
         signed: whether the files bear a C2PA manifest.
         watermarked: whether the images bear the watermark of the project's key.
+        made: whether the version makes findings itself, and is not asked for them.
     """
 
     version: int
@@ -63,6 +64,7 @@ class Drawn(NamedTuple):
     coco: Path | None = None
     signed: bool = False
     watermarked: bool = False
+    made: bool = False
 
 
 def generate_images(
@@ -141,6 +143,7 @@ def generate_images(
         told.in_all,
         signed=marker.keys is not None and form != "dicom",
         watermarked=bool(marker.facts((spec.image_size, spec.image_size))),
+        made=told.made is not None,
     )
     archive = out / f"{order.stem(project.model, number)}.zip"
     if frames:

@@ -12,6 +12,8 @@ With a version that takes layouts, findings can be asked for, and come with thei
     asked = {"seed": 7, "findings": 2}
     images = model.predict(["stone"] * 8, params=asked)
     masks = model.predict(["stone"] * 8, params={**asked, "output": "masks"})
+
+A version that makes findings itself cannot be asked for them, but gives the masks likewise.
 """
 
 import hashlib
@@ -84,6 +86,10 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         layouts = self._layouts(labels, seed, start, params)
         output = str(params.get("output", "images"))
         if output == "masks":
+            if layouts is None and getattr(self._generator.config, "made", None):
+                layouts = self._sampling.made_layouts(
+                    self._generator, labels, seed, start=start, truncation=truncation
+                )
             return self._masks(labels, layouts, frames)
         if output != "images":
             raise ValueError(f"output is {output!r}; allowed are images and masks")

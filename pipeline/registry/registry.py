@@ -37,6 +37,7 @@ from pipeline.registry.signature import signature
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
 KINDS_TAG = "medloom.findings"
+MADE_TAG = "medloom.findings_made"
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -77,6 +78,7 @@ class Registry:
             SIZE_TAG: str(candidate.image_size),
             REGION_TAG: candidate.region,
             KINDS_TAG: ",".join(kinds_of(candidate.workspace / "models")),
+            MADE_TAG: ",".join(kinds_of(candidate.workspace / "models", "made")),
             "medloom.synthetic": "YES",
         }
         with _as_transient(self.uri):
@@ -223,8 +225,11 @@ class Registry:
         tags = self.tags(version)
         try:
             classes, size = tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG])
-            kinds = tuple(kind for kind in tags.get(KINDS_TAG, "").split(",") if kind)
-            return OutputSpec(classes, size, tags.get(REGION_TAG, ""), kinds)
+            kinds, made = (
+                tuple(kind for kind in tags.get(tag, "").split(",") if kind)
+                for tag in (KINDS_TAG, MADE_TAG)
+            )
+            return OutputSpec(classes, size, tags.get(REGION_TAG, ""), kinds, made)
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "

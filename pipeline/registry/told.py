@@ -1,4 +1,4 @@
-"""Where the findings of generated images are: what the generator is told, by whom."""
+"""Where the findings of generated images are: as the generator is told, or as it makes them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,17 +18,24 @@ from pipeline.registry.layout_files import layout_files, read_layouts
 
 @dataclass(frozen=True)
 class Told:
-    """What a generator is told of the findings of some images.
+    """What a generator is told of the findings of some images, or says of them.
 
     Attributes:
         layouts: one for each image; None for a generator that takes none.
         kinds: of findings.
         sha256: of each image's layout file; empty where the layouts are drawn.
+        made: by a generator that makes maps of findings beside its images; None by another.
     """
 
     layouts: Layouts | None
     kinds: tuple[str, ...]
     sha256: Sequence[str] = ()
+    made: Layouts | None = None
+
+    @property
+    def where(self) -> Layouts | None:
+        """Where the findings of each image are; None: nothing is known of any."""
+        return self.layouts if self.made is None else self.made
 
     @classmethod
     def by_files(cls, version: int, path: Path, spec: OutputSpec, count: int | None) -> "Told":
@@ -43,6 +50,11 @@ class Told:
         Raises:
             BadInputError: the version takes no layouts, or as `read_layouts`.
         """
+        if spec.made:
+            raise BadInputError(
+                f"version {version} makes its findings itself, so it takes no layouts; leave the "
+                "layout out"
+            )
         if not spec.kinds:
             raise BadInputError(
                 f"version {version} was trained without findings, so it takes no layouts; leave "
@@ -59,20 +71,21 @@ class Told:
         Raises:
             BadInputError: it is not known where the findings are.
         """
-        if self.layouts is None:
+        if self.where is None:
             raise BadInputError(
                 f"version {version} was trained without findings, so its images have no masks"
             )
-        if not self.layouts.told.all():
+        if not self.where.told.all():
+            instead = "" if self.made is not None else ". Give their number, or a layout"
             raise BadInputError(
                 f"where the findings of {label} are is not known: too few of its training images "
-                "are annotated. Give their number, or a layout"
+                f"are annotated{instead}"
             )
 
     @cached_property
     def label_maps(self) -> NDArray[np.uint8]:
-        """uint8 [N, S, S], 0 none, k the k-th kind; no image for a generator without layouts."""
-        return np.empty((0, 0, 0), np.uint8) if self.layouts is None else label_maps(self.layouts)
+        """uint8 [N, S, S], 0 none, k the k-th kind; no image for a generator without findings."""
+        return np.empty((0, 0, 0), np.uint8) if self.where is None else label_maps(self.where)
 
     def findings(self, index: int) -> dict[str, int] | None:
         """Findings of an image by kind, without kinds of which it has none; None: not known."""
@@ -80,13 +93,11 @@ class Told:
 
     @cached_property
     def _counted(self) -> list[dict[str, int] | None]:
-        """`findings` of each image; empty for a generator without layouts."""
-        return (
-            [] if self.layouts is None else [self._count(row) for row in range(len(self.layouts))]
-        )
+        """`findings` of each image; empty for a generator without findings."""
+        return [] if self.where is None else [self._count(row) for row in range(len(self.where))]
 
     def _count(self, index: int) -> dict[str, int] | None:
-        if self.layouts is None or not self.layouts.told[index]:
+        if self.where is None or not self.where.told[index]:
             return None
         labels = self.label_maps[index]
         counts = {
@@ -98,9 +109,9 @@ class Told:
     @property
     def in_all(self) -> dict[str, int] | None:
         """Findings of all images by kind; None if nothing is known of any."""
-        if self.layouts is None or not self.layouts.told.any():
+        if self.where is None or not self.where.told.any():
             return None
         total: Counter[str] = Counter()
-        for index in range(len(self.layouts)):
+        for index in range(len(self.where)):
             total.update(self.findings(index) or {})
         return dict(total)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from model.config import TrainConfig
 from model.families.base import Generator
-from model.sampling import draw_layouts, load_generator, sample
+from model.sampling import draw_layouts, load_generator, made_layouts, sample
 from model.weights import WEIGHTS_FILE
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
@@ -106,7 +106,7 @@ def _phantom_findings(fakes: Fakes, data: Processed) -> list[Figure]:
         size=data.test.images.shape[1], region=RegionConfig.of_view(data.view)
     )
     found: list[Figure] = findings(
-        fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds
+        fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds, fakes.made
     )
     return found
 
@@ -123,7 +123,7 @@ def _faithfulness(
     try:
         figures = agreement(fakes.images, fakes.labels, data, config)
         if fitted := fit_on(data, config, tell):
-            figures += detected(fitted, fakes.images, fakes.labels, data, fakes.layouts)
+            figures += detected(fitted, fakes.images, fakes.labels, data, fakes.layouts, fakes.made)
     except ValueError as error:
         raise BadInputError(f"cannot measure faithfulness: {error}") from error
     return figures
@@ -143,7 +143,11 @@ def score_weights(
     """
     generator = _load(models, data.view)
     fakes = draw_fakes(
-        _sampler(generator, config, on_progress), data, config, partial(draw_layouts, generator)
+        _sampler(generator, config, on_progress),
+        data,
+        config,
+        partial(draw_layouts, generator),
+        partial(made_layouts, generator) if generator.config.made else None,
     )
     model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:

@@ -62,3 +62,14 @@ def test_a_config_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"format_version": 9}')
     with pytest.raises(ValueError, match="9"):
         read_config(tmp_path)
+
+
+def test_a_config_says_what_is_made_only_where_something_is(tmp_path: Path) -> None:
+    """So that configs without it are written as they always were, and those are read."""
+    assert "made" not in NETWORK.model_dump(mode="json")
+    assert "made" not in json.loads(NETWORK.model_dump_json())
+    save_generator(tmp_path, make_generator(NETWORK).state_dict(), NETWORK)
+    assert read_config(tmp_path)[0].made == ()
+    made = NETWORK.model_copy(update={"family": "pggan", "made": ("stone",)})
+    save_generator(tmp_path, make_generator(made).state_dict(), made)
+    assert read_config(tmp_path)[0] == made

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.evaluation import record
 from pipeline.evaluation.class_record import ClassMatrix
+from pipeline.evaluation.obedience import MADE
 from pipeline.evaluation.record import Evaluation, Figure
 
 _FINDERS = {
@@ -68,10 +69,16 @@ def _obedience(evaluation: Evaluation) -> list[dict[str, Any]]:
                 kind = figure.metric.removesuffix(f"_{what}")
                 finder = figure.protocol.removeprefix(f"{figure.metric}_")
                 empty = dict.fromkeys(record.OBEDIENCE)
-                about = {"kind": kind, "finder": _FINDERS.get(finder, finder)}
+                about = {"kind": _worded(kind), "finder": _FINDERS.get(finder, finder)}
                 row = rows.setdefault((kind, finder), empty | about)
                 row[what] = figure
     return list(rows.values())
+
+
+def _worded(kind: str) -> str:
+    """A kind, and whether the generator made the maps itself."""
+    made = f"_{MADE}"
+    return f"{kind.removesuffix(made)}, as made beside" if kind.endswith(made) else kind
 
 
 def _detected(evaluation: Evaluation, found: Found) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,10 +11,16 @@ from model.config import TrainConfig
 from model.families import make_generator, make_learner, names, recipe_class
 from model.families.base import Batch, ClassEmbedding, Generator, Learner, Step
 from model.families.recipe import Recipe
+from model.layout_bank import LayoutBank
 from model.network import NetworkConfig
 from model.parallel import Shard
+from model.progress import copy_of
 from model.runtime import Runtime, choose_runtime
+from model.sampling import build_generator, made_layouts, sample
 
+KINDS = ("cyst", "stone")
+MOMENTS = (0.05, 0.3, 0.9)
+"""Shares of the run: a family that grows begins, is within a fade, and has grown."""
 RUNTIME = Runtime("cpu", "float32", True, 1, "", "", {})
 SMALL = {"latent": 8, "widths": (12, 8, 8), "batch": 8}
 
@@ -23,22 +30,34 @@ def _config(family: str, seed: int = 0) -> TrainConfig:
     return TrainConfig(family=family, seed=seed, recipe=recipe)
 
 
-def _learner(family: str, seed: int = 0) -> Learner:
+def _learner(family: str, seed: int = 0, kinds: tuple[str, ...] = ()) -> Learner:
     config = _config(family, seed)
-    return make_learner(config.network(32, ("a", "b")), config.recipe, config.seed)
+    return make_learner(config.network(32, ("a", "b"), kinds), config.recipe, config.seed)
 
 
-def _step(learner: Learner, index: int = 0) -> dict[str, float]:
+def _step(learner: Learner, index: int = 0, done: float = 0.5) -> dict[str, float]:
     rng = torch.Generator().manual_seed(2)
     images = torch.rand(8, 1, 32, 32, generator=rng) * 2 - 1
     labels = torch.arange(2).repeat_interleave(2).repeat(2)
-    report = learner.step(Batch(images, labels), Step(index, 8 * index, 0.5), RUNTIME, Shard())
+    config, given = learner.average.config, None
+    if config.given or config.made:
+        maps = (torch.rand(8, len(KINDS), 32, 32, generator=rng) > 0.9).float()
+        given = torch.cat([maps, torch.ones(8, 1, 32, 32)], 1)
+    batch = Batch(images, labels, given)
+    report = learner.step(batch, Step(index, 8 * index, done), RUNTIME, Shard())
     assert not any(value.requires_grad for value in report.values() if isinstance(value, Tensor))
     return {key: float(value) for key, value in report.items()}
 
 
+def _bank() -> LayoutBank:
+    bank = LayoutBank(2, len(KINDS))
+    bank.counts[:, :, 0] = 1.0
+    return bank
+
+
 def test_the_families_are_found_by_their_folders() -> None:
-    assert names() == ("dcgan", "rpgan", "style", "vae")
+    assert {"dcgan", "pggan", "rpgan", "vae"} <= set(names())
+    assert list(names()) == sorted(names())
 
 
 @pytest.mark.parametrize("family", names())
@@ -52,12 +71,17 @@ def test_a_step_changes_the_generator_and_reports_losses(family: str) -> None:
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.parametrize("kinds", [(), KINDS], ids=["plain", "findings"])
+@pytest.mark.parametrize("done", MOMENTS)
 @pytest.mark.parametrize("family", names())
-def test_a_learner_goes_on_from_its_state(family: str) -> None:
-    one, two = _learner(family), _learner(family, seed=1)
-    _step(one)
+def test_a_learner_goes_on_from_its_state(family: str, done: float, kinds: tuple[str, ...]) -> None:
+    one, two = _learner(family, kinds=kinds), _learner(family, seed=1, kinds=kinds)
+    if kinds:
+        for learner in (one, two):
+            learner.set_bank(_bank())
+    _step(one, 0, done)
     two.restore(copy.deepcopy(one.state()))
-    assert _step(one, 1) == _step(two, 1)
+    assert _step(one, 1, done) == _step(two, 1, done)
     for name, value in one.average.state_dict().items():
         assert torch.equal(value, two.average.state_dict()[name]), name
 
@@ -95,6 +119,44 @@ def test_familiarity_is_of_each_image_alone_and_changes_nothing(family: str) -> 
     for part in learner.networks():
         for name, value in before[part].items():
             assert torch.equal(value, after[part][name]), (part, name)
+
+
+@pytest.mark.parametrize("done", MOMENTS)
+@pytest.mark.parametrize("family", names())
+def test_the_average_draws_at_full_size_at_any_moment_as_it_does_once_saved(
+    family: str, done: float
+) -> None:
+    learner = _learner(family)
+    _step(learner, 0, done)
+    average = learner.average
+    drawn = sample(average, ["a", "b"], 3)
+    assert drawn.shape == (2, 32, 32)
+    again = build_generator(average.config, copy_of(average))
+    assert np.array_equal(sample(again, ["a", "b"], 3), drawn)
+
+
+@pytest.mark.parametrize("family", names())
+def test_what_a_family_takes_and_makes_is_in_its_config(family: str) -> None:
+    """Kinds of findings are given, made, or neither; the network's channels are as it says."""
+    recipe, network = recipe_class(family), _config(family).network(32, ("a", "b"), KINDS)
+    assert network.given == (KINDS if recipe.takes_layouts else ())
+    assert network.made == (KINDS if recipe.makes_findings else ())
+    assert not (network.given and network.made)
+    learner = _learner(family, kinds=KINDS)
+    learner.set_bank(_bank())
+    _step(learner)
+    average = learner.average.eval()
+    with torch.no_grad():
+        channels = average(torch.randn(2, 8), torch.tensor([0, 1]))
+    assert channels.shape == (2, 1 + len(average.config.made), 32, 32)
+    assert sample(average, ["a"], 0).shape == (1, 32, 32)
+    if network.made:
+        made = made_layouts(average, ["a", "b"], 0)
+        assert made.maps.shape == (2, len(KINDS), 32, 32)
+        assert made.told.all()
+    else:
+        with pytest.raises(ValueError, match="makes no maps"):
+            made_layouts(average, ["a"], 0)
 
 
 @pytest.mark.parametrize("family", names())
@@ -139,12 +201,13 @@ def test_a_mixture_of_classes_lies_between_them() -> None:
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"ganny.*dcgan, rpgan, style, vae|is not one of dcgan"):
+    known = ", ".join(names())
+    with pytest.raises(ValueError, match=rf"ganny.*{known}|is not one of {known}"):
         TrainConfig(family="ganny")
     network = NetworkConfig(
         family="ganny", image_size=32, classes=("a",), latent=8, widths=(8, 8, 8)
     )
-    with pytest.raises(ValueError, match="dcgan, rpgan, style, vae"):
+    with pytest.raises(ValueError, match=known):
         make_generator(network)
 
 

@@ -78,6 +78,8 @@ def test_the_detector_says_where_findings_are_and_whether_they_were_commanded(
     assert fitted.auc["stone"] > 0.95
     made = arrays(3, 8)
     figures = detected(fitted, made.images, made.labels, data, made.layouts)
+    itself = detected(fitted, made.images, made.labels, data, themselves=made.layouts)
+    assert named(itself, "stone_made_dice").value == named(figures, "stone_dice").value >= 0
     assert named(figures, "stone_detected_share", "stone").value > 0.9
     assert named(figures, "stone_detected_share", "normal").value < 0.3
     assert named(figures, "stone_hit_rate").value > 0.9

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from model.layouts import Layouts
 from pipeline.data.square import PreprocessConfig, to_square
-from pipeline.evaluation.findings import findings
+from pipeline.evaluation.findings import drawn_spots, findings
 from pipeline.phantoms.phantom_study import CLASSES, make_patient
+from pipeline.phantoms.recovery import recover
 
 
 def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> None:
@@ -37,3 +39,29 @@ def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> 
     assert floor - value > 0.6
     value, floor = share(wrong, "normal")
     assert value - floor > 0.6
+
+
+def test_maps_that_were_made_are_compared_with_what_the_images_show() -> None:
+    square = PreprocessConfig(size=64)
+    images = np.stack(
+        [to_square(make_patient("stone", number, 77)[2][0], square) for number in range(8)]
+    )
+    labels, kinds = np.zeros(8, np.int64), ("stone", "tumor")
+    there = Layouts(drawn_spots(recover(images), kinds, 64), np.ones(8, np.bool_))
+    elsewhere = Layouts(there.maps[:, :, ::-1].copy(), there.told)
+
+    def dice(made: Layouts) -> tuple[float, float]:
+        (figure,) = (
+            one
+            for one in findings(images, labels, ("stone",), kinds=kinds, made=made)
+            if one.metric == "stone_made_dice"
+        )
+        assert (figure.protocol, figure.label) == ("stone_made_dice_phantom_rule", None)
+        assert figure.floor is not None
+        assert figure.low is not None
+        return figure.value, figure.floor
+
+    value, floor = dice(there)
+    assert value == 1.0
+    assert 0.2 < floor < 1.0
+    assert dice(elsewhere)[0] < 0.2

@@ -56,3 +56,18 @@ def test_figures_stand_beside_what_the_finder_sees_in_real_images() -> None:
 def test_maps_of_two_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="give two of one"):
         obeyed(discs([]), discs([], []))
+
+
+def test_maps_that_a_generator_made_itself_have_figures_of_their_own() -> None:
+    made = discs([(20, 20, 4)], [(40, 40, 4)], [(10, 10, 5)], [])[:, None]
+    seen = discs([(20, 20, 4)], [(40, 40, 4)], [], [])[:, None]
+    own = {f.metric: f for f in obedience((made, seen), None, ["stone"], "rule", themselves=True)}
+    dice = own["stone_made_dice"]
+    assert dice.protocol == "stone_made_dice_rule"
+    assert dice.value == pytest.approx(2 / 3)
+    assert dice.low is not None
+    assert dice.high is not None
+    # Mean of 1, 1 and 0 with a deviation of .577 over the root of 3.
+    assert dice.high - dice.low == pytest.approx(2 * 1.96 / 3, abs=1e-6)
+    assert own["stone_made_hit_rate"].value == pytest.approx(2 / 3)
+    assert obeyed(made[:1, 0], seen[:1, 0]).dice_interval is None

@@ -43,6 +43,7 @@ def measured() -> Evaluation:
         figure("stone_dice", None, 0.38, "stone_dice_detector"),
         figure("cyst_hit_rate", None, 0.64, "cyst_hit_rate_detector2"),
         figure("stone_hit_rate", None, 0.83, "stone_hit_rate_phantom_rule"),
+        figure("stone_made_dice", None, 0.52, "stone_made_dice_phantom_rule"),
         figure("stone_detector_auc", None, 0.88),
         figure("stone_detected_share", "stone", 0.57),
     )
@@ -69,6 +70,7 @@ def test_the_chapter_shows_classes_commands_and_detections_with_their_floors() -
     assert [row["label"] for row in rows["by_class"]] == ["stone"]
     assert {(row["kind"], row["finder"]) for row in rows["obedience"]} == {
         ("stone", "learned detector"), ("stone", "phantom's rule"), ("cyst", "learned detector"),
+        ("stone, as made beside", "phantom's rule"),
     }  # fmt: skip
     assert rows["detected"][0]["auc"].value == 0.88
 
