@@ -58,11 +58,11 @@ def test_the_file_is_valid_and_says_what_the_code_would_do_without_it() -> None:
         ({"train": {"kimg": 0.0}}, r"train\.kimg: .*greater than or equal to 0\.001, got 0\.0"),
         (
             {"train": {"family": "stylegan"}},
-            r"train\.family: .*is not one of dcgan, rpgan, style, vae",
+            r"train\.family: .*is not one of dcgan, .*vae",
         ),
         (
             {"evaluate": {"baseline": "vea"}},
-            r"evaluate\.baseline: .*is not one of dcgan, rpgan, style, vae",
+            r"evaluate\.baseline: .*is not one of dcgan, .*vae",
         ),
     ],
     ids=str,

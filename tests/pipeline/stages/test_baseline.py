@@ -55,7 +55,7 @@ def test_what_was_trained_beside_is_gone_on_from_and_the_same(
 
 
 def test_an_unknown_family_is_refused_with_those_there_are(processed: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"evaluate.baseline.*dcgan, rpgan, style, vae"):
+    with pytest.raises(BadInputError, match=r"evaluate.baseline.*dcgan, .*vae"):
         train_baseline(processed, tmp_path, LENGTH, "stylegan", None)
 
 
