@@ -21,9 +21,9 @@ from ..residual import GAIN, NARROWEST_HEAD, conv, leaky, linear, pyramid
 from ..styled import StyledGenerator
 
 W_PER_LATENT = 2
+"""Length of w over that of z."""
 IMAGE_GAIN = 0.25
 """Of the outputs of each size at the start, so that their sum does not saturate the last tanh."""
-"""Length of w over that of z."""
 EPSILON = 1e-8
 
 
