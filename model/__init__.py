@@ -22,6 +22,7 @@ _HOME = {
     "TrainResult": "training",
     "between": "sampling",
     "draw_layouts": "sampling",
+    "enlarge": "sampling",
     "fingerprint": "checkpoint",
     "fit": "training",
     "interpolate": "sampling",

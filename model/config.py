@@ -7,7 +7,7 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from .families import names, recipe_class
 from .families.recipe import Recipe
-from .network import NetworkConfig, stages
+from .network import NetworkConfig
 from .section import Section
 
 
@@ -102,15 +102,11 @@ class TrainConfig(Section):
         `kinds` of findings are given to the families that take layouts, and made by those that
         make maps of them.
         """
-        widths = list(self.recipe.widths)
-        while len(widths) < stages(image_size):
-            widths.append(max(widths[-1] // 2, 4))
         return NetworkConfig(
             family=self.family,
             image_size=image_size,
             classes=classes,
-            latent=self.recipe.latent,
-            widths=tuple(widths[: stages(image_size)]),
+            **self.recipe.shape(image_size),
             given=kinds if self.recipe.takes_layouts else (),
             made=kinds if self.recipe.makes_findings else (),
             view=view,

@@ -23,7 +23,9 @@ class NetworkConfig(Section):
         description="class names, in label order"
     )
     latent: int = Field(ge=1, description="length of the latent vector z")
-    widths: Widths = Field(description="channels of each stage, from 4 px upward")
+    widths: Widths = Field(
+        description="channels of each stage, from 4 px upward; of the trunk, if factor > 1"
+    )
     head: Literal["smooth", "shuffle"] = Field(
         default="smooth", description="how features at half size become an image"
     )
@@ -40,17 +42,26 @@ class NetworkConfig(Section):
         default="", description="the part of an image that it draws, in words; '': whole images"
     )
 
+    factor: Annotated[int, Field(ge=1, le=4)] = Field(
+        default=1, description="how many times smaller a given image is; 1: none is given"
+    )
+    blocks: int = Field(
+        default=0, ge=0, description="residual blocks of a network that enlarges images"
+    )
+
     @model_serializer(mode="wrap")
-    def _as_before_without_made(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `made` where it is empty, as configs were saved before there was any."""
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `made`, `factor` and `blocks` as usual, as configs were saved before them."""
+        usual = {"made": (), "factor": 1, "blocks": 0}
+        absent = {name for name, value in usual.items() if getattr(self, name) == value}
         written: dict[str, Any] = handler(self)
-        return written if self.made else {k: v for k, v in written.items() if k != "made"}
+        return {name: value for name, value in written.items() if name not in absent}
 
     @model_validator(mode="after")
     def _stages_reach_the_image(self) -> Self:
         if self.image_size & (self.image_size - 1):
             raise ValueError(f"image_size {self.image_size} is not a power of two (32, 64, 128)")
-        if len(self.widths) != stages(self.image_size):
+        if self.factor == 1 and len(self.widths) != stages(self.image_size):
             raise ValueError(
                 f"{len(self.widths)} widths for {self.image_size} px: "
                 f"give {stages(self.image_size)}, for 4 px to {self.image_size // 2} px"

@@ -105,7 +105,8 @@ class Record:
         self.validations.append(row | {"collapsed": float(judgement.collapsed)})
 
         def merit(index: int) -> tuple[float, float]:
-            return self.validations[index]["collapsed"], self.validations[index]["kernel_distance"]
+            row = self.validations[index]
+            return row["collapsed"], row[judgement.merit]
 
         latest = len(self.validations) - 1
         if not self.best or merit(latest) < merit(self.best_validation):

@@ -18,6 +18,7 @@ from .families.base import Generator
 from .families.mixtures import class_weights
 from .layouts import Layouts, label_maps, layouts_of
 from .network import NetworkConfig
+from .tasks.enlarge.work import enlarge
 from .walks import Sampled, between, interpolate
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
@@ -29,6 +30,7 @@ __all__ = [
     "class_direction",
     "draw_layouts",
     "edit",
+    "enlarge",
     "interpolate",
     "label_maps",
     "layouts_of",
@@ -109,10 +111,12 @@ def sample(
         uint8 [N, H, W], 0 black to 255 white.
 
     Raises:
-        ValueError: a label is not one of the generator's classes, a number is out of range, or
-            the layouts do not fit the generator.
+        ValueError: a label is not one of the generator's classes, a number is out of range, the
+            layouts do not fit the generator, or it enlarges images.
     """
     require_finite(truncation)
+    if generator.config.factor > 1:
+        raise ValueError("this generator enlarges images and draws none; give it small images")
     mixtures = class_weights(generator.config.classes, labels)
     length = generator.config.latent
     z = [latent(seed, start + index, length) for index in range(len(labels))]

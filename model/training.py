@@ -30,6 +30,7 @@ from .parallel import Shard, moved, this_shard
 from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
 from .sampling import sample
+from .tasks import Work, task_of, work_of
 from .validation import Judge
 from .warm_start import Networks, begin_from, weights_of
 
@@ -57,7 +58,7 @@ class TrainResult:
         validations: one row per snapshot with a judge: `images_seen`, `kernel_distance`, `ms_ssim`
             and `ms_ssim_real` of the worst class, `collapsed` 0 or 1.
         grids: images seen -> uint8 [classes * H, 8 * W], one row per class, always with the same
-            latents.
+            latents; of a paired task what the rival and the generator make of computed examples.
         runtime: device, precision, memory format, threads, processor.
         resumed: one entry per resume with another runtime, which is not bit for bit:
             `images_seen`, `why`, and the runtimes `before` and `after` as dicts.
@@ -344,7 +345,18 @@ def _passed(before: float, after: float, times: float) -> bool:
 
 
 def _grid(generator: Generator, seed: int) -> Tensor:
+    task = task_of(generator.config.family)
+    if task.paired:
+        return _paired_grid(generator, work_of(task))
     size, classes = generator.config.image_size, generator.config.classes
     labels = [name for name in classes for _ in range(GRID_COLUMNS)]
     images = sample(generator, labels, seed).reshape(len(classes), GRID_COLUMNS, size, size)
     return torch.from_numpy(images.swapaxes(1, 2).reshape(len(classes) * size, -1).copy())
+
+
+def _paired_grid(generator: Generator, work: Work) -> Tensor:
+    """Computed examples, as no patient's image belongs here: rival left, made right."""
+    network = generator.config
+    given = work.example(network.image_size // network.factor)
+    sides = work.rival(given, network), work.make(generator, given)
+    return torch.from_numpy(np.concatenate([np.concatenate(list(side)) for side in sides], axis=1))

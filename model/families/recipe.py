@@ -1,10 +1,10 @@
 """The settings that all families share. Does not import torch."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..network import Widths
+from ..network import Widths, stages
 from ..section import Section
 
 
@@ -15,8 +15,10 @@ class Recipe(Section):
         takes_layouts: whether the family's generator is given where findings are.
         makes_findings: whether it makes maps of where findings are, beside the image.
         styled: whether it has a space of styles, in which images are edited.
+        task: what the family's generator does, a folder of model/tasks.
     """
 
+    task: ClassVar[str] = "draw"
     takes_layouts: ClassVar[bool] = True
     makes_findings: ClassVar[bool] = False
     styled: ClassVar[bool] = False
@@ -36,3 +38,10 @@ class Recipe(Section):
     ema_fraction: float = Field(
         default=0.05, gt=0, le=1, description="EMA half-life as a share of the images seen so far"
     )
+
+    def shape(self, image_size: int) -> dict[str, Any]:
+        """The fields of `NetworkConfig` that a recipe decides: `widths` fill the image's stages."""
+        widths = list(self.widths)
+        while len(widths) < stages(image_size):
+            widths.append(max(widths[-1] // 2, 4))
+        return {"latent": self.latent, "widths": tuple(widths[: stages(image_size)])}

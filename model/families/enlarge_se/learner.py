@@ -1,0 +1,40 @@
+"""The loss of this family."""
+
+from torch import Tensor
+
+from ...network import NetworkConfig
+from ..base import Report
+from ..enlarging import EnlargingLearner
+from ..recipe import Recipe as CommonRecipe
+from .networks import Generator
+from .recipe import Recipe
+
+
+class Learner(EnlargingLearner):
+    """The fusion loss: pixels and low-level features; the critic's term is added to both."""
+
+    recipe: Recipe
+
+    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
+        """Start from weights drawn from torch's global random state."""
+        super().__init__(network, Recipe.model_validate(recipe), seed)
+
+    def make(self, network: NetworkConfig) -> Generator:
+        """A network of this family."""
+        return Generator(network)
+
+    def loss(self, made: Tensor, real: Tensor) -> tuple[Tensor, Report]:
+        """|made - real| + features * |f(made) - f(real)|, f the critic's first stage.
+
+        The paper's low-level features are of a network that is trained elsewhere; there is none for
+        CT that could be shipped.
+        """
+        error = (made - real).abs().mean()
+        if not self.recipe.features:
+            return error, {"error": error.detach()}
+        maps_made, maps_real = (self.critic.low_level(images) for images in (made, real))
+        features = (maps_made - maps_real).abs().mean().float()
+        return error + self.recipe.features * features, {
+            "error": error.detach(),
+            "features": features.detach(),
+        }
