@@ -7,7 +7,7 @@ import typer
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
-from pipeline.cli.project import chosen_project, existing_project
+from pipeline.cli.project import chosen_project, existing_project, project_named
 
 if TYPE_CHECKING:
     from pipeline.registry.image_files import Drawn
@@ -87,6 +87,17 @@ def generate(
             "Such images may show a patient.",
         ),
     ] = False,
+    enlarge: Annotated[
+        int | None,
+        typer.Option(min=2, max=4, help="Make the images 2 or 4 times larger, by --enlarger."),
+    ] = None,
+    enlarger: Annotated[
+        str,
+        typer.Option(
+            help="Project of an enlarger, such as kidney-larger, or kidney-larger:3 for its "
+            "version 3. Default version: its champion."
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Draw synthetic images from the champion, or from another version; no service need be up.
@@ -97,9 +108,18 @@ def generate(
     """
     from pipeline.data.region import in_words
     from pipeline.registry.asked import Asked, Size
-    from pipeline.registry.image_files import generate_images
+    from pipeline.registry.image_files import Enlarge, generate_images
 
     project = existing_project()
+    if bool(enlarge) != bool(enlarger):
+        raise BadInputError(
+            "--enlarge says how many times larger, and --enlarger the project that does it; give "
+            "both, such as --enlarge 4 --enlarger kidney-larger"
+        )
+    larger = None
+    if enlarge:
+        name, _, which = enlarger.partition(":")
+        larger = Enlarge(project_named(name), which or "champion", enlarge)
     with console.status("loading the generator"):
         drawn = generate_images(
             project,
@@ -116,6 +136,7 @@ def generate(
             form=form,
             watermark=watermark,
             withheld=withheld,
+            enlarge=larger,
         )
     if as_json:
         facts = {**drawn._asdict(), "synthetic": True, "files": [str(f) for f in drawn.files]}
@@ -129,11 +150,15 @@ def generate(
         console.print(
             f"{what} synthetic {label} images of version {drawn.version}{bears} in {out}"
             f"{shows}{_showing(drawn)}; each file says that it is synthetic"
-            f"{marked_by(drawn)}",
+            f"{marked_by(drawn)}{_enlarged(drawn)}",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
+
+
+def _enlarged(drawn: "Drawn") -> str:
+    return f"; enlarged by {drawn.enlarged_by}" if drawn.enlarged_by else ""
 
 
 def marked_by(drawn: "Drawn") -> str:

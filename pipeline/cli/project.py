@@ -1,8 +1,19 @@
 """Find the project of a command."""
 
+import os
+
 from pipeline.base.errors import BadInputError
 from pipeline.base.host import require_fit, require_supported
 from pipeline.base.project import Project
+
+_OF_ONE_PROJECT = (
+    "MEDLOOM_CACHE",
+    "MEDLOOM_LANDING",
+    "MEDLOOM_LEDGER",
+    "MEDLOOM_MODEL",
+    "MEDLOOM_REMOTE",
+)
+"""Variables that name places of one project, and not of another beside it."""
 
 
 class Choice:
@@ -34,7 +45,23 @@ def existing_project() -> Project:
         BadInputError: it does not exist, and the message lists the existing ones; or this host is
             not supported.
     """
-    project = chosen_project()
+    return _existing(chosen_project())
+
+
+def project_named(name: str) -> Project:
+    """Another project of this host, beside the chosen one.
+
+    Raises:
+        BadInputError: as `existing_project`.
+    """
+    chosen = chosen_project()
+    environment = {
+        key: value for key, value in os.environ.items() if key not in _OF_ONE_PROJECT
+    } | {"MEDLOOM_STATE": str(chosen.state.parent / name)}
+    return _existing(Project.load(environment))
+
+
+def _existing(project: Project) -> Project:
     if not project.state.is_dir() and "://" not in project.ledger:
         others = sorted(f.name for f in project.state.parent.glob("*") if f.is_dir())
         known = f"; projects here: {', '.join(others)}" if others else ""

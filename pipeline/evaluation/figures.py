@@ -56,6 +56,19 @@ def draw_grids(
     return files
 
 
+def draw_rows(file: Path, rows: Sequence[Images]) -> None:
+    """Write rows of images that belong together, column by column.
+
+    Args:
+        file: PNG to write.
+        rows: uint8 [N, H, W] each.
+    """
+    sheets = [_tile(images, len(images)) for images in rows]
+    gap = np.full((_GAP, sheets[0].shape[1]), 255, np.uint8)
+    stacked = [part for sheet in sheets for part in (sheet, gap)][:-1]
+    Image.fromarray(np.vstack(stacked)).save(file, optimize=True)
+
+
 def draw_nearest(file: Path, fakes: Images, train: Images, ssim: NDArray[np.float64]) -> None:
     """Write pairs (generated above, nearest training image below) with their SSIM.
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from model.extractors import ExtractorConfig
 from model.families import names
 from model.section import Section, Stored
+from model.tasks import task_of
 from model.utility.config import UtilityConfig
 from model.utility.record import UtilityReport
 from pipeline.base.errors import BadInputError
@@ -103,8 +104,9 @@ class EvaluateConfig(Section):
     @field_validator("baseline")
     @classmethod
     def _a_family_that_is_there(cls, name: str) -> str:
-        if name and name not in names():
-            raise ValueError(f"is not one of {', '.join(names())}, or '' for none")
+        drawing = [one for one in names() if task_of(one).name == "draw"]
+        if name and name not in drawing:
+            raise ValueError(f"is not one of {', '.join(drawing)}, or '' for none")
         return name
 
 
@@ -133,6 +135,8 @@ class Protocol(Stored):
     region: str = Field(
         default="", description="part of the images that is compared; '': whole images"
     )
+    task: str = Field(default="draw", description="what the generator does, of model/tasks")
+    factor: int = Field(default=1, description="how many times larger it makes a given image")
 
 
 class Figure(Stored):
@@ -199,7 +203,8 @@ class Evaluation(Stored):
         class_matrices: distances between generated and real classes, as drawn and with grey levels
             matched; empty with a single class, and in records of before.
         utility: value of the images for training a classifier; None when not measured.
-        baseline_family: family of the baseline, trained equally long; None without one.
+        baseline_family: family of the baseline, trained equally long, or the rival of a task whose
+            results have a truth; None without one.
         baseline: evaluation of the baseline, under the same protocol.
     """
 

@@ -146,7 +146,7 @@ def score_images(
     order = np.argsort(-near.score, kind="stable")
     evaluation = Evaluation(
         model=model,
-        protocol=_protocol(fakes, processed, len(train), config),
+        protocol=protocol_of(fakes, processed, len(train), config),
         figures=tuple(figures),
         group_scores=_group_scores(test, fake, fakes.seeds),
         fake_variance=metrics.fake_term_variance(
@@ -235,7 +235,10 @@ def _group_scores(
     return {group: tuple(scores[group] for scores in by_seed) for group in by_seed[0]}
 
 
-def _protocol(fakes: Fakes, processed: Processed, trained: int, config: EvaluateConfig) -> Protocol:
+def protocol_of(
+    fakes: Fakes, processed: Processed, trained: int, config: EvaluateConfig
+) -> Protocol:
+    """How the figures of these images are made; `trained` training images have features."""
     counts = np.bincount(fakes.labels, minlength=len(processed.classes))
     side = fakes.images.shape[1]
     extractor = extractor_protocol(config.extractor)

@@ -77,10 +77,7 @@ def redraw(
     generators = Generators(project)
     try:
         with _one_thread():
-            classes = generators.output_spec(version.number).classes
-            images = draw_set(
-                lambda label, n: generators.draw(version.number, [label] * n, SEED), classes, count
-            )
+            images = _set_of(generators, version.number, count)
     except BadInputError as error:
         return Redraw(
             state="failed", version=version.number, weights_sha256=version.weights_sha256,
@@ -93,6 +90,21 @@ def redraw(
     if found.state in ("first", "accepted"):
         stored.put(found.pixels, images)
     return found
+
+
+def _set_of(generators: Generators, version: int, count: int) -> Images:
+    """The set of a version; of one that is given images, what it makes of computed ones."""
+    spec = generators.output_spec(version)
+    if spec.factor == 1:
+        return draw_set(
+            lambda label, n: generators.draw(version, [label] * n, SEED), spec.classes, count
+        )
+    # Imports torch, as drawing does.
+    from model.tasks import task_named, work_of
+
+    given = work_of(task_named(spec.task)).example(spec.given_size)
+    made = generators.make(version, given)
+    return {f"example-{index}": image for index, image in enumerate(made)}
 
 
 def draw_set(draw: Draw, classes: Sequence[str], count: int) -> Images:

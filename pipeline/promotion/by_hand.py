@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.network import NetworkConfig
+from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.processed import Processed
 from pipeline.data.region import RegionConfig, in_words
+from pipeline.evaluation.paired import PairsScored, score_pairs
 from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_protocol
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
 from pipeline.ledger.project_params import ProjectParams
@@ -31,6 +34,9 @@ class Drawing(Protocol):
 
     def draw(self, version: int, /, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         """Images of a version, uint8 [N, H, W]."""
+
+    def make(self, version: int, /, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What a version makes of given images, uint8 [N, H, W]."""
 
 
 def evaluate_folder(
@@ -95,6 +101,7 @@ def evaluate_version(
     generators = Generators(project)
     config = ProjectParams.of(project).section("evaluate", EvaluateConfig)
     found = generators.find(version)
+    _require_drawing(generators, found.number)
     with _judging_data(project, generators, found, data) as processed:
         fakes, scored = _score(project, generators, found, processed, config, on_progress)
         write_evaluation(out, scored.evaluation, fakes, processed, scored, config)
@@ -130,6 +137,8 @@ def compare_versions(
     numbers = [version.number for version in versions]
     if numbers[0] == numbers[1]:
         raise BadInputError(f"{first} and {second} are both version {numbers[0]}")
+    for number in numbers:
+        _require_drawing(generators, number)
     newer = max(versions, key=lambda version: version.number)
     with _judging_data(project, generators, newer, data) as processed:
         shared = shared_images(generators, numbers, processed)
@@ -140,6 +149,15 @@ def compare_versions(
     require_same_protocol(two, one)
     rules = ProjectParams.of(project).section("gate", GateConfig)
     return Compared(one, two, compare(two, one, rules))
+
+
+def _require_drawing(drawing: Drawing, version: int) -> None:
+    """Refuse what is not measured by hand yet: versions that are given images."""
+    if (spec := drawing.output_spec(version)).factor > 1:
+        raise BadInputError(
+            f"version {version} enlarges images (x{spec.factor}); by hand, versions that draw are "
+            "scored. Its figures are in the report of its run: `medloom report`"
+        )
 
 
 def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processed) -> Processed:
@@ -165,6 +183,52 @@ def shared_images(drawing: Drawing, versions: Sequence[int], processed: Processe
             "Use a separate project (--project) for other classes"
         )
     return processed.only(common)
+
+
+def pairs_of_version(
+    drawing: Drawing,
+    version: int,
+    network: NetworkConfig,
+    processed: Processed,
+    config: EvaluateConfig,
+    identity: str,
+    cache: Path,
+    tell: OnProgress,
+) -> PairsScored:
+    """Score what a version makes of the test split.
+
+    Args:
+        drawing: the registry, or `Generators`.
+        version: its number.
+        network: of the generator that the data were prepared for, which the version must equal in
+            what it takes and makes.
+        processed: the real images.
+        config: the `evaluate` section.
+        identity: sha256 of the version's weights.
+        cache: where features of real images are kept.
+        tell: called with (what, done, total).
+
+    Raises:
+        BadInputError: the version does something else, or at another size.
+    """
+    spec, wanted = drawing.output_spec(version), task_of(network.family).name
+    ours = (wanted, network.image_size, network.factor, processed.view)
+    theirs = (spec.task, spec.image_size, spec.factor, spec.region)
+    if ours != theirs:
+        said = [f"{task} to {size} px, x{factor}" for task, size, factor, _ in (theirs, ours)]
+        raise BadInputError(
+            f"version {version} does another thing: {said[0]}, {in_words(spec.region)}; the run: "
+            f"{said[1]}, {in_words(processed.view)}. Use a separate project (--project) for each"
+        )
+    return score_pairs(
+        lambda given: drawing.make(version, given),
+        network,
+        processed,
+        config,
+        identity,
+        cache=cache,
+        on_progress=tell,
+    )
 
 
 def fakes_of_version(

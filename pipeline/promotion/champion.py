@@ -34,6 +34,9 @@ class Versions(Projectable, Protocol):
     def draw(self, version: int, labels: Sequence[str], seed: int) -> NDArray[np.uint8]:
         """Images of a version, uint8 [N, H, W]."""
 
+    def make(self, version: int, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What a version makes of given images, uint8 [N, H, W]."""
+
 
 def settle(ledger: Ledger, registry: Projectable, decide: Decide) -> Record:
     """Append a decision to the journal; decide again if the journal changed meanwhile."""
@@ -65,8 +68,14 @@ def try_out(registry: Versions, version: int, weights: str) -> None:
             f"{weights[:12]} in the journal; run `medloom audit verify`"
         )
     spec = registry.output_spec(version)
-    labels, size = spec.classes, spec.image_size
-    images = registry.draw(version, list(labels), seed=0)
+    size = spec.image_size
+    if spec.factor == 1:
+        images = registry.draw(version, list(spec.classes), seed=0)
+    else:
+        from model.tasks import task_named, work_of
+
+        example = work_of(task_named(spec.task)).example(spec.given_size)
+        images = registry.make(version, example)
     if images.shape[1:] != (size, size) or images.std(axis=(1, 2)).min() == 0:
         raise BadInputError(
             f"version {version} draws images of shape {images.shape} with a standard deviation of "

@@ -8,6 +8,7 @@ from functools import partial
 
 import yaml
 
+from model.tasks import task_named
 from pipeline.base.errors import BadInputError
 from pipeline.base.machine import describe_environment
 from pipeline.base.params_file import flat, load_section
@@ -53,6 +54,8 @@ def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
         classes=evaluation.protocol.classes,
         image_size=evaluation.protocol.image_size,
         region=evaluation.protocol.region,
+        task=evaluation.protocol.task,
+        factor=evaluation.protocol.factor,
         tags=lineage(work, key) | _about_data(work, phantom=phantom),
         params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),
@@ -211,12 +214,36 @@ class _Judge:
 
         config = load_section(self.work.folder / "params.yaml", "evaluate", EvaluateConfig)
         processed = Processed.load(self.work.folder / "data" / "processed")
+        if task_named(candidate.protocol.task).paired:
+            return self._score_pairs(champion, processed, config), None
         shared = shared_images(self.registry, [champion.number], processed)
         judged = partial(self._score, processed=shared, config=config)
         against = judged(champion.number, champion.weights_sha256)
         if shared is processed:
             return against, None
         return against, judged(self._version(candidate), candidate.model)
+
+    def _score_pairs(
+        self, champion: Record, processed: Processed, config: EvaluateConfig
+    ) -> Evaluation:
+        """Score what the champion makes of the candidate's test split."""
+        from model.weights import read_config
+        from pipeline.promotion.by_hand import pairs_of_version
+
+        network, _ = read_config(self.work.folder / "models")
+        return pairs_of_version(
+            self.registry,
+            champion.number,
+            network,
+            processed,
+            config,
+            champion.weights_sha256,
+            self.project.cache / "features",
+            self._tell,
+        ).evaluation
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        self.say(what=what, done=done, total=total)
 
     def _score(
         self, version: int, weights: str, *, processed: Processed, config: EvaluateConfig
@@ -225,16 +252,13 @@ class _Judge:
         from pipeline.evaluation.score import score_images
         from pipeline.promotion.by_hand import fakes_of_version
 
-        def tell(what: str, done: int, total: int) -> None:
-            self.say(what=what, done=done, total=total)
-
         return score_images(
-            fakes_of_version(self.registry, version, processed, config, tell),
+            fakes_of_version(self.registry, version, processed, config, self._tell),
             processed,
             config,
             weights,
             cache=self.project.cache / "features",
-            on_progress=tell,
+            on_progress=self._tell,
         ).evaluation
 
 

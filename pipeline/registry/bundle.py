@@ -44,6 +44,8 @@ class Candidate:
         metrics: flat figures of the evaluation.
         dataset_digest: DVC's md5 of the listing of data/raw.
         region: the part of an image that it draws, in words; "" for whole images.
+        task: what it does, of model/tasks.
+        factor: how many times larger it makes a given image; 1 if it is given none.
     """
 
     workspace: Path
@@ -54,6 +56,8 @@ class Candidate:
     metrics: dict[str, float]
     dataset_digest: str
     region: str = ""
+    task: str = "draw"
+    factor: int = 1
 
 
 class OutputSpec(NamedTuple):
@@ -68,6 +72,8 @@ class OutputSpec(NamedTuple):
         made: kinds of findings that it makes maps of beside its images, likewise.
         directions: in which its images can be edited beside those of classes; 0 for a version
             without a space of styles.
+        task: what the version does, of model/tasks; versions of before draw.
+        factor: how many times larger it makes a given image; 1 if it is given none.
     """
 
     classes: tuple[str, ...]
@@ -76,6 +82,13 @@ class OutputSpec(NamedTuple):
     kinds: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     directions: int = 0
+    task: str = "draw"
+    factor: int = 1
+
+    @property
+    def given_size(self) -> int:
+        """Height and width of an image that it is given, in pixels."""
+        return self.image_size // self.factor
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -140,9 +153,24 @@ class LoadedBundle:
         made = tuple(getattr(config, "made", ()))
         styles = getattr(self.generator, "means", None)
         directions = 0 if styles is None else int(styles.shape[1])
-        return OutputSpec(
-            tuple(config.classes), int(config.image_size), region, kinds, made, directions
-        )
+        factor = int(getattr(config, "factor", 1))
+        task = "draw" if factor == 1 else "enlarge"
+        size, classes = int(config.image_size), tuple(config.classes)
+        return OutputSpec(classes, size, region, kinds, made, directions, task, factor)
+
+    def make(self, given: NDArray[np.uint8], *, noise: float = 0.0) -> NDArray[np.uint8]:
+        """What the version makes of given images; the arguments are those of `mlflow_model`.
+
+        Raises:
+            BadInputError: it is given none, or an argument is out of range.
+        """
+        if not hasattr(self.sampling, "enlarge"):
+            raise BadInputError("its code is of an earlier medloom and draws alone")
+        try:
+            images: NDArray[np.uint8] = self.sampling.enlarge(self.generator, given, noise)
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+        return images
 
     def layouts(
         self, labels: Sequence[str], seed: int, *, start: int = 0, asked: Asked = NOTHING_ASKED

@@ -32,6 +32,11 @@ _KEY_FIGURES = {
     record.REPEATS: "share drawn again by another seed",
     record.COPIES: "share of copies of training images",
     record.MEMBERSHIP: "membership inference, AUC",
+    "psnr": "PSNR, dB",
+    "psnr_gain": "PSNR beyond bicubic's, dB",
+    "ssim": "SSIM",
+    "ssim_gain": "SSIM beyond bicubic's",
+    "consistency": "difference to what was given, grey levels",
 }
 _OUTCOMES = {
     "promoted": "promoted",
@@ -42,6 +47,11 @@ _OUTCOMES = {
 _SYNTHETIC = (
     "**Every image is synthetic. For research and development, never for diagnosis.** No image "
     "shows a person."
+)
+_OF_A_PATIENT = (
+    "**Detail is added that was not measured. For research and development, never for diagnosis.** "
+    "What it makes of a patient's image shows that patient; what it makes of a synthetic image is "
+    "synthetic."
 )
 _log = logging.getLogger(__name__)
 # MLflow's databases hold 5,000 characters of a description.
@@ -153,7 +163,7 @@ def merged(existing: str, text: str) -> str:
 def version_description(facts: VersionFacts) -> str:
     """The description of a version."""
     parts = [
-        _SYNTHETIC,
+        _warning(facts),
         _what(facts, f"Version {facts.version}"),
         _verdict(facts),
         _code(facts, f"models:/{facts.model}/{facts.version}"),
@@ -169,13 +179,17 @@ def model_description(champion: VersionFacts | None, model: str) -> str:
         start = f"{model} has no champion at present; its versions are listed below."
         return "\n\n".join([_SYNTHETIC, start])
     parts = [
-        _SYNTHETIC,
+        _warning(champion),
         _what(champion, f"The champion, version {champion.version},"),
         _code(champion, f"models:/{model}@champion"),
         _figures(champion.evaluation),
         _card(f"version {champion.version}"),
     ]
     return "\n\n".join(parts)
+
+
+def _warning(facts: VersionFacts) -> str:
+    return _SYNTHETIC if facts.output.factor == 1 else _OF_A_PATIENT
 
 
 def _what(facts: VersionFacts, subject: str) -> str:
@@ -185,6 +199,13 @@ def _what(facts: VersionFacts, subject: str) -> str:
     learned = (
         "computed phantoms; no patient was imaged" if facts.phantom else "the project's images"
     )
+    if facts.output.factor > 1:
+        small = facts.output.given_size
+        return (
+            f"{subject} is given grey-level {of} of {small} x {small} pixels (uint8, 0 black to "
+            f"255 white) and makes them {facts.output.factor} times as large, {size} x {size}. "
+            f"{_shown(region)}It learned from {learned}, of the classes {listed}.{_descent(facts)}"
+        )
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
         f"of the classes {listed}. {_shown(region)}{_asked(facts.output.kinds)}"
@@ -246,6 +267,8 @@ def _verdict(facts: VersionFacts) -> str:
 def _code(facts: VersionFacts, uri: str) -> str:
     classes, size, kinds = facts.output.classes, facts.output.image_size, facts.output.kinds
     made = facts.output.made
+    if facts.output.factor > 1:
+        return _code_of_enlarger(facts.output, uri)
     return (
         "## Use it\n\n"
         "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
@@ -258,6 +281,23 @@ def _code(facts: VersionFacts, uri: str) -> str:
         "```\n\n"
         f"`images` is uint8 [16, {size}, {size}]. The same seed gives the same images; `start` "
         f"continues an earlier request.{_about_masks(kinds)}{_about_made(made)}"
+    )
+
+
+def _code_of_enlarger(output: OutputSpec, uri: str) -> str:
+    small, size = output.given_size, output.image_size
+    return (
+        "## Use it\n\n"
+        "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
+        "address of this server.\n\n"
+        "```python\n"
+        "import mlflow\n\n"
+        f'enlarger = mlflow.pyfunc.load_model("{uri}")\n'
+        "large = enlarger.predict(small)\n"
+        'of_generated = enlarger.predict(generated, params={"noise": 2.0})\n'
+        "```\n\n"
+        f"`small` and `generated` are uint8 [N, {small}, {small}], `large` is uint8 "
+        f"[N, {size}, {size}]. `noise` is how many grey levels the given pixels may be wrong by."
     )
 
 

@@ -39,6 +39,7 @@ class DrawnImages:
         images: uint8 [N, H, W], 0 black to 255 white, without a watermark.
         marker: marks the files.
         form: of the images' files.
+        enlarged: what the files say of the images' enlargement; None if they are as drawn.
     """
 
     model: str
@@ -49,6 +50,7 @@ class DrawnImages:
     images: NDArray[np.uint8]
     marker: Marker = UNMARKED
     form: Form = "png"
+    enlarged: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,7 +68,7 @@ class DrawnImages:
     @property
     def facts(self) -> dict[str, Any]:
         """What all of the images say about themselves."""
-        return self.order.facts(self.model, self.version, self.spec)
+        return self.order.facts(self.model, self.version, self.spec) | (self.enlarged or {})
 
     def about(self, index: int) -> dict[str, Any]:
         """What one image says about itself."""

@@ -212,6 +212,19 @@ class Generators:
             self._counter.count(found.number, [first[0]] * len(images))
         return images
 
+    def make(
+        self, version: int | str, given: NDArray[np.uint8], *, noise: float = 0.0
+    ) -> NDArray[np.uint8]:
+        """What a version makes of given images; see `LoadedBundle.make`.
+
+        Raises:
+            BadInputError: as `draw`, or the version is given no images.
+        """
+        self.require_handed_out(version)
+        found = self.find(version)
+        with _naming(found):
+            return self._load(found).make(given, noise=noise)
+
     def require_handed_out(self, version: int | str) -> None:
         """Check that images of a version may be handed out; the journal is asked each time.
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +10,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
+from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.coco import COCO_FILE, joined_with_file
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import (
@@ -21,6 +23,7 @@ from pipeline.registry.drawn_images import (
     tell,
 )
 from pipeline.registry.edits import Edit
+from pipeline.registry.enlargement import Enlargement
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
 from pipeline.registry.layout_files import layout_files
@@ -52,6 +55,7 @@ class Drawn(NamedTuple):
         signed: whether the files bear a C2PA manifest.
         watermarked: whether the images bear the watermark of the project's key.
         made: whether the version makes findings itself, and is not asked for them.
+        enlarged_by: the version that made them larger, in words; "" if they are as drawn.
     """
 
     version: int
@@ -65,6 +69,21 @@ class Drawn(NamedTuple):
     signed: bool = False
     watermarked: bool = False
     made: bool = False
+    enlarged_by: str = ""
+
+
+class Enlarge(NamedTuple):
+    """Who makes drawn images larger, and how many times.
+
+    Attributes:
+        project: of the enlarger.
+        version: a number or an alias.
+        factor: how many times.
+    """
+
+    project: Project
+    version: str
+    factor: int
 
 
 def generate_images(
@@ -84,6 +103,7 @@ def generate_images(
     watermark: bool = True,
     withheld: bool = False,
     edit: Edit | None = None,
+    enlarge: Enlarge | None = None,
 ) -> Drawn:
     """Draw images of one class from a version and write them as files.
 
@@ -108,6 +128,7 @@ def generate_images(
         withheld: draw also from a version that copies a training image; for auditors.
         edit: how each image is moved in W, for a version with styles; neither with frames nor with
             masks.
+        enlarge: make the images larger by a version of another project.
 
     Raises:
         BadInputError: the version, class or kind does not exist, the version is withheld, `out` is
@@ -120,6 +141,10 @@ def generate_images(
             "choose another folder"
         )
     _refuse_contradictions(asked, layout, frames, masks=masks)
+    if enlarge and (frames or masks):
+        raise BadInputError(
+            "walks and masks are not enlarged; leave --enlarge, or --interpolate and --masks, out"
+        )
     marker = Marker(MarkKeys.of(project), watermark)
     # Waiting threads of torch would spin, which is slow if other processes use the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -127,6 +152,9 @@ def generate_images(
     found = generators.find(version)
     number, spec = found.number, generators.output_spec(found.number)
     order = Order(number, label, _count(count, layout), seed, truncation, asked, edit)
+    larger = None
+    if enlarge:
+        larger = Enlargement.choose(enlarge.project, enlarge.version, enlarge.factor, spec)
     told = tell(generators, order, layout)
     each: Form = "dicom" if form == "dicom" else "png"
     names = order.names(project.model, number, SUFFIX[each])
@@ -142,8 +170,9 @@ def generate_images(
         spec.region,
         told.in_all,
         signed=marker.keys is not None and form != "dicom",
-        watermarked=bool(marker.facts((spec.image_size, spec.image_size))),
+        watermarked=bool(marker.facts(_shape(spec, larger))),
         made=told.made is not None,
+        enlarged_by="" if larger is None else f"version {larger.version.number} of {larger.model}",
     )
     archive = out / f"{order.stem(project.model, number)}.zip"
     if frames:
@@ -154,6 +183,8 @@ def generate_images(
             return result._replace(files=[_write_bytes(archive, zip_bytes([walk], facts))])
         return result._replace(files=[_write(out, walk, facts)])
     drawn = draw_images(project.model, generators, order, told, marker, each)
+    if larger is not None:
+        drawn = replace(drawn, images=larger.of(drawn.images), enlarged=larger.facts)
     if form == "zip":
         return result._replace(files=[_write_bytes(archive, archive_of(drawn, masks=masks))])
     coco = joined_with_file(out / COCO_FILE, drawn.coco()) if masks else {}
@@ -164,6 +195,12 @@ def generate_images(
     label_maps = [_write(out, drawn.mask_file(index), drawn.facts) for index in range(len(drawn))]
     write_atomically(out / COCO_FILE, coco_text(coco))
     return result._replace(masks=tuple(label_maps), coco=out / COCO_FILE)
+
+
+def _shape(spec: OutputSpec, larger: Enlargement | None) -> tuple[int, int]:
+    """Height and width of the files' images."""
+    side = spec.image_size * (larger.factor if larger else 1)
+    return side, side
 
 
 def _walk(

@@ -21,12 +21,16 @@ request = json.loads(sys.argv[1])
 mlflow.set_tracking_uri(request["uri"])
 mlflow.set_registry_uri(request["uri"])
 model = mlflow.pyfunc.load_model(request["model"])
-numpy.save("images.npy", model.predict(request["labels"], params=request["params"]))
+given = request["labels"] or numpy.load("given.npy")
+numpy.save("images.npy", model.predict(given, params=request["params"]))
 """
 
 
 def ask(
-    uri: str, model: str, labels: Sequence[str], params: Mapping[str, float | str]
+    uri: str,
+    model: str,
+    given: Sequence[str] | NDArray[np.uint8],
+    params: Mapping[str, float | str],
 ) -> NDArray[np.uint8]:
     """Load a version and call its predict, in another process.
 
@@ -35,18 +39,22 @@ def ask(
     Args:
         uri: URI of the MLflow server.
         model: URI of the version, such as models:/medloom-phantom/3.
-        labels: class names, one per image.
+        given: class names, one per image, or images for a version that takes images.
         params: parameters of the model's signature, such as seed, findings and output.
 
     Returns:
-        Images or label maps, uint8 [N, H, W], N = len(labels), or (len(labels) - 1) * frames + 1
+        Images or label maps, uint8 [N, H, W], N = len(given), or (len(given) - 1) * frames + 1
         with frames.
 
     Raises:
         BadInputError: the version cannot be loaded, or its output does not match its signature.
     """
-    request = {"uri": uri, "model": model, "labels": list(labels), "params": dict(params)}
+    images_given = isinstance(given, np.ndarray)
+    labels = [] if images_given else list(given)
+    request = {"uri": uri, "model": model, "labels": labels, "params": dict(params)}
     with tempfile.TemporaryDirectory() as folder:
+        if images_given:
+            np.save(Path(folder) / "given.npy", given)
         done = subprocess.run(
             [sys.executable, "-P", "-c", _CONSUMER, json.dumps(request)],
             cwd=folder,
@@ -60,7 +68,7 @@ def ask(
             raise BadInputError(f"{model} does not load and answer: {why[0]}")
         images: NDArray[np.uint8] = np.load(Path(folder) / "images.npy")
     frames = int(params.get("frames", 0))
-    count = (len(labels) - 1) * frames + 1 if frames else len(labels)
+    count = (len(given) - 1) * frames + 1 if frames else len(given)
     if images.dtype != np.uint8 or images.ndim != 3 or len(images) != count:
         raise BadInputError(
             f"{model} returned {images.dtype} {images.shape}; allowed is uint8 [{count}, H, W]"

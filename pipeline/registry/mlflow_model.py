@@ -14,6 +14,10 @@ With a version that takes layouts, findings can be asked for, and come with thei
     masks = model.predict(["stone"] * 8, params={**asked, "output": "masks"})
 
 A version that makes findings itself cannot be asked for them, but gives the masks likewise.
+
+A version that enlarges images is given small ones, uint8 [N, h, w], in the place of class names:
+
+    large = model.predict(small, params={"noise": 2.0})
 """
 
 import hashlib
@@ -56,7 +60,8 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """Draw one image per class name.
 
         Args:
-            model_input: class names, N of them, or mixtures of classes such as `3*cyst+stone`.
+            model_input: class names, N of them, or mixtures of classes such as `3*cyst+stone`. For
+                a version that enlarges images: small images, uint8 [N, h, w].
             params: `seed` (default 0): images depend only on seed, position and class;
                 `start` (default 0): position of the first, to continue an earlier request;
                 `truncation` (default 1): below 1, images are more typical and less varied;
@@ -68,7 +73,9 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 `size_low`, `size_high` (default 0): least and largest diameter of a finding, in
                 pixels; 0: as in the training images;
                 `output` (default "images"): "masks" gives the label maps of the images that the
-                same call gives otherwise.
+                same call gives otherwise;
+                `noise` (default 0), for a version that enlarges images: deviation of the noise that
+                they are said to have, in grey levels; 2 to 4 for generated images.
 
         Returns:
             uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] with frames. Label
@@ -80,6 +87,9 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 version has no masks.
         """
         params = params or {}
+        if getattr(self._generator.config, "factor", 1) > 1:
+            small, noise = np.asarray(model_input), float(params.get("noise", 0.0))
+            return self._sampling.enlarge(self._generator, small, noise)
         labels = [str(label) for label in np.asarray(model_input).reshape(-1)]
         seed, start = int(params.get("seed", 0)), int(params.get("start", 0))
         truncation, frames = float(params.get("truncation", 1.0)), int(params.get("frames", 0))

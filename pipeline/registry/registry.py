@@ -38,6 +38,8 @@ WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
 KINDS_TAG = "medloom.findings"
 MADE_TAG = "medloom.findings_made"
+TASK_TAG, FACTOR_TAG = "medloom.task", "medloom.factor"
+"""Versions without them draw."""
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -81,6 +83,8 @@ class Registry:
             MADE_TAG: ",".join(kinds_of(candidate.workspace / "models", "made")),
             "medloom.synthetic": "YES",
         }
+        if candidate.factor > 1:
+            tags |= {TASK_TAG: candidate.task, FACTOR_TAG: str(candidate.factor)}
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
             with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
@@ -111,8 +115,8 @@ class Registry:
                 name="generator",
                 python_model=str(PROJECT_ROOT / "pipeline" / "registry" / "mlflow_model.py"),
                 artifacts={"bundle": str(bundle)},
-                signature=signature(candidate.image_size),
-                input_example=(list(candidate.classes), {"seed": 0, "start": 0}),
+                signature=signature(candidate.image_size, candidate.factor),
+                input_example=_input_example(candidate),
                 pip_requirements=[f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS],
                 metadata={"synthetic": "YES", "weights_sha256": sha256},
             )
@@ -229,7 +233,9 @@ class Registry:
                 tuple(kind for kind in tags.get(tag, "").split(",") if kind)
                 for tag in (KINDS_TAG, MADE_TAG)
             )
-            return OutputSpec(classes, size, tags.get(REGION_TAG, ""), kinds, made)
+            task, factor = tags.get(TASK_TAG, "draw"), int(tags.get(FACTOR_TAG, "1"))
+            region = tags.get(REGION_TAG, "")
+            return OutputSpec(classes, size, region, kinds, made, task=task, factor=factor)
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
@@ -313,6 +319,20 @@ class Registry:
         The gate needs this. `Generators` is faster.
         """
         return ask(self.uri, f"models:/{self.model}/{version}", labels, {"seed": seed})
+
+    def make(self, version: int, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What a version makes of given images, as a consumer gets it."""
+        return ask(self.uri, f"models:/{self.model}/{version}", given, {})
+
+
+def _input_example(candidate: Candidate) -> tuple[Any, dict[str, float]]:
+    """What a version can be given, and params; computed, so that it shows no patient."""
+    if candidate.factor == 1:
+        return list(candidate.classes), {"seed": 0, "start": 0}
+    from model.tasks import task_named, work_of
+
+    side = candidate.image_size // candidate.factor
+    return work_of(task_named(candidate.task)).example(side), {"noise": 0.0}
 
 
 @contextmanager

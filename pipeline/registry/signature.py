@@ -5,11 +5,14 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
 
-def signature(image_size: int) -> ModelSignature:
+def signature(image_size: int, factor: int = 1) -> ModelSignature:
     """Input: class names in an unnamed string column; output: uint8 [N, H, W]; params.
 
-    The params are those of `mlflow_model`'s predict, whose docstring explains them.
+    If a version makes given images `factor` times larger, the input is uint8 [N, h, w]. The params
+    are those of `mlflow_model`'s predict, whose docstring explains them.
     """
+    if factor > 1:
+        return _of_enlarger(image_size, factor)
     return ModelSignature(
         inputs=Schema([ColSpec("string")]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
@@ -26,4 +29,13 @@ def signature(image_size: int) -> ModelSignature:
                 ParamSpec("output", "string", "images"),
             ]
         ),
+    )
+
+
+def _of_enlarger(image_size: int, factor: int) -> ModelSignature:
+    small, pixel = image_size // factor, np.dtype(np.uint8)
+    return ModelSignature(
+        inputs=Schema([TensorSpec(pixel, (-1, small, small))]),
+        outputs=Schema([TensorSpec(pixel, (-1, image_size, image_size))]),
+        params=ParamSchema([ParamSpec("noise", "double", 0.0)]),
     )

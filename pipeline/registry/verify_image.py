@@ -122,6 +122,11 @@ class ImageVerifier:
             return Answer("pixels", "unknown", "nothing says what to draw again")
         if "mask_of" in facts:
             return Answer("pixels", "unknown", f"the mask of {facts['mask_of']}: verify that one")
+        if (larger := facts.get("enlarged_by")) is not None:
+            who = f"version {larger.get('version')} of {larger.get('model')}"
+            return Answer(
+                "pixels", "unknown", f"enlarged by {who}: draw it again by `medloom generate`"
+            )
         try:
             again = self._draw(facts, pixels.shape)
         except (MedloomError, KeyError, TypeError, ValueError) as error:

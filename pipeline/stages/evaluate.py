@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from model.config import TrainConfig
 from model.families.base import Generator
+from model.network import NetworkConfig
 from model.sampling import draw_layouts, load_generator, made_layouts, sample
-from model.weights import WEIGHTS_FILE
+from model.tasks import task_of, work_of
+from model.weights import WEIGHTS_FILE, read_config
 from pipeline.base.code import require_described_code
 from pipeline.base.errors import BadInputError, run_as_command
 from pipeline.base.params_file import load_section
@@ -26,7 +28,14 @@ from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.agreement import agreement
 from pipeline.evaluation.detector import detected, fit_on
-from pipeline.evaluation.figures import draw_curves, draw_grids, draw_nearest, draw_statistics
+from pipeline.evaluation.figures import (
+    draw_curves,
+    draw_grids,
+    draw_nearest,
+    draw_rows,
+    draw_statistics,
+)
+from pipeline.evaluation.paired import Pairs, rows_of, score_pairs
 from pipeline.evaluation.privacy import membership
 from pipeline.evaluation.record import (
     BASELINE_FOLDER,
@@ -42,6 +51,8 @@ from pipeline.stages.train import DEFAULT_CHECKPOINTS, MEMBERSHIP_FILE, with_tun
 
 PROCESSED, MODELS, REPORTS = Path("data/processed"), Path("models"), Path("reports")
 CURVES = ("history.csv", "validation.csv")
+PAIRS_SHOWN = 4
+"""Images of each class in the picture of a task whose results have a truth."""
 
 
 def evaluate(
@@ -58,7 +69,8 @@ def evaluate(
     """Score a generator and write evaluation.json and pictures.
 
     The pictures are grid-<class>.png, nearest.png, statistics.png and curves.png; of a baseline
-    baseline/grid-<class>.png.
+    baseline/grid-<class>.png. Of a task whose results have a truth they are grid-<class>.png, with
+    rows of what is given, the rival's, what is made and the real image, and curves.png.
 
     Args:
         processed: folder of the processed data set.
@@ -74,6 +86,8 @@ def evaluate(
         BadInputError: the model or the data cannot be evaluated.
     """
     data = Processed.load(processed)
+    if task_of(_network(models).family).paired:
+        return _evaluate_pairs(data, models, out, config, cache, on_progress)
     fakes, scored = score_weights(models, data, config, cache, on_progress)
     figures = [*scored.evaluation.figures, *membership(models / MEMBERSHIP_FILE)]
     if phantom:
@@ -96,6 +110,54 @@ def evaluate(
     write_evaluation(out, evaluation, fakes, data, scored, config)
     draw_curves([models / name for name in CURVES], out / "curves.png")
     return evaluation
+
+
+def _evaluate_pairs(
+    data: Processed,
+    models: Path,
+    out: Path,
+    config: EvaluateConfig,
+    cache: Path | None,
+    on_progress: OnProgress | None,
+) -> Evaluation:
+    """Score results that have a truth; the pictures are grid-<class>.png and curves.png."""
+    if config.baseline or config.utility.minutes:
+        raise BadInputError(
+            "evaluate.baseline and evaluate.utility are for generators that draw; set baseline to "
+            "'' and utility.minutes to 0 for a family that is given images"
+        )
+    generator = _load(models, data.view)
+    work = work_of(task_of(generator.config.family))
+    try:
+        scored = score_pairs(
+            partial(work.make, generator),
+            generator.config,
+            data,
+            config,
+            _identity(models),
+            cache=cache,
+            on_progress=on_progress,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot evaluate {models}: {error}") from error
+    found = membership(models / MEMBERSHIP_FILE)
+    evaluation = scored.evaluation.model_copy(
+        update={"figures": (*scored.evaluation.figures, *found)}
+    )
+    write_pairs(out, evaluation, scored.pairs, data.classes)
+    draw_curves([models / name for name in CURVES], out / "curves.png")
+    return evaluation
+
+
+def write_pairs(out: Path, evaluation: Evaluation, pairs: Pairs, classes: tuple[str, ...]) -> None:
+    """Write evaluation.json, and grid-<class>.png with rows of given, rival, made and real."""
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation.save(out / EVALUATION_FILE)
+    for label, name in enumerate(classes):
+        (rows,) = np.nonzero(pairs.labels == label)
+        if len(rows):
+            shown = np.unique(np.linspace(0, len(rows) - 1, PAIRS_SHOWN).astype(int))
+            draw_rows(out / f"grid-{name}.png", rows_of(pairs, rows[shown]))
 
 
 def _phantom_findings(fakes: Fakes, data: Processed) -> list[Figure]:
@@ -149,12 +211,25 @@ def score_weights(
         partial(draw_layouts, generator),
         partial(made_layouts, generator) if generator.config.made else None,
     )
-    model = hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
     try:
+        model = _identity(models)
         scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot evaluate {models}: {error}") from error
     return fakes, scored
+
+
+def _identity(models: Path) -> str:
+    """The sha256 of the weights in a folder."""
+    return hashlib.sha256((models / WEIGHTS_FILE).read_bytes()).hexdigest()
+
+
+def _network(models: Path) -> NetworkConfig:
+    """The config of the generator in a folder."""
+    try:
+        return read_config(models)[0]
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot load the generator of {models}: {error}") from error
 
 
 def _load(models: Path, view: str) -> Generator:

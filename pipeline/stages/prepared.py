@@ -25,7 +25,11 @@ _NAMES = Pseudonyms(b"a fixed key: these arrays stay on this machine")
 
 
 def prepare(
-    data: Path, size: int, cache: Path | None = None, region: RegionConfig | None = None
+    data: Path,
+    size: int,
+    cache: Path | None = None,
+    region: RegionConfig | None = None,
+    ingested: IngestConfig | None = None,
 ) -> Path:
     """Ingest and preprocess a folder as the pipeline does; the result is cached.
 
@@ -36,6 +40,7 @@ def prepare(
         size: height and width of the arrays, in pixels.
         cache: folder of cached arrays, by names, sizes and times of the files; default `CACHE`.
         region: the part of the images; None: whole images, or what the arrays show.
+        ingested: the `ingest` section; None: its defaults.
 
     Raises:
         BadInputError: the folder is missing or has no usable images, or arrays are of another
@@ -48,10 +53,11 @@ def prepare(
     if all((data / split / "images.npy").exists() for split in SPLITS):
         return _right_arrays(data, size, region)
     region = region or RegionConfig()
-    key = _digest(data, region)[:12]
+    ingested = ingested or IngestConfig()
+    key = _digest(data, region, ingested)[:12]
     out = (cache or CACHE).expanduser() / f"{data.resolve().name}-{size}-{key}"
     if not out.exists():
-        _make(data, out, PreprocessConfig(size=size, region=region))
+        _make(data, out, PreprocessConfig(size=size, region=region), ingested)
     if _holds_phantoms_alone(data):
         (out / _MARK).touch()  # also in arrays that an earlier version made
     return out
@@ -67,11 +73,11 @@ def are_phantoms(processed: Path) -> bool:
     return (folder / _MARK).exists() or (folder.parent / _MARK).exists()
 
 
-def _make(data: Path, out: Path, config: PreprocessConfig) -> None:
+def _make(data: Path, out: Path, config: PreprocessConfig, ingested: IngestConfig) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".making-") as made:
         workspace = Path(made)
-        ingest(data, workspace, LocalIndex(workspace / "index.sqlite", _NAMES), IngestConfig())
+        ingest(data, workspace, LocalIndex(workspace / "index.sqlite", _NAMES), ingested)
         preprocess(workspace, workspace / "processed", config)
         shutil.move(workspace / "processed", out)
 
@@ -103,8 +109,10 @@ def _right_arrays(data: Path, size: int, region: RegionConfig | None) -> Path:
     return data
 
 
-def _digest(data: Path, region: RegionConfig) -> str:
+def _digest(data: Path, region: RegionConfig, ingested: IngestConfig) -> str:
     digest = hashlib.sha256(region.view.encode())
+    if ingested != IngestConfig():
+        digest.update(ingested.model_dump_json().encode())
     for file in sorted(path for path in data.rglob("*") if path.is_file()):
         facts = file.stat()
         digest.update(f"{file.relative_to(data)} {facts.st_size} {facts.st_mtime_ns}\n".encode())

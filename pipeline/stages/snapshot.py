@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from model.families import names
+from model.tasks import task_of
 from pipeline.base.code import FOLDER, describe_code, folder_reader
 from pipeline.base.project import PROJECT_ROOT, Project
 from pipeline.data.branch import is_phantom
@@ -47,4 +49,7 @@ def stage_roots(stage: str, params: Mapping[str, Any], *, phantom: bool) -> list
         families += [params["evaluate"]["baseline"]] if params["evaluate"]["baseline"] else []
         roots += ["pipeline.evaluation.findings"] if phantom else []
     roots += [f"model.families.{name}.{part}" for name in families for part in _FAMILY_MODULES]
+    tasks = {task_of(name) for name in families if name in names()}
+    roots += [f"model.tasks.{task.name}" for task in tasks]
+    roots += [f"model.tasks.{task.name}.work" for task in tasks if task.paired]
     return roots

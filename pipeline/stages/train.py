@@ -18,8 +18,9 @@ from model.extracting.weights import check_extractor
 from model.extractors import ExtractorConfig
 from model.parallel import joined, this_shard
 from model.progress import Progress, Stopped
+from model.tasks import task_of
 from model.training import TrainResult, fit
-from model.validation import make_judge
+from model.validation import Judge, make_judge, make_paired_judge
 from model.warm_start import NETWORKS_FILE, Networks, save_networks
 from model.weights import save_generator
 from pipeline.base import stage_environment
@@ -118,7 +119,7 @@ def train(
         if set(val.labels) == set(range(len(data.classes))):
             held_out = (val.images, val.labels)
         if config.validation_images:
-            judge = make_judge(val.images, val.labels, config.seed, config.validation_images)
+            judge = _judge(data, config)
         result = fit(
             arrays.images,
             arrays.labels,
@@ -149,6 +150,15 @@ def train(
         Checkpoints(folder, "").clear()
         folder.rmdir()
     return TrainStageResult(sha256, result.images_seen)
+
+
+def _judge(data: Processed, config: TrainConfig) -> Judge:
+    """The judge of the family's task, on the validation split."""
+    val, task = data.val, task_of(config.family)
+    if not task.paired:
+        return make_judge(val.images, val.labels, config.seed, config.validation_images)
+    network = config.network(val.images.shape[1], data.classes, data.kinds, data.view)
+    return make_paired_judge(task, network, val.images, val.groups, config.validation_images)
 
 
 def _read_start(file: Path, origin: Start) -> Networks:

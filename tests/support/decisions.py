@@ -45,6 +45,9 @@ class FakeRegistry(SqliteRegistry):
         noise = np.random.default_rng(seed).integers(0, 256, (len(labels), 8, 8), dtype=np.uint8)
         return noise * (version not in self.blank)
 
+    def make(self, version: int, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        raise AssertionError(f"version {version} draws images; nothing is given to it")
+
 
 class Story:
     """A project's journal that is being written, and its registry."""

@@ -13,6 +13,7 @@ from statistics import fmean, variance
 from typing import NamedTuple
 
 from model.section import Stored
+from model.tasks import Task, task_named
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import KERNEL, Evaluation
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
@@ -21,7 +22,7 @@ _MOST_GROUPS = 1000
 
 
 class Comparison(Stored):
-    """The test of a candidate against the champion, in kernel distance (positive: better)."""
+    """The test of a candidate against the champion, in the task's score (positive: better)."""
 
     groups: int
     improvement: float
@@ -63,7 +64,8 @@ def compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> C
     by_seed = tuple(fmean(old[s] - new[s] for old, new in pairs) for s in seeds)
     of_groups, of_fakes = variance(gains), candidate.fake_variance + champion.fake_variance
     error = math.sqrt(of_groups / len(groups) + of_fakes)
-    lead = fmean(gains) - rules.kernel_distance_margin
+    margin = _margin(candidate, rules)
+    lead = fmean(gains) - margin
     return Comparison(
         groups=len(groups),
         improvement=fmean(gains),
@@ -71,11 +73,20 @@ def compare(candidate: Evaluation, champion: Evaluation, rules: GateConfig) -> C
         fakes_share=of_fakes / error**2 if error else 0.0,
         t=lead / error if error else 0.0,
         t_needed=_t_quantile(rules.level, len(groups)),
-        margin=rules.kernel_distance_margin,
+        margin=margin,
         level=rules.level,
         by_seed=by_seed,
         groups_needed=_groups_needed(lead, of_groups, of_fakes, rules),
     )
+
+
+def _task(evaluation: Evaluation) -> Task:
+    return task_named(evaluation.protocol.task)
+
+
+def _margin(evaluation: Evaluation, rules: GateConfig) -> float:
+    """The gate's margins are in kernel distance; other scores have none."""
+    return 0.0 if _task(evaluation).paired else rules.kernel_distance_margin
 
 
 def _groups_needed(lead: float, of_groups: float, of_fakes: float, rules: GateConfig) -> int | None:
@@ -98,12 +109,14 @@ def primary(
         return [_worn(looks_used, rules)]
     if result.groups < rules.min_groups:
         return [_too_few(result, rules)]
-    change = _change(result, champion, rules)
+    task = _task(champion)
+    change = [] if task.paired else [_change(result, champion, rules)]
     if result.improvement < -result.t_needed * result.standard_error:
-        says = f"worse than the champion: {_tell(result)}"
-        return [change, rule("primary:better", False, result.t, result.t_needed, says)]
+        says = f"worse than the champion: {_tell(result, task)}"
+        return [*change, rule("primary:better", False, result.t, result.t_needed, says)]
     passed = True if result.t > result.t_needed else None
-    return [change, rule("primary:better", passed, result.t, result.t_needed, _tell(result))]
+    says = _tell(result, task)
+    return [*change, rule("primary:better", passed, result.t, result.t_needed, says)]
 
 
 def added_classes(candidate: Evaluation, compared: Evaluation) -> list[Rule]:
@@ -118,9 +131,10 @@ def added_classes(candidate: Evaluation, compared: Evaluation) -> list[Rule]:
     return [rule("primary:classes", True, len(common), len(every), says)]
 
 
-def _tell(result: Comparison) -> str:
+def _tell(result: Comparison, task: Task) -> str:
+    unit = f" {task.unit}" if task.unit else ""
     says = (
-        f"kernel distance changes by {-result.improvement:+.4g} (standard error "
+        f"{task.score} changes by {-result.improvement:+.4g}{unit} (standard error "
         f"{result.standard_error:.2g}, {result.groups} test groups); t is {result.t:.2f} against "
         f"a margin of {result.margin:g}, and {result.t_needed:.2f} is needed"
     )

@@ -1,5 +1,6 @@
 """Guards: bounds that every version must keep, the first one included."""
 
+from model.tasks import task_named
 from pipeline.evaluation.class_record import ClassPair
 from pipeline.evaluation.record import (
     CLASS_MARGIN,
@@ -10,11 +11,14 @@ from pipeline.evaluation.record import (
     REPEATS,
     Evaluation,
 )
+from pipeline.promotion.gate.paired import paired_guards
 from pipeline.promotion.gate.rules import GateConfig, Rule, rule
 
 
 def guards(candidate: Evaluation, rules: GateConfig) -> list[Rule]:
-    """Apply every guard to a candidate."""
+    """Apply every guard to a candidate: those of its task, if its results have a truth."""
+    if task_named(candidate.protocol.task).paired:
+        return paired_guards(candidate)
     return [
         _every_class(candidate),
         *_classes_as_themselves(candidate, rules.class_contrast),

@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.evaluation.record import COMPOSITION, REPEATS, Evaluation, Figure
 from pipeline.reports.page import number, share
-from pipeline.reports.run.figure_texts import CHAPTERS, SHARES, FigureText
+from pipeline.reports.run.figure_texts import CHAPTERS, PAIRED, SHARES, FigureText
 
 _ONE_SIDED = frozenset({REPEATS, COMPOSITION})
 """Figures that are at fault on one side of their floor alone: nearer to it is not better."""
@@ -15,7 +15,7 @@ def chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
     found = _over_all(evaluation)
     beside = _over_all(evaluation.baseline) if evaluation.baseline else {}
     chapters = []
-    for chapter in CHAPTERS:
+    for chapter in (*PAIRED, *CHAPTERS):
         rows = [
             _row(found[metric], words) | _baseline(found[metric], beside.get(metric))
             for metric, words in chapter.figures.items()

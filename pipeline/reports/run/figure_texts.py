@@ -23,6 +23,36 @@ class Chapter(NamedTuple):
 _TRAIN = "the same number of training images"
 _HELD_OUT = "held-out real images"
 
+_OVER_GROUPS = "Mean over test groups, which count equally."
+
+PAIRED = (
+    Chapter(
+        "Are they near the truth?",
+        {
+            "psnr": FigureText(
+                "PSNR (dB)",
+                f"Peak signal over the error, in decibels; higher is better. {_OVER_GROUPS}",
+                "",
+            ),
+            "psnr_gain": FigureText(
+                "PSNR beyond the rival's (dB)", "Image by image; above 0: better.", ""
+            ),
+            "ssim": FigureText(
+                "SSIM", f"Likeness of structure (Wang et al. 2004); 1 is equal. {_OVER_GROUPS}", ""
+            ),
+            "ssim_gain": FigureText(
+                "SSIM beyond the rival's", "Image by image; above 0: better.", ""
+            ),
+            "consistency": FigureText(
+                "Consistency (grey levels)",
+                "Mean absolute difference of the result, made small again, and what was given.",
+                "",
+            ),
+        },
+    ),
+)
+"""Of tasks whose results have a truth."""
+
 CHAPTERS = (
     Chapter(
         "Do they look real?",

@@ -15,7 +15,18 @@ MISUSES = (
     "Not as anonymisation: the figures on copies and membership are diagnostics, not proof.",
 )
 
+_OF_ENLARGED = (
+    "Never for diagnosis, nor as evidence of a finding: detail is added that nobody measured. An "
+    "enlarged image of a patient shows that patient, and is protected as the image itself."
+)
+
 _FEW_GROUPS, _FEW_FAKES = 30, 100
+
+
+def misuses(facts: ReportFacts) -> list[str]:
+    """What the model must not be used for; the first sentence is of its task."""
+    enlarges = facts.evaluation is not None and facts.evaluation.protocol.factor > 1
+    return [_OF_ENLARGED if enlarges else MISUSES[0], *MISUSES[1:]]
 
 
 def limits(facts: ReportFacts) -> list[str]:
@@ -65,6 +76,11 @@ def _evaluation_limits(evaluation: Evaluation) -> list[str]:
         found.append(
             f"Fewer than {_FEW_FAKES} images were generated of {', '.join(small)}: figures of "
             "these classes are imprecise."
+        )
+    if evaluation.protocol.factor > 1:
+        found.append(
+            "Detail is added that was not measured, and may be wrong where a finding is. What the "
+            "model makes of a patient's image shows that patient."
         )
     figures = {figure.metric: figure for figure in evaluation.figures if figure.label is None}
     kernel = figures.get("kernel_distance")

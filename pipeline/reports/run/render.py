@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model.tasks import Task, task_named
 from pipeline.evaluation import record
 from pipeline.evaluation.record import BASELINE_FOLDER, Evaluation
 from pipeline.promotion.gate import Verdict
 from pipeline.reports.page import environment, inline_file
 from pipeline.reports.run.faithful import faithful
 from pipeline.reports.run.figure_rows import chapters
-from pipeline.reports.run.limits import MISUSES, USES, limits
+from pipeline.reports.run.limits import USES, limits, misuses
 from pipeline.reports.run_facts import ReportFacts
 from pipeline.reports.split_table import split_table
 
@@ -82,8 +83,9 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             faithful=faithful(facts.evaluation) if facts.evaluation else {},
             table=split_table(facts.splits),
             limits=limits(facts),
+            task=_task(facts.evaluation),
             uses=USES,
-            misuses=MISUSES,
+            misuses=misuses(facts),
             few=_FEW_QUARANTINED,
         )
     )
@@ -94,7 +96,7 @@ def write_facts(facts: ReportFacts, out: Path) -> Path:
     """Write the facts, uses and limits of the page as JSON."""
     content = facts.model_dump(mode="json") | {
         "intended_use": USES,
-        "misuse": MISUSES,
+        "misuse": misuses(facts),
         "limits": limits(facts),
     }
     out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -132,6 +134,12 @@ def _reasons(verdict: Verdict) -> list[str]:
         if deciding := [rule.says for rule in verdict.rules if rule.passed is state]:
             return deciding
     return [verdict.reason]
+
+
+def _task(evaluation: Evaluation | None) -> Task | None:
+    """The task of a generator whose results have a truth; None of one that draws."""
+    task = task_named(evaluation.protocol.task) if evaluation else None
+    return task if task and task.paired else None
 
 
 def _by_class(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def test_familiarity_is_of_each_image_alone_and_changes_nothing(family: str) -> 
 
 
 @pytest.mark.parametrize("done", MOMENTS)
-@pytest.mark.parametrize("family", names())
+@pytest.mark.parametrize("family", DRAWING)
 def test_the_average_draws_at_full_size_at_any_moment_as_it_does_once_saved(
     family: str, done: float
 ) -> None:
@@ -140,7 +140,7 @@ def test_the_average_draws_at_full_size_at_any_moment_as_it_does_once_saved(
     assert np.array_equal(sample(again, ["a", "b"], 3), drawn)
 
 
-@pytest.mark.parametrize("family", names())
+@pytest.mark.parametrize("family", DRAWING)
 def test_what_a_family_takes_and_makes_is_in_its_config(family: str) -> None:
     """Kinds of findings are given, made, or neither; the network's channels are as it says."""
     recipe, network = recipe_class(family), config_of(family).network(32, ("a", "b"), KINDS)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.tasks import names, task_named
 from model.utility.config import Arm, UtilityConfig
 from model.utility.record import ArmScore, Contrast, Control, Estimate, UtilityReport
 from pipeline.evaluation import record
@@ -18,7 +19,7 @@ from pipeline.evaluation.record import Evaluation, Figure, Protocol, Statistic
 from pipeline.promotion.gate import GateConfig, decide
 from pipeline.reports.page import duration, number, size
 from pipeline.reports.run.figure_rows import chapters
-from pipeline.reports.run.figure_texts import CHAPTERS
+from pipeline.reports.run.figure_texts import CHAPTERS, PAIRED
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
 from pipeline.reports.run_facts import (
     Failure,
@@ -427,6 +428,9 @@ def test_every_measured_figure_has_texts() -> None:
     }
     in_tables = (record.FINDINGS, record.OBEDIENCE, record.DETECTION, record.CLASS_MARGINS)
     assert worded.union(*in_tables) == measured
+    paired = {metric for chapter in PAIRED for metric in chapter.figures}
+    tasks = [task_named(name) for name in names() if task_named(name).paired]
+    assert {quality.name for task in tasks for quality in task.qualities} <= paired
 
 
 def test_numbers_are_formatted() -> None:
