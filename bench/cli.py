@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.data.make import make
+from bench.enlarge.cli import enlarge
 from bench.faults.cli import faults
 from bench.marks.cli import marks
 from bench.reading import cli as reading_cli
@@ -23,6 +24,7 @@ bench_app = typer.Typer(
 bench_app.command("faults")(faults)
 bench_app.command("data")(make)
 bench_app.command("marks")(marks)
+bench_app.command("enlarge")(enlarge)
 bench_app.command("scale")(scale)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)

@@ -1,0 +1,1 @@
+"""Enlargers trained on a folder of images and scored beside bicubic on its held-out groups."""

@@ -1,0 +1,57 @@
+"""The table of `medloom bench enlarge`."""
+
+from collections.abc import Sequence
+
+from bench.enlarge.measure import Enlarged
+from pipeline.base.terminal import FitTable
+from pipeline.evaluation.record import KERNEL, Evaluation
+
+_COLUMNS = {"psnr": ("PSNR, dB", 2), "ssim": ("SSIM", 3), "consistency": ("consistency", 2)}
+
+
+def enlarged_table(found: Sequence[Enlarged]) -> FitTable:
+    """Rows of bicubic and each family: figures with 95 % intervals over test groups."""
+    protocol = found[0].evaluation.protocol
+    groups = len(found[0].evaluation.group_scores)
+    table = FitTable(
+        title=f"x{protocol.factor} to {protocol.image_size} px, {protocol.n_real} test images of "
+        f"{groups} groups"
+    )
+    for name in ("", *(title for title, _ in _COLUMNS.values()), "KD", "PSNR gain", "SSIM gain"):
+        table.add_column(name, justify="right" if name else "left")
+    first = found[0].evaluation
+    if first.baseline is not None:
+        table.add_row(first.baseline_family or "", *_cells(first.baseline), "", "")
+    for one in found:
+        gains = [_cell(one.evaluation, f"{name}_gain", _COLUMNS[name][1]) for name in _GAINS]
+        table.add_row(one.family, *_cells(one.evaluation), *gains)
+    return table
+
+
+def robust_table(found: Sequence[Enlarged], noise: Sequence[float]) -> FitTable:
+    """PSNR in dB on noisy small images of the validation split, a column for each deviation."""
+    table = FitTable(title="PSNR, dB, by the noise of the small images, in grey levels")
+    for name in ("", *(f"{level:g}" for level in noise)):
+        table.add_column(name, justify="right" if name else "left")
+    for one in found:
+        for way, values in one.robust.items():
+            if way != "bicubic":
+                cells = [f"{value:.2f}" for value in values]
+                table.add_row(f"{one.family}, {way.replace('_', ' ')}", *cells)
+    table.add_row("bicubic", *(f"{value:.2f}" for value in found[0].robust["bicubic"]))
+    return table
+
+
+_GAINS = ("psnr", "ssim")
+
+
+def _cells(evaluation: Evaluation) -> list[str]:
+    cells = [_cell(evaluation, name, digits) for name, (_, digits) in _COLUMNS.items()]
+    return [*cells, _cell(evaluation, KERNEL, 3)]
+
+
+def _cell(evaluation: Evaluation, metric: str, digits: int) -> str:
+    figure = evaluation.figure(metric)
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.{digits}f}"
+    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
