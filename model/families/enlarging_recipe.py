@@ -20,7 +20,9 @@ class EnlargingRecipe(Recipe):
     widths: Widths = Field(default=(32,), description="channels of the trunk, a single number")
     blocks: int = Field(default=8, ge=1, description="residual blocks of the trunk")
     patch: int = Field(
-        default=24, ge=8, description="side of a patch before it is enlarged, in pixels"
+        default=24,
+        ge=8,
+        description="side of a patch before it is enlarged, in pixels; at most the image's",
     )
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's, at the start")
     learning_rate_end: float = Field(default=2e-5, gt=0, description="Adam's, at the end (cosine)")
@@ -37,11 +39,7 @@ class EnlargingRecipe(Recipe):
 
     def shape(self, image_size: int) -> dict[str, Any]:
         """The fields of `NetworkConfig` that a recipe decides."""
-        if image_size // self.factor < self.patch // 2:
-            raise ValueError(
-                f"images of {image_size} px are {image_size // self.factor} px small: "
-                "train.recipe.patch must be at most twice that, or preprocess.size larger"
-            )
+        del image_size  # any, by convolutions alone
         return {
             "latent": self.latent,
             "widths": self.widths[:1],
