@@ -40,7 +40,7 @@ def _run(folder: Path, family: str, *launcher: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("family", ["pggan", "rpgan", "style"])
+@pytest.mark.parametrize("family", ["pggan", "rpgan", "style", "enlarge_se"])
 def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path, family: str) -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     _run(tmp_path, family)
