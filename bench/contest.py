@@ -15,6 +15,7 @@ from model.config import TrainConfig
 from model.families import names, recipe_class
 from model.progress import Progress
 from model.section import Stored
+from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.evaluation.record import DIVERSITY, KERNEL
 
@@ -24,7 +25,8 @@ PLAIN_MINUTES = 2.0
 """Enough to measure the speed of `plain`."""
 
 _DEFAULT = TrainConfig().family
-RIVALS = (*(name for name in names() if name != _DEFAULT), "prototype", "plain")
+_FAMILIES = tuple(name for name in names() if task_of(name) == task_of(_DEFAULT))
+RIVALS = (*(name for name in _FAMILIES if name != _DEFAULT), "prototype", "plain")
 
 
 def configure(name: str, minutes: float, seed: int) -> Trial:
@@ -42,7 +44,7 @@ def configure(name: str, minutes: float, seed: int) -> Trial:
         budget_minutes=minutes, seed=seed, snapshots=SNAPSHOTS, validation_images=256
     )
     changes: dict[str, object] = {}
-    if name in names():
+    if name in _FAMILIES:
         changes = {"family": name, "recipe": recipe_class(name)()}
     elif name == "prototype":
         changes = {"recipe": configure_row(PROTOTYPE, seed).recipe}
