@@ -8,6 +8,7 @@ import typer
 from bench.data.make import make
 from bench.enlarge.cli import enlarge
 from bench.faults.cli import faults
+from bench.fuse.cli import fuse
 from bench.marks.cli import marks
 from bench.reading import cli as reading_cli
 from bench.scale.cli import scale
@@ -25,6 +26,7 @@ bench_app.command("faults")(faults)
 bench_app.command("data")(make)
 bench_app.command("marks")(marks)
 bench_app.command("enlarge")(enlarge)
+bench_app.command("fuse")(fuse)
 bench_app.command("scale")(scale)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)

@@ -25,6 +25,7 @@ _HOME = {
     "enlarge": "sampling",
     "fingerprint": "checkpoint",
     "fit": "training",
+    "fuse": "sampling",
     "interpolate": "sampling",
     "label_maps": "layouts",
     "layouts_of": "layouts",

@@ -42,14 +42,21 @@ class TrainingData:
             )
 
 
-def check(images: NDArray[np.uint8], labels: NDArray[np.int64], classes: Sequence[str]) -> None:
-    """Check that images, labels and classes fit each other.
+def check(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    sources: int = 1,
+) -> None:
+    """Check that images, labels and classes fit each other, and that a row has so many sources.
 
     Raises:
         ValueError: they do not, or a class has no image.
     """
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
-        raise ValueError(f"images are {images.dtype} {images.shape}, not uint8 [N, size, size]")
+    wanted = (len(images), *((sources,) if sources > 1 else ()), *images.shape[-1:] * 2)
+    if images.dtype != np.uint8 or images.shape != wanted:
+        shape = f"[N, {sources}, size, size]" if sources > 1 else "[N, size, size]"
+        raise ValueError(f"images are {images.dtype} {images.shape}, not uint8 {shape}")
     if labels.shape != images.shape[:1]:
         raise ValueError(f"{labels.shape} labels for {len(images)} images")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
@@ -81,7 +88,7 @@ def balanced_draw(
     sampling: of n pairs a class of share p has floor(n p) or ceil(n p).
 
     Returns:
-        rng -> (uint8 [batch, H, W], int64 [batch], and float32 [batch, K + 1, H, W] as
+        rng -> (uint8 [batch, ..., H, W], int64 [batch], and float32 [batch, K + 1, H, W] as
         `model.layout_bank.given` makes it, or None without layouts).
     """
     data = torch.from_numpy(np.array(images))

@@ -160,8 +160,9 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 [N, H, W] -> float32 [N, 1, H, W], -1 black to 1 white."""
-    return images.unsqueeze(1).float() / 127.5 - 1
+    """uint8 [N, H, W] or [N, S, H, W] -> float32 [N, 1 or S, H, W], -1 black to 1 white."""
+    channels = images if images.ndim == 4 else images.unsqueeze(1)
+    return channels.float() / 127.5 - 1
 
 
 def require_64_bits(seed: int, *indices: int) -> None:

@@ -24,7 +24,7 @@ class NetworkConfig(Section):
     )
     latent: int = Field(ge=1, description="length of the latent vector z")
     widths: Widths = Field(
-        description="channels of each stage, from 4 px upward; of the trunk, if factor > 1"
+        description="channels of each stage, from 4 px upward; of the trunk, if images are given"
     )
     head: Literal["smooth", "shuffle"] = Field(
         default="smooth", description="how features at half size become an image"
@@ -46,7 +46,10 @@ class NetworkConfig(Section):
         default=1, description="how many times smaller a given image is; 1: none is given"
     )
     blocks: int = Field(
-        default=0, ge=0, description="residual blocks of a network that enlarges images"
+        default=0, ge=0, description="blocks of a network that enlarges or fuses images"
+    )
+    sources: Annotated[int, Field(ge=1, le=2)] = Field(
+        default=1, description="registered images that are made one; 1: none are"
     )
 
     @model_serializer(mode="wrap")
@@ -61,12 +64,17 @@ class NetworkConfig(Section):
     def _stages_reach_the_image(self) -> Self:
         if self.image_size & (self.image_size - 1):
             raise ValueError(f"image_size {self.image_size} is not a power of two (32, 64, 128)")
-        if self.factor == 1 and len(self.widths) != stages(self.image_size):
+        if self.draws and len(self.widths) != stages(self.image_size):
             raise ValueError(
                 f"{len(self.widths)} widths for {self.image_size} px: "
                 f"give {stages(self.image_size)}, for 4 px to {self.image_size // 2} px"
             )
         return self
+
+    @property
+    def draws(self) -> bool:
+        """Whether images are drawn, and not made of given ones."""
+        return self.factor == 1 and self.sources == 1
 
 
 def stages(image_size: int) -> int:

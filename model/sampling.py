@@ -19,6 +19,7 @@ from .families.mixtures import class_weights
 from .layouts import Layouts, label_maps, layouts_of
 from .network import NetworkConfig
 from .tasks.enlarge.work import enlarge
+from .tasks.fuse.work import fuse
 from .walks import Sampled, between, interpolate
 from .weights import WEIGHTS_FILE, read_config, read_safetensors, sha256_of
 
@@ -31,6 +32,7 @@ __all__ = [
     "draw_layouts",
     "edit",
     "enlarge",
+    "fuse",
     "interpolate",
     "label_maps",
     "layouts_of",
@@ -112,9 +114,11 @@ def sample(
 
     Raises:
         ValueError: a label is not one of the generator's classes, a number is out of range, the
-            layouts do not fit the generator, or it enlarges images.
+            layouts do not fit the generator, or it enlarges or fuses images.
     """
     require_finite(truncation)
+    if generator.config.sources > 1:
+        raise ValueError("this generator fuses images and draws none; give it pairs of images")
     if generator.config.factor > 1:
         raise ValueError("this generator enlarges images and draws none; give it small images")
     mixtures = class_weights(generator.config.classes, labels)

@@ -113,7 +113,8 @@ def fit(
     weights.
 
     Args:
-        images: uint8 [N, H, W], square, a power of two from 32 px; 0 black to 255 white.
+        images: uint8 [N, H, W], square, a power of two from 32 px; 0 black to 255 white. For a
+            family that fuses, two registered images a row: uint8 [N, 2, H, W].
         labels: int64 [N], an index into `classes`.
         classes: names, in label order.
         config: the `train` section.
@@ -141,7 +142,7 @@ def fit(
         FloatingPointError: a loss became NaN or infinite, at most `SETTLE_EVERY` steps before.
         Stopped: `should_stop` returned true.
     """
-    check(images, labels, classes)
+    check(images, labels, classes, task_of(config.family).sources)
     data = TrainingData(images, labels, tuple(classes), tuple(kinds), layouts, mm, view)
     data.check_layouts()
     run = _start(data, config, start, checkpoint_folder)
@@ -276,7 +277,7 @@ def _start(
     """Make a learner and choose the runtime, or take both from a checkpoint."""
     shard = this_shard()
     shard.check_batch(config.recipe.batch)
-    network = config.network(data.images.shape[1], data.classes, data.kinds, data.view)
+    network = config.network(data.images.shape[-1], data.classes, data.kinds, data.view)
     layouts = data.layouts if network.given or network.made else None
     draw = balanced_draw(
         data.images,

@@ -119,7 +119,7 @@ def make_paired_judge(
     Args:
         task: what they do.
         network: their config.
-        images: uint8 [N, H, W], real and not trained on.
+        images: uint8 [N, ..., H, W], real and not trained on.
         groups: of the images, [N]; groups count equally.
         count: images per judgement, evenly spaced over `images`.
     """
@@ -130,7 +130,7 @@ def make_paired_judge(
     def score(made: NDArray[np.uint8]) -> float:
         values = work.measure(made, given, truth)[task.decides]
         by_group = [values[members == group].mean() for group in np.unique(members)]
-        return float(np.mean(by_group)) * (-1 if task.quality(task.decides).higher else 1)
+        return task.scored(float(np.mean(by_group)))
 
     beside = score(work.rival(given, network))
 

@@ -23,7 +23,8 @@ class Batch(NamedTuple):
     """Images, their classes, and where their findings are.
 
     Attributes:
-        images: float32 [N, 1, H, W], -1 black to 1 white.
+        images: float32 [N, 1, H, W], -1 black to 1 white; two channels, one of each source, for
+            a family that fuses.
         labels: int64 [N].
         given: float32 [N, K + 1, H, W], 0 to 1, as `model.layout_bank.given` makes it; None for a
             generator that neither takes layouts nor makes maps of findings.

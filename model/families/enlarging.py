@@ -109,9 +109,9 @@ class Critic(nn.Module):
     Miyato et al. 2018, arXiv 1802.05957. With them it needs no penalty on its gradient.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, stages: int = 4) -> None:
         super().__init__()
-        widths = [1, width, 2 * width, 4 * width, 4 * width]
+        widths = [1, width, 2 * width, 4 * width, 4 * width][: stages + 1]
         self.stages = nn.ModuleList(
             spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1))
             for before, after in pairwise(widths)
@@ -123,7 +123,7 @@ class Critic(nn.Module):
         return F.leaky_relu(self.stages[0](images), 0.2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float [N, 1, H, W] -> logits, float32 [N, 1, H/16, W/16]."""
+        """float [N, 1, H, W] -> logits, float32 [N, 1, H / 2^stages, W / 2^stages]."""
         x = images
         for stage in self.stages:
             x = F.leaky_relu(stage(x), 0.2)

@@ -28,7 +28,10 @@ class Work(Protocol):
     """The module `work` of a task whose results have a truth."""
 
     def given(self, images: Images, network: NetworkConfig) -> Images:
-        """What a generator is given, made of real images, uint8 [N, H, W]."""
+        """What a generator is given, made of real images, uint8 [N, ..., h, w].
+
+        Real images are uint8 [N, H, W], and [N, 2, H, W] for a task of two sources.
+        """
 
     def make(self, generator: "Generator", given: Images, /) -> Images:
         """What a generator makes of it, uint8 [N, H, W]."""

@@ -49,6 +49,8 @@ class Task:
         rival: what makes the same without training; "" for none.
         qualities: figures of one result beside its truth; () if results have none.
         decides: the quality that the score is made of; "" if results have no truth.
+        perfect: its best value, from which a higher one is subtracted; 0 if it has no end.
+        sources: how many registered images of one place a row of the data holds.
         bounds: guards, for tasks with qualities.
     """
 
@@ -60,12 +62,18 @@ class Task:
     rival: str = ""
     qualities: tuple[Quality, ...] = ()
     decides: str = ""
+    perfect: float = 0.0
+    sources: int = 1
     bounds: tuple[Bound, ...] = ()
 
     @property
     def paired(self) -> bool:
-        """Whether there is a truth for each result."""
+        """Whether each result is compared with the real images that it was made from."""
         return bool(self.qualities)
+
+    def scored(self, value: float) -> float:
+        """The score of a value of `decides`; lower is better."""
+        return self.perfect - value if self.quality(self.decides).higher else value
 
     def quality(self, name: str) -> Quality:
         """The quality of a name."""

@@ -36,7 +36,10 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is compared, row by row: uint8 [N, ...] each, class index [N], group [N]."""
+    """What is compared, row by row: uint8 [N, ...] each, class index [N], group [N].
+
+    Of a task of two sources both are given and both are the truth: uint8 [N, 2, H, W].
+    """
 
     given: Images
     rival: Images
@@ -60,6 +63,11 @@ class _Judged(NamedTuple):
     config: EvaluateConfig
     classes: tuple[str, ...]
     factor: int
+
+    @property
+    def way(self) -> str:
+        """The end of every protocol's name: x4, or fused."""
+        return "fused" if self.task.sources > 1 else f"x{self.factor}"
 
 
 def score_pairs(
@@ -97,7 +105,12 @@ def score_pairs(
     report("what the generator makes", len(truth), len(truth))
     pairs = Pairs(given, beside, made, truth, test.labels, test.groups)
     judged = _Judged(task, config, processed.classes, network.factor)
-    real = extract(truth, config.extractor, cache_folder=cache).astype(np.float64)
+    distances: list[list[Figure]] = [[], []]
+    if task.sources == 1:  # a fused image has no counterpart among real images
+        real = extract(truth, config.extractor, cache_folder=cache).astype(np.float64)
+        distances = [
+            _distance(real, _features(side, config), pairs, judged) for side in (made, beside)
+        ]
     fakes = Fakes(made, test.labels, np.zeros(len(made), np.int64))
     protocol = protocol_of(fakes, processed, 0, config).model_copy(
         update={
@@ -112,17 +125,12 @@ def score_pairs(
         Evaluation(
             model=identity,
             protocol=protocol,
-            figures=(
-                *_qualities(values, pairs, judged),
-                *_distance(real, _features(side, config), pairs, judged),
-            ),
+            figures=(*_qualities(values, pairs, judged), *distance),
             group_scores=_scores(values, pairs.groups, task),
             fake_variance=0.0,
             classes_drawn=tuple(processed.classes[label] for label in np.unique(test.labels)),
         )
-        for identity, values, side in zip(
-            (model, task.rival), measured, (made, beside), strict=True
-        )
+        for identity, values, distance in zip((model, task.rival), measured, distances, strict=True)
     )
     gains = _gains(measured[0], measured[1], pairs, judged)
     evaluation = ours.model_copy(
@@ -137,7 +145,13 @@ def score_pairs(
 
 
 def rows_of(pairs: Pairs, chosen: NDArray[np.int64]) -> list[Images]:
-    """Rows of a picture: given (pixels repeated), rival, made and real; uint8 [n, H, W] each."""
+    """Rows of a picture: given (pixels repeated), rival, made and real; uint8 [n, H, W] each.
+
+    Of a task of two sources: a, b, rival and made.
+    """
+    if pairs.given.ndim == 4:
+        a, b = pairs.given[chosen].swapaxes(0, 1)
+        return [a, b, pairs.rival[chosen], pairs.made[chosen]]
     repeat = pairs.truth.shape[-1] // pairs.given.shape[-1]
     large = pairs.given[chosen].repeat(repeat, axis=1).repeat(repeat, axis=2)
     return [large, pairs.rival[chosen], pairs.made[chosen], pairs.truth[chosen]]
@@ -154,7 +168,7 @@ def _chosen(split: SplitArrays, most: int) -> SplitArrays:
 
 
 def _check(test: SplitArrays, network: NetworkConfig) -> None:
-    side, groups = test.images.shape[1], len(np.unique(test.groups))
+    side, groups = test.images.shape[-1], len(np.unique(test.groups))
     if side != network.image_size:
         raise BadInputError(
             f"the generator makes images of {network.image_size} px, the test split's are {side}"
@@ -184,10 +198,9 @@ def _interval(means: NDArray[np.float64]) -> tuple[float, float] | tuple[None, N
 
 def _scores(values: Values, groups: NDArray[np.str_], task: Task) -> dict[str, tuple[float, ...]]:
     """The task's score of each test group; lower is better."""
-    sign = -1.0 if task.quality(task.decides).higher else 1.0
     means = _by_group(values[task.decides], groups)
     names = np.unique(groups).tolist()
-    return {name: (sign * float(mean),) for name, mean in zip(names, means, strict=True)}
+    return {name: (task.scored(float(mean)),) for name, mean in zip(names, means, strict=True)}
 
 
 def _qualities(values: Values, pairs: Pairs, judged: _Judged) -> list[Figure]:
@@ -234,7 +247,7 @@ def _figure(
     return Figure(
         metric=metric,
         label=label,
-        protocol=f"{metric}_x{judged.factor}",
+        protocol=f"{metric}_{judged.way}",
         value=float(means.mean()),
         low=low,
         high=high,
@@ -270,7 +283,7 @@ def _distance(
         Figure(
             metric=KERNEL,
             label=None,
-            protocol=f"{prefix}_x{judged.factor}_n{len(made)}",
+            protocol=f"{prefix}_{judged.way}_n{len(made)}",
             value=value,
             low=low,
             high=high,

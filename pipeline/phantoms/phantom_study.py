@@ -86,14 +86,7 @@ def make_patient(
     Raises:
         BadInputError: unknown class, or negative number or seed.
     """
-    if label not in CLASSES:
-        raise BadInputError(f"no phantom of class {label!r}: choose one of {', '.join(CLASSES)}")
-    if number < 0 or seed < 0:
-        raise BadInputError(f"patient {number} of seed {seed}: both must be 0 or more")
-    rng = np.random.default_rng([seed, CLASSES.index(label), number])
-    spacing = config.spacing_mm * rng.uniform(0.85, 1.15)
-    z = ((np.arange(config.slices) - (config.slices - 1) / 2) * spacing).astype(np.float32)
-    patient = _draw_patient(rng, label, float(z[-1] - z[0]), config)
+    rng, patient, z = _start(label, number, seed, config)
     images, findings = _render(rng, patient, z, config)
     about = {"phantom": True, "class": label, "patient": number}
     about["pixel_mm"] = round(patient.scan.mm, 4)
@@ -101,6 +94,36 @@ def make_patient(
         (image, about | {"slice": k, "level_mm": round(float(z[k]), 2)} | seen)
         for k, (image, seen) in enumerate(zip(images, findings, strict=True))
     ]
+
+
+def densities(
+    label: str, number: int, seed: int, config: PhantomConfig = DEFAULT
+) -> tuple[Array, float]:
+    """The slices of `make_patient` before they are acquired: without blur, noise or window.
+
+    Returns:
+        Hounsfield units, float32 [slices, size, size], and the side of a pixel in mm.
+
+    Raises:
+        BadInputError: as `make_patient`.
+    """
+    _, patient, z = _start(label, number, seed, config)
+    canvas, _ = _paint(patient, z, config)
+    return canvas.hu, patient.scan.mm
+
+
+def _start(
+    label: str, number: int, seed: int, config: PhantomConfig
+) -> tuple[np.random.Generator, _Patient, Array]:
+    """The patient, the levels of its slices in mm, and the generator that drew them."""
+    if label not in CLASSES:
+        raise BadInputError(f"no phantom of class {label!r}: choose one of {', '.join(CLASSES)}")
+    if number < 0 or seed < 0:
+        raise BadInputError(f"patient {number} of seed {seed}: both must be 0 or more")
+    rng = np.random.default_rng([seed, CLASSES.index(label), number])
+    spacing = config.spacing_mm * rng.uniform(0.85, 1.15)
+    z = ((np.arange(config.slices) - (config.slices - 1) / 2) * spacing).astype(np.float32)
+    return rng, _draw_patient(rng, label, float(z[-1] - z[0]), config), z
 
 
 def _draw_patient(
@@ -150,14 +173,13 @@ def _draw_scan(rng: np.random.Generator, body: Habitus, config: PhantomConfig) -
     )
 
 
-def _render(
-    rng: np.random.Generator, patient: _Patient, z: Array, config: PhantomConfig
-) -> tuple[NDArray[np.uint8], list[Truth]]:
-    """Paint and acquire the slices at levels z; returns the images and what each shows."""
-    scan = patient.scan
-    canvas = Canvas(config.size, scan.mm, scan.middle, z)
+def _paint(
+    patient: _Patient, z: Array, config: PhantomConfig
+) -> tuple[Canvas, list[tuple[Lesion, Mask]]]:
+    """The slices at levels z in HU, and the pixels of each lesion that is on one of them."""
+    canvas = Canvas(config.size, patient.scan.mm, patient.scan.middle, z)
     fine, coarse = patient.texture.at(z)
-    for arc in scan.table:
+    for arc in patient.scan.table:
         canvas.stroke(*arc)
     for part in patient.parts:
         canvas.paint(part, fine, coarse)
@@ -168,6 +190,15 @@ def _render(
             covered.append((lesion, canvas.masks(stamp)))
         for part in lesion.inner:
             canvas.paint(part, fine, coarse)
+    return canvas, covered
+
+
+def _render(
+    rng: np.random.Generator, patient: _Patient, z: Array, config: PhantomConfig
+) -> tuple[NDArray[np.uint8], list[Truth]]:
+    """Paint and acquire the slices at levels z; returns the images and what each shows."""
+    scan = patient.scan
+    canvas, covered = _paint(patient, z, config)
     images = _acquire(rng, canvas.hu, scan)
     kidneys = [_kidney_truth(kidney, canvas) for kidney in patient.kidneys]
     findings = []

@@ -157,7 +157,7 @@ def _judge(data: Processed, config: TrainConfig) -> Judge:
     val, task = data.val, task_of(config.family)
     if not task.paired:
         return make_judge(val.images, val.labels, config.seed, config.validation_images)
-    network = config.network(val.images.shape[1], data.classes, data.kinds, data.view)
+    network = config.network(val.images.shape[-1], data.classes, data.kinds, data.view)
     return make_paired_judge(task, network, val.images, val.groups, config.validation_images)
 
 

@@ -30,26 +30,30 @@ IMAGES = RNG.integers(0, 256, (3, 64, 64)).astype(np.uint8)
 
 
 def test_tasks_are_found_by_their_folders_and_families_name_theirs() -> None:
-    assert tasks() == ("draw", "enlarge")
-    assert {task_of(family).name for family in names()} == {"draw", "enlarge"}
+    assert tasks() == ("draw", "enlarge", "fuse")
+    assert {task_of(family).name for family in names()} == {"draw", "enlarge", "fuse"}
     assert not task_named("draw").paired
     with pytest.raises(ValueError, match="draw makes has no truth"):
         work_of(task_named("draw"))
-    with pytest.raises(ValueError, match="known tasks: draw, enlarge"):
-        task_named("fuse")
+    with pytest.raises(ValueError, match="known tasks: draw, enlarge, fuse"):
+        task_named("mend")
 
 
 @pytest.mark.parametrize("name", [name for name in tasks() if task_named(name).paired])
 def test_a_paired_task_is_whole(name: str) -> None:
     task = task_named(name)
     work = work_of(task)
-    given = work.given(IMAGES, NETWORK)
-    measured = work.measure(work.rival(given, NETWORK), given, IMAGES)
+    several = task.sources > 1
+    real = np.stack([IMAGES, IMAGES[::-1]], 1) if several else IMAGES
+    given = work.given(real, NETWORK)
+    measured = work.measure(work.rival(given, NETWORK), given, real)
     assert set(measured) == {quality.name for quality in task.qualities}
     assert all(values.shape == (3,) for values in measured.values())
     assert task.decides in measured
     assert {bound.quality for bound in task.bounds} <= set(measured)
-    perfect = work.measure(IMAGES, given, IMAGES)
+    alike = np.stack([IMAGES, IMAGES], 1) if several else given
+    perfect = work.measure(IMAGES, alike, alike if several else IMAGES)
+    assert task.scored(2.0) < task.scored(1.0)  # so far every task's quality is better if higher
     for quality in task.qualities:
         better = perfect[quality.name] >= measured[quality.name]
         assert (better if quality.higher else ~better | (perfect[quality.name] < 0.5)).all()

@@ -25,14 +25,21 @@ MOMENTS = (0.05, 0.3, 0.9)
 RUNTIME = Runtime("cpu", "float32", True, 1, "", "", {})
 SMALL = {"latent": 8, "widths": (12, 8, 8), "batch": 8}
 SMALL_ENLARGER = {"widths": (8,), "blocks": 1, "patch": 8, "batch": 8, "critic_width": 4}
+SMALL_FUSER = {"widths": (8,), "blocks": 1, "patch": 16, "batch": 8}
 DRAWING = [name for name in names() if task_of(name).name == "draw"]
 
 
 def config_of(family: str, seed: int = 0) -> TrainConfig:
     """A config of a family with tiny networks."""
-    small = SMALL if family in DRAWING else SMALL_ENLARGER
+    small = {"draw": SMALL, "enlarge": SMALL_ENLARGER, "fuse": SMALL_FUSER}[task_of(family).name]
     recipe = recipe_class(family)().model_copy(update=small)
     return TrainConfig(family=family, seed=seed, recipe=recipe)
+
+
+def _images(family: str, count: int) -> Tensor:
+    """Random images, with as many sources as the family's task has."""
+    rng = torch.Generator().manual_seed(2)
+    return torch.rand(count, task_of(family).sources, 32, 32, generator=rng) * 2 - 1
 
 
 def _learner(family: str, seed: int = 0, kinds: tuple[str, ...] = ()) -> Learner:
@@ -41,8 +48,7 @@ def _learner(family: str, seed: int = 0, kinds: tuple[str, ...] = ()) -> Learner
 
 
 def _step(learner: Learner, index: int = 0, done: float = 0.5) -> dict[str, float]:
-    rng = torch.Generator().manual_seed(2)
-    images = torch.rand(8, 1, 32, 32, generator=rng) * 2 - 1
+    images, rng = _images(learner.average.config.family, 8), torch.Generator().manual_seed(3)
     labels = torch.arange(2).repeat_interleave(2).repeat(2)
     config, given = learner.average.config, None
     if config.given or config.made:
@@ -95,7 +101,7 @@ def test_a_learner_goes_on_from_its_state(family: str, done: float, kinds: tuple
 def test_the_trial_is_a_loss_and_changes_nothing(family: str) -> None:
     learner = _learner(family)
     before = copy.deepcopy(learner.state())
-    loss = learner.trial(torch.zeros(4, 1, 32, 32), torch.tensor([0, 0, 1, 1]))
+    loss = learner.trial(torch.zeros_like(_images(family, 4)), torch.tensor([0, 0, 1, 1]))
     assert loss.ndim == 0
     assert loss.requires_grad
     torch.autograd.backward(loss)
@@ -110,8 +116,7 @@ def test_familiarity_is_of_each_image_alone_and_changes_nothing(family: str) -> 
     learner = _learner(family)
     for index in range(3):
         _step(learner, index)
-    rng = torch.Generator().manual_seed(2)  # the images that were learned from, and others
-    images = torch.rand(24, 1, 32, 32, generator=rng) * 2 - 1
+    images = _images(family, 24)  # the images that were learned from, and others
     labels = torch.arange(2).repeat_interleave(2).repeat(6)
     before = copy.deepcopy(learner.state())
     with torch.no_grad():
@@ -167,7 +172,7 @@ def test_what_a_family_takes_and_makes_is_in_its_config(family: str) -> None:
 @pytest.mark.parametrize("family", names())
 def test_a_runtime_can_be_chosen_by_every_family(family: str) -> None:
     threads = torch.get_num_threads()
-    images, labels = torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2
+    images, labels = _images(family, 8), torch.arange(8) % 2
     runtime = choose_runtime(_learner(family), images, labels, threads=1)
     torch.set_num_threads(threads)
     assert runtime.speed["float32 channels_last"] == 1.0

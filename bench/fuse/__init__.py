@@ -1,0 +1,1 @@
+"""Fusers trained on pairs of phantoms and scored beside rules on held-out patients."""

@@ -1,0 +1,41 @@
+"""The loss of this family."""
+
+from torch import Tensor
+
+from ...network import NetworkConfig
+from ..base import Report
+from ..fusing import FusingLearner
+from ..recipe import Recipe as CommonRecipe
+from . import losses
+from .networks import Generator
+from .recipe import Recipe
+
+
+class Learner(FusingLearner):
+    """Intensities, the stronger gradient, structure and shared information."""
+
+    recipe: Recipe
+
+    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
+        """Start from weights drawn from torch's global random state."""
+        super().__init__(network, Recipe.model_validate(recipe), seed)
+
+    def make(self, network: NetworkConfig) -> Generator:
+        """A network of this family."""
+        return Generator(network)
+
+    def loss(self, made: Tensor, given: Tensor) -> tuple[Tensor, Report]:
+        """intensity + gradient + structure + information, weighted by the recipe."""
+        recipe = self.recipe
+        parts = {
+            "intensity": losses.intensity(made, given),
+            "gradient": losses.stronger_gradient(made, given),
+            "structure": losses.structure(made, given),
+            "information": losses.information(made, given),
+        }
+        weights = (recipe.intensity, recipe.gradient, recipe.structure, recipe.information)
+        loss = sum(
+            (weight * part for weight, part in zip(weights, parts.values(), strict=True)),
+            made.new_zeros(()),
+        )
+        return loss, {name: part.detach() for name, part in parts.items()}

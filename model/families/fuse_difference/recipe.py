@@ -1,0 +1,16 @@
+"""The settings of this family."""
+
+from pydantic import Field
+
+from ..fusing_recipe import FusingRecipe
+
+
+class Recipe(FusingRecipe):
+    """Adds the weights of the losses."""
+
+    intensity: float = Field(default=0.1, ge=0, description="weight of the intensities' loss")
+    gradient: float = Field(default=1.0, ge=0, description="weight of the stronger gradient's loss")
+    information: float = Field(
+        default=0.1, ge=0, description="weight of the information shared with both"
+    )
+    structure: float = Field(default=1.0, ge=0, description="weight of 1 - SSIM to both")
