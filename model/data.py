@@ -56,7 +56,10 @@ def check(
     wanted = (len(images), *((sources,) if sources > 1 else ()), *images.shape[-1:] * 2)
     if images.dtype != np.uint8 or images.shape != wanted:
         shape = f"[N, {sources}, size, size]" if sources > 1 else "[N, size, size]"
-        raise ValueError(f"images are {images.dtype} {images.shape}, not uint8 {shape}")
+        raise ValueError(
+            f"images are {images.dtype} {images.shape}, not uint8 {shape}"
+            f"{': this family fuses two registered images a row' if sources > 1 else ''}"
+        )
     if labels.shape != images.shape[:1]:
         raise ValueError(f"{labels.shape} labels for {len(images)} images")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):

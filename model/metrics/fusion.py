@@ -8,25 +8,12 @@ none. They disagree by design: average keeps the structure of both (SSIM) and di
 import numpy as np
 from numpy.typing import NDArray
 
+from ..information import entropies
+
 Image = NDArray[np.uint8]
 
-_BINS = 64
 # Xydeas and Petrovic 2000: gain, slope and centre of the sigmoids of strength and orientation.
 _STRENGTH, _ORIENTATION = (0.9994, 15.0, 0.5), (0.9879, 22.0, 0.8)
-
-
-def entropies(one: Image, other: Image) -> tuple[float, float, float]:
-    """H(one), H(other) and their joint entropy in bits, from a histogram of 64 x 64 greys."""
-    joint = np.bincount(
-        (one.ravel() >> 2).astype(np.int64) * _BINS + (other.ravel() >> 2), minlength=_BINS**2
-    ).reshape(_BINS, _BINS)
-    return _bits(joint.sum(1)), _bits(joint.sum(0)), _bits(joint.ravel())
-
-
-def mutual_information(one: Image, other: Image) -> float:
-    """I(one; other) = H(one) + H(other) - H(one, other) in bits, 0 or more."""
-    first, second, joint = entropies(one, other)
-    return first + second - joint
 
 
 def fused_information(made: Image, a: Image, b: Image) -> float:
@@ -84,11 +71,6 @@ def spatial_frequency(made: Image) -> float:
     pixels = made.astype(np.float64)
     rows, columns = (np.square(np.diff(pixels, axis=axis)).mean() for axis in (1, 0))
     return float(np.sqrt(rows + columns))
-
-
-def _bits(counts: NDArray[np.int64]) -> float:
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log2(shares)).sum())
 
 
 def _shared(one: Image, other: Image) -> float:

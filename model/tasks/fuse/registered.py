@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...metrics.fusion import mutual_information
+from ...information import mutual_information
 
 MOST_SIDE = 128
 """Larger images are averaged down to about this side before they are compared."""

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from ...drawing import to_float, to_uint8
 from ...families.base import Generator
-from ...metrics.fusion import fused_information, fused_ssim, kept_edges, spatial_frequency
 from ...network import NetworkConfig
 from .registered import require_registered
 from .rivals import RIVALS
@@ -84,6 +83,9 @@ def measure(made: Images, given: Images, truth: Images) -> dict[str, NDArray[np.
 
     See `model.metrics.fusion`. Both sources are the truth, so `truth` is not used.
     """
+    # Only whoever measures has scikit-image and scipy; who draws has torch and numpy.
+    from ...metrics.fusion import fused_information, fused_ssim, kept_edges, spatial_frequency
+
     del truth
     rows = [(one, *pair) for one, pair in zip(made, given, strict=True)]
     return {

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from model.information import mutual_information
 from model.metrics.fusion import (
     fused_information,
     fused_ssim,
     kept_edges,
-    mutual_information,
     spatial_frequency,
 )
 
