@@ -25,6 +25,13 @@ from pipeline.stages.evaluate import write_pairs
 from pipeline.stages.train import train
 
 FAMILIES = tuple(name for name in names() if task_of(name).name == "fuse")
+RULES = {
+    "first alone": lambda pairs: np.array(pairs[:, 0]),
+    "second alone": lambda pairs: np.array(pairs[:, 1]),
+    **RIVALS,
+}
+"""What needs no training, the floor first: one of the two images as it is."""
+
 OnTraining = Callable[[str, Progress], None]
 
 SLICES, VAL, TEST = 3, 4, 10
@@ -36,7 +43,7 @@ class Fused(Stored):
 
     Attributes:
         kind: how the two images of a pair differ.
-        rivals: by name; the gains of each are over the maximum.
+        rivals: of `RULES`, by name; the gains of each are over the maximum.
         families: by name.
         images_seen: pairs shown in each training.
     """
@@ -111,7 +118,7 @@ def measure_fusers(
         write_pairs(folder, scored.evaluation, scored.pairs, data.classes)
         draw_rows(folder / "pairs.png", rows_of(scored.pairs, _one_of_each(data.test)))
         found[family], seen = scored.evaluation, trained.images_seen
-        rivals = {name: score(rule, model=name).evaluation for name, rule in RIVALS.items()}
+        rivals = {name: score(rule, model=name).evaluation for name, rule in RULES.items()}
     return Fused(kind=kind, rivals=rivals, families=found, images_seen=seen)
 
 
