@@ -14,7 +14,7 @@ console = Terminal(stderr=True)
 def fuse(
     kinds: Annotated[
         str, typer.Option(help="How the two images differ: windows, noise, modalities; by commas.")
-    ] = "modalities",
+    ] = "windows",
     families: Annotated[str, typer.Option(help="Families of fusers, by commas; '': all.")] = "",
     size: Annotated[int, typer.Option(help="Side of the images, in pixels.")] = 64,
     patients: Annotated[int, typer.Option(min=1, help="To train on, of each class.")] = 20,

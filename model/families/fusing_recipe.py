@@ -19,7 +19,7 @@ class FusingRecipe(Recipe):
     widths: Widths = Field(default=(16,), description="channels of the trunk, a single number")
     blocks: int = Field(default=3, ge=1, description="convolutions of the trunk")
     patch: int = Field(
-        default=64, ge=16, multiple_of=16, description="side of a patch, in pixels, at most"
+        default=32, ge=16, multiple_of=16, description="side of a patch, in pixels, at most"
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam's, at the start")
     learning_rate_end: float = Field(default=2e-5, gt=0, description="Adam's, at the end (cosine)")

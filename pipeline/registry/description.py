@@ -36,6 +36,8 @@ _KEY_FIGURES = {
     "psnr_gain": "PSNR beyond bicubic's, dB",
     "ssim": "SSIM",
     "ssim_gain": "SSIM beyond bicubic's",
+    "mi": "mutual information with both sources, 0 to 2",
+    "qabf": "share of both sources' edges, Qabf",
     "consistency": "difference to what was given, grey levels",
 }
 _OUTCOMES = {

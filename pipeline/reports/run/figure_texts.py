@@ -43,6 +43,32 @@ PAIRED = (
             "ssim_gain": FigureText(
                 "SSIM beyond the rival's", "Image by image; above 0: better.", ""
             ),
+            "mi": FigureText(
+                "Shared information",
+                "Mutual information with both sources, each normalised by the entropies "
+                f"(Hossny et al. 2008), 0 to 2; a copy of one source has 1 or more. {_OVER_GROUPS}",
+                "",
+            ),
+            "mi_gain": FigureText(
+                "Shared information beyond the rival's", "Image by image; above 0: better.", ""
+            ),
+            "qabf": FigureText(
+                "Edges kept (Qabf)",
+                "How much of both sources' edges is kept (Xydeas and Petrovic 2000), 0 to 1. "
+                f"{_OVER_GROUPS}",
+                "",
+            ),
+            "qabf_gain": FigureText(
+                "Edges kept beyond the rival's", "Image by image; above 0: better.", ""
+            ),
+            "sf": FigureText(
+                "Spatial frequency (grey levels)",
+                f"Differences of neighbours; noise raises it as detail does. {_OVER_GROUPS}",
+                "",
+            ),
+            "sf_gain": FigureText(
+                "Spatial frequency beyond the rival's", "Image by image; above 0: higher.", ""
+            ),
             "consistency": FigureText(
                 "Consistency (grey levels)",
                 "Mean absolute difference of the result, made small again, and what was given.",
