@@ -9,8 +9,10 @@ class Recipe(FusingRecipe):
     """Adds the weights of the losses."""
 
     intensity: float = Field(default=0.1, ge=0, description="weight of the intensities' loss")
-    gradient: float = Field(default=1.0, ge=0, description="weight of the stronger gradient's loss")
+    gradient: float = Field(
+        default=0.25, ge=0, description="weight of the stronger gradient's loss"
+    )
     information: float = Field(
-        default=0.1, ge=0, description="weight of the information shared with both"
+        default=0.0, ge=0, description="weight of the information shared with both; 0: none"
     )
     structure: float = Field(default=1.0, ge=0, description="weight of 1 - SSIM to both")
