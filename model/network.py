@@ -54,8 +54,8 @@ class NetworkConfig(Section):
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `made`, `factor` and `blocks` as usual, as configs were saved before them."""
-        usual = {"made": (), "factor": 1, "blocks": 0}
+        """Without later fields that have their defaults, as configs were saved before them."""
+        usual = {"made": (), "factor": 1, "blocks": 0, "sources": 1}
         absent = {name for name, value in usual.items() if getattr(self, name) == value}
         written: dict[str, Any] = handler(self)
         return {name: value for name, value in written.items() if name not in absent}
