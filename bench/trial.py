@@ -29,8 +29,6 @@ from pipeline.stages.prepared import are_phantoms
 from pipeline.stages.train import TUNABLES
 
 OUTCOME_FILE = "outcome.json"
-FINAL_JUDGEMENT = 800
-"""Generated images in the last validation, which decides the ranking."""
 
 OnLine = Callable[[Progress], None]
 
@@ -44,6 +42,7 @@ class Trial(Stored):
         tuned: with the malloc tunables that the train stage sets.
         on_test: score by the test split, as the report does; else by the validation split.
         scoring: how the test split is used.
+        judged: generated images in the last validation, which decides the ranking.
     """
 
     name: str
@@ -51,6 +50,7 @@ class Trial(Stored):
     tuned: bool = True
     on_test: bool = False
     scoring: EvaluateConfig = EvaluateConfig()
+    judged: int = 800
 
 
 class Moment(Stored):
@@ -71,7 +71,7 @@ class Outcome(Stored):
         seconds: of training, without validations.
         precision, memory_format, threads, processor: what it ran with.
         moments: validations by `train.validation_images` images.
-        validation: kernel distance to the validation split by `FINAL_JUDGEMENT` images, of the
+        validation: kernel distance to the validation split by `Trial.judged` images, of the
             weights that were kept; None when the trial was scored on the test split.
         evaluation: on the test split; None otherwise.
     """
@@ -232,14 +232,14 @@ def _train(processed: Path, trial: Trial, out: Path) -> Outcome:
         return outcome.model_copy(update={"evaluation": scored})
     if ask is None:
         return outcome
-    return outcome.model_copy(update=_final(data, out, config.seed))
+    return outcome.model_copy(update=_final(data, out, config.seed, trial.judged))
 
 
-def _final(data: Processed, out: Path, seed: int) -> dict[str, float]:
+def _final(data: Processed, out: Path, seed: int, images: int) -> dict[str, float]:
     from model.sampling import load_generator
 
     val = data.val
-    judge = make_judge(np.asarray(val.images), val.labels, seed + 1, FINAL_JUDGEMENT)
+    judge = make_judge(np.asarray(val.images), val.labels, seed + 1, images)
     judgement = judge(load_generator(out))
     return {
         "validation": judgement.kernel_distance,

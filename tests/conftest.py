@@ -4,9 +4,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:  # before torch is imported: each worker has a core, and so have the processes it starts
@@ -32,13 +33,35 @@ LONGEST = (
     "tests/model/families/vae/test_learner.py",
 )
 """Files that take a minute or more, which begin first, so that no worker is left with one."""
+ONE_PROJECT = (
+    "tests/bench/faults/test_tamper.py",
+    "tests/pipeline/audit/test_verify.py",
+    "tests/pipeline/cli/test_images.py",
+    "tests/pipeline/cli/test_tables.py",
+    "tests/pipeline/local/test_backup.py",
+    "tests/pipeline/registry/test_generators.py",
+)
+"""Files that look at `tiny`: one worker has all, so that one project is made, and not each its."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where workers share the tests, file by file, the longest are handed out first."""
     if WORKER:
-        rank = {file: place for place, file in enumerate(LONGEST)}
+        rank = {file: place for place, file in enumerate(LONGEST + ONE_PROJECT)}
         items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
+
+
+class OneProject(LoadFileScheduling):
+    """Hands out whole files, and those of `ONE_PROJECT` together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "one project" if file in ONE_PROJECT else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """The scheduler of `--dist loadfile`."""
+    return OneProject(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True, scope="session")

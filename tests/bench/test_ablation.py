@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,10 @@ def test_trainings_side_by_side_share_the_cores(
     assert [one.config.threads for one in outcomes] == [3, 3]
 
 
-def test_a_trial_is_a_training_in_a_process_of_its_own(processed: Path, tmp_path: Path) -> None:
+def test_a_trial_is_a_training_in_a_process_of_its_own(
+    processed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation, "Trial", partial(Trial, judged=32))
     (outcome,) = ablate(processed, [QUICK], 0.05, [0], tmp_path / "rows.jsonl")
     assert outcome.images_seen > 0
     assert outcome.seconds > 0
