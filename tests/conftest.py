@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))
 
 
-class OneProject(LoadFileScheduling):
+class OneProject(LoadFileScheduling):  # type: ignore[misc]
     """Hands out whole files, and those of `ONE_PROJECT` together."""
 
     def _split_scope(self, nodeid: str) -> str:
