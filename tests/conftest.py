@@ -59,6 +59,7 @@ class OneProject(LoadFileScheduling):  # type: ignore[misc]
         return "one project" if file in ONE_PROJECT else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     """The scheduler of `--dist loadfile`."""
     return OneProject(config, log) if config.getvalue("dist") == "loadfile" else None
