@@ -1,12 +1,12 @@
 """Images moved in the space W of a version with styles: `medloom edit`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from pipeline.base.terminal import Terminal
-from pipeline.cli.images import marked_by
+from pipeline.cli.images import Form, Json, Truncation, Version, Watermark, Withheld, marked_by
 from pipeline.cli.project import existing_project
 
 console = Terminal()
@@ -31,25 +31,12 @@ def edit(
     ] = 1.0,
     count: Annotated[int, typer.Option("-n", min=1, max=100_000, help="How many.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="That of the images before the edit.")] = 0,
-    version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
-    truncation: Annotated[
-        float, typer.Option(min=0, max=2, help="Under 1: more typical, less varied images.")
-    ] = 1.0,
-    form: Annotated[
-        Literal["png", "dicom", "zip"],
-        typer.Option(
-            "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
-        ),
-    ] = "png",
-    watermark: Annotated[
-        bool,
-        typer.Option(help="Mark the pixels, invisibly, if the project has keys."),
-    ] = True,
-    withheld: Annotated[
-        bool,
-        typer.Option("--withheld", help="As for `medloom generate`; for auditors."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    version: Version = "champion",
+    truncation: Truncation = 1.0,
+    form: Form = "png",
+    watermark: Watermark = True,
+    withheld: Withheld = False,
+    as_json: Json = False,
 ) -> None:
     """Move the images of `medloom generate` towards a class, or along a direction of the network.
 

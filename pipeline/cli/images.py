@@ -15,6 +15,31 @@ if TYPE_CHECKING:
 console = Terminal()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Version = Annotated[str, typer.Option(help="Version number or alias.")]
+Truncation = Annotated[
+    float, typer.Option(min=0, max=2, help="Under 1: more typical, less varied images.")
+]
+Form = Annotated[
+    Literal["png", "dicom", "zip"],
+    typer.Option(
+        "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
+    ),
+]
+Watermark = Annotated[
+    bool,
+    typer.Option(
+        help="Mark the pixels, invisibly, if the project has keys (`medloom marks init`). Off "
+        "for images that a network is to learn from."
+    ),
+]
+Withheld = Annotated[
+    bool,
+    typer.Option(
+        "--withheld",
+        help="Draw also from a version that was found to copy a training image; for auditors. "
+        "Such images may show a patient.",
+    ),
+]
 
 
 def generate(
@@ -33,10 +58,8 @@ def generate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
-    version: Annotated[str, typer.Option(help="Version number or alias.")] = "champion",
-    truncation: Annotated[
-        float, typer.Option(min=0, max=2, help="Under 1: more typical, less varied images.")
-    ] = 1.0,
+    version: Version = "champion",
+    truncation: Truncation = 1.0,
     interpolate: Annotated[
         int, typer.Option(min=0, help="Write one strip: so many steps from each image to the next.")
     ] = 0,
@@ -66,27 +89,9 @@ def generate(
         bool,
         typer.Option("--masks", help="Write a label map beside each image, and one COCO file."),
     ] = False,
-    form: Annotated[
-        Literal["png", "dicom", "zip"],
-        typer.Option(
-            "--format", help="PNG files, DICOM Secondary Capture, or one archive of PNG files."
-        ),
-    ] = "png",
-    watermark: Annotated[
-        bool,
-        typer.Option(
-            help="Mark the pixels, invisibly, if the project has keys (`medloom marks init`). Off "
-            "for images that a network is to learn from."
-        ),
-    ] = True,
-    withheld: Annotated[
-        bool,
-        typer.Option(
-            "--withheld",
-            help="Draw also from a version that was found to copy a training image; for auditors. "
-            "Such images may show a patient.",
-        ),
-    ] = False,
+    form: Form = "png",
+    watermark: Watermark = True,
+    withheld: Withheld = False,
     enlarge: Annotated[
         int | None,
         typer.Option(min=2, max=4, help="Make the images 2 or 4 times larger, by --enlarger."),

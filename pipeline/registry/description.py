@@ -17,6 +17,7 @@ from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.lineage import DESCENDS_TAG
+from pipeline.registry.usage import usage
 
 MODALITY_TAG, PHANTOM_TAG = "medloom.modality", "medloom.phantom"
 MARK = "*medloom writes the text below this line; text above it is kept.*"
@@ -168,7 +169,7 @@ def version_description(facts: VersionFacts) -> str:
         _warning(facts),
         _what(facts, f"Version {facts.version}"),
         _verdict(facts),
-        _code(facts, f"models:/{facts.model}/{facts.version}"),
+        usage(facts.output, f"models:/{facts.model}/{facts.version}"),
         _figures(facts.evaluation),
         _card("this version"),
     ]
@@ -183,7 +184,7 @@ def model_description(champion: VersionFacts | None, model: str) -> str:
     parts = [
         _warning(champion),
         _what(champion, f"The champion, version {champion.version},"),
-        _code(champion, f"models:/{model}@champion"),
+        usage(champion.output, f"models:/{model}@champion"),
         _figures(champion.evaluation),
         _card(f"version {champion.version}"),
     ]
@@ -263,82 +264,6 @@ def _verdict(facts: VersionFacts) -> str:
     return (
         f"**Verdict of the gate:** {outcome}{f': {reason}' if reason else ''}. "
         "The alias `champion` shows which version is champion now."
-    )
-
-
-def _code(facts: VersionFacts, uri: str) -> str:
-    classes, size, kinds = facts.output.classes, facts.output.image_size, facts.output.kinds
-    made = facts.output.made
-    if facts.output.factor > 1:
-        return _code_of_enlarger(facts.output, uri)
-    return (
-        "## Use it\n\n"
-        "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
-        "address of this server.\n\n"
-        "```python\n"
-        "import mlflow\n\n"
-        f'generator = mlflow.pyfunc.load_model("{uri}")\n'
-        f'images = generator.predict(["{classes[0]}"] * 16, params={{"seed": 7}})\n'
-        f"{_code_of_findings(classes, kinds)}{_code_of_masks(classes, made)}"
-        "```\n\n"
-        f"`images` is uint8 [16, {size}, {size}]. The same seed gives the same images; `start` "
-        f"continues an earlier request.{_about_masks(kinds)}{_about_made(made)}"
-    )
-
-
-def _code_of_enlarger(output: OutputSpec, uri: str) -> str:
-    small, size = output.given_size, output.image_size
-    return (
-        "## Use it\n\n"
-        "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
-        "address of this server.\n\n"
-        "```python\n"
-        "import mlflow\n\n"
-        f'enlarger = mlflow.pyfunc.load_model("{uri}")\n'
-        "large = enlarger.predict(small)\n"
-        'of_generated = enlarger.predict(generated, params={"noise": 2.0})\n'
-        "```\n\n"
-        f"`small` and `generated` are uint8 [N, {small}, {small}], `large` is uint8 "
-        f"[N, {size}, {size}]. `noise` is how many grey levels the given pixels may be wrong by."
-    )
-
-
-def _code_of_findings(classes: Sequence[str], kinds: Sequence[str]) -> str:
-    """How to ask for findings, and for their masks."""
-    if not kinds:
-        return ""
-    kind = next((kind for kind in kinds if kind in classes), kinds[0])
-    labels = f'["{kind if kind in classes else classes[0]}"] * 8'
-    return (
-        f'asked = {{"seed": 7, "findings": 2, "kind": "{kind}"}}\n'
-        f"with_findings = generator.predict({labels}, params=asked)\n"
-        f'masks = generator.predict({labels}, params={{**asked, "output": "masks"}})\n'
-    )
-
-
-def _about_masks(kinds: Sequence[str]) -> str:
-    if not kinds:
-        return ""
-    return (
-        " `masks` says pixel by pixel where the findings of `with_findings` are: 0 none, 1 for the "
-        "first kind, and so on. `size_low` and `size_high` ask for diameters in pixels."
-    )
-
-
-def _code_of_masks(classes: Sequence[str], made: Sequence[str]) -> str:
-    """How to get the masks that are made beside the images."""
-    if not made:
-        return ""
-    asked = '{"seed": 7, "output": "masks"}'
-    return f'masks = generator.predict(["{classes[0]}"] * 16, params={asked})\n'
-
-
-def _about_made(made: Sequence[str]) -> str:
-    if not made:
-        return ""
-    return (
-        " `masks` says pixel by pixel where the generator meant to draw findings in `images`: 0 "
-        "none, 1 for the first kind, and so on."
     )
 
 

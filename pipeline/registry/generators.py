@@ -126,10 +126,8 @@ class Generators:
         Raises:
             BadInputError: as `draw`.
         """
-        self.require_handed_out(version)
-        found = self.find(version)
-        with _naming(found):
-            return self._load(found).made_layouts(labels, seed, start=start, truncation=truncation)
+        with self._handed_out(version) as (_, bundle):
+            return bundle.made_layouts(labels, seed, start=start, truncation=truncation)
 
     def draw(
         self,
@@ -161,10 +159,8 @@ class Generators:
             BadInputError: the version or class does not exist, its images are not handed out, or
                 the weights are missing or altered.
         """
-        self.require_handed_out(version)
-        found = self.find(version)
-        with _naming(found):
-            images = self._load(found).draw(
+        with self._handed_out(version) as (found, bundle):
+            images = bundle.draw(
                 labels,
                 seed,
                 start=start,
@@ -202,12 +198,8 @@ class Generators:
         Raises:
             BadInputError: as `draw`, or the version's code is of an earlier medloom.
         """
-        self.require_handed_out(version)
-        found = self.find(version)
-        with _naming(found):
-            images = self._load(found).between(
-                first, second, shares, truncation=truncation, layouts=layouts
-            )
+        with self._handed_out(version) as (found, bundle):
+            images = bundle.between(first, second, shares, truncation=truncation, layouts=layouts)
         if self._counter:
             self._counter.count(found.number, [first[0]] * len(images))
         return images
@@ -220,10 +212,8 @@ class Generators:
         Raises:
             BadInputError: as `draw`, or the version is given no images.
         """
-        self.require_handed_out(version)
-        found = self.find(version)
-        with _naming(found):
-            return self._load(found).make(given, noise=noise)
+        with self._handed_out(version) as (_, bundle):
+            return bundle.make(given, noise=noise)
 
     def require_handed_out(self, version: int | str) -> None:
         """Check that images of a version may be handed out; the journal is asked each time.
@@ -239,6 +229,14 @@ class Generators:
                 f"{record.sequence} of the journal, {record.time}). Choose another version; an "
                 "auditor draws them with `medloom generate --withheld`"
             )
+
+    @contextmanager
+    def _handed_out(self, version: int | str) -> Iterator[tuple[Version, LoadedBundle]]:
+        """A version whose images may be handed out, loaded; errors name it."""
+        self.require_handed_out(version)
+        found = self.find(version)
+        with _naming(found):
+            yield found, self._load(found)
 
     def _journal(self) -> Journal:
         """The journal as it is now; it is read again only if somebody appended to it."""
