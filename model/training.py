@@ -22,19 +22,18 @@ from .config import TrainConfig
 from .data import Draw, TrainingData, balanced_draw, check
 from .drawing import to_float
 from .families import make_learner
-from .families.base import Batch, Generator, Learner, Row, Step
+from .families.base import Batch, Learner, Row, Step
+from .grids import sample_grid
 from .layout_statistics import layout_bank
 from .layouts import Layouts
 from .network import NetworkConfig
 from .parallel import Shard, moved, this_shard
 from .progress import Progress, Record, Watch, copy_of
 from .runtime import Runtime, choose_runtime
-from .sampling import sample
-from .tasks import Work, task_of, work_of
+from .tasks import task_of
 from .validation import Judge
 from .warm_start import Networks, begin_from, weights_of
 
-GRID_COLUMNS = 8
 HISTORY_ROWS = 100
 SETTLE_EVERY = 16
 """Steps after which losses are read, so that NaN ends a training. Each reading waits for the GPU.
@@ -216,7 +215,7 @@ class _Run:
             record.close_window()
         if _passed(before.done, record.done, self.config.snapshots):
             record.settle()
-            record.grids[record.images_seen] = _grid(average, self.config.seed)
+            record.grids[record.images_seen] = sample_grid(average, self.config.seed)
             if self.judge is not None:
                 record.validate(average, self.judge)
         every = 1 / (self.config.checkpoint_kimg * 1000)
@@ -343,21 +342,3 @@ def _note_resumption(record: Record, why: str, before: dict[str, Any], after: Ru
 def _passed(before: float, after: float, times: float) -> bool:
     """Whether a share of the run reached or passed a multiple of 1 / times (up to rounding)."""
     return math.floor(after * times + 1e-9) > math.floor(before * times + 1e-9)
-
-
-def _grid(generator: Generator, seed: int) -> Tensor:
-    task = task_of(generator.config.family)
-    if task.paired:
-        return _paired_grid(generator, work_of(task))
-    size, classes = generator.config.image_size, generator.config.classes
-    labels = [name for name in classes for _ in range(GRID_COLUMNS)]
-    images = sample(generator, labels, seed).reshape(len(classes), GRID_COLUMNS, size, size)
-    return torch.from_numpy(images.swapaxes(1, 2).reshape(len(classes) * size, -1).copy())
-
-
-def _paired_grid(generator: Generator, work: Work) -> Tensor:
-    """Computed examples, as no patient's image belongs here: rival left, made right."""
-    network = generator.config
-    given = work.example(network.image_size // network.factor)
-    sides = work.rival(given, network), work.make(generator, given)
-    return torch.from_numpy(np.concatenate([np.concatenate(list(side)) for side in sides], axis=1))

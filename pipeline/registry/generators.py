@@ -7,11 +7,9 @@ that were never judged and aliases that a person has set.
 The gate draws as a consumer does, with `pipeline.registry.isolated_consumer`.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,20 +20,12 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.ledger.journal import BRANCH, Journal
 from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.objects import read_object
-from pipeline.ledger.run import Run
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.bundle import (
-    CONFIG,
-    WEIGHTS,
-    LoadedBundle,
-    OutputSpec,
-    SampledImage,
-    make_bundle,
-)
+from pipeline.registry.bundle import LoadedBundle, OutputSpec, SampledImage
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.edits import Edit
+from pipeline.registry.fetching import fetch_bundle
 from pipeline.registry.generator_store import GeneratorStore
 
 
@@ -294,58 +284,18 @@ class Generators:
             "`medloom champion history` lists the decisions"
         )
 
-    # -- fetching its files ----------------------------------------------------------------------
-
     def _load(self, version: Version) -> LoadedBundle:
         sha256 = version.weights_sha256
         if sha256 not in self._loaded:
             bundle = self._store.find(sha256) or self._store.add(
-                sha256, partial(self._fetch, version)
+                sha256,
+                partial(fetch_bundle, self._settings, version.number, version.run_key, sha256),
             )
             try:
                 self._loaded[sha256] = LoadedBundle.load(bundle)
             except ValueError as error:
                 raise BadInputError(f"{bundle} does not load: {error}") from error
         return self._loaded[sha256]
-
-    def _fetch(self, version: Version, folder: Path) -> Path:
-        """Fetch a version's bundle into an empty folder, from the remote or from MLflow."""
-        try:
-            return self._from_ledger(version, folder)
-        except BadInputError as missing:
-            if found := self._from_registry(version, folder):
-                return found
-            raise BadInputError(
-                f"{missing}, and MLflow has no copy. `medloom audit verify` shows what else is "
-                "missing; restore it from a backup"
-            ) from missing
-
-    def _from_ledger(self, version: Version, folder: Path) -> Path:
-        """Fetch weights and config from the remote, and the code from the run's branch."""
-        ledger, workspace = Ledger(self._settings), folder / "workspace"
-        run = Run.find(ledger, version.run_key)
-        models = run.outputs.get("models") if run else None
-        if run is None or models is None:
-            raise BadInputError(f"the ledger has no trained run {version.run_key!r}")
-        listing = json.loads(read_object(self._settings, models))
-        names = {entry["relpath"]: entry["md5"] for entry in listing}
-        files = {
-            f"models/{name}": read_object(self._settings, names[name]) for name in (WEIGHTS, CONFIG)
-        }
-        code = ledger.mirror.archive(run.head, "model")
-        files |= {f"model/{name}": content for name, content in code.items()}
-        for name, content in files.items():
-            (workspace / name).parent.mkdir(parents=True, exist_ok=True)
-            (workspace / name).write_bytes(content)
-        return make_bundle(workspace, folder / "bundle", version.weights_sha256)
-
-    def _from_registry(self, version: Version, folder: Path) -> Path | None:
-        """Fetch the bundle from MLflow; None: it has no bundle of this version."""
-        from pipeline.local import services
-        from pipeline.registry.registry import Registry
-
-        with services.mlflow(self._settings) as uri:
-            return Registry(uri, self._settings.model).bundle(version.number, folder)
 
 
 @contextmanager
