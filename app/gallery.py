@@ -19,7 +19,7 @@ def ordered() -> DrawnImages:
     known = shared.versions()
     with st.sidebar:
         number = settings.version(known, shared.usual_version(known))
-        order = settings.order(number, shared.spec(number))
+        order = settings.order(number, shared.drawing_spec(number))
     drawn = shared.draw(order)
     heading(drawn)
     return drawn

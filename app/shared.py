@@ -110,6 +110,19 @@ def spec(version: int) -> OutputSpec:
     return generators(version).output_spec(version)
 
 
+def drawing_spec(version: int) -> OutputSpec:
+    """As `spec`; of a version that draws no images the page says so, and ends there."""
+    found = spec(version)
+    if found.factor > 1:
+        st.info(
+            f"Version {version} draws no images: it makes given ones {found.factor} times as "
+            "large. `medloom generate --enlarge` of a project that draws uses it; its figures are "
+            "on the page Versions."
+        )
+        st.stop()
+    return found
+
+
 def draw(order: Order) -> DrawnImages:
     """The images of an order, by the version's number, with the marks of the project's keys."""
     here, anew = project(), list[Order]()

@@ -32,7 +32,7 @@ topic = settings.pill("Topic", list(ABOUT), "topic", "Mixture")
 st.caption(ABOUT[topic])
 with st.sidebar:
     number = settings.version(known, shared.usual_version(known))
-    spec, generators = shared.spec(number), shared.generators(number)
+    spec, generators = shared.drawing_spec(number), shared.generators(number)
     label = settings.label(spec) if topic != "Mixture" else ""
     order = Order(number, label, 1, settings.seed(), settings.truncation())
 

@@ -1,6 +1,7 @@
 """Find the project of a command."""
 
 import os
+from pathlib import Path
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.host import require_fit, require_supported
@@ -52,8 +53,10 @@ def project_named(name: str) -> Project:
     """Another project of this host, beside the chosen one.
 
     Raises:
-        BadInputError: as `existing_project`.
+        BadInputError: as `existing_project`, or that is no name.
     """
+    if Path(name).name != name:
+        raise BadInputError(f"{name!r} is no project; give the name of one, such as kidney-larger")
     chosen = chosen_project()
     environment = {
         key: value for key, value in os.environ.items() if key not in _OF_ONE_PROJECT

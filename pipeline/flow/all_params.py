@@ -6,6 +6,7 @@ from math import ceil
 
 from model.config import TrainConfig
 from model.section import Section
+from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.base.params_file import validate
 from pipeline.data.config import IngestConfig
@@ -70,12 +71,29 @@ def contradictions(params: Params) -> Iterator[str]:
             f"share is {bound:.2g}; set evaluate.n_fake to at least {needed}, or "
             f"gate.copy_share_threshold to at least {ceil(bound * 1000) / 1000:g}"
         )
+    yield from _contradictions_of_task(params)
     for one in params.change_control.parameters:
         if one.least is not None and one.most is not None and one.least > one.most:
             yield (
                 f"change_control.parameters: {one.name} has least {one.least:g} above most "
                 f"{one.most:g}, which allows no value; exchange the two"
             )
+
+
+def _contradictions_of_task(params: Params) -> Iterator[str]:
+    """Of a family that is given images: what is not measured of it, and what it is not given."""
+    family, evaluate, task = params.train.family, params.evaluate, task_of(params.train.family)
+    if task.sources > 1:
+        yield (
+            f"train.family is {family}, which fuses two images: preprocess makes no pairs yet, so "
+            "it is used as a library (docs/families.md)"
+        )
+    if task.paired and (evaluate.baseline or evaluate.utility.minutes):
+        yield (
+            f"train.family is {family}, whose images have a truth: it has no baseline but "
+            f"{task.rival}, and utility is not measured; set evaluate.baseline to '' and "
+            "evaluate.utility.minutes to 0"
+        )
 
 
 def _bound_of_no_copies(images: int) -> float:

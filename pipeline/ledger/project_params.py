@@ -48,7 +48,7 @@ class ProjectParams:
         defaults = read_yaml(DEFAULT_PARAMS)
         changes, origin = _changes_of(project)
         changed = parse_yaml(changes, origin)
-        return cls(changes, origin, merged(defaults, changed))
+        return cls(changes, origin, merged(_defaults_for(changed, defaults), changed))
 
     def with_emphasis(self, emphasis: Mapping[str, float]) -> Self:
         """These parameters with `train.emphasis` of one training; the project's changes stay."""
@@ -81,6 +81,19 @@ class ProjectParams:
         before, now = flat(others), flat(self.values)
         names = sorted({*before, *now})
         return {n: (before.get(n), now.get(n)) for n in names if before.get(n) != now.get(n)}
+
+
+def _defaults_for(changed: Mapping[str, object], defaults: dict[str, object]) -> dict[str, object]:
+    """The defaults that a project's changes apply to.
+
+    `train.recipe` of params.yaml is of its own family: another family begins with its own recipe.
+    """
+    train, usual = changed.get("train"), defaults.get("train")
+    if not isinstance(train, Mapping) or not isinstance(usual, Mapping):
+        return defaults
+    if train.get("family", usual.get("family")) == usual.get("family"):
+        return defaults
+    return defaults | {"train": {**usual, "recipe": {}}}
 
 
 def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:

@@ -216,6 +216,11 @@ class _Judge:
         processed = Processed.load(self.work.folder / "data" / "processed")
         if task_named(candidate.protocol.task).paired:
             return self._score_pairs(champion, processed, config), None
+        if (task := self.registry.output_spec(champion.number).task) != candidate.protocol.task:
+            raise BadInputError(
+                f"the champion, version {champion.number}, does another thing ({task}) than this "
+                f"run ({candidate.protocol.task}). Use a separate project (--project) for each"
+            )
         shared = shared_images(self.registry, [champion.number], processed)
         judged = partial(self._score, processed=shared, config=config)
         against = judged(champion.number, champion.weights_sha256)

@@ -1,5 +1,6 @@
 """Making drawn images larger by a version of another project, whose task is to enlarge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.generators import Generators, Version
 
 USUAL_NOISE = 2.0
@@ -41,6 +43,8 @@ class Enlargement:
         factor: int,
         drawn: OutputSpec,
         noise: float = USUAL_NOISE,
+        *,
+        withheld: bool = False,
     ) -> Self:
         """A version of a project that makes images as they are drawn `factor` times larger.
 
@@ -50,12 +54,15 @@ class Enlargement:
             factor: how many times larger images become.
             drawn: what the generator draws.
             noise: that images are said to have, in grey levels.
+            withheld: use also a version that is not handed out; for auditors.
 
         Raises:
             BadInputError: it enlarges nothing, by another factor, or images of another size or
-                region.
+                region; or it is withheld.
         """
-        generators = Generators(project)
+        counter = DrawCounter.of(project, "enlarge")
+        generators = Generators(project, counter, withheld=withheld)
+        generators.require_handed_out(version)
         found = generators.find(version)
         spec = generators.output_spec(found.number)
         who = f"version {found.number} of {project.model}"
@@ -75,6 +82,11 @@ class Enlargement:
         return cls(project.model, found, factor, noise, generators)
 
     @property
+    def in_words(self) -> str:
+        """How often and by which version, for names of files: x4-v3."""
+        return f"x{self.factor}-v{self.version.number}"
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What a file says of its enlargement."""
         return {
@@ -87,9 +99,9 @@ class Enlargement:
             }
         }
 
-    def of(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Images, uint8 [N, h, h], `factor` times larger."""
-        return self.generators.make(self.version.number, images, noise=self.noise)
+    def of(self, images: NDArray[np.uint8], labels: Sequence[str]) -> NDArray[np.uint8]:
+        """Images, uint8 [N, h, h], of these labels, `factor` times larger."""
+        return self.generators.make(self.version.number, images, labels, noise=self.noise)
 
 
 def _of(region: str) -> str:

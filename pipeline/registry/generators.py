@@ -195,15 +195,25 @@ class Generators:
         return images
 
     def make(
-        self, version: int | str, given: NDArray[np.uint8], *, noise: float = 0.0
+        self,
+        version: int | str,
+        given: NDArray[np.uint8],
+        labels: Sequence[str] = (),
+        *,
+        noise: float = 0.0,
     ) -> NDArray[np.uint8]:
         """What a version makes of given images; see `LoadedBundle.make`.
+
+        `labels` are those of the images, by which they are counted.
 
         Raises:
             BadInputError: as `draw`, or the version is given no images.
         """
-        with self._handed_out(version) as (_, bundle):
-            return bundle.make(given, noise=noise)
+        with self._handed_out(version) as (found, bundle):
+            images = bundle.make(given, noise=noise)
+        if self._counter:
+            self._counter.count(found.number, labels)
+        return images
 
     def require_handed_out(self, version: int | str) -> None:
         """Check that images of a version may be handed out; the journal is asked each time.

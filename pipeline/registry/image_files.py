@@ -141,6 +141,11 @@ def generate_images(
             "choose another folder"
         )
     _refuse_contradictions(asked, layout, frames, masks=masks)
+    if edit and (frames or masks):
+        raise BadInputError(
+            "an edit is of single images, and findings fade on its way; leave the edit, or frames "
+            "and masks, out"
+        )
     if enlarge and (frames or masks):
         raise BadInputError(
             "walks and masks are not enlarged; leave --enlarge, or --interpolate and --masks, out"
@@ -154,7 +159,10 @@ def generate_images(
     order = Order(number, label, _count(count, layout), seed, truncation, asked, edit)
     larger = None
     if enlarge:
-        larger = Enlargement.choose(enlarge.project, enlarge.version, enlarge.factor, spec)
+        larger = Enlargement.choose(
+            enlarge.project, enlarge.version, enlarge.factor, spec, withheld=withheld
+        )
+        order = replace(order, enlarged=larger.in_words)
     told = tell(generators, order, layout)
     each: Form = "dicom" if form == "dicom" else "png"
     names = order.names(project.model, number, SUFFIX[each])
@@ -184,7 +192,7 @@ def generate_images(
         return result._replace(files=[_write(out, walk, facts)])
     drawn = draw_images(project.model, generators, order, told, marker, each)
     if larger is not None:
-        drawn = replace(drawn, images=larger.of(drawn.images), enlarged=larger.facts)
+        drawn = replace(drawn, images=larger.of(drawn.images, order.labels), enlarged=larger.facts)
     if form == "zip":
         return result._replace(files=[_write_bytes(archive, archive_of(drawn, masks=masks))])
     coco = joined_with_file(out / COCO_FILE, drawn.coco()) if masks else {}

@@ -28,6 +28,7 @@ class Order:
         truncation: factor of the latent, 0 to 2; below 1, images are more typical and less varied.
         asked: the findings of each image.
         edit: in W, of a version with styles; None for images as they are drawn.
+        enlarged: how, for the files' names, such as x4-v3; "" for images as they are drawn.
     """
 
     version: int | str
@@ -37,6 +38,7 @@ class Order:
     truncation: float = 1.0
     asked: Asked = NOTHING_ASKED
     edit: Edit | None = None
+    enlarged: str = ""
 
     @property
     def labels(self) -> list[str]:
@@ -45,8 +47,10 @@ class Order:
 
     def stem(self, model: str, number: int) -> str:
         """How the names of the images' files begin."""
-        edited = f"-{self.edit.in_words}" if self.edit else ""
-        return f"{model}-v{number}-{self.label.replace('*', 'x')}-seed{self.seed}{edited}"
+        changes = [self.edit.in_words] if self.edit else []
+        changes += [self.enlarged] if self.enlarged else []
+        parts = [model, f"v{number}", self.label.replace("*", "x"), f"seed{self.seed}", *changes]
+        return "-".join(parts)
 
     def names(self, model: str, number: int, suffix: str = ".png") -> list[str]:
         """The names of the images' files."""

@@ -1,5 +1,6 @@
 """Intended use, misuse, and limits of the figures, for the page."""
 
+from model.tasks import task_named
 from pipeline.evaluation.record import Evaluation
 from pipeline.reports.run_facts import ReportFacts
 
@@ -76,6 +77,11 @@ def _evaluation_limits(evaluation: Evaluation) -> list[str]:
         found.append(
             f"Fewer than {_FEW_FAKES} images were generated of {', '.join(small)}: figures of "
             "these classes are imprecise."
+        )
+    if task_named(evaluation.protocol.task).paired:
+        found.append(
+            "Copying, variety and the drawing of classes were neither measured nor guarded: each "
+            "result is meant to resemble the image that it was made of."
         )
     if evaluation.protocol.factor > 1:
         found.append(

@@ -93,6 +93,14 @@ def test_a_value_that_no_training_can_have(
             {"change_control": {"parameters": [{"name": "train.kimg", "least": 2.0, "most": 1.0}]}},
             r"train\.kimg has least 2 above most 1",
         ),
+        (
+            {"train": {"family": "enlarge_se", "recipe": {}}, "evaluate": {"baseline": "vae"}},
+            r"enlarge_se, whose images have a truth: it has no baseline but bicubic",
+        ),
+        (
+            {"train": {"family": "fuse_difference", "recipe": {}}},
+            r"fuse_difference, which fuses two images: preprocess makes no pairs yet",
+        ),
     ],
     ids=str,
 )

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from model.config import TrainConfig
+from model.families import names
+from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import DEFAULT_PARAMS, Project
 from pipeline.data.branch import begin_data
@@ -38,6 +41,17 @@ def test_a_projects_file_changes_what_it_names_and_nothing_else(project: Project
     typed = require_valid(params)
     assert typed.preprocess.size == 64
     assert params.origin == str(project.params_file)
+
+
+@pytest.mark.parametrize("family", [one for one in names() if task_of(one).sources == 1])
+def test_another_family_is_chosen_by_its_name_and_begins_with_its_own_recipe(
+    project: Project, family: str
+) -> None:
+    change(project, f"train: {{family: {family}, recipe: {{batch: 4}}}}\n")
+    found = require_valid(ProjectParams.of(project)).train
+    usual = TrainConfig() if family == TrainConfig().family else TrainConfig(family=family)
+    assert found.recipe == usual.recipe.model_copy(update={"batch": 4})
+    assert found.kimg == TrainConfig().kimg
 
 
 @pytest.mark.parametrize(

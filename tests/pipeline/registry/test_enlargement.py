@@ -1,4 +1,5 @@
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,25 @@ class _Generators:
 
     spec = ENLARGER
 
-    def __init__(self, project: Project) -> None:
-        self.project, self.asked = project, list[float]()
+    blocked = False
+
+    def __init__(self, project: Project, _: object, *, withheld: bool = False) -> None:
+        self.project, self.withheld, self.asked = project, withheld, list[float]()
+
+    def require_handed_out(self, _: str) -> None:
+        if self.blocked and not self.withheld:
+            raise BadInputError("not handed out")
 
     def find(self, version: str) -> Version:
-        return Version(3, (version,), "ab" * 32, "k3")
+        return Version(5, (version,), "ab" * 32, "k5")
 
     def output_spec(self, _: int) -> OutputSpec:
         return self.spec
 
-    def make(self, _: int, given: NDArray[np.uint8], *, noise: float = 0.0) -> NDArray[np.uint8]:
+    def make(
+        self, _: int, given: NDArray[np.uint8], labels: Sequence[str], *, noise: float = 0.0
+    ) -> NDArray[np.uint8]:
+        assert len(labels) == len(given)
         self.asked.append(noise)
         return given.repeat(4, axis=1).repeat(4, axis=2)
 
@@ -57,11 +67,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_an_enlarger_makes_images_larger_and_its_version_is_told(project: Project) -> None:
     chosen = Enlargement.choose(project, "champion", 4, DRAWN)
     images = np.arange(2 * 64, dtype=np.uint8).reshape(2, 8, 8)
-    assert chosen.of(images).shape == (2, 32, 32)
+    assert chosen.of(images, ["stone"] * 2).shape == (2, 32, 32)
     assert chosen.facts == {
         "enlarged_by": {
             "model": "medloom-larger",
-            "version": 3,
+            "version": 5,
             "weights_sha256": "ab" * 32,
             "factor": 4,
             "noise": 2.0,
@@ -89,6 +99,15 @@ def test_what_does_not_fit_is_refused(
     monkeypatch.setattr(_Generators, "spec", spec)
     with pytest.raises(BadInputError, match=says):
         Enlargement.choose(project, "champion", factor, drawn)
+
+
+def test_an_enlarger_that_is_withheld_is_for_auditors_and_told_before_anything_is_drawn(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Generators, "blocked", True)
+    with pytest.raises(BadInputError, match="not handed out"):
+        Enlargement.choose(project, "champion", 4, DRAWN)
+    assert Enlargement.choose(project, "champion", 4, DRAWN, withheld=True).factor == 4
 
 
 def test_versions_of_before_draw() -> None:
@@ -134,13 +153,18 @@ def test_files_of_enlarged_images_name_both_versions(
     drawn = generate_images(
         project, "champion", "stone", 2, 7, tmp_path / "out", form=form, enlarge=chain
     )
-    assert drawn.enlarged_by == "version 3 of medloom-larger"
+    assert drawn.enlarged_by == "version 5 of medloom-larger"
+    assert all("-x4-v5" in file.name for file in drawn.files), "the small images keep their names"
+    if form == "zip":
+        with zipfile.ZipFile(drawn.files[0]) as archive:
+            (listed,) = (name for name in archive.namelist() if name.endswith(".json"))
+            assert json.loads(archive.read(listed))["enlarged_by"]["version"] == 5
     if form == "png":
         with Image.open(drawn.files[1]) as image:
             assert image.size == (128, 128)
             said = json.loads(image.info["medloom"])
         assert said["version"] == 3
-        assert said["enlarged_by"]["version"] == 3
+        assert said["enlarged_by"]["version"] == 5
         assert said["enlarged_by"]["noise"] == 2.0
         small = sampling.sample(tiny_generator(("cyst", "stone")), ["stone"], 7, start=1)
         with Image.open(drawn.files[1]) as image:

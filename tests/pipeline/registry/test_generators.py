@@ -20,6 +20,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.ledger.run import Run
 from pipeline.local import services
+from pipeline.registry import generators as generators_module
 from pipeline.registry.asked import Asked, Size
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators
@@ -108,7 +109,7 @@ def test_a_second_process_fetches_nothing(
     elsewhere: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Generators(elsewhere).draw("champion", ["stone"], 3)
-    monkeypatch.setattr(Generators, "_fetch", None)
+    monkeypatch.setattr(generators_module, "fetch_bundle", None)
     assert np.array_equal(Generators(elsewhere).draw("champion", ["stone"], 3), before)
 
 
