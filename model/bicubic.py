@@ -36,7 +36,8 @@ def pseudo_inverse(size_in: int, size_out: int) -> NDArray[np.float64]:
 def resized(images: Tensor, size: int) -> Tensor:
     """Square images, float [N, C, H, H], resized to [N, C, size, size]; not rounded or clipped."""
     matrix = _like(weights(images.shape[-1], size), images)
-    return matrix @ images @ matrix.T
+    with torch.autocast(images.device.type, enabled=False):
+        return matrix @ images @ matrix.T
 
 
 def corrected(images: Tensor, small: Tensor) -> Tensor:
@@ -51,7 +52,8 @@ def corrected(images: Tensor, small: Tensor) -> Tensor:
     """
     lacking = small - resized(images, small.shape[-1])
     back = _like(pseudo_inverse(images.shape[-1], small.shape[-1]), images)
-    return images + back @ lacking @ back.T
+    with torch.autocast(images.device.type, enabled=False):
+        return images + back @ lacking @ back.T
 
 
 def resized_pixels(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -43,7 +43,7 @@ def draw(
     """
     size = generator.config.image_size
     images = np.empty((len(z), size, size), np.uint8)
-    with _drawing(generator):
+    with drawing(generator):
         for index in range(len(z)):
             layout = None if given is None else given[index]
             edited = None if shift is None else shift[index]
@@ -72,7 +72,7 @@ def draw_made(
     if not config.made:
         raise ValueError("this generator makes no maps of findings beside its images")
     maps = np.empty((len(z), len(config.made), config.image_size, config.image_size), np.uint8)
-    with _drawing(generator):
+    with drawing(generator):
         for index in range(len(z)):
             made = _channels(generator, z[index], classes[index], None, noise[index], truncation)
             shares = (made[0, 1:].float() * 255).round().clamp(0, 255)
@@ -82,12 +82,15 @@ def draw_made(
 
 
 @contextmanager
-def _drawing(generator: Generator) -> Iterator[None]:
+def drawing(generator: Generator) -> Iterator[None]:
+    """Without gradients and in the mode of evaluation; the mode is afterwards as it was."""
     was_training = generator.training
     generator.eval()
-    with torch.inference_mode():
-        yield
-    generator.train(was_training)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        generator.train(was_training)
 
 
 def _channels(

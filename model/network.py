@@ -42,7 +42,7 @@ class NetworkConfig(Section):
         default="", description="the part of an image that it draws, in words; '': whole images"
     )
 
-    factor: Annotated[int, Field(ge=1, le=4)] = Field(
+    factor: Literal[1, 2, 4] = Field(
         default=1, description="how many times smaller a given image is; 1: none is given"
     )
     blocks: int = Field(

@@ -46,6 +46,13 @@ class Shard:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a tensor over the processes, in every process."""
+        if self.world > 1:
+            dist.all_reduce(value)
+            value = value / self.world
+        return value
+
     def same(self, value: T) -> T:
         """The leader's value, in every process; for values that depend on clocks or files."""
         if self.world == 1:

@@ -173,7 +173,8 @@ class Watch:
 def _refuse(names: list[str], images_seen: int) -> None:
     raise FloatingPointError(
         f"{', '.join(sorted(names))} became NaN or infinite after {images_seen} images: training "
-        "has diverged; halve train.recipe.learning_rate or double train.recipe.gamma"
+        "has diverged; halve train.recipe.learning_rate, or double train.recipe.gamma if there is "
+        "one"
     )
 
 

@@ -1,7 +1,7 @@
 """The tasks of generators, one folder each: what is given, what is made, and how it is scored.
 
 A task is a package here with a `TASK` (task.py), read without torch. A task whose results have a
-truth to be compared with has `work.py`, too, with the four functions of `Work`.
+truth to be compared with has `work.py`, too, with the functions of `Work`.
 """
 
 import pkgutil

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from model.families import make_generator
+from model.drawing import to_float
+from model.families import make_generator, make_learner
+from model.families.base import Batch, Report, Step
 from model.families.fuse_difference import losses
-from model.families.fusing import laplacian, sobel
+from model.families.fusing import FusingLearner, laplacian, sobel
 from model.network import NetworkConfig
+from model.parallel import Shard
+from model.runtime import Runtime
 from model.sampling import enlarge, fuse, sample
 from model.tasks import task_of, work_of
 from model.tasks.fuse.registered import registration, require_registered
@@ -75,9 +79,34 @@ def test_an_unregistered_pair_is_refused_by_its_name() -> None:
     with pytest.raises(ValueError, match="pair 1 are not"):
         fuse(make_generator(NETWORK), pairs)
     assert fuse(make_generator(NETWORK), pairs, check=False).shape == (2, 64, 64)
+    flat = np.zeros((1, 2, 64, 64), np.uint8)
+    assert fuse(make_generator(NETWORK), flat).max() == 0, "an empty slice is no reason to refuse"
+    with pytest.raises(ValueError, match="are not registered"):
+        require_registered(np.stack([[flat[0, 0], DISCS[0, 1]]]))
     noise = np.random.default_rng(0).integers(0, 256, (1, 2, 64, 64)).astype(np.uint8)
     with pytest.raises(ValueError, match="are not registered"):
         require_registered(noise)
+
+
+@pytest.mark.parametrize("family", ["fuse_difference", "fuse_two_critics"])
+def test_losses_are_in_float32_whatever_the_precision(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variance is a difference of nearly equal numbers, of which bfloat16 leaves nothing."""
+    config = config_of(family)
+    learner = make_learner(config.network(64, CLASSES), config.recipe, 0)
+    assert isinstance(learner, FusingLearner)
+    seen = list[bool]()
+
+    def loss(made: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, Report]:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return made.mean(), {}
+
+    monkeypatch.setattr(learner, "loss", loss)
+    batch = Batch(to_float(torch.from_numpy(DISCS)), torch.zeros(len(DISCS), dtype=torch.int64))
+    half = Runtime("cpu", "bfloat16", True, 1, "", "", {})
+    learner.step(batch, Step(0, 0, 0.0), half, Shard())
+    assert seen == [False]
 
 
 def test_what_cannot_be_fused_is_refused() -> None:
@@ -86,7 +115,7 @@ def test_what_cannot_be_fused_is_refused() -> None:
         fuse(generator, DISCS[:, 0])
     with pytest.raises(ValueError, match="fuses images and draws none"):
         sample(generator, ["a"], 0)
-    with pytest.raises(ValueError, match="enlarges none"):
+    with pytest.raises(ValueError, match="enlarges no images"):
         enlarge(generator, DISCS[:, 0])
     with pytest.raises(ValueError, match="give it pairs"):
         generator(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))

@@ -22,7 +22,7 @@ config = tiny({family!r})
 with joined() as shard:
     result = fit(*shapes(), CLASSES, config)
     name = f"rank{{shard.rank}}-of-{{shard.world}}.pt"
-    torch.save((result.weights, result.history), f"{folder}/{{name}}")
+    torch.save((result.weights, result.history, result.networks), f"{folder}/{{name}}")
 """
 
 
@@ -50,8 +50,9 @@ def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path, family: str
     _torchrun(tmp_path, family)
     result = fit(*shapes(), CLASSES, tiny(family))
     alone, history = result.weights, result.history
-    first, first_history = torch.load(tmp_path / "rank0-of-2.pt")
-    second, _ = torch.load(tmp_path / "rank1-of-2.pt")
+    first, first_history, networks = torch.load(tmp_path / "rank0-of-2.pt")
+    second, _, others = torch.load(tmp_path / "rank1-of-2.pt")
+    assert [name for name, value in networks.items() if not torch.equal(value, others[name])] == []
     for name, weight in alone.items():
         # Both processes hold the very same weights, and those of one process but for rounding,
         # which Adam's first steps, of the size of the rate, make visible.

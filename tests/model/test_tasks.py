@@ -101,7 +101,7 @@ def test_what_cannot_be_enlarged_is_refused() -> None:
     with pytest.raises(ValueError, match="enlarges images and draws none"):
         sample(generator, ["a"], 0)
     drawing = NetworkConfig(family="vae", image_size=32, classes=("a",), latent=2, widths=(8, 8, 8))
-    with pytest.raises(ValueError, match="enlarges none"):
+    with pytest.raises(ValueError, match="enlarges no images"):
         enlarge(make_generator(drawing), IMAGES)
     with pytest.raises(ValueError, match="give it small ones"):
         generator(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))

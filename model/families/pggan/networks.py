@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import BASE_SIZE, NetworkConfig
+from ...parallel import Shard
 from ..base import ClassEmbedding
 from ..base import Generator as BaseGenerator
 from .growth import enlarged, reduced, stage_of
@@ -204,11 +205,11 @@ class Critic(nn.Module):
         x = self._coarse(channels, growth)
         return self._judged(x, self.usual.to(x.dtype).expand(len(x)), labels)
 
-    def note(self, channels: Tensor, growth: float) -> None:
-        """Take the deviation of pairs of real images into `usual`."""
+    def note(self, channels: Tensor, growth: float, shard: Shard) -> None:
+        """Take the deviation of pairs of real images, of all processes, into `usual`."""
         with torch.no_grad():
             now = deviation(self._coarse(channels, growth)).float().mean()
-            self.usual.lerp_(now, 1 - USUAL_KEPT)
+            self.usual.lerp_(shard.mean(now), 1 - USUAL_KEPT)
 
     def _coarse(self, channels: Tensor, growth: float) -> Tensor:
         """Features at 4 px."""

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...bicubic import resized_pixels
-from ...drawing import to_float, to_uint8
+from ...drawing import drawing, to_float, to_uint8
 from ...families.base import Generator
 from ...families.enlarging import GREY_LEVEL, told
 from ...network import NetworkConfig
@@ -35,7 +35,9 @@ def enlarge(generator: Generator, images: Images, noise: float = 0.0) -> Images:
         ValueError: the generator does not enlarge, or an argument is out of range.
     """
     if generator.config.factor == 1:
-        raise ValueError("this generator draws images and enlarges none; choose an enlarger")
+        raise ValueError(
+            "this generator enlarges no images; choose a version whose task is enlarge"
+        )
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
         raise ValueError(f"images are {images.dtype} {images.shape}; give uint8 [N, h, h], square")
     if not 0 <= noise <= MOST_LEVEL:
@@ -44,14 +46,11 @@ def enlarge(generator: Generator, images: Images, noise: float = 0.0) -> Images:
     device = next(generator.parameters()).device
     level = torch.full((1,), noise * GREY_LEVEL, device=device)
     made = np.empty((len(images), side, side), np.uint8)
-    was_training = generator.training
-    generator.eval()
     nothing, no_class = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
-    with torch.inference_mode():
+    with drawing(generator):
         for index, image in enumerate(images):
             small = to_float(torch.from_numpy(np.array(image[None]))).to(device)
             made[index] = to_uint8(generator(nothing, no_class, told(small, level)))[0]
-    generator.train(was_training)
     return made
 
 

@@ -59,12 +59,14 @@ def registration(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Registration:
     """Measure how two images of one size lie to each other; uint8 [H, W] each."""
     step = max(a.shape[0] // MOST_SIDE, 1)
     one, other = (_averaged(image, step) for image in (a, b))
+    if one.min() == one.max() and other.min() == other.max():
+        return Registration(0, 0, float("inf"), step)  # two flat images are in place anywhere
     shared = {
         (down, right): _shared(one, other, down, right)
         for down in range(-REACH, REACH + 1)
         for right in range(-REACH, REACH + 1)
     }
-    # Of equal ones the nearest: two flat images are in place.
+    # Of equal ones the nearest.
     down, right = max(shared, key=lambda at: (shared[at], -(at[0] ** 2) - at[1] ** 2))
     within = max(value for at, value in shared.items() if np.hypot(*at) <= MOST_SHIFT)
     around = [value for at, value in shared.items() if max(map(abs, at)) == NEAR]

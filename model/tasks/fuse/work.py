@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...drawing import to_float, to_uint8
+from ...drawing import drawing, to_float, to_uint8
 from ...families.base import Generator
 from ...network import NetworkConfig
 from .registered import require_registered
@@ -45,14 +45,11 @@ def fuse(
         require_registered(pairs, names)
     device = next(generator.parameters()).device
     made = np.empty((len(pairs), *pairs.shape[2:]), np.uint8)
-    was_training = generator.training
-    generator.eval()
     nothing, no_class = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
-    with torch.inference_mode():
+    with drawing(generator):
         for index, pair in enumerate(pairs):
             both = to_float(torch.from_numpy(np.array(pair[None]))).to(device)
             made[index] = to_uint8(generator(nothing, no_class, both))[0]
-    generator.train(was_training)
     return made
 
 

@@ -5,6 +5,7 @@ import torch
 
 from model.families.pggan.networks import Critic, Generator, deviation, seen
 from model.network import NetworkConfig
+from model.parallel import Shard
 
 KINDS = ("cyst", "stone")
 
@@ -82,7 +83,7 @@ def test_the_critic_fades_and_judges_an_image_alone_where_it_is_asked_to() -> No
     changed[1] += 1
     assert critic(changed, labels, 0.5)[0] != logits[0]
     assert torch.equal(critic(changed, labels, 0.5)[2:], logits[2:])
-    critic.note(images, 0.5)
+    critic.note(images, 0.5, Shard())
     assert critic.usual > 0
     alone = critic.alone(images[:3], labels[:3], 0.5)
     torch.testing.assert_close(critic.alone(changed[:1], labels[:1], 0.5), alone[:1])
