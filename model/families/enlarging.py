@@ -1,20 +1,19 @@
-"""What the families of enlargers share: the frame of a generator, the critic, a training step."""
+"""What the families of enlargers share: residual over bicubic, noise, a training step."""
 
 from abc import abstractmethod
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ..bicubic import corrected, resized
 from ..network import NetworkConfig
 from ..parallel import Draws, Shard
 from ..runtime import Runtime
-from .base import Batch, Generator, Learner, Report, Step, adam, cosine, descend
-from .ema import ema_decay, update_ema
+from .base import Batch, Generator, Report, Step, adam, cosine, descend
 from .enlarging_recipe import EnlargingRecipe
+from .given import CRITIC_RATE, Critic, GivenGenerator, PatchLearner, patches
+from .recipe import Recipe
 
 GREY_LEVEL = 1 / 127.5
 """One grey level of an image from -1 to 1."""
@@ -22,43 +21,19 @@ TRUSTED = 2 * GREY_LEVEL
 """Deviation of noise in a small image at which it is half trusted."""
 
 
-class Enlarger(Generator):
+class Enlarger(GivenGenerator):
     """A network that adds detail to a bicubic enlargement.
 
     What it returns is consistent: made small again, it is the small image it was given, as far as
     that is without noise.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config, self.bank = config, None
-
     @abstractmethod
     def detail(self, given: Tensor) -> Tensor:
         """float [N, 2, h, w] -> float [N, 1, factor h, factor w], to be added to the bicubic."""
 
-    def forward(
-        self,
-        z: Tensor,
-        classes: Tensor,
-        given: Tensor | None = None,
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        """Large images of small ones; nothing but `given` is used.
-
-        Args:
-            z, classes, noise: not used.
-            given: from `told`, float [N, 2, h, w], h = w.
-
-        Returns:
-            float32 [N, 1, factor h, factor w].
-
-        Raises:
-            ValueError: no small images are given.
-        """
-        del z, classes, noise
-        if given is None:
-            raise ValueError("this network enlarges images: give it small ones")
+    def made_of(self, given: Tensor) -> Tensor:
+        """From `told`, float [N, 2, h, w], h = w -> float32 [N, 1, factor h, factor w]."""
         detail = self.detail(given)
         with torch.autocast(given.device.type, enabled=False):
             small, level = given[:, :1].float(), given[:, 1:, :1, :1].float()
@@ -89,48 +64,6 @@ def small_of(large: Tensor, factor: int) -> Tensor:
     return ((small.clamp(-1, 1) + 1) / GREY_LEVEL).round() * GREY_LEVEL - 1
 
 
-def patches(images: Tensor, places: Tensor, side: int) -> Tensor:
-    """One square of each image.
-
-    Args:
-        images: float [N, 1, H, H].
-        places: of its upper left corner, in [0, 1) of what is possible: float [N, 2].
-        side: of the square, in pixels.
-    """
-    corners = (places * (images.shape[-1] - side + 1)).long().tolist()
-    pairs = zip(images, corners, strict=True)
-    cut = [image[:, y : y + side, x : x + side] for image, (y, x) in pairs]
-    return torch.stack(cut)
-
-
-class Critic(nn.Module):
-    """Tells real patches from made ones, place by place; spectrally normalised.
-
-    Miyato et al. 2018, arXiv 1802.05957. With them it needs no penalty on its gradient.
-    """
-
-    def __init__(self, width: int, stages: int = 4) -> None:
-        super().__init__()
-        widths = [1, width, 2 * width, 4 * width, 4 * width][: stages + 1]
-        self.stages = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1))
-            for before, after in pairwise(widths)
-        )
-        self.last = spectral_norm(nn.Conv2d(widths[-1], 1, 1))
-
-    def low_level(self, images: Tensor) -> Tensor:
-        """float [N, 1, H, W] -> the first stage's maps, float [N, C, H/2, W/2]."""
-        return F.leaky_relu(self.stages[0](images), 0.2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """float [N, 1, H, W] -> logits, float32 [N, 1, H / 2^stages, W / 2^stages]."""
-        x = images
-        for stage in self.stages:
-            x = F.leaky_relu(stage(x), 0.2)
-        logits: Tensor = self.last(x).float()
-        return logits
-
-
 def relativistic(better: Tensor, worse: Tensor) -> Tensor:
     """softplus(worse - better), mean: relativistic pairing (Jolicoeur-Martineau 2018).
 
@@ -139,24 +72,17 @@ def relativistic(better: Tensor, worse: Tensor) -> Tensor:
     return F.softplus(worse - better).mean()
 
 
-class EnlargingLearner(Learner):
+class EnlargingLearner(PatchLearner):
     """Enlarger, its average, critic, and an optimiser each."""
 
-    def __init__(self, network: NetworkConfig, recipe: EnlargingRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's global random state."""
-        self.recipe = recipe
-        self.enlarger, self.average = self.make(network), self.make(network)
-        self.average.load_state_dict(self.enlarger.state_dict())
-        self.average.requires_grad_(requires_grad=False)
-        self.critic = Critic(recipe.critic_width)
-        self.optimizer = adam(self.enlarger, recipe)
-        self.critic_optimizer = adam(self.critic, recipe)
-        self.rng = torch.Generator().manual_seed(seed)
-        self.numbers = {}
+    named = "enlarger"
+    recipe: EnlargingRecipe
 
-    @abstractmethod
-    def make(self, network: NetworkConfig) -> Enlarger:
-        """A network of the family."""
+    def __init__(self, network: NetworkConfig, recipe: Recipe, seed: int) -> None:
+        """Start from weights drawn from torch's global random state."""
+        super().__init__(network, recipe, seed)
+        self.critic = Critic(self.recipe.critic_width)
+        self.critic_optimizer = adam(self.critic, self.recipe)
 
     @abstractmethod
     def loss(self, made: Tensor, real: Tensor) -> tuple[Tensor, Report]:
@@ -164,17 +90,17 @@ class EnlargingLearner(Learner):
 
     def networks(self) -> dict[str, nn.Module]:
         """Enlarger, average and critic."""
-        return {"enlarger": self.enlarger, "average": self.average, "critic": self.critic}
+        return super().networks() | {"critic": self.critic}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Of enlarger and critic."""
-        return {"optimizer": self.optimizer, "critic_optimizer": self.critic_optimizer}
+        return super().optimizers() | {"critic_optimizer": self.critic_optimizer}
 
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
         """The mean absolute error of the upper left patches."""
         real = patches(images, torch.zeros(len(images), 2), self._side(images))
         small = small_of(real, self.recipe.factor)
-        made = self._enlarge(self.enlarger, small, small.new_zeros(len(small)), labels)
+        made = self._enlarge(self.generator, small, small.new_zeros(len(small)), labels)
         # Not the bicubic's error alone: the last layer starts at zero.
         return (made - real).abs().mean()
 
@@ -188,11 +114,12 @@ class EnlargingLearner(Learner):
         """Make patches small, noise half of them, give them back; then teach the critic."""
         recipe, images = self.recipe, batch.images
         draws = Draws(self.rng, shard, images.device)
-        real = patches(images, draws.uniform(len(images), 2), self._side(images))
+        places = Draws(self.rng, shard, torch.device("cpu")).uniform(len(images), 2)
+        real = patches(images, places, self._side(images))
         small, level = self._noised(small_of(real, recipe.factor), draws)
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
         with runtime.autocast():
-            made = self._enlarge(self.enlarger, small, level, batch.labels)
+            made = self._enlarge(self.generator, small, level, batch.labels)
             self.critic.requires_grad_(requires_grad=False)
             loss, report = self.loss(made, real)
             if recipe.adversarial:
@@ -203,9 +130,7 @@ class EnlargingLearner(Learner):
         report["loss"] = loss.detach()
         if recipe.adversarial:
             report["loss_critic"] = self._teach(made.detach(), real, rate, runtime, shard)
-        share = len(real) * shard.world
-        decay = ema_decay(share, progress.images_seen + share, recipe.ema_fraction)
-        update_ema(self.average, self.enlarger, decay)
+        self.follow(len(real), progress, shard)
         return report
 
     def _teach(
@@ -214,7 +139,7 @@ class EnlargingLearner(Learner):
         """One step of the critic; returns its loss."""
         with runtime.autocast():
             loss: Tensor = relativistic(self.critic(real), self.critic(made))
-        descend(loss, self.critic_optimizer, rate / 4, shard)
+        descend(loss, self.critic_optimizer, rate * CRITIC_RATE, shard)
         return loss.detach()
 
     def _noised(self, small: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -241,12 +166,3 @@ class EnlargingLearner(Learner):
 def doubled(channels: int, made: int) -> nn.Sequential:
     """Twice the height and width by a sub-pixel convolution (Shi et al. 2016, arXiv 1609.05158)."""
     return nn.Sequential(nn.Conv2d(channels, 4 * made, 3, padding=1), nn.PixelShuffle(2))
-
-
-def last_layer(channels: int) -> nn.Conv2d:
-    """To one channel, from zero: a training starts from the bicubic enlargement."""
-    layer = nn.Conv2d(channels, 1, 3, padding=1)
-    nn.init.zeros_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer

@@ -1,21 +1,19 @@
-"""What the families of fusers share: the frame of a generator, a training step, derivatives."""
+"""What the families of fusers share: a choice by pixel, a training step, derivatives."""
 
 from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..network import NetworkConfig
 from ..parallel import Draws, Shard
 from ..runtime import Runtime
-from .base import Batch, Generator, Learner, Report, Step, adam, cosine, descend
-from .ema import ema_decay, update_ema
-from .enlarging import patches
+from .base import Batch, Generator, Report, Step, cosine, descend
 from .fusing_recipe import FusingRecipe
+from .given import GivenGenerator, PatchLearner, patches
 
 
-class Fuser(Generator):
+class Fuser(GivenGenerator):
     """A network that says, pixel by pixel, how much of each image is taken.
 
     F = s A + (1 - s) B with s from 0 to 1, so no pixel is brighter or darker than both sources.
@@ -23,57 +21,22 @@ class Fuser(Generator):
     within a hundred steps and then learns no more: the result was a copy of one source.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config, self.bank = config, None
-
     @abstractmethod
     def choice(self, given: Tensor) -> Tensor:
         """float [N, 2, H, W] -> float [N, 1, H, W], x above."""
 
-    def forward(
-        self,
-        z: Tensor,
-        classes: Tensor,
-        given: Tensor | None = None,
-        noise: Tensor | None = None,
-    ) -> Tensor:
-        """One image of two; nothing but `given` is used.
-
-        Args:
-            z, classes, noise: not used.
-            given: two registered images, float [N, 2, H, W], -1 black to 1 white.
-
-        Returns:
-            float32 [N, 1, H, W].
-
-        Raises:
-            ValueError: no images are given.
-        """
-        del z, classes, noise
-        if given is None:
-            raise ValueError("this network fuses images: give it pairs of them")
+    def made_of(self, given: Tensor) -> Tensor:
+        """Registered pairs, float [N, 2, H, W], -1 black to 1 white -> float32 [N, 1, H, W]."""
         share = 0.5 + 0.5 * F.softsign(self.choice(given).float())
         a, b = given[:, :1].float(), given[:, 1:].float()
         return b + share * (a - b)
 
 
-class FusingLearner(Learner):
+class FusingLearner(PatchLearner):
     """Fuser, its average and an optimiser; a family may add critics."""
 
-    def __init__(self, network: NetworkConfig, recipe: FusingRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's global random state."""
-        self.recipe = recipe
-        self.fuser, self.average = self.make(network), self.make(network)
-        self.average.load_state_dict(self.fuser.state_dict())
-        self.average.requires_grad_(requires_grad=False)
-        self.optimizer = adam(self.fuser, recipe)
-        self.rng = torch.Generator().manual_seed(seed)
-        self.numbers = {}
-
-    @abstractmethod
-    def make(self, network: NetworkConfig) -> Fuser:
-        """A network of the family."""
+    named = "fuser"
+    recipe: FusingRecipe
 
     @abstractmethod
     def loss(self, made: Tensor, given: Tensor) -> tuple[Tensor, Report]:
@@ -91,18 +54,10 @@ class FusingLearner(Learner):
         del made, given, rate, runtime, shard
         return {}
 
-    def networks(self) -> dict[str, nn.Module]:
-        """Fuser and average."""
-        return {"fuser": self.fuser, "average": self.average}
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Of the fuser."""
-        return {"optimizer": self.optimizer}
-
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
         """The mean absolute difference of upper left patches and their first source."""
         given = patches(images, torch.zeros(len(images), 2), self._side(images))
-        return (_fused(self.fuser, given, labels) - given[:, :1]).abs().mean()
+        return (_fused(self.generator, given, labels) - given[:, :1]).abs().mean()
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
         """The negative difference of whole fused images and their sources."""
@@ -111,20 +66,18 @@ class FusingLearner(Learner):
     def step(self, batch: Batch, progress: Step, runtime: Runtime, shard: Shard) -> Report:
         """Fuse patches and descend the family's loss; then teach its critics."""
         recipe, images = self.recipe, batch.images
-        draws = Draws(self.rng, shard, images.device)
-        given = patches(images, draws.uniform(len(images), 2), self._side(images))
+        places = Draws(self.rng, shard, torch.device("cpu")).uniform(len(images), 2)
+        given = patches(images, places, self._side(images))
         rate = cosine(recipe.learning_rate, recipe.learning_rate_end, progress.done)
         with runtime.autocast():
-            made = _fused(self.fuser, given, batch.labels)
+            made = _fused(self.generator, given, batch.labels)
         # Variances of bright and black patches are differences of nearly equal numbers, of which
         # bfloat16 leaves nothing.
         loss, report = self.loss(made, given)
         descend(loss, self.optimizer, rate, shard)
         report |= {"loss": loss.detach()}
         report |= self.teach(made.detach(), given, rate, runtime, shard)
-        share = len(given) * shard.world
-        decay = ema_decay(share, progress.images_seen + share, recipe.ema_fraction)
-        update_ema(self.average, self.fuser, decay)
+        self.follow(len(given), progress, shard)
         return report
 
     def _side(self, images: Tensor) -> int:

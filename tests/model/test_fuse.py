@@ -117,7 +117,7 @@ def test_what_cannot_be_fused_is_refused() -> None:
         sample(generator, ["a"], 0)
     with pytest.raises(ValueError, match="enlarges no images"):
         enlarge(generator, DISCS[:, 0])
-    with pytest.raises(ValueError, match="give it pairs"):
+    with pytest.raises(ValueError, match="give it images"):
         generator(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
     drawing = NetworkConfig(
         family="vae", image_size=32, classes=CLASSES, latent=2, widths=(8, 8, 8)

@@ -103,7 +103,7 @@ def test_what_cannot_be_enlarged_is_refused() -> None:
     drawing = NetworkConfig(family="vae", image_size=32, classes=("a",), latent=2, widths=(8, 8, 8))
     with pytest.raises(ValueError, match="enlarges no images"):
         enlarge(make_generator(drawing), IMAGES)
-    with pytest.raises(ValueError, match="give it small ones"):
+    with pytest.raises(ValueError, match="give it images"):
         generator(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
 
 

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import NetworkConfig
-from ..enlarging import Enlarger, doubled, last_layer
+from ..enlarging import Enlarger, doubled
+from ..given import last_layer
 
 _SIDES = (3, 5, 7)
 

@@ -2,10 +2,8 @@
 
 from torch import Tensor
 
-from ...network import NetworkConfig
 from ..base import Report
 from ..enlarging import EnlargingLearner
-from ..recipe import Recipe as CommonRecipe
 from .networks import Generator
 from .recipe import Recipe
 
@@ -13,15 +11,8 @@ from .recipe import Recipe
 class Learner(EnlargingLearner):
     """The fusion loss: pixels and low-level features; the critic's term is added to both."""
 
+    network_kind, recipe_kind = Generator, Recipe
     recipe: Recipe
-
-    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's global random state."""
-        super().__init__(network, Recipe.model_validate(recipe), seed)
-
-    def make(self, network: NetworkConfig) -> Generator:
-        """A network of this family."""
-        return Generator(network)
 
     def loss(self, made: Tensor, real: Tensor) -> tuple[Tensor, Report]:
         """|made - real| + features * |f(made) - f(real)|, f the critic's first stage.

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import NetworkConfig
-from ..enlarging import Enlarger, doubled, last_layer
+from ..enlarging import Enlarger, doubled
+from ..given import last_layer
 
 RESIDUAL_SCALE = 0.1
 _SQUEEZED = 4

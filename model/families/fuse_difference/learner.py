@@ -2,10 +2,8 @@
 
 from torch import Tensor
 
-from ...network import NetworkConfig
 from ..base import Report
 from ..fusing import FusingLearner
-from ..recipe import Recipe as CommonRecipe
 from . import losses
 from .networks import Generator
 from .recipe import Recipe
@@ -14,15 +12,8 @@ from .recipe import Recipe
 class Learner(FusingLearner):
     """Intensities, the stronger gradient, structure and shared information."""
 
+    network_kind, recipe_kind = Generator, Recipe
     recipe: Recipe
-
-    def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
-        """Start from weights drawn from torch's global random state."""
-        super().__init__(network, Recipe.model_validate(recipe), seed)
-
-    def make(self, network: NetworkConfig) -> Generator:
-        """A network of this family."""
-        return Generator(network)
 
     def loss(self, made: Tensor, given: Tensor) -> tuple[Tensor, Report]:
         """intensity + gradient + structure + information, weighted by the recipe."""

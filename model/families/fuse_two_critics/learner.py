@@ -7,8 +7,8 @@ from ...network import NetworkConfig
 from ...parallel import Shard
 from ...runtime import Runtime
 from ..base import Report, adam, descend
-from ..enlarging import Critic
 from ..fusing import FusingLearner
+from ..given import CRITIC_RATE, Critic
 from ..recipe import Recipe as CommonRecipe
 from . import losses
 from .networks import Generator
@@ -18,18 +18,15 @@ from .recipe import Recipe
 class Learner(FusingLearner):
     """Two critics, D1 of the first image and D2 of the second at a quarter of its size."""
 
+    network_kind, recipe_kind = Generator, Recipe
     recipe: Recipe
 
     def __init__(self, network: NetworkConfig, recipe: CommonRecipe, seed: int) -> None:
         """Start from weights drawn from torch's global random state."""
-        super().__init__(network, Recipe.model_validate(recipe), seed)
+        super().__init__(network, recipe, seed)
         width = self.recipe.critic_width
         self.critics = nn.ModuleList([Critic(width), Critic(width, stages=2)])
         self.critic_optimizer = adam(self.critics, self.recipe)
-
-    def make(self, network: NetworkConfig) -> Generator:
-        """A network of this family."""
-        return Generator(network)
 
     def networks(self) -> dict[str, nn.Module]:
         """Fuser, average and critics."""
@@ -67,7 +64,7 @@ class Learner(FusingLearner):
             real, fake = self._judged(given[:, :1], given[:, 1:]), self._judged(made, made)
             pairs = zip(real, fake, strict=True)
             loss = sum((losses.told_apart(*pair) for pair in pairs), made.new_zeros(()))
-        descend(loss, self.critic_optimizer, rate / 4, shard)
+        descend(loss, self.critic_optimizer, rate * CRITIC_RATE, shard)
         return {"loss_critics": loss.detach()}
 
     def _judged(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

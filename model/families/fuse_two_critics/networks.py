@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...network import NetworkConfig
-from ..enlarging import last_layer
 from ..fusing import Fuser
+from ..given import last_layer
 
 
 class Generator(Fuser):
