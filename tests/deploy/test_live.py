@@ -132,13 +132,18 @@ def _stack(folder: Path, home: Path, socket: str, docker: list[str]) -> Iterator
     _docker_compose(folder / "bin", compose)
     made = Stack(folder, compose, environment)
     assert same_services(compose, folder, environment)
+    _remove(made)  # a test that was killed leaves volumes, whose passwords are others
     try:
         yield made
     finally:
-        subprocess.run(
-            [*compose, "--profile", "*", "down", "--volumes", "--timeout", "5"],
-            cwd=folder, env=environment, capture_output=True, check=False,
-        )  # fmt: skip
+        _remove(made)
+
+
+def _remove(stack: Stack) -> None:
+    subprocess.run(
+        [*stack.compose, "--profile", "*", "down", "--volumes", "--timeout", "5"],
+        cwd=stack.folder, env=stack.environment, capture_output=True, check=False,
+    )  # fmt: skip
 
 
 def _docker_compose(folder: Path, compose: tuple[str, ...]) -> None:
