@@ -51,11 +51,14 @@ class NetworkConfig(Section):
     sources: Annotated[int, Field(ge=1, le=2)] = Field(
         default=1, description="registered images that are made one; 1: none are"
     )
+    uniform: bool = Field(
+        default=False, description="all pixels of two images are mixed alike, by one share"
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without later fields that have their defaults, as configs were saved before them."""
-        usual = {"made": (), "factor": 1, "blocks": 0, "sources": 1}
+        usual = {"made": (), "factor": 1, "blocks": 0, "sources": 1, "uniform": False}
         absent = {name for name, value in usual.items() if getattr(self, name) == value}
         written: dict[str, Any] = handler(self)
         return {name: value for name, value in written.items() if name not in absent}

@@ -14,11 +14,12 @@ from .given import GivenGenerator, PatchLearner, patches
 
 
 class Fuser(GivenGenerator):
-    """A network that says, pixel by pixel, how much of each image is taken.
+    """A network that says how much of each image is taken: for each pixel, or for a whole pair.
 
     F = s A + (1 - s) B with s from 0 to 1, so no pixel is brighter or darker than both sources.
     Untrained, it is the average. s = (1 + x / (1 + |x|)) / 2 and not a sigmoid, which is saturated
-    within a hundred steps and then learns no more: the result was a copy of one source.
+    within a hundred steps and then learns no more: the result was a copy of one source. With one s
+    for a pair, a grey of the result means the same everywhere in it.
     """
 
     @abstractmethod
@@ -27,7 +28,10 @@ class Fuser(GivenGenerator):
 
     def made_of(self, given: Tensor) -> Tensor:
         """Registered pairs, float [N, 2, H, W], -1 black to 1 white -> float32 [N, 1, H, W]."""
-        share = 0.5 + 0.5 * F.softsign(self.choice(given).float())
+        choice = self.choice(given).float()
+        if self.config.uniform:
+            choice = choice.mean((2, 3), keepdim=True)
+        share = 0.5 + 0.5 * F.softsign(choice)
         a, b = given[:, :1].float(), given[:, 1:].float()
         return b + share * (a - b)
 

@@ -18,6 +18,10 @@ class FusingRecipe(Recipe):
     latent: int = Field(default=1, ge=1, description="not used: nothing is drawn by chance")
     widths: Widths = Field(default=(16,), description="channels of the trunk, a single number")
     blocks: int = Field(default=3, ge=1, description="convolutions of the trunk")
+    uniform: bool = Field(
+        default=False,
+        description="one share of the first image for a whole pair, in place of one a pixel",
+    )
     patch: int = Field(
         default=32, ge=16, multiple_of=16, description="side of a patch, in pixels, at most"
     )
@@ -33,4 +37,5 @@ class FusingRecipe(Recipe):
             "widths": self.widths[:1],
             "blocks": self.blocks,
             "sources": 2,
+            "uniform": self.uniform,
         }

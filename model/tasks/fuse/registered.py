@@ -22,9 +22,10 @@ MOST_SHIFT = 1.5
 """Pixels, of a side of `MOST_SIDE` or less, by which the best shift may differ from none."""
 NEAR = 3
 """Pixels away from the best allowed shift at which the peak is compared."""
-LEAST_PEAK = 1.15
+LEAST_PEAK = 1.12
 """Least ratio of the best mutual information within `MOST_SHIFT` and the median at `NEAR`."""
 
+_BINS = 64  # of four greys: small images have few pixels for the greys of a joint histogram
 
 class Registration(NamedTuple):
     """How well two images are registered.
@@ -105,6 +106,7 @@ def _shared(a: NDArray[np.uint8], b: NDArray[np.uint8], down: int, right: int) -
     return mutual_information(
         np.ascontiguousarray(inner),
         np.ascontiguousarray(b[top : top + inner.shape[0], left : left + inner.shape[1]]),
+        _BINS,
     )
 
 
