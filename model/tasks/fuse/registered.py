@@ -27,6 +27,7 @@ LEAST_PEAK = 1.12
 
 _BINS = 64  # of four greys: small images have few pixels for the greys of a joint histogram
 
+
 class Registration(NamedTuple):
     """How well two images are registered.
 
