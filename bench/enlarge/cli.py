@@ -26,6 +26,22 @@ def enlarge(
     noise: Annotated[
         str, typer.Option(help="Also on noisy small images: deviations in grey levels, by commas.")
     ] = "",
+    chain_kimg: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Also measure the chain, with a generator trained so long; 0: not."
+        ),
+    ] = 0.0,
+    generator: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also measure the chain, with this generator (generator.safetensors and "
+            "config.json). It must have learned from the training split of the same images."
+        ),
+    ] = None,
+    chain_images: Annotated[
+        int, typer.Option(min=60, help="Drawn images of the chain, in the test split's class mix.")
+    ] = 600,
     out: Annotated[Path, typer.Option("-o", "--out", help="For weights and pictures.")] = Path(
         "state/bench/enlarge"
     ),
@@ -35,23 +51,58 @@ def enlarge(
 
     The small images are antialiased bicubic reductions of the real ones, rounded to grey levels.
     PSNR, SSIM and consistency are means over test groups, with 95 % intervals over them.
+
+    The chain draws images at size / factor and enlarges them by bicubic and by each enlarger, as
+    `medloom generate --enlarge` does. They have no truth: the second table has the kernel distance
+    of each way to real test images of the large size, and the enlarger's minus bicubic's. Intervals
+    are over test groups and drawn images; of other trainings they say nothing. With --json, the
+    chain makes the list an object: enlargers, chain.
     """
+    from bench.enlarge.chain import load_drawer, measure_chain, small_images, train_drawer
     from bench.enlarge.measure import FAMILIES, measure_enlargers
-    from bench.enlarge.table import enlarged_table, robust_table
+    from bench.enlarge.table import chain_table, enlarged_table, robust_table
     from bench.tables import training_bars
     from pipeline.data.config import IngestConfig
+    from pipeline.data.processed import Processed
+    from pipeline.evaluation.record import EvaluateConfig
     from pipeline.stages.prepared import prepare
 
     chosen = [name.strip() for name in families.split(",") if name.strip()] or list(FAMILIES)
     if unknown := sorted(set(chosen) - set(FAMILIES)):
         raise BadInputError(f"no enlarger {', '.join(unknown)}; known: {', '.join(FAMILIES)}")
     levels = [float(level) for level in noise.split(",") if level.strip()]
-    processed = prepare(data, size, ingested=IngestConfig(max_group_share=most_share))
+    if chain_kimg and generator:
+        raise BadInputError("--chain-kimg trains a generator and --generator names one: give one")
+    ingested = IngestConfig(max_group_share=most_share)
+    processed = prepare(data, size, ingested=ingested)
+    small = None
+    if chain_kimg or generator:
+        small = small_images(data, processed, factor, ingested)
     with training_bars(console) as tell:
+        if small and generator:
+            load_drawer(generator, Processed.load(small))  # a fault is told before the trainings
+        elif small:
+            generator = train_drawer(small, chain_kimg, out, tell)
         found = measure_enlargers(processed, chosen, factor, kimg, out, tell, noise=levels)
+    chain = None
+    if small and generator:
+        with console.status("") as status:
+            chain = measure_chain(
+                generator,
+                Processed.load(small),
+                Processed.load(processed),
+                {one.family: out / one.family for one in found},
+                EvaluateConfig(n_fake=chain_images),
+                out,
+                status.update,
+            )
     if as_json:
-        Terminal().print_json(data=[one.model_dump(mode="json") for one in found])
+        listed = [one.model_dump(mode="json") for one in found]
+        both = {"enlargers": listed, "chain": chain.model_dump(mode="json")} if chain else None
+        Terminal().print_json(data=both or listed)
         return
     Terminal().print(enlarged_table(found))
     if levels:
         Terminal().print(robust_table(found, levels))
+    if chain:
+        Terminal().print(chain_table(chain))

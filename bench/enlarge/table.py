@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.enlarge.chain import Chain
 from bench.enlarge.measure import Enlarged
 from pipeline.base.terminal import FitTable
 from pipeline.evaluation.record import KERNEL, Evaluation
@@ -42,6 +43,23 @@ def robust_table(found: Sequence[Enlarged], noise: Sequence[float]) -> FitTable:
     return table
 
 
+def chain_table(chain: Chain) -> FitTable:
+    """Kernel distance of real images (the floor) and of drawn ones by each way; lower is better."""
+    table = FitTable(
+        title=f"drawn at {chain.given_size} px by {chain.family}, made {chain.image_size} px: "
+        f"{chain.n_fake} images against {chain.n_real} real test images of {chain.test_groups} "
+        "groups",
+        caption=f"Features: {chain.resize}. Intervals are over test groups and drawn images, not "
+        "over trainings.",
+    )
+    for name in ("", chain.metric, "minus bicubic's"):
+        table.add_column(name, justify="right" if name else "left")
+    for way in chain.ways:
+        less = "" if way.less_bicubic is None else _spread(*way.less_bicubic, 4)
+        table.add_row(way.name, _spread(way.value, way.low, way.high, 3), less)
+    return table
+
+
 _GAINS = ("psnr", "ssim")
 
 
@@ -54,4 +72,8 @@ def _cell(evaluation: Evaluation, metric: str, digits: int) -> str:
     figure = evaluation.figure(metric)
     if figure.low is None or figure.high is None:
         return f"{figure.value:.{digits}f}"
-    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
+    return _spread(figure.value, figure.low, figure.high, digits)
+
+
+def _spread(value: float, low: float, high: float, digits: int) -> str:
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"

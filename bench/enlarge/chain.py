@@ -1,0 +1,301 @@
+"""The chain: images are drawn small, then made larger by enlargers or by bicubic.
+
+Drawn images have no truth, so that each way is judged by its kernel distance to held-out real
+images of the large size.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from bench.enlarge.measure import OnTraining
+from model import metrics
+from model.bicubic import resized_pixels
+from model.config import TrainConfig
+from model.extractors import metric_name
+from model.families.base import Generator
+from model.features import extract, extractor_protocol
+from model.metrics.kernel import polynomial_kernel
+from model.sampling import enlarge, load_generator, sample
+from model.section import Stored
+from model.tasks import task_of
+from model.weights import WEIGHTS_FILE, sha256_of
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.processed import Processed
+from pipeline.data.region import in_words
+from pipeline.evaluation.figures import draw_rows
+from pipeline.evaluation.image_set import Images, ImageSet, matched
+from pipeline.evaluation.record import EvaluateConfig
+from pipeline.evaluation.score import Fakes, draw_fakes, real_side, subset
+from pipeline.registry.enlargement import USUAL_NOISE
+from pipeline.stages.prepared import prepare
+from pipeline.stages.train import train
+
+REAL, BICUBIC = "real training images", "bicubic"
+PICTURE = "chain.png"
+
+_CONFIDENCE = 0.95
+_LEAST_SIDE = 32  # of preprocess.size, in pixels
+_SHOWN = 8  # images in the picture
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Way(Stored):
+    """One way from drawn images to large ones.
+
+    Attributes:
+        name: bicubic, or the family of an enlarger; `REAL` for real images, the floor.
+        value: kernel distance to the real test images.
+        low, high: its 95 % interval over test groups and images, as in an evaluation.
+        less_bicubic: this way's distance minus bicubic's, of the same drawn images and groups:
+            value, low, high; below 0 it is nearer to the real images. None of bicubic and `REAL`.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    less_bicubic: tuple[float, float, float] | None = None
+
+
+class Chain(Stored):
+    """What becomes of a generator's images by each way.
+
+    Attributes:
+        family, sha256: of the generator, and of its weights.
+        given_size, image_size: side before and after enlarging, in pixels.
+        noise: that the enlargers are told, in grey levels.
+        metric: name of the distance, after the network whose features are compared.
+        resize: how an image becomes that network's input.
+        n_real, test_groups: real test images, and their groups.
+        n_fake: drawn images, in the class mix of the test split.
+        ways: the floor, bicubic, then each enlarger.
+    """
+
+    family: str
+    sha256: str
+    given_size: int
+    image_size: int
+    noise: float
+    metric: str
+    resize: str
+    n_real: int
+    test_groups: int
+    n_fake: int
+    ways: tuple[Way, ...]
+
+
+def small_images(data: Path, large: Path, factor: int, ingested: IngestConfig) -> Path:
+    """The images of a folder, preprocessed at the side that a generator draws.
+
+    Args:
+        data: folder of class folders of images.
+        large: what `prepare` made of it for the enlargers.
+        factor: of the enlargers.
+        ingested: the `ingest` section of both.
+
+    Raises:
+        BadInputError: `data` holds arrays; the side would be under 32 px; a split would have other
+            images or groups than `large`.
+    """
+    other = Processed.load(large)
+    side = _side(other) // factor
+    if data == large:
+        raise BadInputError(
+            f"{data} holds arrays of {_side(other)} px; the chain makes arrays of {side} px, too, "
+            "so give the folder of class folders that they were made of"
+        )
+    if side < _LEAST_SIDE:
+        raise BadInputError(
+            f"a chain x{factor} to {_side(other)} px begins at {side} px; at least {_LEAST_SIDE} "
+            f"are needed: give --size {_LEAST_SIDE * factor} or more"
+        )
+    found = prepare(data, side, ingested=ingested)
+    for name, one in Processed.load(found).splits.items():
+        twin = other.splits[name]
+        if not (np.array_equal(one.ids, twin.ids) and np.array_equal(one.groups, twin.groups)):
+            raise BadInputError(
+                f"the {name} split of {found} has other images or groups than that of {large}: "
+                "delete both folders, which are made again"
+            )
+    return found
+
+
+def train_drawer(small: Path, kimg: float, out: Path, tell: OnTraining, *, seed: int = 0) -> Path:
+    """Train the default family on the small images; returns the folder of its weights."""
+    config = TrainConfig(kimg=kimg, seed=seed, threads=1)
+    train(small, out / "generator", config, on_progress=partial(tell, config.family))
+    return out / "generator"
+
+
+def load_drawer(folder: Path, small: Processed) -> Generator:
+    """A generator that draws what the small images show.
+
+    Raises:
+        BadInputError: it is missing, or has another task, size, view or other classes.
+    """
+    try:
+        generator = load_generator(folder)
+    except (ValueError, FileNotFoundError) as error:
+        raise BadInputError(f"cannot load the generator of {folder}: {error}") from error
+    network = generator.config
+    facts = {
+        "the task": (task_of(network.family).name, "draw"),
+        "pixels to a side": (network.image_size, _side(small)),
+        "the classes": (network.classes, small.classes),
+        "the view": (in_words(network.view), in_words(small.view)),
+    }
+    for name, (found, wanted) in facts.items():
+        if found != wanted:
+            raise BadInputError(
+                f"{name} of the generator of {folder}: {found}, and not {wanted}; give one that "
+                "was trained on the same images at size / factor, or --chain-kimg to train one"
+            )
+    return generator
+
+
+def measure_chain(
+    generator: Path,
+    small: Processed,
+    large: Processed,
+    enlargers: Mapping[str, Path],
+    config: EvaluateConfig,
+    out: Path,
+    tell: Callable[[str], None] = lambda _what: None,
+) -> Chain:
+    """Draw images, make them larger by every way, and compare each with real test images.
+
+    Args:
+        generator: folder of a generator for `load_drawer`.
+        small, large: the same images at both sizes.
+        enlargers: folder of the weights of each family, trained on the large training images.
+        config: the `evaluate` section: images, sampling seeds and extractor.
+        out: folder for the picture and the cache of features.
+        tell: called with what is done now.
+
+    Raises:
+        BadInputError: the generator does not fit the images, or a test group holds them all.
+    """
+    drawer = load_drawer(generator, small)
+    tell("drawing images")
+    fakes = draw_fakes(partial(sample, drawer), small, config)
+    cache = out / "features"
+
+    def nothing(_what: str, _done: int, _total: int) -> None:
+        pass
+
+    tell("features of real images")
+    test = real_side(large.test, slice(None), config, cache, nothing, "")
+    _require_groups(test)
+    chosen = subset(len(large.train.labels), config.max_train, config.seed)
+    learned = real_side(large.train, chosen, config, cache, nothing, "")
+    made = {BICUBIC: resized_pixels(fakes.images, _side(large))}
+    for family, folder in enlargers.items():
+        tell(f"enlarging by {family}")
+        made[family] = enlarge(load_generator(folder), fakes.images, USUAL_NOISE)
+    _draw_picture(out / PICTURE, fakes, made, len(config.seeds))
+    tell("features of enlarged images")
+    sets = {name: _features(images, fakes, config) for name, images in made.items()}
+    bicubic = sets[BICUBIC]
+    ways = [_way(REAL, test, matched(learned, bicubic, config.seed))]
+    ways += [
+        _way(name, test, one, None if name == BICUBIC else bicubic) for name, one in sets.items()
+    ]
+    return Chain(
+        family=drawer.config.family,
+        sha256=sha256_of(generator / WEIGHTS_FILE),
+        given_size=_side(small),
+        image_size=_side(large),
+        noise=USUAL_NOISE,
+        metric=metric_name("kd", config.extractor).display,
+        resize=extractor_protocol(config.extractor)["resize"],
+        n_real=len(test),
+        test_groups=len(np.unique(test.groups)),
+        n_fake=len(fakes.labels),
+        ways=tuple(ways),
+    )
+
+
+def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Interval:
+    """Kernel distance of one way minus that of another way, of the same drawn images.
+
+    Real against real cancels. With a_ij = k(x_i, x_j) - k(y_i, y_j) of the drawn images by the one
+    and the other way, and b_ri = k(r, x_i) - k(r, y_i) of a real image r, the difference is the
+    mean of a (i != j) minus twice that of b. The interval is made as that of a distance
+    (`model.metrics.kernel_distance_interval`): a jackknife that leaves out a group of real images,
+    and the variance of the drawn images' first-order projection within each class. What both ways
+    have in common cancels in both.
+
+    Args:
+        real: at least two groups.
+        one, other: row i of both is the same drawn image.
+    """
+    x, y, r = one.features, other.features, real.features
+    within = polynomial_kernel(x, x) - polynomial_kernel(y, y)
+    np.fill_diagonal(within, 0)
+    own = within.sum(1) / (len(x) - 1)
+    cross = polynomial_kernel(r, x) - polynomial_kernel(r, y)
+    value = float(own.mean() - 2 * cross.mean())
+    by_image, groups = cross.mean(1), np.unique(real.groups)
+    deleted = np.array([by_image[real.groups != group].mean() for group in groups])
+    count = len(groups)
+    jackknife = 4 * (count - 1) / count * np.square(deleted - deleted.mean()).sum()
+    influence = 2 * (own - cross.mean(0))
+    parts = [influence[one.labels == label] for label in np.unique(one.labels)]
+    drawn = sum(len(part) * part.var(ddof=1) for part in parts) / len(x) ** 2
+    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * np.sqrt(jackknife + drawn))
+    return Interval(value, value - half, value + half)
+
+
+def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = None) -> Way:
+    low, high = metrics.kernel_distance_interval(
+        test.features, test.groups, made.features, made.labels, _CONFIDENCE
+    )
+    return Way(
+        name=name,
+        value=metrics.kernel_distance(test.features, made.features),
+        low=low,
+        high=high,
+        less_bicubic=None if bicubic is None else tuple(difference(test, made, bicubic)),
+    )
+
+
+def _require_groups(test: ImageSet) -> None:
+    _, counts = np.unique(test.groups, return_counts=True)
+    if len(test) - counts.max() < 2:
+        raise BadInputError(
+            f"the test split has {len(test)} images of {len(counts)} groups; an interval over "
+            "groups needs two images without any one group: ingest more patients"
+        )
+
+
+def _features(images: Images, fakes: Fakes, config: EvaluateConfig) -> ImageSet:
+    features: NDArray[np.float64] = extract(images, config.extractor).astype(np.float64)
+    return ImageSet(images, fakes.labels, np.full(len(images), "", np.str_), features)
+
+
+def _draw_picture(file: Path, fakes: Fakes, made: Mapping[str, Images], seeds: int) -> None:
+    """Rows of drawn images (pixels repeated), of bicubic's and of each enlarger's."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = np.unique(np.linspace(0, len(fakes.labels) // seeds - 1, _SHOWN).astype(int))
+    large = list(made.values())
+    repeat = large[0].shape[-1] // fakes.images.shape[-1]
+    drawn = fakes.images[rows].repeat(repeat, axis=1).repeat(repeat, axis=2)
+    draw_rows(file, [drawn, *(images[rows] for images in large)])
+
+
+def _side(data: Processed) -> int:
+    return int(data.train.images.shape[-1])
