@@ -12,6 +12,7 @@ from bench.fuse.cli import fuse
 from bench.marks.cli import marks
 from bench.reading import cli as reading_cli
 from bench.scale.cli import scale
+from bench.thinned.cli import thinned
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
 
@@ -28,6 +29,7 @@ bench_app.command("marks")(marks)
 bench_app.command("enlarge")(enlarge)
 bench_app.command("fuse")(fuse)
 bench_app.command("scale")(scale)
+bench_app.command("thinned")(thinned)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)
 

@@ -45,8 +45,8 @@ _LEAST_SIDE = 32  # of preprocess.size, in pixels
 _SHOWN = 8  # images in the picture
 
 
-class Interval(NamedTuple):
-    """A figure with its 95 % interval."""
+class Difference(NamedTuple):
+    """The kernel distance of one way minus another's, with its 95 % interval."""
 
     value: float
     low: float
@@ -60,15 +60,15 @@ class Way(Stored):
         name: bicubic, or the family of an enlarger; `REAL` for real images, the floor.
         value: kernel distance to the real test images.
         low, high: its 95 % interval over test groups and images, as in an evaluation.
-        less_bicubic: this way's distance minus bicubic's, of the same drawn images and groups:
-            value, low, high; below 0 it is nearer to the real images. None of bicubic and `REAL`.
+        less_bicubic: this way's distance minus bicubic's, of the same drawn images and groups;
+            below 0 it is nearer to the real images. None of bicubic and `REAL`.
     """
 
     name: str
     value: float
     low: float
     high: float
-    less_bicubic: tuple[float, float, float] | None = None
+    less_bicubic: Difference | None = None
 
 
 class Chain(Stored):
@@ -229,7 +229,7 @@ def measure_chain(
     )
 
 
-def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Interval:
+def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Difference:
     """Kernel distance of one way minus that of another way, of the same drawn images.
 
     Real against real cancels. With a_ij = k(x_i, x_j) - k(y_i, y_j) of the drawn images by the one
@@ -257,7 +257,7 @@ def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Interval:
     parts = [influence[one.labels == label] for label in np.unique(one.labels)]
     drawn = sum(len(part) * part.var(ddof=1) for part in parts) / len(x) ** 2
     half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * np.sqrt(jackknife + drawn))
-    return Interval(value, value - half, value + half)
+    return Difference(value, value - half, value + half)
 
 
 def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = None) -> Way:
@@ -269,7 +269,7 @@ def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = N
         value=metrics.kernel_distance(test.features, made.features),
         low=low,
         high=high,
-        less_bicubic=None if bicubic is None else tuple(difference(test, made, bicubic)),
+        less_bicubic=None if bicubic is None else difference(test, made, bicubic),
     )
 
 

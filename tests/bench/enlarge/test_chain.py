@@ -1,0 +1,176 @@
+"""Drawn images are enlarged by every way, and each way is compared with real images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.enlarge import chain
+from bench.enlarge.chain import (
+    BICUBIC,
+    REAL,
+    difference,
+    load_drawer,
+    measure_chain,
+    small_images,
+    train_drawer,
+)
+from bench.enlarge.table import chain_table
+from model import metrics
+from model.bicubic import resized_pixels
+from model.config import TrainConfig
+from model.sampling import load_generator
+from model.weights import save_generator
+from pipeline.base.errors import BadInputError
+from pipeline.data.config import IngestConfig
+from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.image_set import ImageSet
+from pipeline.stages.train import train
+from tests.pipeline.stages.test_enlarging import CONFIG, TINY, split
+from tests.support.generators import tiny_generator
+from tests.support.terminals import shown_at_80
+
+CLASSES = ("cyst", "stone")
+SMALL = 32
+TWICE = TINY.model_copy(update={"recipe": TINY.recipe.model_copy(update={"factor": 2})})
+
+
+def arrays() -> tuple[Processed, Processed]:
+    """The same discs at 64 px and at 32."""
+    small = {"train": split(6, 0), "val": split(2, 1), "test": split(6, 2)}
+    large = {name: larger(one, 2) for name, one in small.items()}
+    return Processed(CLASSES, large), Processed(CLASSES, small)
+
+
+def larger(one: SplitArrays, factor: int) -> SplitArrays:
+    return replace(one, images=resized_pixels(one.images, SMALL * factor))
+
+
+def drawer(folder: Path, classes: tuple[str, ...] = CLASSES, size: int = SMALL) -> Path:
+    generator = tiny_generator(classes, size=size)
+    save_generator(folder, generator.state_dict(), generator.config)
+    return folder
+
+
+def some(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> ImageSet:
+    return ImageSet(np.zeros((len(labels), 1, 1), np.uint8), labels, groups, features)
+
+
+def test_each_way_stands_beside_bicubic_and_the_floor(tmp_path: Path) -> None:
+    large, small = arrays()
+    large.save(tmp_path / "large")
+    train(tmp_path / "large", tmp_path / "enlarger", TWICE)
+    generator = drawer(tmp_path / "generator")
+    told: list[str] = []
+    found = measure_chain(
+        generator,
+        small,
+        large,
+        {"enlarge_multipath": tmp_path / "enlarger"},
+        CONFIG,
+        tmp_path / "out",
+        told.append,
+    )
+    assert (found.given_size, found.image_size, found.noise) == (32, 64, 2.0)
+    assert (found.n_real, found.test_groups, found.n_fake) == (24, 6, 60)
+    assert found.metric == "KD-radiomics"
+    floor, bicubic, enlarged = found.ways
+    assert [one.name for one in found.ways] == [REAL, BICUBIC, "enlarge_multipath"]
+    assert floor.value < min(bicubic.value, enlarged.value), "an untrained generator is far off"
+    assert (floor.less_bicubic, bicubic.less_bicubic) == (None, None)
+    assert enlarged.less_bicubic is not None
+    value, low, high = enlarged.less_bicubic
+    assert value == pytest.approx(enlarged.value - bicubic.value)
+    assert low < value < high
+    assert "enlarging by enlarge_multipath" in told
+    with Image.open(tmp_path / "out" / "chain.png") as image:
+        assert image.height > 3 * 64
+    shown_at_80(chain_table(found), "drawn at 32 px by rpgan", "enlarge_multipath", "KD-radiomics")
+
+
+def test_a_difference_is_that_of_two_distances() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat([f"g{n}" for n in range(5)], 6)
+    real = some(rng.normal(size=(30, 4)), np.zeros(30, np.int64), groups)
+    drawn, labels = rng.normal(size=(40, 4)), np.arange(40) % 2
+    one, other = (
+        some(drawn + shift, labels, np.full(40, "")) for shift in (0.3, np.array([0.2, 0, 0, 0]))
+    )
+    a, b = (metrics.kernel_distance(real.features, side.features) for side in (one, other))
+    found = difference(real, one, other)
+    assert found.value == pytest.approx(a - b)
+    assert difference(real, one, one) == (0.0, 0.0, 0.0)
+    whole = metrics.kernel_distance_interval(real.features, groups, one.features, labels)
+    assert found.high - found.low < whole.high - whole.low, "what both have in common cancels"
+
+
+def test_its_interval_holds_the_difference_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    groups, labels = np.repeat([f"g{n}" for n in range(8)], 4), np.arange(60) % 2
+    found = []
+    for _ in range(200):
+        centres = rng.normal(size=(8, 3)).repeat(4, axis=0)
+        real = some(centres + 0.3 * rng.normal(size=(32, 3)), labels[:32], groups)
+        drawn = rng.normal(size=(60, 3))
+        noisy = drawn + 0.5 * rng.normal(size=(60, 3))
+        shifted, no_groups = drawn + np.array([0.7, 0, 0]), np.full(60, "")
+        found.append(difference(real, *(some(x, labels, no_groups) for x in (noisy, shifted))))
+    mean = np.mean([one.value for one in found])
+    held = np.mean([one.low <= mean <= one.high for one in found])
+    assert 0.92 <= held <= 0.99
+
+
+def test_a_generator_of_other_images_is_refused(tmp_path: Path) -> None:
+    _, small = arrays()
+    with pytest.raises(BadInputError, match="cannot load the generator"):
+        load_drawer(tmp_path / "nothing", small)
+    with pytest.raises(BadInputError, match=r"pixels to a side .*: 64, and not 32"):
+        load_drawer(drawer(tmp_path / "a", size=64), small)
+    with pytest.raises(BadInputError, match="the classes"):
+        load_drawer(drawer(tmp_path / "b", classes=("cyst", "tumor")), small)
+    with pytest.raises(BadInputError, match="the view"):
+        load_drawer(drawer(tmp_path / "c"), replace(small, view="trunk (0, 0.14) 0.72"))
+
+
+def test_the_default_family_is_trained_on_the_small_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, small = arrays()
+    small.save(tmp_path / "small")
+    given: list[TrainConfig] = []
+
+    def quick(_processed: Path, out: Path, config: TrainConfig, **_options: object) -> None:
+        given.append(config)
+        drawer(out)
+
+    monkeypatch.setattr(chain, "train", quick)
+    folder = train_drawer(tmp_path / "small", 0.5, tmp_path / "out", lambda _, __: None, seed=3)
+    assert (given[0].family, given[0].kimg, given[0].seed) == (TrainConfig().family, 0.5, 3)
+    assert load_drawer(folder, small).config == load_generator(folder).config
+
+
+def test_both_sizes_are_of_the_same_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, small = arrays()
+    big = {name: larger(one, 4) for name, one in small.splits.items()}
+    Processed(CLASSES, big).save(tmp_path / "large")
+    other = {**small.splits, "test": replace(small.test, groups=small.test.groups[::-1])}
+    small.save(tmp_path / "small")
+    Processed(CLASSES, other).save(tmp_path / "other")
+    data, at, ingested = tmp_path / "data", tmp_path / "large", IngestConfig()
+    with pytest.raises(BadInputError, match="holds arrays of 128 px; the chain makes arrays of 32"):
+        small_images(at, at, 4, ingested)
+    with pytest.raises(BadInputError, match=r"begins at 16 px.*give --size 256"):
+        small_images(data, at, 8, ingested)
+    asked: list[int] = []
+
+    def prepared(_data: Path, size: int, **_options: object) -> Path:
+        asked.append(size)
+        return tmp_path / ("small" if len(asked) == 1 else "other")
+
+    monkeypatch.setattr(chain, "prepare", prepared)
+    assert small_images(data, at, 4, ingested) == tmp_path / "small"
+    with pytest.raises(BadInputError, match=r"the test split of .* has other images or groups"):
+        small_images(data, at, 4, ingested)
+    assert asked == [32, 32]
