@@ -1,16 +1,22 @@
 """Drawn images are enlarged by every way, and each way is compared with real images."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from bench.enlarge import chain
+from bench.cli import bench_app
+from bench.enlarge import chain, measure
 from bench.enlarge.chain import (
     BICUBIC,
     REAL,
+    Chain,
+    Way,
     difference,
     load_drawer,
     measure_chain,
@@ -27,6 +33,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.processed import Processed, SplitArrays
 from pipeline.evaluation.image_set import ImageSet
+from pipeline.stages import prepared
 from pipeline.stages.train import train
 from tests.pipeline.stages.test_enlarging import CONFIG, TINY, split
 from tests.support.generators import tiny_generator
@@ -34,6 +41,7 @@ from tests.support.terminals import shown_at_80
 
 CLASSES = ("cyst", "stone")
 SMALL = 32
+Call = Callable[..., tuple[object, list[str], BaseException | None]]
 TWICE = TINY.model_copy(update={"recipe": TINY.recipe.model_copy(update={"factor": 2})})
 
 
@@ -174,3 +182,69 @@ def test_both_sizes_are_of_the_same_images(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(BadInputError, match=r"the test split of .* has other images or groups"):
         small_images(data, at, 4, ingested)
     assert asked == [32, 32]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """`bench enlarge` with one family, of arrays that lie ready; `calls` are its trainings."""
+    large, small = arrays()
+    large.save(tmp_path / "large")
+    small.save(tmp_path / "small")
+    calls: list[str] = []
+
+    def trained(*given: object) -> list[object]:
+        calls.append("enlargers")
+        return []
+
+    def drawn(_small: Path, kimg: float, out: Path, _tell: object) -> Path:
+        calls.append(f"generator {kimg:g}")
+        return drawer(out / "generator")
+
+    def chained(generator: Path, *_given: object) -> Chain:
+        calls.append(f"chain {generator.name}")
+        way = Way(name=BICUBIC, value=0.2, low=0.1, high=0.3)
+        return Chain(
+            family="rpgan", sha256="", given_size=32, image_size=64, noise=2.0, metric="KD",
+            resize="", n_real=24, test_groups=6, n_fake=60, ways=(way,),
+        )  # fmt: skip
+
+    monkeypatch.setattr(prepared, "prepare", lambda *_, **__: tmp_path / "large")
+    monkeypatch.setattr(chain, "small_images", lambda *_: tmp_path / "small")
+    monkeypatch.setattr(chain, "train_drawer", drawn)
+    monkeypatch.setattr(chain, "measure_chain", chained)
+    monkeypatch.setattr(measure, "measure_enlargers", trained)
+
+    def call(*options: str) -> tuple[object, list[str], BaseException | None]:
+        calls.clear()
+        asked = ["enlarge", "--data", "unused", "-o", str(tmp_path / "out"), "--json"]
+        result = CliRunner().invoke(bench_app, [*asked, *options])
+        return (
+            (json.loads(result.stdout) if not result.exception else None),
+            calls,
+            result.exception,
+        )
+
+    return call
+
+
+def test_the_command_trains_a_generator_or_takes_one(command: Call, tmp_path: Path) -> None:
+    assert command() == ([], ["enlargers"], None)
+    said, calls, _ = command("--chain-kimg", "2")
+    assert isinstance(said, dict)
+    assert list(said) == ["enlargers", "chain"]
+    assert said["chain"]["ways"][0]["name"] == BICUBIC
+    assert calls == ["generator 2", "enlargers", "chain generator"]
+    given = drawer(tmp_path / "given")
+    assert command("--generator", str(given))[1] == ["enlargers", "chain given"]
+
+
+def test_a_fault_is_told_before_the_trainings(command: Call, tmp_path: Path) -> None:
+    wrong = str(drawer(tmp_path / "wrong", size=64))
+    for options, said in (
+        (("--generator", wrong), "pixels to a side"),
+        (("--generator", wrong, "--chain-kimg", "1"), "give one"),
+    ):
+        _, calls, fault = command(*options)
+        assert isinstance(fault, BadInputError)
+        assert said in str(fault)
+        assert calls == []

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bench.cli import bench_app
 from bench.thinned import measure
 from bench.thinned.measure import ALONE, GENERATED, REPEATED, Thinned, measure_thinned, thinned
 from bench.thinned.table import thinned_table
@@ -160,3 +162,35 @@ def test_what_cannot_be_thinned_is_refused(data: Processed, tmp_path: Path) -> N
     bare = data.test.rows(np.array([0, -1]))
     untested = replace(data, splits={**data.splits, "test": bare})
     refused("the test split has no image of class stone", given=untested)
+
+
+def test_the_command_passes_on_what_it_is_asked(
+    data: Processed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.save(tmp_path / "arrays")
+    monkeypatch.setattr(measure, "UtilityConfig", lambda: UtilityConfig(kimg=0.04, resamples=200))
+
+    def quick(config: TrainConfig) -> TrainConfig:
+        return TINY.model_copy(update={"seed": config.seed})
+
+    whole = measure.measure_thinned
+    monkeypatch.setattr(
+        measure,
+        "measure_thinned",
+        lambda data, label, ratios, config, out, **options: whole(
+            data, label, ratios, quick(config), out, **options
+        ),
+    )
+    asked = ["thinned", "--data", str(tmp_path / "arrays"), "--size", str(SIDE), "--seed", "3"]
+    asked += ["--seeds", "2", "--ratios", "1,10", "-o", str(tmp_path / "out"), "--label", "stone"]
+    result = CliRunner().invoke(bench_app, [*asked, "--json"], catch_exceptions=False)
+    found = Thinned.model_validate_json(result.stdout)
+    assert [one.ratio for one in found.ratios] == [1, 10]
+    assert (found.label, found.seeds, found.train.seed) == ("stone", 2, 3)
+    for options, said in (
+        (("--family", "enlarge_se"), "these draw: "),
+        (("--ratios", "1,two"), "give numbers"),
+    ):
+        fault = CliRunner().invoke(bench_app, [*asked, *options]).exception
+        assert isinstance(fault, BadInputError)
+        assert said in str(fault)
