@@ -21,7 +21,12 @@ def thinned(
     ratios: Annotated[
         str, typer.Option(help="r of 1:r, by commas: one group of r is kept.")
     ] = "1,2,5,10",
-    kimg: Annotated[float, typer.Option(min=0.01, help="Length of each generator's.")] = 24.0,
+    kimg: Annotated[
+        float, typer.Option(min=0.01, help="Length of each generator's training.")
+    ] = 24.0,
+    classifier_kimg: Annotated[
+        float, typer.Option(min=0.001, help="Length of each classifier's training.")
+    ] = 16.0,
     seeds: Annotated[int, typer.Option(min=2, help="Classifiers of each row.")] = 3,
     seed: Annotated[
         int, typer.Option(min=0, help="Of the groups that are kept, and of the generators.")
@@ -48,6 +53,7 @@ def thinned(
     from model.config import TrainConfig
     from model.families import names
     from model.tasks import task_of
+    from model.utility.config import UtilityConfig
     from pipeline.cli.tables import bars_of_steps
     from pipeline.data.processed import Processed
     from pipeline.stages.prepared import prepare
@@ -64,7 +70,16 @@ def thinned(
     )
     processed = Processed.load(prepare(data, size))
     with bars_of_steps(console) as tell:
-        found = measure_thinned(processed, label, asked, config, out, seeds=seeds, on_progress=tell)
+        found = measure_thinned(
+            processed,
+            label,
+            asked,
+            config,
+            out,
+            seeds=seeds,
+            classifier=UtilityConfig(kimg=classifier_kimg),
+            on_progress=tell,
+        )
     if as_json:
         Terminal().print_json(data=found.model_dump(mode="json"))
     else:

@@ -192,7 +192,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     small.save(tmp_path / "small")
     calls: list[str] = []
 
-    def trained(*given: object) -> list[object]:
+    def trained(*_given: object, **_options: object) -> list[object]:
         calls.append("enlargers")
         return []
 
