@@ -16,6 +16,9 @@ from pydantic import Field, field_validator
 from model.section import Section
 from pipeline.data.region import Box, RegionConfig, find_region, whole_square
 
+SMALL = "smaller than preprocess.size"
+"""Why an image was left out."""
+
 View = Literal["axial", "coronal", "sagittal", "oblique", "unknown"]
 
 
@@ -23,6 +26,11 @@ class PreprocessConfig(Section):
     """The `preprocess` section of params.yaml."""
 
     size: int = Field(default=64, ge=32, le=256, description="side of the images, a power of two")
+    smaller: Literal["enlarge", "leave_out"] = Field(
+        default="enlarge",
+        description="what becomes of images with fewer pixels than size: enlarge or leave_out, "
+        "with which families that enlarge begin",
+    )
     views: tuple[View, ...] = Field(
         default=(),
         description="views to learn from, such as axial; empty: all",
@@ -50,20 +58,36 @@ class PreprocessConfig(Section):
             raise ValueError(f"{size} is not a power of two; allowed are 32, 64, 128, 256")
         return size
 
+    def leaves_out(self, shape: tuple[int, ...]) -> bool:
+        """Whether an image is left out for its height and width alone.
+
+        How large a region's square is only its pixels tell; see `find_crop`.
+        """
+        return self.region.whole and self.too_small(max(shape))
+
+    def too_small(self, side: float) -> bool:
+        """Whether a square of this side, in pixels, is left out."""
+        return self.smaller == "leave_out" and side < self.size
+
 
 def find_crop(pixels: NDArray[np.generic], config: PreprocessConfig) -> tuple[Box | None, str]:
     """The square of one image that `preprocess.region` asks for.
 
     Args:
         pixels: uint8 or uint16 [H, W].
-        config: region and window.
+        config: region, window, and what becomes of small images.
 
     Returns:
-        The square in the image's pixels and "", or None and why the image has none.
+        The square in the image's pixels and "", or None and why the image is left out.
     """
-    if config.region.whole:
-        return whole_square(pixels.shape), ""
-    return find_region(np.round(_window(pixels, config)).astype(np.uint8), config.region)
+    crop = whole_square(pixels.shape)
+    if not config.region.whole:
+        seen = np.round(_window(pixels, config)).astype(np.uint8)
+        found, reason = find_region(seen, config.region)
+        if found is None:
+            return None, reason
+        crop = found
+    return (None, SMALL) if config.too_small(crop[2] - crop[0]) else (crop, "")
 
 
 def to_square(

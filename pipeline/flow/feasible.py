@@ -22,6 +22,8 @@ from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.change_control import run_facts
 
 _LEAST_GROUPS = 2
+_LEAST_SIDE = 32  # of preprocess.size
+_MOST_KEPT = 0.9  # of the images, by the size that is proposed
 _MORE = "ingest more patients"
 
 
@@ -56,11 +58,15 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
 
 def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
     """As `infeasible`, of a revision's rows and the champion's classes; None: no champion."""
-    rows = [row for row in every if _is_seen(row, params)]
-    refusals = (*_classes(every, rows, params), *_test(rows), *_val(rows, params))
-    refusals += tuple(_neighbours(rows, params))
-    gate = tuple(_gate(rows, before, params))
-    return Infeasible(refusals, gate) if before is None else Infeasible(refusals + gate, ())
+    seen = [row for row in every if _is_seen(row, params)]
+    rows = [row for row in seen if not params.preprocess.leaves_out((row.height, row.width))]
+    refusals = (*_classes(every, seen, params), *_large(seen, rows, params), *_test(rows))
+    refusals += (*_val(rows, params), *_neighbours(rows, params))
+    gate, small = tuple(_gate(rows, before, params)), tuple(_small(seen, rows, params))
+    if before is not None:
+        refusals += gate
+        gate = ()
+    return Infeasible(refusals + small, gate) if refusals else Infeasible((), gate + small)
 
 
 def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
@@ -130,6 +136,28 @@ def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Itera
     for label in sorted({row.label for row in every}):
         if not any((row.label, row.split) == (label, "train") for row in every):
             yield f"class {label} has no training image: {_MORE} of it"
+
+
+def _large(seen: Sequence[Row], rows: Sequence[Row], params: Params) -> Iterator[str]:
+    """Every class keeps an image that is large enough in each split that has one."""
+    left = {(row.label, row.split) for row in rows}
+    for label, split in sorted({(row.label, row.split) for row in seen} - left):
+        yield f"no image of class {label} in {split} has {params.preprocess.size} px"
+
+
+def _small(seen: Sequence[Row], rows: Sequence[Row], params: Params) -> Iterator[str]:
+    """How many images are left out for their size, and what to set so that fewer are."""
+    if len(rows) == len(seen):
+        return
+    size, sides = params.preprocess.size, [max(row.width, row.height) for row in seen]
+    less = max(size // 2, _LEAST_SIDE)
+    while less > _LEAST_SIDE and sum(side >= less for side in sides) < _MOST_KEPT * len(sides):
+        less //= 2
+    yield (
+        f"{len(seen) - len(rows)} of {len(seen)} images are smaller than preprocess.size, {size} "
+        f"px, and are left out; {sum(side >= less for side in sides)} have {less} px: set "
+        "preprocess.size to that, ingest larger images, or set preprocess.smaller to enlarge"
+    )
 
 
 def _test(rows: Sequence[Row]) -> Iterator[str]:

@@ -87,13 +87,22 @@ def _defaults_for(changed: Mapping[str, object], defaults: dict[str, object]) ->
     """The defaults that a project's changes apply to.
 
     `train.recipe` of params.yaml is of its own family: another family begins with its own recipe.
+    One that enlarges begins without small images, which preprocess would enlarge before it: of
+    them it could learn bicubic interpolation alone.
     """
     train, usual = changed.get("train"), defaults.get("train")
     if not isinstance(train, Mapping) or not isinstance(usual, Mapping):
         return defaults
     if train.get("family", usual.get("family")) == usual.get("family"):
         return defaults
-    return defaults | {"train": {**usual, "recipe": {}}}
+    # Only here: most commands need no family.
+    from model.families import names
+    from model.tasks import task_of
+
+    begun = defaults | {"train": {**usual, "recipe": {}}}
+    if train["family"] in names() and task_of(train["family"]).name == "enlarge":
+        begun = merged(begun, {"preprocess": {"smaller": "leave_out"}})
+    return begun
 
 
 def params_of_run(ledger: Ledger, key: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Images that preprocess leaves out, since the region asked for is not found in them."""
+"""Images that preprocess leaves out: the region is not found in them, or they are too small."""
 
 import csv
 import io
@@ -10,13 +10,15 @@ from typing import NamedTuple
 from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.data.manifest import Row
+from pipeline.data.square import SMALL, PreprocessConfig
+from pipeline.evaluation.image_set import LEAST_IMAGES
 
 LEFT_OUT_FILE = "left-out.csv"
 """In the processed folder, there only if an image was left out."""
 
 
 class LeftOut(NamedTuple):
-    """One image without the region: its row of the manifest, and the reason."""
+    """One image that is left out: its row of the manifest, and the reason."""
 
     row: Row
     reason: str
@@ -40,16 +42,20 @@ def in_words(left_out: Sequence[LeftOut]) -> str:
     )
 
 
-def require_every_class(rows: Sequence[Row], left_out: Sequence[LeftOut], view: str) -> None:
+def require_enough(
+    rows: Sequence[Row], left_out: Sequence[LeftOut], config: PreprocessConfig
+) -> None:
     """Check that every class has an image in every split that it had one in.
+
+    Where images are too small, the test split also keeps as many as an evaluation needs.
 
     Args:
         rows: the images before any was left out.
-        left_out: those without the region.
-        view: the region, in words.
+        left_out: those that were.
+        config: size and region.
 
     Raises:
-        BadInputError: all images of a class in a split were left out.
+        BadInputError: all images of a class in a split were left out, or too many test images.
     """
     there = Counter((row.label, row.split) for row in rows)
     gone = Counter((one.row.label, one.row.split) for one in left_out)
@@ -57,12 +63,34 @@ def require_every_class(rows: Sequence[Row], left_out: Sequence[LeftOut], view: 
     if lacking:
         label, split = lacking[0]
         reasons = [one.reason for one in left_out if (one.row.label, one.row.split) == lacking[0]]
+        if SMALL in reasons:
+            raise BadInputError(
+                f"no image of class {label} in {split} is left: {_small(reasons, config.size)}"
+            )
         listed = ", ".join(f"{reason} {n}" for reason, n in sorted(Counter(reasons).items()))
         raise BadInputError(
-            f"preprocess.region is {view}, but none of the {len(reasons)} images of class {label} "
-            f"in {split} has this region ({listed}); frame: trunk is for axial slices of the "
-            "trunk: choose them with preprocess.views, or set preprocess.region.frame to none"
+            f"preprocess.region is {config.region.view}, but none of the {len(reasons)} images of "
+            f"class {label} in {split} has this region ({listed}); frame: trunk is for axial "
+            "slices of the trunk: choose them with preprocess.views, or set "
+            "preprocess.region.frame to none"
         )
+
+    tested = sum(row.split == "test" for row in rows)
+    reasons = [one.reason for one in left_out if one.row.split == "test"]
+    kept = tested - len(reasons)
+    if SMALL in reasons and kept < LEAST_IMAGES <= tested:
+        raise BadInputError(
+            f"{kept} of {tested} images of the test split are left, and {LEAST_IMAGES} are needed "
+            f"to evaluate: {_small(reasons, config.size)}"
+        )
+
+
+def _small(reasons: Sequence[str], size: int) -> str:
+    return (
+        f"of {len(reasons)} that were left out, {reasons.count(SMALL)} are smaller than "
+        f"preprocess.size, {size} px: set it to a smaller power of two, ingest larger images, or "
+        "set preprocess.smaller to enlarge"
+    )
 
 
 def write_left_out(folder: Path, left_out: Sequence[LeftOut]) -> None:

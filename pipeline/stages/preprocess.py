@@ -5,7 +5,8 @@ by antialiased bicubic interpolation and rounded to uint8. Metrics are comparabl
 generated images went through the same antialiased resize, and Lanczos rings around bright stones.
 Black is what surrounds the body in CT. The aspect ratio is kept.
 
-Images in which the region is not found are left out: counted by class and reason, and listed.
+Images in which the region is not found are left out, and small ones where `preprocess.smaller` says
+so: counted by class and reason, and listed.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import Box
 from pipeline.data.square import PreprocessConfig, find_crop, to_square
-from pipeline.stages.left_out import LeftOut, in_words, require_every_class, write_left_out
+from pipeline.stages.left_out import LeftOut, in_words, require_enough, write_left_out
 
 SHEET_SIDE = 8  # a contact sheet shows at most 8 x 8 images
 
@@ -43,7 +44,7 @@ class PreprocessResult:
         classes: class names in label order.
         images: number of images by split and class.
         sheets: contact sheets, contact-<split>-<class>.png.
-        left_out: images without the region.
+        left_out: images without the region, or too small.
     """
 
     classes: tuple[str, ...]
@@ -69,7 +70,8 @@ def preprocess(
 
     Raises:
         BadInputError: no rows, a duplicate image, a group in two splits, a class without an image
-            of the chosen views or with the region, or a stored file that is missing or altered.
+            of the chosen views, with the region or large enough, or a stored file that is missing
+            or altered.
     """
     rows = read_manifest(workspace)
     check_rows(rows)
@@ -94,7 +96,7 @@ def preprocess(
             kept.append(number)
         if on_progress:
             on_progress(number + 1, len(rows))
-    require_every_class(rows, left_out, config.region.view)
+    require_enough(rows, left_out, config)
     told = np.array([each is not None for each in found])
     layouts = Layouts(maps, told)[np.array(kept, np.int64)] if kinds else None
     rows = [rows[number] for number in kept]

@@ -160,3 +160,5 @@ class DataFacts(Stored):
     drift: tuple[Drift, ...]
     drift_protocol: DriftProtocol | None
     annotations: tuple[ClassFindings, ...] = ()
+    small: int = Field(default=0, description="images that preprocess leaves out for their size")
+    size: int = Field(default=0, description="preprocess.size, in pixels")

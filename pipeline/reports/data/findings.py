@@ -32,6 +32,12 @@ def _counts(facts: DataFacts) -> Iterator[Finding]:
             f"{_images(count)} changed the split. No command does that: somebody edited the "
             "manifest by hand.",
         )
+    if facts.small:
+        yield (
+            "maybe",
+            f"{_images(facts.small)} of {facts.images} are smaller than preprocess.size, "
+            f"{facts.size} px: preprocess leaves them out.",
+        )
     if facts.gone:
         yield (
             "maybe",

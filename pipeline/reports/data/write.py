@@ -147,6 +147,7 @@ def _facts(
 ) -> DataFacts:
     ingest = ProjectParams.of(project).section("ingest", IngestConfig)
     rows, ledger = about.rows, about.ledger
+    shown = ProjectParams.of(project).section("preprocess", PreprocessConfig)
     odd = counts.odd_facts(held)
     measured = chosen(held)
     count_one = counting(on_progress, "grey levels", len(measured))
@@ -169,7 +170,7 @@ def _facts(
             [row for row in held if row.id in earlier],
             [row for row in held if row.id not in earlier],
             pixels,
-            ProjectParams.of(project).section("preprocess", PreprocessConfig),
+            shown,
             project.cache / "features",
             lambda done, total: on_progress("features", done, total),
         )
@@ -207,6 +208,8 @@ def _facts(
         drift=drift or (),
         drift_protocol=protocol,
         annotations=count_findings(rows),
+        small=sum(shown.leaves_out((row.height, row.width)) for row in rows),
+        size=shown.size,
     )
 
 

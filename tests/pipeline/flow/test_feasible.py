@@ -65,6 +65,26 @@ def test_views_count_before_the_test_split_does() -> None:
     assert refusals(mixed, preprocess={"views": ["axial"]}) == ""
 
 
+def test_small_images_that_are_left_out_are_counted_before_the_training() -> None:
+    leave = {"size": 128, "smaller": "leave_out"}
+    large = [replace(row, width=200) for row in BOTH]
+    small = [replace(row, id=f"small-{row.id}") for row in rows("stone", test=1)]
+    said = judge_rows([*large, *small], params(preprocess=leave), None)
+    assert said.refusals == ()
+    counted = f"{len(small)} of {len(large) + len(small)} images are smaller than preprocess.size"
+    assert said.notes[-1].startswith(counted)
+    assert "have 64 px: set preprocess.size to that" in said.notes[-1]
+    lost = refusals([*[row for row in large if row.label == "cyst"], *small], preprocess=leave)
+    assert "no image of class stone in test has 128 px" in lost
+    few = [row for row in large if row.split != "test"] + rows("cyst") + rows("stone")
+    lost = refusals([*few, *large[-2:]], preprocess=leave)
+    assert "the test split has 2 images" in lost
+    assert "are smaller than preprocess.size, 128 px" in lost
+    assert refusals(BOTH, preprocess={"size": 128}) == "", "networks that draw take them all"
+    region = {"frame": "trunk", "half_side": 0.5}
+    assert refusals(BOTH, preprocess=leave | {"region": region}) == "", "only pixels tell"
+
+
 def test_a_class_that_is_not_trained_on() -> None:
     assert "class stone has no training image" in refusals([*rows("cyst"), *rows("stone", train=0)])
 

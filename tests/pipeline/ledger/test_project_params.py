@@ -55,6 +55,22 @@ def test_another_family_is_chosen_by_its_name_and_begins_with_its_own_recipe(
 
 
 @pytest.mark.parametrize(
+    ("text", "smaller"),
+    [
+        ("", "enlarge"),
+        ("train: {family: vae}\n", "enlarge"),
+        ("train: {family: enlarge_se}\npreprocess: {size: 256}\n", "leave_out"),
+        ("train: {family: enlarge_se}\npreprocess: {smaller: enlarge}\n", "enlarge"),
+    ],
+)
+def test_a_family_that_enlarges_begins_without_small_images(
+    project: Project, text: str, smaller: str
+) -> None:
+    change(project, text)
+    assert require_valid(ProjectParams.of(project)).preprocess.smaller == smaller
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("train: {kmig: 3.0}\n", r"train\.kmig"),

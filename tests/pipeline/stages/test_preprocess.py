@@ -14,7 +14,7 @@ from pipeline.data.formats.canonical import encode_png, image_id
 from pipeline.data.manifest import Row, write_batch
 from pipeline.data.processed import SPLITS, Processed
 from pipeline.data.region import RegionConfig
-from pipeline.data.square import PreprocessConfig, find_crop, to_square
+from pipeline.data.square import SMALL, PreprocessConfig, find_crop, to_square
 from pipeline.stages import left_out
 from pipeline.stages import preprocess as stage
 from pipeline.stages.preprocess import contact_sheet, preprocess
@@ -294,3 +294,55 @@ def test_the_stage_reads_its_section_and_reports(
     stage.main()
     assert Processed.load(tmp_path / "data/processed").train.images.shape == (4, 32, 32)
     assert "done 12  total 12" in capsys.readouterr().out
+
+
+LARGE = PreprocessConfig(size=64, smaller="leave_out")
+
+
+def test_small_images_are_left_out_where_they_would_be_enlarged(
+    tmp_path: Path, rows: list[Row]
+) -> None:
+    """Of 40 x 56 px beside others of 40 x 64 px, which are not enlarged."""
+    rng = np.random.default_rng(1)
+    large = [
+        store(tmp_path, rng.integers(0, 256, (40, 64), dtype=np.uint8), label, split)
+        for label in ("stone", "cyst")
+        for split in SPLITS
+    ]
+    write_batch(tmp_path, "b0001-x", [*rows, *large])
+    result = preprocess(tmp_path, tmp_path / "out", LARGE)
+    assert result.images == {split: {"cyst": 1, "stone": 1} for split in SPLITS}
+    assert left_out.in_words(result.left_out) == (
+        "cyst 6 (smaller than preprocess.size 6); stone 6 (smaller than preprocess.size 6)"
+    )
+    assert (
+        f"{rows[0].id},stone,train,smaller than preprocess.size"
+        in (tmp_path / "out" / "left-out.csv").read_text().splitlines()
+    )
+    every = preprocess(tmp_path, tmp_path / "all", PreprocessConfig(size=64))
+    assert every.left_out == ()
+
+
+def test_too_few_large_images_are_an_error(tmp_path: Path, rows: list[Row]) -> None:
+    with pytest.raises(
+        BadInputError,
+        match=r"no image of class cyst in test is left: of 2 that were left out, 2 are smaller "
+        r"than preprocess\.size, 64 px: set it to a smaller power of two",
+    ):
+        preprocess(tmp_path, tmp_path / "out", LARGE)
+    test = [row for row in rows if row.split == "test"]
+    many = sorted((row.label, row.id, n) for row in test for n in range(5))
+    tested = [replace(test[0], label=label, id=f"{id_}-{n}") for label, id_, n in many]
+    small = [left_out.LeftOut(row, SMALL) for row in (*tested[:9], *tested[10:19])]
+    with pytest.raises(BadInputError, match="2 of 20 images of the test split are left, and 20"):
+        left_out.require_enough(tested, small, LARGE)
+
+
+def test_a_region_of_few_pixels_is_left_out() -> None:
+    trunk = draw_trunk()
+    crop, _ = find_crop(trunk, PAIR)
+    assert crop is not None
+    size = 32 if crop[2] - crop[0] < 64 else 64
+    leave = PAIR.model_copy(update={"smaller": "leave_out"})
+    assert find_crop(trunk, leave.model_copy(update={"size": size}))[0] is not None
+    assert find_crop(trunk, leave.model_copy(update={"size": 256})) == (None, SMALL)
