@@ -38,7 +38,7 @@ class DagRunFolder:
         return _read_json(self.progress_file(task))
 
     def result(self, task: str) -> dict[str, Any]:
-        """A task's result; empty if it has not ended."""
+        """A task's result; empty if it has not ended, or runs again."""
         return _read_json(self.folder / f"{task}.json")
 
     def save(self, task: str, facts: dict[str, Any]) -> None:
@@ -49,10 +49,12 @@ class DagRunFolder:
     def recorded(self, task: str) -> Iterator[dict[str, Any]]:
         """Save the dict that the block fills, with its outcome, error and duration.
 
-        The yielded dict has all of these afterwards.
+        An earlier result of the task, which a retry or a cleared task has, goes at the start. The
+        yielded dict has all of these afterwards.
         """
         facts: dict[str, Any] = {"task": task}
         started = time.time()
+        (self.folder / f"{task}.json").unlink(missing_ok=True)
         try:
             yield facts
         except NothingNewError as nothing:

@@ -5,7 +5,7 @@ the other, so one is over as soon as a later one is planned; and a host where th
 ended has their results.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pipeline.base.dag_run_folder import DagRunFolder
@@ -54,15 +54,23 @@ def _key(plan: dict[str, Any]) -> str:
 
 
 def _failure(folder: DagRunFolder | None) -> str:
-    """Which task ended the DAG run, and why; "" if it has not ended, or left no word of it."""
-    if folder is None or not folder.result(_LAST):
+    """Which task ended the DAG run, and why; "" if it has not ended, or left no word of it.
+
+    Where a person clears tasks in the scheduler, they run again, and the results of later ones are
+    still those of the first time: one counts only if all before it are there and began earlier.
+    """
+    if folder is None:
         return ""
-    return next(_failures(folder), "")
-
-
-def _failures(folder: DagRunFolder) -> Iterator[str]:
+    began = 0.0
     for task in _TASKS:
         told = folder.result(task)
-        if told and told.get("outcome") != "done":
+        if not told or float(told.get("started", 0)) < began:
+            return ""
+        began = float(told.get("started", 0))
+        if told.get("outcome") != "done":
+            last = folder.result(_LAST)
+            if not last or float(last.get("started", 0)) < began:
+                return ""
             why = " ".join(str(told.get("why", "")).split())
-            yield f"{task} {told['outcome']}{f': {why}' if why else ''}"
+            return f"{task} {told['outcome']}{f': {why}' if why else ''}"
+    return ""

@@ -1,6 +1,7 @@
 """Runs that ended without a verdict: by a later run, and by the results of their tasks here."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from pipeline.base.dag_run_folder import DagRunFolder
@@ -38,6 +39,26 @@ def test_the_results_of_tasks_on_this_host_say_what_failed(project: Project) -> 
     assert endings(project, [run("a", 1)], set()) == {"a": "train failed: no room on the disk"}
     dag_run(project, "manual__0", "a", 2.0, preprocess=done)
     assert endings(project, [run("a", 1)], set()) == {}, "the scheduler took it up again"
+
+
+def test_a_task_that_is_run_again_has_not_ended(project: Project) -> None:
+    """A task was cleared: the results of the tasks after it are those of the first time."""
+    done, failed = {"outcome": "done"}, {"outcome": "failed", "why": "a"}
+    first = {"preprocess": done | {"started": 2.0}, "train": done | {"started": 3.0}}
+    dag_run(project, "manual__1", "a", 1.0, **first, evaluate=failed | {"started": 4.0})
+    folder = DagRunFolder.of(project, "manual__1")
+    folder.save("report", done | {"started": 5.0})
+    asked = [run("a", 1)]
+    assert endings(project, asked, set()) == {"a": "evaluate failed: a"}
+    with folder.recorded("train"):
+        assert endings(project, asked, set()) == {}, "it runs"
+    assert endings(project, asked, set()) == {}, "evaluate failed before it"
+    with suppress(ValueError), folder.recorded("evaluate"):
+        raise ValueError("b")
+    assert endings(project, asked, set()) == {}, "report is of the first time"
+    with folder.recorded("report"):
+        pass
+    assert endings(project, asked, set()) == {"a": "evaluate failed: b"}
 
 
 def test_what_other_dag_runs_left_is_passed_over(project: Project) -> None:
