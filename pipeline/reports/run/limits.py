@@ -1,33 +1,59 @@
 """Intended use, misuse, and limits of the figures, for the page."""
 
-from model.tasks import task_named
+from model.tasks import Task, task_named
 from pipeline.evaluation.record import Evaluation
 from pipeline.reports.run_facts import ReportFacts
 
-USES = (
+_USES = (
     "For: research and development of methods, additional training images where there are few, "
     "teaching, and tests of software without patients' images.",
     "By: people who know these images. Train on real and synthetic images together, and evaluate "
     "only on real images of other patients.",
 )
-MISUSES = (
+_USES_OF_GIVEN = (
+    "For: research and development of methods, and teaching, with synthetic images or with those "
+    "of patients who agreed to it.",
+    "By: people who know these images. Evaluate only on real images of other patients.",
+)
+_MISUSES = (
     "Never for diagnosis, nor as evidence of a finding: no image here shows a person.",
     "Never as test data of a medical device, and never shared without the synthetic mark.",
     "Not as anonymisation: the figures on copies and membership are diagnostics, not proof.",
 )
-
-_OF_ENLARGED = (
-    "Never for diagnosis, nor as evidence of a finding: detail is added that nobody measured. An "
-    "enlarged image of a patient shows that patient, and is protected as the image itself."
+_MISUSES_OF_GIVEN = {
+    "enlarge": (
+        "Never for diagnosis, nor as evidence of a finding: detail is added that nobody measured. "
+        "An enlarged image of a patient shows that patient, and is protected as the image itself."
+    ),
+    "fuse": (
+        "Never for diagnosis, nor as evidence of a finding: what one of two images shows can be "
+        "lost. A fused image of a patient shows that patient, and is protected as the two "
+        "themselves."
+    ),
+}
+_NO_ANONYMISATION = (
+    "Not as anonymisation: a result shows whom the given image shows, and the figures on "
+    "membership are diagnostics, not proof."
 )
 
 _FEW_GROUPS, _FEW_FAKES = 30, 100
 
 
+def uses(facts: ReportFacts) -> list[str]:
+    """What the model is for, by its task."""
+    return list(_USES_OF_GIVEN if _task(facts.evaluation).paired else _USES)
+
+
 def misuses(facts: ReportFacts) -> list[str]:
-    """What the model must not be used for; the first sentence is of its task."""
-    enlarges = facts.evaluation is not None and facts.evaluation.protocol.factor > 1
-    return [_OF_ENLARGED if enlarges else MISUSES[0], *MISUSES[1:]]
+    """What the model must not be used for, by its task."""
+    task = _task(facts.evaluation)
+    if not task.paired:
+        return list(_MISUSES)
+    return [_MISUSES_OF_GIVEN[task.name], _MISUSES[1], _NO_ANONYMISATION]
+
+
+def _task(evaluation: Evaluation | None) -> Task:
+    return task_named(evaluation.protocol.task if evaluation else "draw")
 
 
 def limits(facts: ReportFacts) -> list[str]:
@@ -61,7 +87,8 @@ def limits(facts: ReportFacts) -> list[str]:
             "Labels are per study: a slice need not show the finding of its label, and neither "
             "need a generated image."
         )
-    return [*found, *_GENERAL_LIMITS]
+    copying = [] if _task(facts.evaluation).paired else [_COPYING_LIMIT]
+    return [*found, *copying, *_GENERAL_LIMITS]
 
 
 def _evaluation_limits(evaluation: Evaluation) -> list[str]:
@@ -78,7 +105,7 @@ def _evaluation_limits(evaluation: Evaluation) -> list[str]:
             f"Fewer than {_FEW_FAKES} images were generated of {', '.join(small)}: figures of "
             "these classes are imprecise."
         )
-    if task_named(evaluation.protocol.task).paired:
+    if _task(evaluation).paired:
         found.append(
             "Copying, variety and the drawing of classes were neither measured nor guarded: each "
             "result is meant to resemble the image that it was made of."
@@ -120,9 +147,11 @@ _EXTRACTOR_LIMITS = {
     ),
 }
 
-_GENERAL_LIMITS = (
+_COPYING_LIMIT = (
     "Tests for copying miss some near-duplicates (arXiv 2510.01793). No privacy guarantee follows "
-    "from them.",
+    "from them."
+)
+_GENERAL_LIMITS = (
     "p-values, and intervals of membership, treat images as independent; slices of one patient "
     "are not, so all of these are overconfident.",
     "Generated images are for research and development, never for diagnosis.",

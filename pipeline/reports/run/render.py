@@ -12,7 +12,7 @@ from pipeline.promotion.gate import Verdict
 from pipeline.reports.page import environment, inline_file
 from pipeline.reports.run.faithful import faithful
 from pipeline.reports.run.figure_rows import chapters
-from pipeline.reports.run.limits import USES, limits, misuses
+from pipeline.reports.run.limits import limits, misuses, uses
 from pipeline.reports.run_facts import ReportFacts
 from pipeline.reports.split_table import split_table
 
@@ -84,7 +84,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
             table=split_table(facts.splits),
             limits=limits(facts),
             task=_task(facts.evaluation),
-            uses=USES,
+            uses=uses(facts),
             misuses=misuses(facts),
             few=_FEW_QUARANTINED,
         )
@@ -95,7 +95,7 @@ def render_report(facts: ReportFacts, images: ReportImages, out: Path) -> Path:
 def write_facts(facts: ReportFacts, out: Path) -> Path:
     """Write the facts, uses and limits of the page as JSON."""
     content = facts.model_dump(mode="json") | {
-        "intended_use": USES,
+        "intended_use": uses(facts),
         "misuse": misuses(facts),
         "limits": limits(facts),
     }

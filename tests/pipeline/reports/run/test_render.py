@@ -20,6 +20,7 @@ from pipeline.promotion.gate import GateConfig, decide
 from pipeline.reports.page import duration, number, size
 from pipeline.reports.run.figure_rows import chapters
 from pipeline.reports.run.figure_texts import CHAPTERS, PAIRED
+from pipeline.reports.run.limits import limits, misuses, uses
 from pipeline.reports.run.render import ReportImages, render_report, write_facts
 from pipeline.reports.run_facts import (
     Failure,
@@ -254,6 +255,20 @@ def test_the_same_facts_are_written_as_json(tmp_path: Path) -> None:
     assert said["evaluation"]["figures"][0]["protocol"] == "kd_efflite0_n600"
     assert any("phantom" in limit for limit in said["limits"])
     assert any("diagnosis" in misuse for misuse in said["misuse"])
+
+
+@pytest.mark.parametrize("task", names())
+def test_uses_and_misuses_are_those_of_the_task(task: str) -> None:
+    candidate = evaluation("a1" * 32, 0.16)
+    protocol = candidate.protocol.model_copy(update={"task": task})
+    one = facts(evaluation=candidate.model_copy(update={"protocol": protocol}))
+    drawn = task == "draw"
+    misused, words = misuses(one), " ".join([*uses(one), *misuses(one), *limits(one)])
+    assert ("no image here shows a person" in misused[0]) is drawn
+    assert ("figures on copies and membership" in misused[2]) is drawn
+    assert ("Tests for copying" in words) is drawn
+    assert ("shows that patient" in misused[0]) is not drawn
+    assert ("additional training images" in words) is drawn
 
 
 def test_utility_shows_its_warnings_claims_and_what_was_not_run(
