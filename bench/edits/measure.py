@@ -77,8 +77,8 @@ class Edits(Stored):
         reader: balanced share of real test images that the classifier takes for their class.
         drawn: of generated images that were not edited, the share taken for their class.
         amounts: by amount.
-        other_ssim: mean SSIM, likewise, between images of different seeds of the same class: what
-            an edit reaches that keeps nothing.
+        other_ssim: mean SSIM, likewise, between images of different seeds of the same class,
+            outside of the findings of both: what an edit reaches that keeps nothing.
         same_seed: what asking for the other class by the same seed does, without an edit.
     """
 
@@ -145,7 +145,11 @@ def measure_edits(
         steps.append(_at(amount, pairs, afters, reader, classes))
     drawn = [np.equal(reads[name], index) for index, name in enumerate(classes)]
     others = [
-        _similar(one.before, np.roll(one.before, 1, 0), np.zeros_like(one.findings))
+        _similar(
+            one.before,
+            np.roll(one.before, 1, 0),
+            one.findings | np.roll(one.findings, 1, 0),
+        )
         for one in pairs
     ]
     return Edits(

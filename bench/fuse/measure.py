@@ -118,7 +118,8 @@ def measure_fusers(
         write_pairs(folder, scored.evaluation, scored.pairs, data.classes)
         draw_rows(folder / "pairs.png", rows_of(scored.pairs, _one_of_each(data.test)))
         found[family], seen = scored.evaluation, trained.images_seen
-        rivals = {name: score(rule, model=name).evaluation for name, rule in RULES.items()}
+        if not rivals:  # they are the same beside every family
+            rivals = {name: score(rule, model=name).evaluation for name, rule in RULES.items()}
     return Fused(kind=kind, rivals=rivals, families=found, images_seen=seen)
 
 

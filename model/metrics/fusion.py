@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..information import entropies
+from .ssim import ssim
 
 Image = NDArray[np.uint8]
 
@@ -29,18 +30,8 @@ def fused_information(made: Image, a: Image, b: Image) -> float:
 
 
 def fused_ssim(made: Image, a: Image, b: Image) -> float:
-    """The mean of SSIM(F, A) and SSIM(F, B), -1 to 1.
-
-    SSIM as Wang et al. 2004: Gaussian window, sigma 1.5.
-    """
-    # Only whoever measures has scikit-image; who draws has torch and numpy.
-    from skimage.metrics import structural_similarity
-
-    how = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5}
-    return sum(
-        float(structural_similarity(made, source, use_sample_covariance=False, **how)) / 2
-        for source in (a, b)
-    )
+    """The mean of SSIM(F, A) and SSIM(F, B), -1 to 1; see `model.metrics.ssim`."""
+    return sum(ssim(made, source) / 2 for source in (a, b))
 
 
 def kept_edges(made: Image, a: Image, b: Image) -> float:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.metrics import structural_similarity
+
+from .ssim import ssim
 
 Features = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def nearest_ssim(
     score = np.empty(len(queries))
     which = np.empty(len(queries), dtype=np.int64)
     for row, near in enumerate(candidates):
-        scores = [_ssim(queries[row], gallery[column]) for column in near]
+        scores = [ssim(queries[row], gallery[column]) for column in near]
         best = int(np.argmax(scores))
         score[row], which[row] = scores[best], near[best]
     return Nearest(score, which)
@@ -94,8 +95,3 @@ def squared_distances(x: Features, y: Features) -> Iterator[tuple[slice, Feature
         block += square
         block += np.einsum("ij,ij->i", part, part)[:, None]
         yield slice(start, start + _ROWS), block
-
-
-def _ssim(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    project = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(structural_similarity(a, b, data_range=255, **project))

@@ -89,6 +89,17 @@ def test_findings_are_left_out_of_what_should_stay() -> None:
     assert measure._similar(before, after, left_out) == pytest.approx(1.0)
 
 
+def test_findings_are_left_out_between_seeds_too(
+    found: Edits, processed: Processed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The square that all images of a class share is told to be a finding."""
+    finding = np.zeros((8, SIZE, SIZE), bool)
+    finding[:, :16, :16] = True
+    monkeypatch.setattr(measure, "_findings", lambda *_: finding)
+    apart = measure_edits(processed, Painter(), (), 8, CONFIG)
+    assert apart.other_ssim < found.other_ssim
+
+
 def test_the_table_says_both(found: Edits) -> None:
     shown = shown_at_80(edits_table(found))
     assert "flipped" in shown

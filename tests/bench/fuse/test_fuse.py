@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from bench.fuse import measure
@@ -23,7 +25,16 @@ def test_each_family_has_a_row_beside_the_rules(
     monkeypatch.setattr(measure, "VAL", 1)
     monkeypatch.setattr(measure, "TEST", 5)
     assert FAMILIES == ("fuse_difference", "fuse_two_critics")
-    found = measure_fusers("windows", FAMILIES[:1], 64, 2, 0.08, 0, tmp_path, lambda _, __: None)
+    scored = list[int]()
+    rule = measure.RULES["pyramid"]
+
+    def counted(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        scored.append(len(pairs))
+        return rule(pairs)
+
+    monkeypatch.setitem(measure.RULES, "pyramid", counted)
+    found = measure_fusers("windows", FAMILIES, 64, 2, 0.08, 0, tmp_path, lambda _, __: None)
+    assert scored == [20], "once, whatever the families"
     assert found.images_seen == 80
     assert list(found.rivals) == [
         "first alone", "second alone", "average", "maximum", "pyramid"
@@ -31,7 +42,7 @@ def test_each_family_has_a_row_beside_the_rules(
     Terminal(width=200).print(fused_table(found))
     printed = capsys.readouterr().out
     assert "windows, 64 px, 20 test pairs of 20 phantom patients" in printed
-    assert "fuse_difference" in printed
+    assert all(family in printed for family in FAMILIES)
     with Image.open(tmp_path / "fuse_difference" / "pairs.png") as image:
         assert image.height > image.width * 0.9
 
