@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from .drawing import require_64_bits
+from .drawing import require_64_bits, require_draws
 from .families.base import Generator
 from .families.mixtures import class_weights
 from .layout_bank import LEAST_DIAMETER, MOST
@@ -36,8 +36,10 @@ def draw_layouts(
 
     Raises:
         ValueError: the generator takes no layouts but `findings`, `kind` or `diameters` is given,
-            or one of them is out of range, or the findings do not fit into an image.
+            or one of them is out of range, or the findings do not fit into an image; or it draws
+            no images.
     """
+    require_draws(generator)
     bank, config = generator.bank, generator.config
     if bank is None:
         if (findings, kind, diameters) != (None, None, None):

@@ -101,6 +101,9 @@ class TrainConfig(Section):
 
         `kinds` of findings are given to the families that take layouts, and made by those that
         make maps of them.
+
+        Raises:
+            ValueError: the recipe's `widths` do not fit the family.
         """
         return NetworkConfig(
             family=self.family,

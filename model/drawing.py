@@ -168,6 +168,18 @@ def to_float(images: Tensor) -> Tensor:
     return channels.float() / 127.5 - 1
 
 
+def require_draws(generator: Generator) -> None:
+    """Check that a generator draws images.
+
+    Raises:
+        ValueError: it enlarges or fuses given ones.
+    """
+    if generator.config.sources > 1:
+        raise ValueError("this generator fuses images and draws none; give it pairs of images")
+    if generator.config.factor > 1:
+        raise ValueError("this generator enlarges images and draws none; give it small images")
+
+
 def require_64_bits(seed: int, *indices: int) -> None:
     """Check that a seed and indices can key a random stream.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .asking import draw_layouts
-from .drawing import draw, draw_made, given_of, latent, noise_map, require_finite
+from .drawing import draw, draw_made, given_of, latent, noise_map, require_draws, require_finite
 from .editing import class_direction, edit, sefa_directions
 from .families import make_generator
 from .families.base import Generator
@@ -117,10 +117,7 @@ def sample(
             layouts do not fit the generator, or it enlarges or fuses images.
     """
     require_finite(truncation)
-    if generator.config.sources > 1:
-        raise ValueError("this generator fuses images and draws none; give it pairs of images")
-    if generator.config.factor > 1:
-        raise ValueError("this generator enlarges images and draws none; give it small images")
+    require_draws(generator)
     mixtures = class_weights(generator.config.classes, labels)
     length = generator.config.latent
     z = [latent(seed, start + index, length) for index in range(len(labels))]
@@ -153,6 +150,7 @@ def made_layouts(
         ValueError: as `sample`, or the generator makes no maps.
     """
     require_finite(truncation)
+    require_draws(generator)
     mixtures = class_weights(generator.config.classes, labels)
     length = generator.config.latent
     z = [latent(seed, start + index, length) for index in range(len(labels))]

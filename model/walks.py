@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .asking import draw_layouts
-from .drawing import draw, given_of, latent, noise_map, require_finite
+from .drawing import draw, given_of, latent, noise_map, require_draws, require_finite
 from .families.base import Generator
 from .families.mixtures import class_weights
 from .layouts import Layouts, joined
@@ -44,6 +44,7 @@ def interpolate(
     if len(labels) < 2 or frames < 1:
         raise ValueError(f"got {len(labels)} labels, {frames} frames; needs two labels, one frame")
     require_finite(truncation)
+    require_draws(generator)
     if layouts is None:
         layouts = draw_layouts(generator, labels, seed, start=start)
     images = [Sampled(label, seed, start + index) for index, label in enumerate(labels)]
@@ -93,6 +94,7 @@ def between(
         ValueError: as `sample`, or a share is out of range.
     """
     require_finite(truncation)
+    require_draws(generator)
     if not all(0 <= share <= 1 for share in shares):
         raise ValueError(f"shares of the way are {list(shares)}; allowed are 0 to 1")
     if layouts is None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ..network import Widths
-from .recipe import Recipe
+from .recipe import Recipe, one_width
 
 
 class EnlargingRecipe(Recipe):
@@ -38,11 +38,15 @@ class EnlargingRecipe(Recipe):
     critic_width: int = Field(default=16, ge=4, description="channels of the critic's first stage")
 
     def shape(self, image_size: int) -> dict[str, Any]:
-        """The fields of `NetworkConfig` that a recipe decides."""
+        """The fields of `NetworkConfig` that a recipe decides.
+
+        Raises:
+            ValueError: `widths` has several numbers.
+        """
         del image_size  # any, by convolutions alone
         return {
             "latent": self.latent,
-            "widths": self.widths[:1],
+            "widths": one_width(self.widths),
             "factor": self.factor,
             "blocks": self.blocks,
         }

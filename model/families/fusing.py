@@ -61,7 +61,7 @@ class FusingLearner(PatchLearner):
     def trial(self, images: Tensor, labels: Tensor) -> Tensor:
         """The mean absolute difference of upper left patches and their first source."""
         given = patches(images, torch.zeros(len(images), 2), self._side(images))
-        return (_fused(self.generator, given, labels) - given[:, :1]).abs().mean()
+        return (self.tried(given, labels) - given[:, :1]).abs().mean()
 
     def familiarity(self, images: Tensor, labels: Tensor) -> Tensor:
         """The negative difference of whole fused images and their sources."""

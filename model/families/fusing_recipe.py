@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..network import Widths
-from .recipe import Recipe
+from .recipe import Recipe, one_width
 
 
 class FusingRecipe(Recipe):
@@ -30,11 +30,15 @@ class FusingRecipe(Recipe):
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Adam's first-moment decay")
 
     def shape(self, image_size: int) -> dict[str, Any]:
-        """The fields of `NetworkConfig` that a recipe decides."""
+        """The fields of `NetworkConfig` that a recipe decides.
+
+        Raises:
+            ValueError: `widths` has several numbers.
+        """
         del image_size
         return {
             "latent": self.latent,
-            "widths": self.widths[:1],
+            "widths": one_width(self.widths),
             "blocks": self.blocks,
             "sources": 2,
             "uniform": self.uniform,

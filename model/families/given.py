@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ..network import NetworkConfig
@@ -17,7 +18,13 @@ from .recipe import Recipe
 
 
 class GivenGenerator(Generator):
-    """A network that draws nothing: its images are made of given ones alone."""
+    """A network that draws nothing: its images are made of given ones alone.
+
+    Attributes:
+        last: its last layer (`last_layer`), which starts at zero.
+    """
+
+    last: nn.Conv2d
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -58,6 +65,8 @@ class PatchLearner(Learner):
     network_kind: ClassVar[type[GivenGenerator]]
     recipe_kind: ClassVar[type[Recipe]]
     named: ClassVar[str]
+    generator: GivenGenerator
+    average: GivenGenerator
 
     def __init__(self, network: NetworkConfig, recipe: Recipe, seed: int) -> None:
         """Start from weights drawn from torch's global random state."""
@@ -77,6 +86,19 @@ class PatchLearner(Learner):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Of the network."""
         return {"optimizer": self.optimizer}
+
+    def tried(self, given: Tensor, labels: Tensor) -> Tensor:
+        """What the network makes, for `trial`: its last layer moved away from zero, by fixed draws.
+
+        Through a layer of zeros no gradient passes, so a trial at the start of a training would
+        time and compare the last layer's gradient alone.
+        """
+        last = self.generator.last.weight
+        drawn = torch.randn(last.shape, generator=torch.Generator().manual_seed(0))
+        moved = {"last.weight": last + drawn.to(last) / last[0].numel() ** 0.5}
+        nothing = given.new_zeros(len(given), 1)
+        made: Tensor = functional_call(self.generator, moved, (nothing, labels, given))
+        return made
 
     def follow(self, count: int, progress: Step, shard: Shard) -> None:
         """Move the average after a step of `count` images of this process."""

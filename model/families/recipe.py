@@ -45,3 +45,20 @@ class Recipe(Section):
         while len(widths) < stages(image_size):
             widths.append(max(widths[-1] // 2, 4))
         return {"latent": self.latent, "widths": tuple(widths[: stages(image_size)])}
+
+
+def one_width(widths: Widths) -> Widths:
+    """The widths of a network whose trunk has one number of channels.
+
+    A recipe with more is read, since earlier versions accepted and ignored them, but no network is
+    made of it.
+
+    Raises:
+        ValueError: there are several.
+    """
+    if len(widths) > 1:
+        raise ValueError(
+            f"train.recipe.widths is {list(widths)}, but this family's trunk has one width: set it "
+            f"to [{widths[0]}]"
+        )
+    return widths

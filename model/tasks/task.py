@@ -72,7 +72,16 @@ class Task:
         return bool(self.qualities)
 
     def scored(self, value: float) -> float:
-        """The score of a value of `decides`; lower is better."""
+        """The score of a value of `decides`; lower is better.
+
+        Raises:
+            ValueError: results of this task have no truth, so that its score is no quality.
+        """
+        if not self.paired:
+            raise ValueError(
+                f"the task {self.name} has no quality to score: its {self.score} is of all results "
+                "together"
+            )
         return self.perfect - value if self.quality(self.decides).higher else value
 
     def quality(self, name: str) -> Quality:

@@ -88,6 +88,10 @@ def _contradictions_of_task(params: Params) -> Iterator[str]:
             f"train.family is {family}, which fuses two images: preprocess makes no pairs yet, so "
             "it is used as a library (docs/families.md)"
         )
+    try:
+        params.train.recipe.shape(params.preprocess.size)
+    except ValueError as error:
+        yield str(error)
     if task.paired and (evaluate.baseline or evaluate.utility.minutes):
         yield (
             f"train.family is {family}, whose images have a truth: it has no baseline but "

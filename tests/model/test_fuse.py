@@ -169,3 +169,25 @@ def test_fit_takes_pairs_and_its_judge_scores_them(family: str) -> None:
         fit(pairs[:, 0], labels, CLASSES, config)
     with pytest.raises(ValueError, match=r"not uint8 \[N, size, size\]"):
         fit(pairs, labels, CLASSES, config_of("vae"))
+
+
+@pytest.mark.parametrize("grey", [-1.0, -0.2003, 0.5, 1.0])
+def test_flat_images_tell_all_of_one_another_and_nothing_of_others(grey: float) -> None:
+    flat = torch.full((1, 1, 24, 24), grey, requires_grad=True)
+    loss = losses.information(flat, flat.detach().expand(-1, 2, -1, -1))
+    torch.autograd.backward(loss)
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-5)
+    assert flat.grad is not None
+    assert not flat.grad.any()
+    rng = torch.Generator().manual_seed(0)
+    near = (flat.detach() + 1e-3 * torch.randn(1, 1, 24, 24, generator=rng)).requires_grad_()
+    textured = torch.rand(1, 2, 24, 24, generator=rng) * 2 - 1
+    for given in (textured, flat.detach().expand(-1, 2, -1, -1)):
+        near.grad = None
+        loss = losses.information(near, given)
+        torch.autograd.backward(loss)
+        assert 0 <= float(loss.detach()) <= 2
+        assert near.grad is not None
+        assert near.grad.isfinite().all()
+        assert near.grad.abs().max() < 20
+    assert float(losses.information(flat.detach(), textured)) == pytest.approx(2, abs=0.1)

@@ -9,18 +9,18 @@ import torch
 
 from model.parallel import Draws, Shard, this_shard
 from model.training import fit
-from tests.model.test_training import CLASSES, shapes, tiny
+from tests.model.test_training import CLASSES, images_for, tiny
 
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 import torch
-from test_training import CLASSES, shapes, tiny
+from test_training import CLASSES, images_for, tiny
 from model.parallel import joined
 from model.training import fit
 config = tiny({family!r})
 with joined() as shard:
-    result = fit(*shapes(), CLASSES, config)
+    result = fit(*images_for({family!r}), CLASSES, config)
     name = f"rank{{shard.rank}}-of-{{shard.world}}.pt"
     torch.save((result.weights, result.history, result.networks), f"{folder}/{{name}}")
 """
@@ -45,10 +45,13 @@ def _torchrun(folder: Path, family: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("family", ["pggan", "rpgan", "style", "enlarge_se"])
+GIVEN = ["enlarge_multipath", "enlarge_se", "fuse_difference", "fuse_two_critics"]
+
+
+@pytest.mark.parametrize("family", ["pggan", "rpgan", "style", *GIVEN])
 def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path, family: str) -> None:
     _torchrun(tmp_path, family)
-    result = fit(*shapes(), CLASSES, tiny(family))
+    result = fit(*images_for(family), CLASSES, tiny(family))
     alone, history = result.weights, result.history
     first, first_history, networks = torch.load(tmp_path / "rank0-of-2.pt")
     second, _, others = torch.load(tmp_path / "rank1-of-2.pt")

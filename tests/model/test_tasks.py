@@ -1,15 +1,26 @@
 """What holds for every task, and that enlarging is right at its edges."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from model.bicubic import corrected, resized, resized_pixels
+from model.config import TrainConfig
 from model.families import make_generator, names
 from model.families.enlarging import GREY_LEVEL, small_of
 from model.network import NetworkConfig
-from model.sampling import enlarge, sample
+from model.sampling import (
+    Sampled,
+    between,
+    draw_layouts,
+    enlarge,
+    interpolate,
+    made_layouts,
+    sample,
+)
 from model.tasks import names as tasks
 from model.tasks import task_named, task_of, work_of
 from model.training import fit
@@ -37,6 +48,8 @@ def test_tasks_are_found_by_their_folders_and_families_name_theirs() -> None:
         work_of(task_named("draw"))
     with pytest.raises(ValueError, match="known tasks: draw, enlarge, fuse"):
         task_named("mend")
+    with pytest.raises(ValueError, match="task draw has no quality to score"):
+        task_named("draw").scored(1.0)
 
 
 @pytest.mark.parametrize("name", [name for name in tasks() if task_named(name).paired])
@@ -98,13 +111,37 @@ def test_what_cannot_be_enlarged_is_refused() -> None:
         enlarge(generator, IMAGES.astype(np.float32))
     with pytest.raises(ValueError, match="0 to 32 grey levels"):
         enlarge(generator, IMAGES, noise=-1.0)
-    with pytest.raises(ValueError, match="enlarges images and draws none"):
-        sample(generator, ["a"], 0)
     drawing = NetworkConfig(family="vae", image_size=32, classes=("a",), latent=2, widths=(8, 8, 8))
     with pytest.raises(ValueError, match="enlarges no images"):
         enlarge(make_generator(drawing), IMAGES)
     with pytest.raises(ValueError, match="give it images"):
         generator(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [(NETWORK, "enlarges"), (config_of("fuse_difference").network(64, ("a",)), "fuses")],
+)
+def test_what_is_given_images_draws_none_whoever_asks(network: NetworkConfig, said: str) -> None:
+    generator = make_generator(network)
+    asked: list[Callable[[], object]] = [
+        lambda: sample(generator, ["a"], 0),
+        lambda: interpolate(generator, ["a", "a"], 0, 2),
+        lambda: between(generator, Sampled("a", 0), Sampled("a", 1), [0.5]),
+        lambda: draw_layouts(generator, ["a"], 0),
+        lambda: made_layouts(generator, ["a"], 0),
+    ]
+    for ask in asked:
+        with pytest.raises(ValueError, match=f"{said} images and draws none; give it"):
+            ask()
+
+
+@pytest.mark.parametrize("family", [name for name in names() if task_of(name).paired])
+def test_a_trunk_has_one_width(family: str) -> None:
+    """What an earlier version accepted is read, and no network is made of it."""
+    config = TrainConfig.model_validate({"family": family, "recipe": {"widths": [16, 8]}})
+    with pytest.raises(ValueError, match=r"widths is \[16, 8\].* one width: set it to \[16\]"):
+        config.network(64, ("a",))
 
 
 def test_fit_trains_an_enlarger_that_its_judge_finds_better_than_bicubic() -> None:

@@ -8,6 +8,7 @@ from ..fusing import sobel
 
 _SIGMA, _RADIUS = 1.5, 5
 _BINS = 64
+_LEAST_ENTROPY = 0.1  # nats; far below that of an image with anything in it
 _C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # images have a range of 2
 
 
@@ -51,10 +52,22 @@ def information(made: Tensor, given: Tensor) -> Tensor:
 
 
 def _shared(one: Tensor, other: Tensor) -> Tensor:
-    """2 I / (H + H) = 2 - 2 H(joint) / (H + H) of float [N, P, bins] each, mean over images."""
+    """2 I / (H + H) of float [N, P, bins] each, 0 to 1, mean over images; I = H + H - H(joint).
+
+    (2 I + e) / (H + H + e) with a small e, so that the gradient does not explode where entropies
+    vanish. Two flat images tell all of one another: 1, as in the measure, with no gradient. By the
+    histograms alone that would depend on how far a grey is from the centre of its bin.
+    """
     joint = one.mT @ other / one.shape[1]
     apart = _entropy(joint.sum(2)) + _entropy(joint.sum(1))
-    return (2 - 2 * _entropy(joint.flatten(1)) / apart.clamp(min=1e-6)).mean()
+    common = 2 * (apart - _entropy(joint.flatten(1)))
+    shared = (common + _LEAST_ENTROPY) / (apart + _LEAST_ENTROPY)
+    return torch.where(_flat(one) & _flat(other), shared.new_ones(()), shared).mean()
+
+
+def _flat(shares: Tensor) -> Tensor:
+    """Whether all pixels are of one grey: float [N, P, bins] -> bool [N]."""
+    return (shares == shares[:, :1]).all(2).all(1)
 
 
 def _entropy(shares: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class Learner(BaseLearner):
                 fake = self._fakes(batch, draws)
             both = self.critic(torch.cat([real, fake]), torch.cat([labels, labels]), growth)
             if index % NOTE_EVERY == 0:
-                self.critic.note(real, growth, draws.shard)
+                self.critic.note(real, growth, draws.shard, index // NOTE_EVERY)
         logit_real, logit_fake = both.chunk(2)
         apart = critic_loss(logit_real, logit_fake, recipe.drift)
         loss = apart

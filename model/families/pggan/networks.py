@@ -25,7 +25,7 @@ SLOPE = 0.2
 GAIN = math.sqrt(2)
 EPSILON = 1e-8
 USUAL_KEPT = 0.9
-"""Decay of the average deviation of real pairs, per call of `Critic.note`."""
+"""Decay of the average deviation of real pairs, per call of `Critic.note`, after the first ten."""
 
 
 class Convolution(nn.Module):
@@ -205,11 +205,19 @@ class Critic(nn.Module):
         x = self._coarse(channels, growth)
         return self._judged(x, self.usual.to(x.dtype).expand(len(x)), labels)
 
-    def note(self, channels: Tensor, growth: float, shard: Shard) -> None:
-        """Take the deviation of pairs of real images, of all processes, into `usual`."""
+    def note(self, channels: Tensor, growth: float, shard: Shard, before: int) -> None:
+        """Take the deviation of pairs of real images, of all processes, into `usual`.
+
+        The first ten count equally: a decaying average that starts at 0 would be too small.
+
+        Args:
+            channels, growth: as in `forward`.
+            shard: this process's rank.
+            before: earlier calls in this training.
+        """
         with torch.no_grad():
             now = deviation(self._coarse(channels, growth)).float().mean()
-            self.usual.lerp_(shard.mean(now), 1 - USUAL_KEPT)
+            self.usual.lerp_(shard.mean(now), max(1 / (before + 1), 1 - USUAL_KEPT))
 
     def _coarse(self, channels: Tensor, growth: float) -> Tensor:
         """Features at 4 px."""

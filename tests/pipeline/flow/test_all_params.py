@@ -40,6 +40,13 @@ def test_the_file_is_valid_and_says_what_the_code_would_do_without_it() -> None:
         assert getattr(params, name) == field.annotation(), name
 
 
+def test_widths_that_a_trunk_does_not_have(project: Project) -> None:
+    project.params_file.parent.mkdir(parents=True, exist_ok=True)
+    project.params_file.write_text("train: {family: enlarge_se, recipe: {widths: [16, 8]}}\n")
+    with pytest.raises(BadInputError, match=r"train\.recipe\.widths is \[16, 8\].*one width"):
+        require_valid(ProjectParams.of(project))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

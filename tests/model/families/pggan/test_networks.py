@@ -83,10 +83,26 @@ def test_the_critic_fades_and_judges_an_image_alone_where_it_is_asked_to() -> No
     changed[1] += 1
     assert critic(changed, labels, 0.5)[0] != logits[0]
     assert torch.equal(critic(changed, labels, 0.5)[2:], logits[2:])
-    critic.note(images, 0.5, Shard())
+    critic.note(images, 0.5, Shard(), 0)
     assert critic.usual > 0
     alone = critic.alone(images[:3], labels[:3], 0.5)
     torch.testing.assert_close(critic.alone(changed[:1], labels[:1], 0.5), alone[:1])
+
+
+def test_the_usual_deviation_is_not_drawn_towards_the_zero_that_it_starts_at() -> None:
+    torch.manual_seed(0)
+    critic = Critic(config())
+    batches = [torch.rand(4, 3, 16, 16) * scale for scale in (1, 2, 3)]
+    alone = []
+    for images in batches:
+        critic.note(images, 1.0, Shard(), 0)
+        alone.append(float(critic.usual))
+    assert alone[0] < alone[1] < alone[2]
+    for before, images in enumerate(batches):
+        critic.note(images, 1.0, Shard(), before)
+        assert float(critic.usual) == pytest.approx(sum(alone[: before + 1]) / (before + 1))
+    critic.note(batches[0], 1.0, Shard(), 500)
+    assert float(critic.usual) == pytest.approx(0.9 * sum(alone) / 3 + 0.1 * alone[0])
 
 
 def test_what_is_not_known_is_neither_a_finding_nor_none() -> None:
