@@ -166,6 +166,14 @@ def test_counts_are_the_manifests(grown: GrownClinic, page: tuple[str, DataFacts
     assert sum(one.images for one in facts.levels) == facts.images
 
 
+def test_small_images_that_are_left_out_are_a_finding(page: tuple[str, DataFacts]) -> None:
+    _, facts = page
+    assert facts.small == 0, "networks that draw take them all"
+    found = findings(facts.model_copy(update={"small": 3, "size": 256}))
+    said = f"3 images of {facts.images} are smaller than preprocess.size, 256 px"
+    assert any(state == "maybe" and text.startswith(said) for state, text in found)
+
+
 def test_grey_levels_are_those_of_the_pixels(page: tuple[str, DataFacts]) -> None:
     bright = {one.label: one for one in page[1].levels}
     assert bright["stone"].mean_grey[2] > bright["cyst"].mean_grey[2] + 10
