@@ -68,7 +68,7 @@ preprocess:
   modalities: [{modalities}]
 train:
   family: fuse_difference
-  kimg: 3.0
+  kimg: 6.0
 """
 
 
