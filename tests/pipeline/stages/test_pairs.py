@@ -69,8 +69,11 @@ def test_images_without_a_partner_are_left_out_and_counted(workspace: Path, tmp_
     shutil.copytree(workspace, copy)
     rows = read_manifest(copy)
     chosen = [row for row in rows if row.split == "train" and row.label == "cyst"][:3]
-    changes = ({"pair": ""}, {"pair": "pair-alone"}, {"modality": "OTHER"})
-    changed = {row.id: replace(row, **change) for row, change in zip(chosen, changes, strict=True)}
+    changed = {
+        chosen[0].id: replace(chosen[0], pair=""),
+        chosen[1].id: replace(chosen[1], pair="pair-alone"),
+        chosen[2].id: replace(chosen[2], modality="OTHER"),
+    }
     write_batch(copy, rows[0].batch, [changed.get(row.id, row) for row in rows])
     result = preprocess(copy, tmp_path / "out", CONFIG)
     (reasons,) = left_out.counts(result.left_out).values()

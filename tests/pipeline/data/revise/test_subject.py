@@ -43,6 +43,7 @@ def test_an_image_of_a_pair_stands_for_both() -> None:
     rows = [replace(row(1, "g"), pair="pair-a"), replace(row(2, "g"), pair="pair-a"), row(3, "g")]
     revisions = cast(Revisions, _Ever(*rows))
     found = find_subject(rows[1].id, revisions, IngestConfig(), NAMES)
-    assert (found.kind, found.images) == ("image", {rows[0].id, rows[1].id})
+    assert found.kind == "image"
+    assert found.images == {rows[0].id, rows[1].id}
     alone = find_subject(rows[2].id, revisions, IngestConfig(), NAMES)
     assert alone.images == {rows[2].id}
