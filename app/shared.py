@@ -113,11 +113,14 @@ def spec(version: int) -> OutputSpec:
 def drawing_spec(version: int) -> OutputSpec:
     """As `spec`; of a version that draws no images the page says so, and ends there."""
     found = spec(version)
-    if found.factor > 1:
+    if not found.draws:
+        uses = {
+            "enlarge": "`medloom generate --enlarge` of a project that draws uses it",
+            "fuse": "whoever loads it from MLflow gives it pairs of registered images",
+        }
         st.info(
-            f"Version {version} draws no images: it makes given ones {found.factor} times as "
-            "large. `medloom generate --enlarge` of a project that draws uses it; its figures are "
-            "on the page Versions."
+            f"Version {version} draws no images: it {found.does}. {uses[found.task]}; its figures "
+            "are on the page Versions."
         )
         st.stop()
     return found

@@ -43,7 +43,7 @@ def warm_up() -> int | None:
     # images, so they are not counted.
     here, uncounted = shared.project(), Generators(shared.project())
     spec = uncounted.output_spec(number)
-    if spec.factor > 1:  # it draws nothing, and its page says so
+    if not spec.draws:  # it draws nothing, and its page says so
         return number
     order = Order(number, spec.classes[0])
     draw_images(here.model, uncounted, order, marker=Marker(MarkKeys.of(here))).png(0)

@@ -25,11 +25,18 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.local.airflow_api import Patience
 from pipeline.phantoms.phantom import write_phantom
+from pipeline.phantoms.phantom_pairs import MODALITIES, Kind, write_pairs
 
 PHANTOM_SEED = 0
 
 
-def run_demo(project: Project, data: Path | None, patients: int, console: Console) -> int:
+def run_demo(
+    project: Project,
+    data: Path | None,
+    patients: int,
+    console: Console,
+    pairs: Kind | None = None,
+) -> int:
     """Feed the landing zone, retrain through the scheduler, and print a summary.
 
     Args:
@@ -37,6 +44,7 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
         data: folder of class folders; None for the built-in phantom.
         patients: phantom patients per class.
         console: for the output.
+        pairs: kind of registered phantom pairs to fuse; None: single images.
 
     Returns the command's exit code.
 
@@ -44,9 +52,10 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
         TransientError: a service did not start, or Airflow gave no answer any more.
     """
     started = time.monotonic()
-    what = f"images of {data}" if data else "a kidney phantom (no patient's image)"
+    phantom = "pairs of a kidney phantom" if pairs else "a kidney phantom"
+    what = f"images of {data}" if data else f"{phantom} (no patient's image)"
     console.print(Text(f"medloom: {project.name}, from {what}", "bold"))
-    _feed(project, data, patients, console)
+    _feed(project, data, patients, console, pairs)
     were_up = services.find(project) is not None
     what = "MLflow and Airflow (about half a minute)"
     if not were_up:
@@ -69,9 +78,17 @@ def run_demo(project: Project, data: Path | None, patients: int, console: Consol
     return ExitCode.DONE if run["state"] == "success" else 1
 
 
-def _feed(project: Project, data: Path | None, patients: int, console: Console) -> None:
+def _feed(
+    project: Project, data: Path | None, patients: int, console: Console, pairs: Kind | None
+) -> None:
     declare_data(project, phantom=data is None)
-    if data is None:
+    if pairs is not None:
+        if begin_demo(project, MODALITIES[pairs]):
+            console.print(whole(f"fuses pairs ({project.params_file})"))
+        with bars(console) as bar:
+            show = bar("drawing phantom pairs")
+            write_pairs(project.landing, patients, PHANTOM_SEED, pairs, on_progress=show)
+    elif data is None:
         if begin_demo(project):
             console.print(whole(f"looks at both kidneys ({project.params_file})"))
         with bars(console) as bar:
@@ -144,7 +161,9 @@ def next_steps(project: Project) -> Group:
         named = {row.label for row in rows if row.label in kinds_in([row.findings])}
         label = min(named or {row.label for row in rows})
         commands["champion show"] = "the champion and its verdict, rule by rule"
-        commands[f"generate --label {label} -n 16 --seed 7 -o out"] = "16 synthetic images of it"
+        if not any(row.pair for row in rows):
+            drawn = f"generate --label {label} -n 16 --seed 7 -o out"
+            commands[drawn] = "16 synthetic images of it"
         if named:
             asked = f"generate --label {label} -n 16 --findings 2 --masks -o out"
             commands[asked] = f"each with two findings ({label}) and a mask that says where"

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -118,6 +118,13 @@ def demo(
     patients: Annotated[
         int, typer.Option(min=3, help="Phantom patients per class, without a folder.")
     ] = 80,
+    pairs: Annotated[
+        Literal["windows", "noise", "modalities"] | None,
+        typer.Option(
+            help="Write registered pairs of phantoms with their medloom.csv, which differ in this, "
+            "and learn to fuse them (docs/families.md)."
+        ),
+    ] = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -139,6 +146,10 @@ def demo(
     from pipeline.cli.against import run_against
     from pipeline.cli.demo import run_demo
 
+    if pairs is not None and (data is not None or against is not None):
+        raise BadInputError(
+            "--pairs writes phantoms on this machine: leave the folder and --against out"
+        )
     if against is not None:
         if data is not None:
             raise BadInputError(
@@ -149,7 +160,7 @@ def demo(
 
     if data is not None and Choice.name is None and "MEDLOOM_STATE" not in os.environ:
         Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
-    raise typer.Exit(run_demo(fit_project(), data, patients, console))
+    raise typer.Exit(run_demo(fit_project(), data, patients, console, pairs))
 
 
 @app.command()

@@ -43,7 +43,7 @@ class Row:
         width, height: pixels, as stored.
         bits: 8 or 16.
         version: of this row format.
-        modality: as DICOM calls it, or "".
+        modality: as DICOM calls it, by the list or the file; or "".
         spacing: of the source, millimetres between rows and between columns, as "0.7x0.7"; or "".
         brightness: median of the pixels that are not black, 0 to 1, as "0.314"; "" in old rows.
         warnings: findings of `ingest.checks`, as "outlier 0.43; windowing 7.1"; or "".
@@ -53,6 +53,8 @@ class Row:
             the same patient; else "".
         findings: boxes and masks as `data.findings` writes them; "" where nobody looked for any,
             and in old rows.
+        pair: pseudonym that the two registered images of a pair share; "" without one, and in old
+            rows.
         more: name and text of each column that this version does not know.
     """
 
@@ -76,6 +78,7 @@ class Row:
     study: str = ""
     patient: str = ""
     findings: str = ""
+    pair: str = ""
     more: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -136,8 +139,12 @@ def write_batch(workspace: Path, batch: str, rows: list[Row]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     lines = [{n: getattr(row, n) for n in _COLUMNS} | dict(row.more) for row in sorted(rows)]
     columns = list(dict.fromkeys(chain(_COLUMNS, *lines)))
+    if not any(row.pair for row in rows):  # as before there were pairs
+        columns.remove("pair")
     with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(
+            stream, columns, restval="", extrasaction="ignore", lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(lines)
     return file

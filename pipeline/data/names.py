@@ -26,6 +26,7 @@ from pipeline.data.placeholders import identifies_nobody
 PATIENT_PREFIX = "patient-"
 PIXELS_PREFIX = "pixels-"
 STUDY_PREFIX = "study-"
+PAIR_PREFIX = "pair-"
 READER_PREFIX = "reader-"
 KEY_ID_FILE = Path("data/patient-key")
 """On the data branch: the id of the key in use, never the key itself."""
@@ -105,6 +106,20 @@ class Pseudonyms:
         """Pseudonym of a study or volume, which is one patient's; "" for ""."""
         return STUDY_PREFIX + self._name("series", uid)[:12] if uid else ""
 
+    def pair(self, name: str, item: int = 0) -> str:
+        """Pseudonym of a pair; "" for "".
+
+        Args:
+            name: as a list gives it; of phantoms it is hashed without the key, as their patients.
+            item: number of the image within a file of several, 0 for a file that is one image.
+        """
+        if not name:
+            return ""
+        text = f"{_plain(name)}\0{item}" if item else _plain(name)
+        if _PHANTOM.match(text):
+            return PAIR_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
+        return PAIR_PREFIX + self._name("pair", text)[:12]
+
     def reader(self, name: str) -> str:
         """Pseudonym of a person who judges images."""
         return READER_PREFIX + self._name("reader", _plain(name))[:12]
@@ -161,6 +176,11 @@ def write_key_id(workspace: Path, names: Pseudonyms, groups: Iterable[str]) -> N
 def group_of_study(study: str) -> str:
     """Name of the group of a study whose patient is unknown; "" for ""."""
     return PIXELS_PREFIX + study.removeprefix(STUDY_PREFIX) if study else ""
+
+
+def group_of_pair(pair: str) -> str:
+    """Name that the group of a pair whose patient is unknown starts from; "" for ""."""
+    return PIXELS_PREFIX + pair.removeprefix(PAIR_PREFIX) if pair else ""
 
 
 def _plain(name: str) -> str:

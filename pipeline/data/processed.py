@@ -20,9 +20,9 @@ class SplitArrays:
     """One split, aligned row by row.
 
     Attributes:
-        images: uint8 [N, H, W], 0 black to 255 white.
+        images: uint8 [N, H, W], 0 black to 255 white; of pairs uint8 [N, 2, H, W].
         labels: int64 [N], an index into the sorted class names.
-        ids: str [N], the image's identity in the manifest.
+        ids: str [N], the image's identity in the manifest; of pairs that of the first image.
         groups: str [N], the group that the image belongs to.
         layouts: where the findings are, for the kinds of the data set; None if no image of it is
             annotated.

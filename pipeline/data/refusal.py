@@ -5,7 +5,7 @@ from pipeline.base.errors import BadInputError
 # The file may be fine next time, so it is not recorded and stays pending.
 TRANSIENT = frozenset({"growing", "unreadable"})
 # The outcome depends on other files, which may have changed since: examined at every ingest.
-RELATIVE = frozenset({"conflict", "bridge"})
+RELATIVE = frozenset({"conflict", "bridge", "pair"})
 # LandedFile by comparing an image with others of its class.
 CLASS_CHECKS = frozenset({"near-duplicate", "outlier", "windowing", "low-information"})
 # A person may review the image and release it.

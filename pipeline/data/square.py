@@ -6,7 +6,7 @@ and a plain PNG or TIFF does not say what its numbers mean.
 """
 
 from math import ceil, floor
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,11 @@ class PreprocessConfig(Section):
     region: RegionConfig = Field(
         default=RegionConfig(), description="part of each image that networks see"
     )
+    modalities: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(),
+        description="for a family that fuses: the two modalities of a pair, such as [CT, MR], in "
+        "the order in which they are given; empty: each image alone",
+    )
     low_percentile: float = Field(
         default=0.5,
         ge=0.0,
@@ -50,6 +55,17 @@ class PreprocessConfig(Section):
         le=100.0,
         description="percentile of a 16-bit image's pixels that becomes white",
     )
+
+    @field_validator("modalities")
+    @classmethod
+    def _two_modalities(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:
+        found = tuple(one.upper() for one in modalities)
+        if found and len(set(found)) != 2:
+            raise ValueError(
+                f"{', '.join(found)} are not two modalities; allowed are two that differ, such as "
+                "[CT, MR], or none"
+            )
+        return found
 
     @field_validator("size")
     @classmethod
@@ -82,12 +98,16 @@ def find_crop(pixels: NDArray[np.generic], config: PreprocessConfig) -> tuple[Bo
     """
     crop = whole_square(pixels.shape)
     if not config.region.whole:
-        seen = np.round(_window(pixels, config)).astype(np.uint8)
-        found, reason = find_region(seen, config.region)
+        found, reason = find_region(grey_levels(pixels, config), config.region)
         if found is None:
             return None, reason
         crop = found
     return (None, SMALL) if config.too_small(crop[2] - crop[0]) else (crop, "")
+
+
+def grey_levels(pixels: NDArray[np.generic], config: PreprocessConfig) -> NDArray[np.uint8]:
+    """The image at its own size in uint8 [H, W], 16-bit images windowed."""
+    return np.round(_window(pixels, config)).astype(np.uint8)
 
 
 def to_square(

@@ -83,10 +83,11 @@ def contradictions(params: Params) -> Iterator[str]:
 def _contradictions_of_task(params: Params) -> Iterator[str]:
     """Of a family that is given images: what is not measured of it, and what it is not given."""
     family, evaluate, task = params.train.family, params.evaluate, task_of(params.train.family)
-    if task.sources > 1:
+    if task.sources == 1 and (modalities := params.preprocess.modalities):
         yield (
-            f"train.family is {family}, which fuses two images: preprocess makes no pairs yet, so "
-            "it is used as a library (docs/families.md)"
+            f"preprocess.modalities is {', '.join(modalities)}, which makes pairs, and "
+            f"train.family is {family}, which learns from single images: set "
+            "preprocess.modalities to [], or train.family to one that fuses (docs/families.md)"
         )
     try:
         params.train.recipe.shape(params.preprocess.size)

@@ -1,6 +1,7 @@
 """Creating a project: its folders, and a commented file for its changes to the defaults."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -59,6 +60,15 @@ preprocess:
 # A VAE is trained as long, in the time that the generator leaves of the cores; the report has both.
 evaluate:
   baseline: vae
+"""
+
+_DEMO_PAIRS = """\
+# The demo of pairs learns to make one image of two registered ones. docs/families.md tells more.
+preprocess:
+  modalities: [{modalities}]
+train:
+  family: fuse_difference
+  kimg: 6.0
 """
 
 
@@ -149,16 +159,21 @@ def begin_project(project: Project, data: Path | None = None) -> tuple[Path, Sur
     return file, found
 
 
-def begin_demo(project: Project) -> bool:
-    """Let a project without parameters and verdicts look at the kidneys, as the demo does.
+def begin_demo(project: Project, modalities: Sequence[str] = ()) -> bool:
+    """Let a project without parameters and verdicts learn as the demo does.
+
+    Args:
+        project: the project.
+        modalities: of the pairs that it learns to fuse; (): it draws both kidneys.
 
     Returns:
-        Whether it looks at the kidneys now; False for a project that has parameters of its own.
+        Whether it does so now; False for a project that has parameters of its own.
     """
     params = ProjectParams.of(project)
     if params.changes or Journal(Ledger(project)).records:
         return False
-    write_atomically(project.params_file, _DEMO)
+    pairs = _DEMO_PAIRS.format(modalities=", ".join(modalities))
+    write_atomically(project.params_file, pairs if modalities else _DEMO)
     return True
 
 

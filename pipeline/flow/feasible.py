@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
+from pipeline.data.pairs import modalities_in_words, pair_up
 from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
@@ -59,9 +61,12 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
 def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
     """As `infeasible`, of a revision's rows and the champion's classes; None: no champion."""
     seen = [row for row in every if _is_seen(row, params)]
+    refusals = (*_classes(every, seen, params), *_pairs(seen, params))
+    if modalities := params.preprocess.modalities:
+        seen = [first for first, _ in pair_up(seen, modalities).pairs]
     rows = [row for row in seen if not params.preprocess.leaves_out((row.height, row.width))]
-    refusals = (*_classes(every, seen, params), *_large(seen, rows, params), *_test(rows))
-    refusals += (*_val(rows, params), *_neighbours(rows, params))
+    refusals += (*_large(seen, rows, params), *_test(rows), *_val(rows, params))
+    refusals += tuple(_neighbours(rows, params))
     gate, small = tuple(_gate(rows, before, params)), tuple(_small(seen, rows, params))
     if before is not None:
         refusals += gate
@@ -70,7 +75,7 @@ def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) ->
 
 
 def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
-    """The refusal of another region than the champion's: its figures would not compare.
+    """The refusals of another region or other pairs than the champion's: no figures would compare.
 
     Args:
         champions: the parameters of the champion's run, by dotted name.
@@ -84,6 +89,13 @@ def judge_view(champions: Mapping[str, Any], params: Params) -> Iterator[str]:
         yield (
             f"preprocess.region is {in_words(now)}, but the champion draws {in_words(before)}: "
             "figures of two regions are never compared; use a separate project (--project)"
+        )
+    learned = tuple(one.upper() for one in champions.get("preprocess.modalities", ()))
+    if learned != (modalities := params.preprocess.modalities):
+        said = (", ".join(names) or "no pairs" for names in (modalities, learned))
+        yield (
+            "preprocess.modalities is {}, but the champion learned from {}: what they make is "
+            "never compared; use a separate project (--project)".format(*said)
         )
 
 
@@ -136,6 +148,26 @@ def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Itera
     for label in sorted({row.label for row in every}):
         if not any((row.label, row.split) == (label, "train") for row in every):
             yield f"class {label} has no training image: {_MORE} of it"
+
+
+def _pairs(rows: Sequence[Row], params: Params) -> Iterator[str]:
+    """A family that makes one image of two is given pairs, of each class in each split."""
+    modalities, family = params.preprocess.modalities, params.train.family
+    if not modalities:
+        if task_of(family).sources > 1:
+            yield (
+                f"train.family is {family}, which makes one image of two, and "
+                "preprocess.modalities is empty: name the two modalities of the pairs, the one "
+                f"given first before the other; the data have {modalities_in_words(rows)}"
+            )
+        return
+    there = {(first.label, first.split) for first, _ in pair_up(rows, modalities).pairs}
+    for label, split in sorted({(row.label, row.split) for row in rows} - there):
+        here = [row for row in rows if (row.label, row.split) == (label, split)]
+        yield (
+            f"preprocess.modalities is {', '.join(modalities)}, but class {label} has no such "
+            f"pair in {split}: its {len(here)} images have {modalities_in_words(here)}"
+        )
 
 
 def _large(seen: Sequence[Row], rows: Sequence[Row], params: Params) -> Iterator[str]:

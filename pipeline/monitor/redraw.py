@@ -95,7 +95,7 @@ def redraw(
 def _set_of(generators: Generators, version: int, count: int) -> Images:
     """The set of a version; of one that is given images, what it makes of computed ones."""
     spec = generators.output_spec(version)
-    if spec.factor == 1:
+    if spec.draws:
         return draw_set(
             lambda label, n: generators.draw(version, [label] * n, SEED), spec.classes, count
         )

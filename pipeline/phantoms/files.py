@@ -70,8 +70,8 @@ def write_patients(
         for k, (image, truth) in enumerate(slices):
             stem = f"phantom-{number:05d}-{word}-{k}"
             told = json.dumps(truth, indent=1, sort_keys=True) + "\n"
-            _write(folder / label / f"{stem}{TRUTH_SUFFIX}", told.encode())
-            written += _write(folder / label / f"{stem}.png", encode(image, text))
+            write_file(folder / label / f"{stem}{TRUTH_SUFFIX}", told.encode())
+            written += write_file(folder / label / f"{stem}.png", encode(image, text))
         if on_progress is not None:
             on_progress((done + 1) * len(slices), total * len(slices))
     return written
@@ -86,7 +86,7 @@ def encode(image: NDArray[np.uint8], text: str) -> bytes:
     return buffer.getvalue()
 
 
-def _write(file: Path, content: bytes) -> bool:
+def write_file(file: Path, content: bytes) -> bool:
     """Write a file atomically; returns False if it already has this content."""
     if file.is_file() and file.read_bytes() == content:
         return False

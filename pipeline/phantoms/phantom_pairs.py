@@ -5,8 +5,9 @@ another window, with another blur or another noise. Where a cannot show somethin
 fused image has something to keep. Nothing is moved between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,11 @@ from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
 from model.section import Section
+from pipeline.data.arrive.writing import write_lists
+from pipeline.data.landing.lists import COLUMNS
 
+from .files import encode, write_file
+from .phantom import PNG_TEXT
 from .phantom_canvas import Array, correlated
 from .phantom_study import CLASSES, DEFAULT, PhantomConfig, densities
 
@@ -60,6 +65,14 @@ ACQUIRED: dict[Kind, tuple[Acquisition, Acquisition]] = {
 }
 
 
+MODALITIES: dict[Kind, tuple[str, str]] = {
+    "windows": ("SOFT", "BONE"),
+    "noise": ("LOW-DOSE", "HIGH-DOSE"),
+    "modalities": ("CT", "MR"),
+}
+"""What a list calls the two images of a pair, in the order of `ACQUIRED`."""
+
+
 @dataclass(frozen=True)
 class PhantomPairs:
     """Pairs of several patients, row by row.
@@ -99,11 +112,7 @@ def make_pairs(
     for label, name in enumerate(CLASSES):
         for number in numbers:
             hu, _ = densities(name, number, seed, config)
-            key = [seed, label, number, KINDS.index(kind)]
-            seen = [
-                _acquire(hu, how, np.random.default_rng([*key, how.scan])) for how in ACQUIRED[kind]
-            ]
-            images.append(np.stack(seen, 1))
+            images.append(_acquired(hu, [seed, label, number], kind))
             clean.append(np.stack([_grey(hu, how) for how in ACQUIRED[kind]], 1))
             labels += [label] * len(hu)
             groups += [f"{name}-{number}"] * len(hu)
@@ -115,6 +124,56 @@ def make_pairs(
         np.array(groups),
         np.array(ids),
     )
+
+
+def write_pairs(
+    folder: Path,
+    patients_per_class: int,
+    seed: int,
+    kind: Kind,
+    *,
+    config: PhantomConfig = DEFAULT,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write pairs as a user gives them: two files each, named as a pair by a medloom.csv.
+
+    The files are `folder/<class>/phantom-<number>-slice-<k>-<modality>.png`. Patients are numbered
+    as by `write_patients`, and a repeated call changes nothing.
+
+    Args:
+        folder: created if missing.
+        patients_per_class: number of patients of each class, 1 or more.
+        seed: of the whole phantom.
+        kind: how the two images differ, a key of `ACQUIRED`.
+        config: size, slices and levels; its noise is not used.
+        on_progress: called with (pairs done, pairs in all) after each patient.
+
+    Returns:
+        The number of images written, new or changed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written, total, lines = 0, patients_per_class * len(CLASSES), []
+    for number in range(total):
+        label = number % len(CLASSES)
+        hu, _ = densities(CLASSES[label], number, seed, config)
+        for k, pair in enumerate(_acquired(hu, [seed, label, number], kind)):
+            name = f"phantom-{number:05d}-slice-{k}"
+            for modality, image in zip(MODALITIES[kind], pair, strict=True):
+                file = f"{CLASSES[label]}/{name}-{modality.lower()}.png"
+                written += write_file(folder / file, encode(image, PNG_TEXT))
+                said = {"file": file, "pair": name, "modality": modality}
+                lines.append(dict.fromkeys(COLUMNS, "") | said)
+        if on_progress is not None:
+            on_progress((number + 1) * config.slices, total * config.slices)
+    write_lists(folder, {"": lines})
+    return written
+
+
+def _acquired(hu: Array, key: Sequence[int], kind: Kind) -> NDArray[np.uint8]:
+    """The pairs of one patient, uint8 [slices, 2, size, size]; key: seed, class and number."""
+    key = [*key, KINDS.index(kind)]
+    seen = [_acquire(hu, how, np.random.default_rng([*key, how.scan])) for how in ACQUIRED[kind]]
+    return np.stack(seen, 1)
 
 
 def _acquire(hu: Array, how: Acquisition, rng: np.random.Generator) -> NDArray[np.uint8]:

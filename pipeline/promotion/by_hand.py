@@ -69,6 +69,11 @@ def evaluate_folder(
         network = load_generator(models).config
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {models}: {error}") from error
+    if network.sources > 1:
+        raise BadInputError(
+            f"the generator of {models} fuses pairs of images; by hand, folders of single images "
+            "are scored. A project whose train.family fuses scores it (docs/families.md)"
+        )
     processed = prepare(data, network.image_size, region=RegionConfig.of_view(network.view))
     _require_classes(Processed.load(processed), network.classes, str(models))
     return evaluate(processed, models, out, config, cache=cache, on_progress=on_progress)
@@ -153,9 +158,9 @@ def compare_versions(
 
 def _require_drawing(drawing: Drawing, version: int) -> None:
     """Refuse what is not measured by hand yet: versions that are given images."""
-    if (spec := drawing.output_spec(version)).factor > 1:
+    if not (spec := drawing.output_spec(version)).draws:
         raise BadInputError(
-            f"version {version} enlarges images (x{spec.factor}); by hand, versions that draw are "
+            f"version {version} {spec.does}; by hand, versions that draw are "
             "scored. Its figures are in the report of its run: `medloom report`"
         )
 
@@ -215,7 +220,10 @@ def pairs_of_version(
     ours = (wanted, network.image_size, network.factor, processed.view)
     theirs = (spec.task, spec.image_size, spec.factor, spec.region)
     if ours != theirs:
-        said = [f"{task} to {size} px, x{factor}" for task, size, factor, _ in (theirs, ours)]
+        said = [
+            f"{task} to {size} px{f', x{factor}' * (factor > 1)}"
+            for task, size, factor, _ in (theirs, ours)
+        ]
         raise BadInputError(
             f"version {version} does another thing: {said[0]}, {in_words(spec.region)}; the run: "
             f"{said[1]}, {in_words(processed.view)}. Use a separate project (--project) for each"

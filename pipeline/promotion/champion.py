@@ -69,7 +69,7 @@ def try_out(registry: Versions, version: int, weights: str) -> None:
         )
     spec = registry.output_spec(version)
     size = spec.image_size
-    if spec.factor == 1:
+    if spec.draws:
         images = registry.draw(version, list(spec.classes), seed=0)
     else:
         from model.tasks import task_named, work_of

@@ -56,6 +56,7 @@ def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
         region=evaluation.protocol.region,
         task=evaluation.protocol.task,
         factor=evaluation.protocol.factor,
+        sources=task_named(evaluation.protocol.task).sources,
         tags=lineage(work, key) | _about_data(work, phantom=phantom),
         params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),

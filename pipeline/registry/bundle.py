@@ -45,7 +45,8 @@ class Candidate:
         dataset_digest: DVC's md5 of the listing of data/raw.
         region: the part of an image that it draws, in words; "" for whole images.
         task: what it does, of model/tasks.
-        factor: how many times larger it makes a given image; 1 if it is given none.
+        factor: how many times larger it makes a given image; 1 if it makes none larger.
+        sources: registered images that it makes one image of; 1 if it fuses none.
     """
 
     workspace: Path
@@ -58,6 +59,7 @@ class Candidate:
     region: str = ""
     task: str = "draw"
     factor: int = 1
+    sources: int = 1
 
 
 class OutputSpec(NamedTuple):
@@ -73,7 +75,8 @@ class OutputSpec(NamedTuple):
         directions: in which its images can be edited beside those of classes; 0 for a version
             without a space of styles.
         task: what the version does, of model/tasks; versions of before draw.
-        factor: how many times larger it makes a given image; 1 if it is given none.
+        factor: how many times larger it makes a given image; 1 if it makes none larger.
+        sources: registered images that it makes one image of; 1 if it fuses none.
     """
 
     classes: tuple[str, ...]
@@ -84,6 +87,17 @@ class OutputSpec(NamedTuple):
     directions: int = 0
     task: str = "draw"
     factor: int = 1
+    sources: int = 1
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws images, and makes none of given ones."""
+        return self.task == "draw"
+
+    @property
+    def does(self) -> str:
+        """What a version does that is given images: "enlarges images (x4)", "fuses images"."""
+        return f"enlarges images (x{self.factor})" if self.task == "enlarge" else "fuses images"
 
     @property
     def given_size(self) -> int:
@@ -153,21 +167,27 @@ class LoadedBundle:
         made = tuple(getattr(config, "made", ()))
         styles = getattr(self.generator, "means", None)
         directions = 0 if styles is None else int(styles.shape[1])
-        factor = int(getattr(config, "factor", 1))
-        task = "draw" if factor == 1 else "enlarge"
+        factor, sources = (int(getattr(config, name, 1)) for name in ("factor", "sources"))
+        task = "enlarge" if factor > 1 else "fuse" if sources > 1 else "draw"
         size, classes = int(config.image_size), tuple(config.classes)
-        return OutputSpec(classes, size, region, kinds, made, directions, task, factor)
+        return OutputSpec(classes, size, region, kinds, made, directions, task, factor, sources)
 
     def make(self, given: NDArray[np.uint8], *, noise: float = 0.0) -> NDArray[np.uint8]:
         """What the version makes of given images; the arguments are those of `mlflow_model`.
+
+        Pairs are of a project's data, where ingest has checked that they are registered.
 
         Raises:
             BadInputError: it is given none, or an argument is out of range.
         """
         if not hasattr(self.sampling, "enlarge"):
             raise BadInputError("its code is of an earlier medloom and draws alone")
+        images: NDArray[np.uint8]
         try:
-            images: NDArray[np.uint8] = self.sampling.enlarge(self.generator, given, noise)
+            if self.output_spec.task == "fuse":
+                images = self.sampling.fuse(self.generator, given, check=False)
+            else:
+                images = self.sampling.enlarge(self.generator, given, noise)
         except ValueError as error:
             raise BadInputError(str(error)) from error
         return images

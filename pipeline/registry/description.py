@@ -34,11 +34,14 @@ _KEY_FIGURES = {
     record.COPIES: "share of copies of training images",
     record.MEMBERSHIP: "membership inference, AUC",
     "psnr": "PSNR, dB",
-    "psnr_gain": "PSNR beyond bicubic's, dB",
+    "psnr_gain": "PSNR beyond that of {rival}, dB",
     "ssim": "SSIM",
-    "ssim_gain": "SSIM beyond bicubic's",
-    "mi": "mutual information with both sources, 0 to 2",
+    "ssim_gain": "SSIM beyond that of {rival}",
+    "mi": "mutual information with both sources, MI, 0 to 2",
+    "mi_gain": "MI beyond that of {rival}",
     "qabf": "share of both sources' edges, Qabf",
+    "qabf_gain": "Qabf beyond that of {rival}",
+    "sf": "spatial frequency, SF, grey levels",
     "consistency": "difference to what was given, grey levels",
 }
 _OUTCOMES = {
@@ -52,10 +55,16 @@ _SYNTHETIC = (
     "shows a person."
 )
 _OF_A_PATIENT = (
-    "**Detail is added that was not measured. For research and development, never for diagnosis.** "
     "What it makes of a patient's image shows that patient; what it makes of a synthetic image is "
     "synthetic."
 )
+_WARNINGS = {
+    "draw": _SYNTHETIC,
+    "enlarge": "**Detail is added that was not measured. For research and development, never for "
+    f"diagnosis.** {_OF_A_PATIENT}",
+    "fuse": "**Contrast that one of the two images shows may be lost. For research and "
+    f"development, never for diagnosis.** {_OF_A_PATIENT}",
+}
 _log = logging.getLogger(__name__)
 # MLflow's databases hold 5,000 characters of a description.
 _MOST_OF_CLASSES, _MOST_OF_KINDS, _MOST_REASON = 300, 100, 400
@@ -192,7 +201,7 @@ def model_description(champion: VersionFacts | None, model: str) -> str:
 
 
 def _warning(facts: VersionFacts) -> str:
-    return _SYNTHETIC if facts.output.factor == 1 else _OF_A_PATIENT
+    return _WARNINGS[facts.output.task]
 
 
 def _what(facts: VersionFacts, subject: str) -> str:
@@ -202,12 +211,19 @@ def _what(facts: VersionFacts, subject: str) -> str:
     learned = (
         "computed phantoms; no patient was imaged" if facts.phantom else "the project's images"
     )
-    if facts.output.factor > 1:
+    end = f"{_shown(region)}It learned from {learned}, of the classes {listed}.{_descent(facts)}"
+    if facts.output.task == "fuse":
+        return (
+            f"{subject} is given two registered grey-level {of} of one place, {size} x {size} "
+            "pixels each (uint8, 0 black to 255 white), and makes one image of them that keeps "
+            f"what both show. {end}"
+        )
+    if facts.output.task == "enlarge":
         small = facts.output.given_size
         return (
             f"{subject} is given grey-level {of} of {small} x {small} pixels (uint8, 0 black to "
             f"255 white) and makes them {facts.output.factor} times as large, {size} x {size}. "
-            f"{_shown(region)}It learned from {learned}, of the classes {listed}.{_descent(facts)}"
+            f"{end}"
         )
     return (
         f"{subject} draws grey-level {of} of {size} x {size} pixels (uint8, 0 black to 255 white) "
@@ -271,7 +287,11 @@ def _figures(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return "## Figures\n\nThis version has no evaluation that can be read."
     found = {figure.metric: figure for figure in evaluation.figures if figure.label is None}
-    rows = [_row(title, found[metric]) for metric, title in _KEY_FIGURES.items() if metric in found]
+    rows = [
+        _row(title.format(rival=evaluation.baseline_family), found[metric])
+        for metric, title in _KEY_FIGURES.items()
+        if metric in found
+    ]
     head = ["| figure | value | interval | floor | protocol |", "|---|---|---|---|---|"]
     note = (
         "The floor is the same figure of real images in the place of generated ones. Figures "

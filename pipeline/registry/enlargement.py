@@ -67,8 +67,9 @@ class Enlargement:
         spec = generators.output_spec(found.number)
         who = f"version {found.number} of {project.model}"
         if spec.task != "enlarge":
+            does = "draws images" if spec.draws else spec.does
             raise BadInputError(
-                f"{who} draws images and enlarges none; name a project whose train.family enlarges "
+                f"{who} {does} and enlarges none; name a project whose train.family enlarges "
                 "(enlarge_multipath, enlarge_se) with --enlarger"
             )
         if spec.factor != factor:

@@ -18,6 +18,11 @@ A version that makes findings itself cannot be asked for them, but gives the mas
 A version that enlarges images is given small ones, uint8 [N, h, w], in the place of class names:
 
     large = model.predict(small, params={"noise": 2.0})
+
+A version that fuses images is given pairs, uint8 [N, 2, H, W], and refuses those that are not
+registered:
+
+    fused = model.predict(pairs)
 """
 
 import hashlib
@@ -61,7 +66,8 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
         Args:
             model_input: class names, N of them, or mixtures of classes such as `3*cyst+stone`. For
-                a version that enlarges images: small images, uint8 [N, h, w].
+                a version that enlarges images: small images, uint8 [N, h, w]. For one that fuses:
+                pairs of registered images, uint8 [N, 2, H, W], in the order of the training.
             params: `seed` (default 0): images depend only on seed, position and class;
                 `start` (default 0): position of the first, to continue an earlier request;
                 `truncation` (default 1): below 1, images are more typical and less varied;
@@ -75,7 +81,9 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
                 `output` (default "images"): "masks" gives the label maps of the images that the
                 same call gives otherwise;
                 `noise` (default 0), for a version that enlarges images: deviation of the noise that
-                they are said to have, in grey levels; 2 to 4 for generated images.
+                they are said to have, in grey levels; 2 to 4 for generated images;
+                `check` (default true), for a version that fuses: whether to refuse pairs that are
+                not registered.
 
         Returns:
             uint8 [N, H, W], 0 black to 255 white; [(N - 1) frames + 1, H, W] with frames. Label
@@ -83,10 +91,13 @@ class SyntheticImages(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             of it is synthetic.
 
         Raises:
-            ValueError: the generator does not know a class or a kind, findings do not fit, or the
-                version has no masks.
+            ValueError: the generator does not know a class or a kind, findings do not fit, the
+                version has no masks, or a pair is not registered.
         """
         params = params or {}
+        if getattr(self._generator.config, "sources", 1) > 1:
+            check = bool(params.get("check", True))
+            return self._sampling.fuse(self._generator, np.asarray(model_input), check=check)
         if getattr(self._generator.config, "factor", 1) > 1:
             small, noise = np.asarray(model_input), float(params.get("noise", 0.0))
             return self._sampling.enlarge(self._generator, small, noise)

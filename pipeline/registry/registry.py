@@ -38,8 +38,8 @@ WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
 CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
 KINDS_TAG = "medloom.findings"
 MADE_TAG = "medloom.findings_made"
-TASK_TAG, FACTOR_TAG = "medloom.task", "medloom.factor"
-"""Versions without them draw."""
+TASK_TAG, FACTOR_TAG, SOURCES_TAG = "medloom.task", "medloom.factor", "medloom.sources"
+"""Versions without them draw; a version that enlarges has no number of sources."""
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -83,8 +83,10 @@ class Registry:
             MADE_TAG: ",".join(kinds_of(candidate.workspace / "models", "made")),
             "medloom.synthetic": "YES",
         }
-        if candidate.factor > 1:
+        if candidate.task != "draw":
             tags |= {TASK_TAG: candidate.task, FACTOR_TAG: str(candidate.factor)}
+        if candidate.sources > 1:
+            tags |= {SOURCES_TAG: str(candidate.sources)}
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
             with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
@@ -115,7 +117,7 @@ class Registry:
                 name="generator",
                 python_model=str(PROJECT_ROOT / "pipeline" / "registry" / "mlflow_model.py"),
                 artifacts={"bundle": str(bundle)},
-                signature=signature(candidate.image_size, candidate.factor),
+                signature=signature(candidate.image_size, candidate.factor, candidate.sources),
                 input_example=_input_example(candidate),
                 pip_requirements=[f"{name}=={version(name)}" for name in _CONSUMER_REQUIREMENTS],
                 metadata={"synthetic": "YES", "weights_sha256": sha256},
@@ -233,9 +235,17 @@ class Registry:
                 tuple(kind for kind in tags.get(tag, "").split(",") if kind)
                 for tag in (KINDS_TAG, MADE_TAG)
             )
-            task, factor = tags.get(TASK_TAG, "draw"), int(tags.get(FACTOR_TAG, "1"))
-            region = tags.get(REGION_TAG, "")
-            return OutputSpec(classes, size, region, kinds, made, task=task, factor=factor)
+            factor, sources = (int(tags.get(tag, "1")) for tag in (FACTOR_TAG, SOURCES_TAG))
+            return OutputSpec(
+                classes,
+                size,
+                tags.get(REGION_TAG, ""),
+                kinds,
+                made,
+                task=tags.get(TASK_TAG, "draw"),
+                factor=factor,
+                sources=sources,
+            )
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
@@ -321,18 +331,24 @@ class Registry:
         return ask(self.uri, f"models:/{self.model}/{version}", labels, {"seed": seed})
 
     def make(self, version: int, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What a version makes of given images, as a consumer gets it."""
-        return ask(self.uri, f"models:/{self.model}/{version}", given, {})
+        """What a version makes of given images, as a consumer gets it.
+
+        Pairs are of a project's data, where ingest has checked that they are registered.
+        """
+        params = {"check": False} if self.output_spec(version).task == "fuse" else {}
+        return ask(self.uri, f"models:/{self.model}/{version}", given, params)
 
 
-def _input_example(candidate: Candidate) -> tuple[Any, dict[str, float]]:
+def _input_example(candidate: Candidate) -> tuple[Any, dict[str, Any]]:
     """What a version can be given, and params; computed, so that it shows no patient."""
-    if candidate.factor == 1:
+    if candidate.task == "draw":
         return list(candidate.classes), {"seed": 0, "start": 0}
     from model.tasks import task_named, work_of
 
     side = candidate.image_size // candidate.factor
-    return work_of(task_named(candidate.task)).example(side), {"noise": 0.0}
+    # Computed pairs are registered, which is hard to see of few pixels.
+    params = {"check": False} if candidate.task == "fuse" else {"noise": 0.0}
+    return work_of(task_named(candidate.task)).example(side), params
 
 
 @contextmanager

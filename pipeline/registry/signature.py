@@ -5,14 +5,19 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
 
-def signature(image_size: int, factor: int = 1) -> ModelSignature:
+def signature(image_size: int, factor: int = 1, sources: int = 1) -> ModelSignature:
     """Input: class names in an unnamed string column; output: uint8 [N, H, W]; params.
 
-    If a version makes given images `factor` times larger, the input is uint8 [N, h, w]. The params
-    are those of `mlflow_model`'s predict, whose docstring explains them.
+    If a version makes given images `factor` times larger, the input is uint8 [N, h, w]; if it makes
+    one image of two sources, it is uint8 [N, 2, H, W]. The params are those of `mlflow_model`'s
+    predict, whose docstring explains them.
     """
     if factor > 1:
-        return _of_enlarger(image_size, factor)
+        side = image_size // factor
+        return _given_images((side, side), image_size, ParamSpec("noise", "double", 0.0))
+    if sources > 1:
+        shape = (sources, image_size, image_size)
+        return _given_images(shape, image_size, ParamSpec("check", "boolean", True))
     return ModelSignature(
         inputs=Schema([ColSpec("string")]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, image_size, image_size))]),
@@ -32,10 +37,10 @@ def signature(image_size: int, factor: int = 1) -> ModelSignature:
     )
 
 
-def _of_enlarger(image_size: int, factor: int) -> ModelSignature:
-    small, pixel = image_size // factor, np.dtype(np.uint8)
+def _given_images(shape: tuple[int, ...], image_size: int, param: ParamSpec) -> ModelSignature:
+    pixel = np.dtype(np.uint8)
     return ModelSignature(
-        inputs=Schema([TensorSpec(pixel, (-1, small, small))]),
+        inputs=Schema([TensorSpec(pixel, (-1, *shape))]),
         outputs=Schema([TensorSpec(pixel, (-1, image_size, image_size))]),
-        params=ParamSchema([ParamSpec("noise", "double", 0.0)]),
+        params=ParamSchema([param]),
     )

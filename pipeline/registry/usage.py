@@ -1,6 +1,6 @@
 """The code with which a consumer loads a version and uses it, as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.registry.bundle import OutputSpec
 
@@ -12,8 +12,8 @@ def usage(output: OutputSpec, uri: str) -> str:
         output: what it makes.
         uri: MLflow's, of the version or of an alias.
     """
-    code, about = (_enlarging if output.factor > 1 else _drawing)(output)
-    name = "enlarger" if output.factor > 1 else "generator"
+    name, say = _USES[output.task]
+    code, about = say(output)
     return (
         "## Use it\n\n"
         "It needs mlflow and torch, and nothing of medloom. Set `MLFLOW_TRACKING_URI` to the "
@@ -73,3 +73,21 @@ def _enlarging(output: OutputSpec) -> tuple[str, str]:
         f"`small` and `generated` are uint8 [N, {small}, {small}], `large` is uint8 "
         f"[N, {size}, {size}]. `noise` is how many grey levels the given pixels may be wrong by."
     )
+
+
+def _fusing(output: OutputSpec) -> tuple[str, str]:
+    """As `_drawing`."""
+    size = output.image_size
+    return "fused = fuser.predict(pairs)\n", (
+        f"`pairs` is uint8 [N, 2, {size}, {size}]: two registered images of one place, in the "
+        f"order of the training; `fused` is uint8 [N, {size}, {size}]. Pairs that are not "
+        "registered are refused; the param `check` set to false leaves that out."
+    )
+
+
+_USES: dict[str, tuple[str, Callable[[OutputSpec], tuple[str, str]]]] = {
+    "draw": ("generator", _drawing),
+    "enlarge": ("enlarger", _enlarging),
+    "fuse": ("fuser", _fusing),
+}
+"""What a version of a task is called in code, and how it is used."""

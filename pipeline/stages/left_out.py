@@ -1,4 +1,4 @@
-"""Images that preprocess leaves out: the region is not found in them, or they are too small."""
+"""Images that preprocess leaves out: without the region or a partner, or too small."""
 
 import csv
 import io

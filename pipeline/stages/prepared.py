@@ -98,7 +98,7 @@ def _is_phantom(file: Path) -> bool:
 
 def _right_arrays(data: Path, size: int, region: RegionConfig | None) -> Path:
     arrays = Processed.load(data)
-    found = arrays.train.images.shape[1]
+    found = arrays.train.images.shape[-1]
     if found != size:
         raise BadInputError(f"{data} has images of {found} px; give --size {found}")
     if region is not None and region.view != arrays.view:

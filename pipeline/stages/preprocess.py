@@ -5,8 +5,11 @@ by antialiased bicubic interpolation and rounded to uint8. Metrics are comparabl
 generated images went through the same antialiased resize, and Lanczos rings around bright stones.
 Black is what surrounds the body in CT. The aspect ratio is kept.
 
-Images in which the region is not found are left out, and small ones where `preprocess.smaller` says
-so: counted by class and reason, and listed.
+With `preprocess.modalities` a row is a pair of images: both are cut as the first, and stand in the
+order of the modalities.
+
+Images in which the region is not found, or without a partner, are left out, and small ones where
+`preprocess.smaller` says so: counted by class and reason, and listed.
 """
 
 import hashlib
@@ -28,6 +31,7 @@ from pipeline.base.stage_environment import report_progress
 from pipeline.data.finding_maps import finding_maps
 from pipeline.data.findings import kinds_in, parse_findings
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
+from pipeline.data.pairs import modalities_in_words, pair_up
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import Box
 from pipeline.data.square import PreprocessConfig, find_crop, to_square
@@ -42,9 +46,9 @@ class PreprocessResult:
 
     Attributes:
         classes: class names in label order.
-        images: number of images by split and class.
+        images: number of images, or of pairs, by split and class.
         sheets: contact sheets, contact-<split>-<class>.png.
-        left_out: images without the region, or too small.
+        left_out: images without the region or a partner, or too small.
     """
 
     classes: tuple[str, ...]
@@ -65,44 +69,46 @@ def preprocess(
     Args:
         workspace: has data/manifest and data/raw/<batch> of every batch.
         out: folder to write, created if missing.
-        config: size, region and window.
-        on_progress: called as (images done, images to do).
+        config: size, region, modalities and window.
+        on_progress: called as (images or pairs done, to do).
 
     Raises:
         BadInputError: no rows, a duplicate image, a group in two splits, a class without an image
-            of the chosen views, with the region or large enough, or a stored file that is missing
-            or altered.
+            of the chosen views, with the region, with a partner or large enough, or a stored file
+            that is missing or altered.
     """
-    rows = read_manifest(workspace)
-    check_rows(rows)
-    rows = _of_views(rows, config.views)
+    every = read_manifest(workspace)
+    check_rows(every)
+    sources, left_out = _sources(_of_views(every, config.views), config.modalities)
+    rows = [first for first, *_ in sources]
     found = [parse_findings(row.findings) for row in rows]
     kinds = kinds_in(row.findings for row in rows)
-    images = np.empty((len(rows), config.size, config.size), np.uint8)
+    images = np.empty((len(rows), len(sources[0]), config.size, config.size), np.uint8)
     maps = np.zeros((len(rows), len(kinds), config.size, config.size), np.uint8)
     mm = np.zeros(len(rows), np.float32)
     kept: list[int] = []
-    left_out: list[LeftOut] = []
+    without: list[tuple[int, str]] = []
     for number, row in enumerate(rows):
-        pixels = _read(workspace, row)
+        pixels, *others = (_read(workspace, one) for one in sources[number])
         crop, reason = find_crop(pixels, config)
         if crop is None:
-            left_out.append(LeftOut(row, reason))
+            without.append((number, reason))
         else:
-            images[number] = to_square(pixels, config, crop)
+            images[number] = [to_square(one, config, crop) for one in (pixels, *others)]
             shown = found[number] or ()
             maps[number] = finding_maps(shown, kinds, pixels.shape, crop, config.size)
             mm[number] = _millimetres(row.spacing, crop)
             kept.append(number)
         if on_progress:
             on_progress(number + 1, len(rows))
-    require_enough(rows, left_out, config)
+    gone = [LeftOut(rows[number], reason) for number, reason in without]
+    require_enough(rows, gone, config)
     told = np.array([each is not None for each in found])
     layouts = Layouts(maps, told)[np.array(kept, np.int64)] if kinds else None
     rows = [rows[number] for number in kept]
-    processed = replace(
-        _split(rows, images[kept], layouts, mm[kept]), kinds=kinds, view=config.region.view
-    )
+    seen = images[kept] if config.modalities else images[kept, 0]
+    processed = replace(_split(rows, seen, layouts, mm[kept]), kinds=kinds, view=config.region.view)
+    left_out += [LeftOut(one, reason) for number, reason in without for one in sources[number]]
     processed.save(out)
     write_left_out(out, left_out)
     counts = Counter((row.split, row.label) for row in rows)
@@ -153,6 +159,26 @@ def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
     return chosen
 
 
+def _sources(
+    rows: Sequence[Row], modalities: Sequence[str]
+) -> tuple[list[tuple[Row, ...]], list[LeftOut]]:
+    """The images of each row of the arrays, and those that are in none."""
+    if not modalities:
+        return [(row,) for row in rows], []
+    pairs, left_out = pair_up(rows, modalities)
+    there = {(first.label, first.split) for first, _ in pairs}
+    lacking = sorted({(row.label, row.split) for row in rows} - there)
+    if lacking:
+        label, split = lacking[0]
+        here = [row for row in rows if (row.label, row.split) == lacking[0]]
+        raise BadInputError(
+            f"preprocess.modalities is {', '.join(modalities)}, but class {label} has no such pair "
+            f"in {split}: its {len(here)} images have {modalities_in_words(here)}; name the "
+            "modalities of the pairs, or give pairs by a medloom.csv (docs/ingest.md)"
+        )
+    return list(pairs), [LeftOut(row, reason) for row, reason in left_out]
+
+
 def _read(workspace: Path, row: Row) -> NDArray[np.generic]:
     """Read a stored image, and check its sha256."""
     file = workspace / row.path
@@ -197,10 +223,14 @@ def _split(
 
 
 def _write_sheets(processed: Processed, out: Path) -> Iterable[Path]:
-    """Contact sheets of the first images by id; ids are hashes, so this is a random sample."""
+    """Contact sheets of the first images by id; ids are hashes, so this is a random sample.
+
+    Of pairs the first image is shown.
+    """
     for split, arrays in processed.splits.items():
         for label, name in enumerate(processed.classes):
             chosen = arrays.images[arrays.labels == label][: SHEET_SIDE**2]
+            chosen = chosen if chosen.ndim == 3 else chosen[:, 0]
             if len(chosen):
                 file = out / f"contact-{split}-{name}.png"
                 Image.fromarray(contact_sheet(chosen)).save(file, compress_level=6)

@@ -108,7 +108,7 @@ def _require_sensible(
 
 def _require_like(arrays: TestArrays, spec: OutputSpec, version: int) -> None:
     """Check that both kinds of images have one size: else their size would tell them apart."""
-    side = arrays.images.shape[1]
+    side = arrays.images.shape[-1]
     if spec.image_size != side:
         raise BadInputError(
             f"version {version} draws {in_words(spec.region)} of {spec.image_size} px, and its "

@@ -17,6 +17,7 @@ from pipeline.data.ingest.grouping import (
 from pipeline.data.ingest.resolve import NewImage
 from pipeline.data.ingest.splits import SplitBook
 from pipeline.data.manifest import Row
+from pipeline.data.names import group_of_pair
 
 
 def require_thumbnails(rows: Iterable[Row], thumbnails: Mapping[str, Thumbnail]) -> None:
@@ -42,7 +43,8 @@ def group_new(
     rows = list(rows)
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
-        Member(id_, image.label, image.image.thumbnail, image.group) for id_, image in new.items()
+        Member(id_, one.label, one.image.thumbnail, one.group or group_of_pair(one.pair))
+        for id_, one in new.items()
     ]
     splits = {row.group: row.split for row in rows}
     return group_images(fresh, old, splits, config.group_correlation)

@@ -57,12 +57,18 @@ def run_checks(
         checks: limits; a check whose action is `ignore` does not run.
     """
     found: dict[str, list[CheckFinding]] = {}
-    for label in sorted({image.label for image in new.values()}):
-        mine = {id_: image for id_, image in new.items() if image.label == label}
-        known = [row for row in rows if row.label == label]
+    for kind in sorted({_kind(image) for image in new.values()}):
+        mine = {id_: image for id_, image in new.items() if _kind(image) == kind}
+        known = [row for row in rows if _kind(row) == kind]
         for id_, oddity in _of_class(mine, known, thumbnails, checks):
             found.setdefault(id_, []).append(oddity)
     return {id_: tuple(each) for id_, each in found.items()}
+
+
+def _kind(image: NewImage | Row) -> tuple[str, str]:
+    """What an image is compared with: its class, and of pairs only its modality."""
+    modality = image.modality if isinstance(image, Row) else image.image.modality
+    return image.label, modality if image.pair else ""
 
 
 def refused_by_checks(

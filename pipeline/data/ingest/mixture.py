@@ -107,14 +107,19 @@ def mixture_notices(rows: Iterable[Row], read: Callable[[str], Pixels]) -> list[
     rows = list(rows)
     views: dict[str, Counter[str]] = {}
     for row in rows:
-        views.setdefault(row.label, Counter())[row.view] += 1
+        views.setdefault(_kind(row), Counter())[row.view] += 1
     mixed = [label for label in sorted(views) if _mixes(views[label])]
     notices = [_views_notice(label, views[label]) for label in mixed]
     unknown: dict[str, list[str]] = {}
     for row in rows:
         if row.view == "unknown":
-            unknown.setdefault(row.label, []).append(row.id)
+            unknown.setdefault(_kind(row), []).append(row.id)
     return notices + _found_notices(find_mixtures(unknown, read))
+
+
+def _kind(row: Row) -> str:
+    """A class; of pairs, which have two modalities by intent, one of them."""
+    return f"{row.label} {row.modality}" if row.pair else row.label
 
 
 def _mixes(views: Counter[str]) -> bool:

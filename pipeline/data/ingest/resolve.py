@@ -30,6 +30,7 @@ class NewImage:
         source_sha256: of the file, or of the archive's member.
         study, patient: as in the manifest's `Row`.
         findings: as in the manifest's `Row`, of the first file that says something of them.
+        pair: as in the manifest's `Row`.
     """
 
     image: Image
@@ -39,6 +40,7 @@ class NewImage:
     study: str = ""
     patient: str = ""
     findings: str = ""
+    pair: str = ""
 
 
 def reusable(
@@ -111,8 +113,9 @@ def resolve(
 
     Two files with the same pixels are one image: the first is ingested, the others are duplicates.
     In folders of two classes they are a conflict, since one label must be wrong; an image in the
-    manifest keeps its row. A known image counts as ingested by the file whose bytes its row
-    records, so that a lost index is rebuilt with the same counts.
+    manifest keeps its row. Of such files one that names a pair comes first. A known image counts as
+    ingested by the file whose bytes its row records, so that a lost index is rebuilt with the same
+    counts.
 
     Args:
         looks: of new or changed files, sorted by path.
@@ -137,6 +140,13 @@ def resolve(
     for entry in remembered:  # an image quarantined by a check still conflicts
         if entry.reason in CLASS_CHECKS:
             labels[entry.image_id].add(entry.label)
+    paired = {
+        look.result.id
+        for look in looks
+        if look.found.pair
+        and not isinstance(look.result, Refused)
+        and not _is_withdrawn(look, withdrawn)
+    }
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
     entries = []
@@ -156,19 +166,30 @@ def resolve(
         under = {row.label, look.label} if row else labels[image.id]
         if len(under) > 1:
             entries.append(quarantined(entry, _conflict(under, row)))
-        elif image.id in claimed or (row and row.source_sha256 != look.source_sha256):
+        elif (
+            image.id in claimed
+            or (row and row.source_sha256 != look.source_sha256)
+            or (row is None and image.id in paired and not look.found.pair)
+        ):
             entries.append(replace(entry, outcome="duplicate"))
         else:
             claimed.add(image.id)
             entries.append(entry)
             if row is None and isinstance(image, Image):
-                new[image.id] = _new_image(image, look)
+                new[image.id] = _new_image(image, look, names)
     return entries, new
 
 
-def _new_image(image: Image, look: Look) -> NewImage:
-    study = look.identity.study
-    return NewImage(image, look.label, look.group, look.source_sha256, study, look.alias)
+def _new_image(image: Image, look: Look, names: Pseudonyms) -> NewImage:
+    return NewImage(
+        image,
+        look.label,
+        look.group,
+        look.source_sha256,
+        look.identity.study,
+        look.alias,
+        pair=names.pair(look.found.pair, look.item),
+    )
 
 
 def no_consent() -> Refused:

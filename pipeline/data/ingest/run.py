@@ -19,7 +19,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.decisions import read_decisions, read_rejected, read_released
 from pipeline.data.formats import Pixels
-from pipeline.data.formats.canonical import read_thumbnails, write_thumbnails
+from pipeline.data.formats.canonical import Thumbnail, read_thumbnails, write_thumbnails
 from pipeline.data.ingest.account import (
     Notice,
     group_notices,
@@ -34,6 +34,7 @@ from pipeline.data.ingest.conflicts import Fetch, under_two_classes
 from pipeline.data.ingest.everybody import one_for_all
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.mixture import mixture_notices
+from pipeline.data.ingest.pairs import beside_bridges, broken_pairs, without
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.report import IngestReport, make_report
 from pipeline.data.ingest.resolve import (
@@ -146,7 +147,7 @@ def ingest(
             entries = quarantine(
                 entries, new, refused | refused_by_checks(odd, config.checks, released)
             )
-            grouping = group_new(new, rows, thumbnails, config)
+            entries, grouping = _grouped(entries, new, rows, thumbnails, Path(store), config)
         annotations = annotate(looks, entries, known, new)
         notices += annotations.notices
         added = _rows(annotations.new, grouping, rows, odd, config)
@@ -228,6 +229,22 @@ def _sources(rows: Iterable[Row]) -> dict[str, str]:
     return {row.source_sha256: row.id for row in rows if counts[row.source_sha256] == 1}
 
 
+def _grouped(
+    entries: Iterable[Entry],
+    new: dict[str, NewImage],
+    rows: Sequence[Row],
+    thumbnails: Mapping[str, Thumbnail],
+    store: Path,
+    config: IngestConfig,
+) -> tuple[list[Entry], Grouping]:
+    """The entries with broken pairs quarantined, and the groups of the images that stay."""
+    broken = broken_pairs(new, rows, _pixels(lambda id_: store / f"{id_}.png"))
+    entries = quarantine(entries, new, broken)
+    grouping = group_new(new, rows, thumbnails, config)
+    broken = beside_bridges(grouping, new)
+    return quarantine(entries, new, broken), without(grouping, broken)
+
+
 def _rows(
     new: Mapping[str, NewImage],
     grouping: Grouping,
@@ -260,6 +277,7 @@ def _rows(
             study=new[id_].study,
             patient=new[id_].patient,
             findings=new[id_].findings,
+            pair=new[id_].pair,
         )
         for id_ in sorted(splits)
     ]
@@ -297,11 +315,16 @@ def _write_gained(workspace: Path, rows: Sequence[Row], gained: Mapping[str, str
 
 
 def _stored(workspace: Path, added: Iterable[Row]) -> Callable[[str], Pixels]:
-    """Reads the pixels of a new image by its id."""
+    """Reads the pixels of an added image by its id."""
     places = {row.id: workspace / row.path for row in added}
+    return _pixels(places.__getitem__)
+
+
+def _pixels(place: Callable[[str], Path]) -> Callable[[str], Pixels]:
+    """Reads the pixels of an image by its id."""
 
     def read(id_: str) -> Pixels:
-        with Image.open(places[id_], formats=["PNG"]) as image:
+        with Image.open(place(id_), formats=["PNG"]) as image:
             return np.asarray(image)
 
     return read

@@ -1,12 +1,16 @@
-"""Read and write `medloom.csv`: class, patient, view, findings of files in and below its folder.
+"""Read and write `medloom.csv`: class, patient, view, ... of files in and below its folder.
 
     file,class,patient,view,findings
     scan-0001.dcm,stone,HX-1093,axial,"stone:0.41,0.52,0.44,0.55"
 
+    file,class,patient,pair,modality
+    ct-0001.png,stone,HX-1093,HX-1093-1,CT
+    mr-0001.png,stone,HX-1093,HX-1093-1,MR
+
 `file` is relative to the list's folder; the other columns may be missing, or empty in a row.
-Patients are turned into pseudonyms at once. Lists are often written on other machines, so a row
-also matches a file that differs in the form of slashes, a leading `./`, Unicode normalisation, or
-upper and lower case, if only one file and one row match.
+Patients and pairs are turned into pseudonyms at once. Lists are often written on other machines, so
+a row also matches a file that differs in the form of slashes, a leading `./`, Unicode
+normalisation, or upper and lower case, if only one file and one row match.
 """
 
 import codecs
@@ -27,7 +31,10 @@ from pipeline.data.layout import CLASS_NAME
 from pipeline.data.passed_over import LIST_NAME
 
 VIEWS = ("axial", "coronal", "sagittal", "oblique", "unknown")
-COLUMNS = ("file", "class", "patient", "view", "findings")
+COLUMNS = ("file", "class", "patient", "view", "findings", "pair", "modality")
+_OF_PAIRS = ("pair", "modality")
+MODALITY = re.compile("[A-Z0-9][A-Z0-9_-]{0,15}")
+"""As DICOM writes CT and MR; lists and parameters may use lower case."""
 LONGEST = 64 << 20
 _DRIVE = re.compile(r"[A-Za-z]:/").match
 
@@ -73,7 +80,7 @@ def read_lists(landing: Path, files: Iterable[LandedFile]) -> Matched:
 
 
 def apply_rows(files: Iterable[LandedFile], rows: Mapping[str, Line]) -> list[LandedFile]:
-    """Files with the class, patient, view and findings of their rows."""
+    """Files with what their rows say of them."""
     return [_apply(file, rows[file.path]) if file.path in rows else file for file in files]
 
 
@@ -148,9 +155,11 @@ def merged(lines: Iterable[Line], more: Iterable[Line]) -> list[Line]:
 
 
 def list_text(lines: Iterable[Line]) -> str:
-    """The list as CSV."""
+    """The list as CSV; without the columns of pairs if no row fills them."""
+    lines = list(lines)
+    columns = [c for c in COLUMNS if c not in _OF_PAIRS or any(line[c] for line in lines)]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return stream.getvalue()
@@ -161,8 +170,9 @@ def _apply(found: LandedFile, row: Line) -> LandedFile:
         return found
     label = row["class"] or found.label
     return replace(
-        found, label=label, patient=row["patient"], view=row["view"],
-        refused=None if label else found.refused, marks=parse_cell(row["findings"]),
+        found, label=label, patient=row["patient"], view=row["view"], pair=row["pair"],
+        modality=row["modality"], refused=None if label else found.refused,
+        marks=parse_cell(row["findings"]),
     )  # fmt: skip
 
 
@@ -222,6 +232,7 @@ def _delimiter(text: str) -> str:
 def _row(line: dict[str, str | None], where: str) -> Line:
     row = {column: (line.get(column) or "").strip() for column in COLUMNS}
     row["class"], row["view"] = row["class"].lower(), row["view"].lower()
+    row["modality"] = row["modality"].upper()
     plain = row["file"].replace("\\", "/")
     if not plain or ".." in PurePosixPath(plain).parts or plain.startswith("/") or _DRIVE(plain):
         raise BadInputError(f"{where}: file must be a path below the list's folder")
@@ -229,6 +240,10 @@ def _row(line: dict[str, str | None], where: str) -> Line:
         raise BadInputError(f"{where}: a class may hold a-z, 0-9, - and _, as in kidney-stone")
     if row["view"] and row["view"] not in VIEWS:
         raise BadInputError(f"{where}: the view must be one of {', '.join(VIEWS)}")
+    if row["modality"] and not MODALITY.fullmatch(row["modality"]):
+        raise BadInputError(
+            f"{where}: a modality may hold up to 16 letters, digits, - and _, as in CT"
+        )
     try:
         parse_cell(row["findings"])
     except ValueError as error:

@@ -45,6 +45,8 @@ class LandedFile:
         at: where its bytes are, when not yet in the landing zone (`landed_as`).
         beside: files that say where its findings are.
         marks: what a list says of its findings, read once for many images; None without one.
+        pair: what the two files of a pair have in common, by the list; "" without one.
+        modality: by the list, as DICOM calls it; "" without one.
     """
 
     path: str
@@ -59,6 +61,8 @@ class LandedFile:
     at: Path | None = field(default=None, repr=False)
     beside: tuple["Sidecar", ...] = field(default=(), repr=False)
     marks: Marks | None = field(default=None, repr=False)
+    pair: str = field(default="", repr=False)
+    modality: str = ""
 
     @property
     def beside_digest(self) -> str:

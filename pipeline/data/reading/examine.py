@@ -226,7 +226,7 @@ class Examiner:
             brightness=brightness(small, int(pixels.max())),
             bits_a_pixel=8 * len(stored) / pixels.size,
             view=view,
-            modality=decoded.modality,
+            modality=found.modality or decoded.modality,
             spacing=spacing,
             window=decoded.window,
         )

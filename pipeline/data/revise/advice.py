@@ -36,6 +36,8 @@ _ADVICE = {
     "that was ingested under the wrong class",
     "bridge": "it stays out while both groups exist: ingest a series all at once, or give its "
     "patient by --patient-from or a medloom.csv",
+    "pair": "correct the rows of its pair in the medloom.csv, or see why its partner is refused "
+    "(docs/ingest.md, Pairs); the next ingest tries both again",
     "reader-died": f"the reader process crashed or hung on it; {_COPY}",
     "synthetic": "nothing: generated images must not train a generator; delete it",
     "wrong-modality": "allow its modality in params.yaml (ingest.modalities), or delete it",

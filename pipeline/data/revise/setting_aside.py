@@ -54,6 +54,8 @@ def set_aside(
 ) -> SettingAside:
     """Set images of the newest data revision aside in a new one, and journal it.
 
+    The other image of a pair is set aside with them.
+
     A call that was killed is completed by repeating it: person and reason of the first one stay.
 
     Args:
@@ -77,6 +79,8 @@ def set_aside(
             rows = read_manifest(work.folder)
             leaving, kept_out = {row.id for row in rows} & set(images), read_rejected(work.folder)
             _require_here(set(images) - leaving - kept_out.images)
+            pairs = {row.pair for row in rows if row.id in leaving} - {""}
+            leaving |= {row.id for row in rows if row.pair in pairs}
             if leaving:
                 warnings = tuple(lacking(rows, leaving))
                 _, paths = take_out(work, leaving)

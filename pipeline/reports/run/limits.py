@@ -108,9 +108,15 @@ def _evaluation_limits(evaluation: Evaluation) -> list[str]:
     if _task(evaluation).paired:
         found.append(
             "Copying, variety and the drawing of classes were neither measured nor guarded: each "
-            "result is meant to resemble the image that it was made of."
+            "result is meant to resemble what it was made of."
         )
-    if evaluation.protocol.factor > 1:
+    if evaluation.protocol.task == "fuse":
+        found.append(
+            "A made pixel lies between the two given ones, so that nothing appears which neither "
+            "shows; what one of them shows may be lost. MI, SSIM, Qabf and SF do not say whether a "
+            "finding is still seen. What the model makes of a patient's images shows that patient."
+        )
+    if evaluation.protocol.task == "enlarge":
         found.append(
             "Detail is added that was not measured, and may be wrong where a finding is. What the "
             "model makes of a patient's image shows that patient."
@@ -122,6 +128,8 @@ def _evaluation_limits(evaluation: Evaluation) -> list[str]:
             "The kernel distance is more than ten times its floor: anyone can distinguish these "
             "images from real ones."
         )
+    if evaluation.protocol.task == "fuse":  # no distance is measured
+        return found
     return [*found, *_EXTRACTOR_LIMITS.get(evaluation.protocol.extractor, ())]
 
 

@@ -105,8 +105,8 @@ def test_a_value_that_no_training_can_have(
             r"enlarge_se, whose images have a truth: it has no baseline but bicubic",
         ),
         (
-            {"train": {"family": "fuse_difference", "recipe": {}}},
-            r"fuse_difference, which fuses two images: preprocess makes no pairs yet",
+            {"preprocess": {"modalities": ["ct", "MR"]}},
+            r"modalities is CT, MR, which makes pairs, and train\.family is rpgan, which",
         ),
     ],
     ids=str,

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from model.config import TrainConfig
 from pipeline.base.errors import BadInputError
 from pipeline.base.params_file import merged, read_yaml, validate
 from pipeline.base.project import DEFAULT_PARAMS, Project
 from pipeline.data.manifest import Row, write_batch
+from pipeline.data.square import PreprocessConfig
 from pipeline.flow import steps
 from pipeline.flow.all_params import Params
 from pipeline.flow.feasible import judge_rows, judge_view
@@ -167,3 +169,49 @@ def test_plan_trains_without_the_withdrawn_whatever_the_gate_may_say(
     plan = steps.plan(small, trigger="scheduled")
     assert "14 images" in plan.notes[0]
     assert Journal(Ledger(small)).records == []
+
+
+def of_pairs(label: str, modalities: Sequence[str] = ("CT", "MR"), **more: Any) -> list[Row]:
+    """As `rows`, with another image of another modality for each."""
+    return [
+        replace(row, id=f"{row.id}-{modality}", pair=f"pair-{row.id}", modality=modality)
+        for row in rows(label, **more)
+        for modality in modalities
+    ]
+
+
+def fusing(*modalities: str) -> Params:
+    """The defaults with a family of two sources, and these modalities of pairs."""
+    update = {
+        "train": TrainConfig.model_validate({"family": "fuse_difference"}),
+        "preprocess": PreprocessConfig(modalities=modalities),
+    }
+    return params().model_copy(update=update)
+
+
+def said_of(found: Sequence[Row], *modalities: str) -> str:
+    return "; ".join(judge_rows(found, fusing(*modalities), None).refusals)
+
+
+def test_a_family_of_two_sources_needs_to_know_the_modalities_of_its_pairs() -> None:
+    found = [*of_pairs("cyst"), *of_pairs("stone")]
+    assert said_of(found, "CT", "MR") == ""
+    said = said_of(found)
+    assert "preprocess.modalities is empty" in said
+    assert "the data have CT and MR (132 pairs)" in said
+    assert "the data have no pair" in said_of(BOTH)
+
+
+def test_each_class_has_pairs_in_each_split_and_pairs_are_counted() -> None:
+    found = [*of_pairs("cyst"), *of_pairs("stone", ("CT", "US"))]
+    said = said_of(found, "CT", "MR")
+    assert "CT, MR, but class stone has no such pair in test: its 60 images have CT and US" in said
+    few = [*of_pairs("cyst", test=2, each=4), *of_pairs("stone", test=2, each=4)]
+    assert "the test split has 16 images of 4 groups" in said_of(few, "CT", "MR")
+
+
+def test_pairs_of_other_modalities_than_the_champions_are_refused() -> None:
+    (said,) = judge_view({"preprocess.modalities": ["MR", "CT"]}, fusing("CT", "MR"))
+    assert "preprocess.modalities is CT, MR, but the champion learned from MR, CT" in said
+    assert list(judge_view({"preprocess.modalities": ["CT", "MR"]}, fusing("CT", "MR"))) == []
+    assert list(judge_view({}, params())) == [], "a champion of before there were pairs"

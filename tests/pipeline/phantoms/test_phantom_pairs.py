@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from model.tasks.fuse.registered import require_registered
 from pipeline.base.errors import BadInputError
-from pipeline.phantoms.phantom_pairs import KINDS, Kind, make_pairs
+from pipeline.data.config import IngestConfig
+from pipeline.data.manifest import read_manifest
+from pipeline.phantoms.phantom_pairs import KINDS, Kind, make_pairs, write_pairs
 from pipeline.phantoms.phantom_study import CLASSES, PhantomConfig, densities, make_patient
+from tests.support.pictures import IngestedFolder
 
 CONFIG = PhantomConfig(size=64, slices=1)
 
@@ -46,3 +51,16 @@ def test_densities_are_those_of_the_patient() -> None:
     assert CLASSES == ("cyst", "normal", "stone", "tumor")
     with pytest.raises(BadInputError, match="must be 0 or more"):
         make_pairs([-1], 0, "noise", CONFIG)
+
+
+def test_pairs_are_written_with_their_list_and_ingest_takes_them(tmp_path: Path) -> None:
+    project = IngestedFolder(tmp_path, IngestConfig(allow_missing=True))
+    small = PhantomConfig(size=64, slices=2)
+    assert write_pairs(project.landing, 1, 0, "modalities", config=small) == 4 * 2 * 2
+    assert write_pairs(project.landing, 1, 0, "modalities", config=small) == 0
+    report = project.ingest()
+    assert (report.new, report.quarantined) == (16, 0)
+    found = read_manifest(project.workspace)
+    assert {row.modality for row in found} == {"CT", "MR"}
+    assert len({row.pair for row in found}) == 8
+    assert len({row.group for row in found}) == 4

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from model import sampling
+from model.families import make_generator
 from model.families.base import Generator
+from model.network import NetworkConfig
 from model.sampling import draw_layouts, label_maps, sample
 from pipeline.registry.mlflow_model import SyntheticImages
 from pipeline.registry.signature import signature
+from tests.support.exposures import exposures
 from tests.support.generators import SIZE, tiny_generator
 
 CLASSES, KINDS = ("cyst", "normal", "stone"), ("cyst", "stone")
@@ -82,3 +85,22 @@ def test_the_signature_names_every_param_that_predict_reads() -> None:
         "output",
     }  # fmt: skip
     assert all(f"`{name}`" in str(SyntheticImages.predict.__doc__) for name in names)
+
+
+def test_a_fuser_is_given_pairs_and_refuses_those_that_are_not_registered() -> None:
+    network = NetworkConfig(
+        family="fuse_difference", image_size=64, classes=("stone",), latent=1, widths=(8,),
+        blocks=1, sources=2,
+    )  # fmt: skip
+    fuser = make_generator(network)
+    served, pairs = model(fuser), np.stack([exposures(number) for number in range(2)])
+    made = served.predict(None, pairs)
+    assert np.array_equal(made, sampling.fuse(fuser, pairs))
+    moved = np.stack([pairs[:, 0], np.roll(pairs[:, 1], 4, 2)], 1)
+    with pytest.raises(ValueError, match="the images of pair 0 are not registered"):
+        served.predict(None, moved)
+    assert served.predict(None, moved, {"check": False}).shape == (2, 64, 64)
+    said = signature(64, sources=2)
+    (given,), (out,) = said.inputs.inputs, said.outputs.inputs
+    assert (given.shape, out.shape) == ((-1, 2, 64, 64), (-1, 64, 64))
+    assert f"`{said.params.params[0].name}`" in str(SyntheticImages.predict.__doc__)

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
+from pipeline.data.landing.lists import list_text, parse_list
 from pipeline.data.manifest import read_manifest
 from tests.support.pictures import NAMES, IngestedFolder, encode, picture, put
 
@@ -56,6 +57,7 @@ def test_a_changed_class_in_the_list_is_examined_again(project: IngestedFolder) 
         ("file,class\n../a.png,stone\n", "line 2 .* must be a path below"),
         ("file,class\na.png,Jane Doe!\n", "line 2 .*kidney-stone"),
         ("file,view\na.png,top\n", "line 2 .*axial"),
+        ("file,modality\na.png,C T\n", "line 2 .*a modality may hold"),
         ("", "columns"),
     ],
 )
@@ -67,3 +69,12 @@ def test_an_invalid_list_says_what_is_allowed_without_names(
     with pytest.raises(BadInputError, match=words) as caught:
         project.ingest()
     assert "Jane" not in str(caught.value)
+
+
+def test_columns_of_pairs_are_read_and_written_where_a_row_fills_them() -> None:
+    before = "file,class,patient,view,findings\na.png,cyst,HX-1,,\n"
+    assert list_text(parse_list(before.encode())) == before
+    (row,) = parse_list(b"file,pair,modality\na.png,HX-1 7,mr\n")
+    assert (row["pair"], row["modality"]) == ("HX-1 7", "MR")
+    head = "file,class,patient,view,findings,pair,modality"
+    assert list_text([row]) == f"{head}\na.png,,,,,HX-1 7,MR\n"

@@ -1,5 +1,6 @@
 """The images and pseudonyms that a person's words stand for."""
 
+from dataclasses import replace
 from typing import cast
 
 from pipeline.data.config import IngestConfig
@@ -36,3 +37,13 @@ def test_a_patient_is_found_by_every_name_and_all_names_are_withdrawn() -> None:
     found = find_subject("Jäger", revisions, IngestConfig(), NAMES)
     assert {each.id for each in found.rows} == {rows[0].id, rows[1].id}
     assert found.groups == {composed, decomposed, other}
+
+
+def test_an_image_of_a_pair_stands_for_both() -> None:
+    rows = [replace(row(1, "g"), pair="pair-a"), replace(row(2, "g"), pair="pair-a"), row(3, "g")]
+    revisions = cast(Revisions, _Ever(*rows))
+    found = find_subject(rows[1].id, revisions, IngestConfig(), NAMES)
+    assert found.kind == "image"
+    assert found.images == {rows[0].id, rows[1].id}
+    alone = find_subject(rows[2].id, revisions, IngestConfig(), NAMES)
+    assert alone.images == {rows[2].id}
