@@ -133,8 +133,8 @@ def test_a_version_is_learned_retrained_judged_and_promoted(
 
 
 def learn(tiny: RunningCheckout, lesson: Lesson, kimg: float) -> None:
-    """Write the project's parameters."""
-    train = {"family": lesson.family, "kimg": kimg, "recipe": dict(lesson.recipe)}
+    """Write the project's parameters; threads of so small a network would wait for each other."""
+    train = {"family": lesson.family, "kimg": kimg, "threads": 1, "recipe": dict(lesson.recipe)}
     tiny.project.params_file.parent.mkdir(parents=True, exist_ok=True)
     tiny.project.params_file.write_text(yaml.safe_dump({"train": train}))
 
