@@ -45,8 +45,8 @@ test: $(INSTALLED) ## the whole test suite; two cores have work for four process
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
-test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback; a wheel; somebody's Airflow
-	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_environments.py tests/test_names.py tests/test_wheel.py tests/test_other_hosts.py tests/test_own_airflow.py tests/test_docs_site.py
+test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback, an enlarger; a wheel; somebody's Airflow
+	@MEDLOOM_TEST_LIVE=1 $(BIN)/pytest tests/test_operations.py tests/test_feedback_loop.py tests/test_tasks_live.py tests/test_environments.py tests/test_names.py tests/test_wheel.py tests/test_other_hosts.py tests/test_own_airflow.py tests/test_docs_site.py
 
 .PHONY: docs
 docs: $(INSTALLED) ## the documentation as a site, in site/, by an environment of its own, .venv-docs

@@ -14,12 +14,17 @@ from pipeline.registry.exploring import Effect, Look
 from pipeline.registry.image_zip import archive_of
 
 
-def ordered() -> DrawnImages:
-    """The images of the order that the sidebar asks for, under their heading."""
+def version() -> int:
+    """The version that the sidebar asks for."""
     known = shared.versions()
     with st.sidebar:
-        number = settings.version(known, shared.usual_version(known))
-        order = settings.order(number, shared.drawing_spec(number))
+        return settings.version(known, shared.usual_version(known))
+
+
+def ordered(number: int) -> DrawnImages:
+    """The images of a version that the sidebar asks for, under their heading."""
+    with st.sidebar:
+        order = settings.order(number, shared.spec(number))
     drawn = shared.draw(order)
     heading(drawn)
     return drawn
@@ -92,8 +97,14 @@ def closely(drawn: DrawnImages, *, two: bool) -> int:
     return chosen
 
 
-def take_along(drawn: DrawnImages, index: int) -> None:
-    """The images as files, and how to draw them elsewhere."""
+def take_along(drawn: DrawnImages, index: int, typed: str = "") -> None:
+    """The images as files, and how to draw them elsewhere.
+
+    Args:
+        drawn: the images.
+        index: of the one that is offered by itself.
+        typed: the command that writes them; "": `medloom generate` of this project.
+    """
     stem = drawn.order.stem(drawn.model, drawn.version.number)
     with st.container(horizontal=True):
         st.download_button(
@@ -112,8 +123,8 @@ def take_along(drawn: DrawnImages, index: int) -> None:
         )  # fmt: skip
     with st.expander("The same elsewhere"):
         st.markdown("The address of this page shows these images again. In a terminal:")
-        typed = f"{shared.project().command} generate {shlex.join(drawn.order.options)} -o out"
-        st.code(typed, language="shell", wrap_lines=True)
+        usual = f"{shared.project().command} generate {shlex.join(drawn.order.options)} -o out"
+        st.code(typed or usual, language="shell", wrap_lines=True)
 
 
 def row(looks: list[Look], width: int = 140) -> None:

@@ -12,7 +12,8 @@ from pipeline.evaluation.copy_test import CopyTest, Resemblance
 from pipeline.evaluation.measure import Distance, Measured, Share
 
 _DRAWN, _REAL = "these images", "real images"
-_COLOURS = alt.Scale(domain=[_DRAWN, _REAL], range=["#f0a35e", "#7fb8d6"])
+_RANGE = ["#f0a35e", "#7fb8d6"]
+_COLOURS = alt.Scale(domain=[_DRAWN, _REAL], range=_RANGE)
 _HEIGHT = 110
 
 
@@ -23,10 +24,10 @@ def distance(found: Distance | None) -> None:
         st.caption("One image has no distance to a set; draw two or more.")
         return
     ends = (found.value, found.value) if found.low is None else (found.low, found.high)
-    _ranges(
+    ranges(
         [
-            _row(_DRAWN, found.value, *ends),
-            _row(_REAL, found.floor, found.floor_low, found.floor_high),
+            interval(_DRAWN, found.value, *ends),
+            interval(_REAL, found.floor, found.floor_low, found.floor_high),
         ],
         "kernel distance",
         f"Kernel distance {found.value:.3g}, of real images {found.floor_low:.3g} to "
@@ -44,8 +45,10 @@ def own_class(mine: Share | None, theirs: Share | None, label: str) -> None:
     if mine is None or theirs is None:
         st.caption("There is no second class with enough real images to tell it from.")
         return
-    rows = [_row(who, one.value, *one.interval) for who, one in ((_DRAWN, mine), (_REAL, theirs))]
-    _ranges(
+    rows = [
+        interval(who, one.value, *one.interval) for who, one in ((_DRAWN, mine), (_REAL, theirs))
+    ]
+    ranges(
         rows,
         "share",
         f"{mine.count} of {mine.total} images are nearest to {label}, of real ones "
@@ -135,25 +138,32 @@ def _ticks(values: Sequence[float], test: CopyTest, text: str) -> None:
     _draw(ticks + limit.encode(x="value:Q"), text)
 
 
-def _row(of: str, value: float, low: float | None, high: float | None) -> dict[str, Any]:
+def interval(of: str, value: float, low: float | None, high: float | None) -> dict[str, Any]:
+    """One row of `ranges`."""
     return {"of": of, "value": value, "low": low, "high": high}
 
 
-def _ranges(
-    rows: list[dict[str, Any]], title: str, text: str, domain: Sequence[float] = ()
-) -> None:
-    """A point with an interval for these images and for real ones."""
+def ranges(rows: list[dict[str, Any]], title: str, text: str, domain: Sequence[float] = ()) -> None:
+    """A point with an interval for each of two that are compared, such as images and real ones.
+
+    Args:
+        rows: of `interval`; the first is what the page is about.
+        title: of the axis; "": none.
+        text: what it shows, for those who do not see it.
+        domain: ends of the axis; (): from 0.
+    """
+    names = [row["of"] for row in rows]
     ends = [row[end] for row in rows for end in ("low", "high") if row[end] is not None]
     scale = _scale(domain or [0, *ends])
     base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("of:N", title=None, sort=[_DRAWN, _REAL], axis=_labels()),
-        color=alt.Color("of:N", scale=_COLOURS, legend=None),
+        y=alt.Y("of:N", title=None, sort=names, axis=_labels()),
+        color=alt.Color("of:N", scale=alt.Scale(domain=names, range=_RANGE), legend=None),
     )
     bars = base.mark_bar(height=8, opacity=0.35, cornerRadius=4).encode(
-        x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"
+        x=alt.X("low:Q", title=title or None, scale=scale), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=alt.X("value:Q", title=title, scale=scale)
+        x=alt.X("value:Q", title=title or None, scale=scale)
     )
     _draw(bars + points, text)
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.person import Person
 from app.wording import SHOWN, without_paths
+from model.tasks import Task, task_named
 from pipeline.base.errors import MedloomError
 from pipeline.base.project import Project
 from pipeline.evaluation.measure import Measured, measure_images
@@ -16,11 +17,14 @@ from pipeline.evaluation.reals import Reals
 from pipeline.evaluation.score import OnProgress
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.promotion.measuring import last_difference, reals_of_run
+from pipeline.registry.aliases import CHAMPION
 from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.description import VersionFacts
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import DrawnImages, draw_images
+from pipeline.registry.enlargement import Enlargement
 from pipeline.registry.generators import Generators, Version
-from pipeline.registry.known_versions import KnownVersion, known_versions
+from pipeline.registry.known_versions import KnownVersion, known_versions, version_facts
 from pipeline.registry.order import Order
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker
@@ -72,10 +76,10 @@ def errors_as_words(*, ends: bool = False) -> Iterator[None]:
             st.stop()
 
 
-def known() -> list[KnownVersion]:
-    """The versions of the project, newest first."""
-    here = project()
-    return _versions(str(here.state), here.mlflow_uri)
+def known(of: Project | None = None) -> list[KnownVersion]:
+    """The versions of the project, or of another, newest first."""
+    here = of or project()
+    return _versions(str(here.state), here.mlflow_uri, here)
 
 
 def versions() -> list[KnownVersion]:
@@ -99,10 +103,10 @@ def usual_version(among: list[KnownVersion]) -> int:
     return next((one.number for one in among if one.is_champion), among[0].number)
 
 
-def generators(version: int) -> Generators:
-    """The door to the images of one version, which is loaded."""
-    here = project()
-    return _generators(here.model, version, str(here.state))
+def generators(version: int, of: Project | None = None) -> Generators:
+    """The door to the images of one version of the project, or of another; it is loaded."""
+    here = of or project()
+    return _generators(here.model, version, str(here.state), here)
 
 
 def spec(version: int) -> OutputSpec:
@@ -110,29 +114,64 @@ def spec(version: int) -> OutputSpec:
     return generators(version).output_spec(version)
 
 
-def drawing_spec(version: int) -> OutputSpec:
-    """As `spec`; of a version that draws no images the page says so, and ends there."""
-    found = spec(version)
-    if not found.draws:
-        uses = {
-            "enlarge": "`medloom generate --enlarge` of a project that draws uses it",
-            "fuse": "whoever loads it from MLflow gives it pairs of registered images",
-        }
-        st.info(
-            f"Version {version} draws no images: it {found.does}. {uses[found.task]}; its figures "
-            "are on the page Versions."
-        )
-        st.stop()
-    return found
+def task(version: int) -> Task:
+    """What a version does."""
+    return task_named(spec(version).task)
 
 
-def draw(order: Order) -> DrawnImages:
-    """The images of an order, by the version's number, with the marks of the project's keys."""
-    here, anew = project(), list[Order]()
-    drawn = _draw(here.model, str(here.state), order, anew)
+def only_of_drawn(version: int, what: str) -> None:
+    """For a version that is given images, the page says why it shows nothing, and ends there.
+
+    Args:
+        version: its number.
+        what: is of images that a version draws.
+    """
+    if not (found := task(version)).paired:
+        return
+    st.info(
+        f"{what} of images that a version draws, and version {version} draws none: it is given "
+        f"{found.given}. The page Generate shows what it makes, the page Evaluate how near that "
+        "comes to the truth."
+    )
+    st.stop()
+
+
+def draw(order: Order, of: Project | None = None) -> DrawnImages:
+    """The images of an order, by the version's number, with the marks of the project's keys.
+
+    Args:
+        order: what is drawn.
+        of: the project; None: this one.
+    """
+    here, anew = of or project(), list[Order]()
+    drawn = _draw(here.model, str(here.state), order, here, anew)
     if not anew:  # what is drawn anew is asked for there, but a cache knows of no block
-        generators(int(order.version)).require_handed_out(order.version)
+        generators(int(order.version), of).require_handed_out(order.version)
     return replace(drawn, marker=Marker(MarkKeys.of(here)))
+
+
+def enlarged(drawn: DrawnImages, larger: Enlargement) -> DrawnImages:
+    """Drawn images, enlarged."""
+    return replace(
+        _enlarge(drawn.model, drawn.order, larger.model, larger.version.number, larger, drawn),
+        marker=drawn.marker,
+    )
+
+
+def fitting(version: int) -> tuple[list[str], list[str]]:
+    """Projects beside this one whose champion draws what an enlarger takes, and why others do not.
+
+    Returns:
+        Names, and sentences about those that could not be asked.
+    """
+    here = project()
+    return _fitting(str(here.state), version, tuple(here.neighbours), here)
+
+
+def facts(version: int) -> VersionFacts:
+    """What MLflow holds about a version."""
+    here = project()
+    return _facts(str(here.state), version, here)
 
 
 def reals(version: Version) -> Reals:
@@ -197,15 +236,39 @@ def _measure(
 
 # Asked again beside a look at a page, not before it: a server of MLflow takes its time.
 @st.cache_data(ttl=15, max_entries=4, show_spinner=False, refresh_mode="background")
-def _versions(state: str, uri: str) -> list[KnownVersion]:  # noqa: ARG001 - the key
-    return known_versions(project())
+def _versions(state: str, uri: str, _project: Project) -> list[KnownVersion]:  # noqa: ARG001 - the key
+    return known_versions(_project)
 
 
 @st.cache_resource(max_entries=4, show_spinner="loading the generator")
-def _generators(model: str, version: int, state: str) -> Generators:  # noqa: ARG001 - the key
-    made = Generators(project(), DrawCounter.of(project(), "app"))
+def _generators(model: str, version: int, state: str, _project: Project) -> Generators:  # noqa: ARG001 - the key
+    made = Generators(_project, DrawCounter.of(_project, "app"))
     made.output_spec(version)
     return made
+
+
+@st.cache_data(ttl=300, max_entries=16, show_spinner="reading the figures")
+def _facts(state: str, version: int, _project: Project) -> VersionFacts:  # noqa: ARG001 - the key
+    return version_facts(_project, version)
+
+
+@st.cache_data(ttl=300, max_entries=4, show_spinner="looking for generators that fit")
+def _fitting(
+    state: str,  # noqa: ARG001 - the key
+    version: int,
+    names: tuple[str, ...],
+    _project: Project,
+) -> tuple[list[str], list[str]]:
+    mine, fit, failed = generators(version, _project).output_spec(version), [], []
+    for name in names:
+        try:
+            other = Generators(_project.beside(name)).output_spec(CHAMPION)
+        except MedloomError as error:
+            failed.append(f"{name}: {without_paths(str(error))}")
+            continue
+        if (other.task, other.image_size, other.region) == ("draw", mine.given_size, mine.region):
+            fit.append(name)
+    return fit, failed
 
 
 @st.cache_data(max_entries=32, show_spinner="drawing")
@@ -213,11 +276,24 @@ def _draw(
     model: str,
     state: str,  # noqa: ARG001 - the key
     order: Order,
+    _project: Project,
     _anew: list[Order],
 ) -> DrawnImages:
     """Draw; what was not in the cache is added to `_anew`."""
     _anew.append(order)
-    return draw_images(model, generators(int(order.version)), order)
+    return draw_images(model, generators(int(order.version), _project), order)
+
+
+@st.cache_data(max_entries=16, show_spinner="enlarging")
+def _enlarge(
+    model: str,  # noqa: ARG001 - the key
+    order: Order,  # noqa: ARG001 - the key
+    larger: str,  # noqa: ARG001 - the key
+    version: int,  # noqa: ARG001 - the key
+    _larger: Enlargement,
+    _drawn: DrawnImages,
+) -> DrawnImages:
+    return _larger.enlarged(_drawn)
 
 
 def _nothing_yet(medloom: str) -> None:

@@ -1,15 +1,22 @@
-"""Measure the images on screen beside real ones, of which readers may look at the nearest."""
+"""Measure the images on screen beside real ones, of which readers may look at the nearest.
+
+Of a version that is given images: how near it comes to the truth, by its own evaluation.
+"""
 
 from functools import partial
 
 import streamlit as st
 
-from app import gallery, measured, nearest, person, settings, shared
+from app import gallery, measured, nearest, person, settings, shared, truth
 from app.wording import without_paths
 from pipeline.base.errors import MedloomError
 
 person.require("viewer")
-drawn = gallery.ordered()
+number = gallery.version()
+if shared.task(number).paired:
+    truth.show(number)
+    st.stop()
+drawn = gallery.ordered(number)
 try:
     reals = shared.reals(drawn.version)
     found = shared.measure(drawn, reals)

@@ -26,13 +26,14 @@ DIRECTIONS = 8
 """Of those that the network varies most, which are offered."""
 
 person.require("viewer")
+number = gallery.version()
+shared.only_of_drawn(number, "Mixtures, walks and edits are")
 known = shared.versions()
 model = shared.project().model
 topic = settings.pill("Topic", list(ABOUT), "topic", "Mixture")
 st.caption(ABOUT[topic])
 with st.sidebar:
-    number = settings.version(known, shared.usual_version(known))
-    spec, generators = shared.drawing_spec(number), shared.generators(number)
+    spec, generators = shared.spec(number), shared.generators(number)
     label = settings.label(spec) if topic != "Mixture" else ""
     order = Order(number, label, 1, settings.seed(), settings.truncation())
 

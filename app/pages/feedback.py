@@ -27,6 +27,7 @@ for one in asked:
     if number in (one.version, one.verdict.version if one.verdict else None):
         st.info(plain(f"{without_paths(one.in_words)}."))
 if not rates:
+    shared.only_of_drawn(number, "Feedback is")
     st.info("Nobody has judged its images yet. Open one on the page Generate and say what you see.")
 else:
     st.table(rate_rows(rates, asking_now(asked, number)))

@@ -1,17 +1,21 @@
-"""Draw images, look at them, and take them along."""
+"""Draw images, or make them of given ones, look at them, and take them along."""
 
-from app import gallery, opinion, person, settings
+from app import gallery, making, opinion, person, settings, shared
 
 person.require("viewer")
-drawn = gallery.ordered()
-view = settings.pill("View", ["Grid", "One", "Two"], "view", "Grid")
-chosen = 0
-if view == "Grid":
-    settings.forget("image", "beside", "look")
-    gallery.grid(drawn)
+number = gallery.version()
+if shared.task(number).paired:
+    making.show(number)
 else:
-    if view == "One":
-        settings.forget("beside")
-    chosen = gallery.closely(drawn, two=view == "Two")
-    opinion.ask(drawn, chosen)
-gallery.take_along(drawn, chosen)
+    drawn = gallery.ordered(number)
+    view = settings.pill("View", ["Grid", "One", "Two"], "view", "Grid")
+    chosen = 0
+    if view == "Grid":
+        settings.forget("image", "beside", "look")
+        gallery.grid(drawn)
+    else:
+        if view == "One":
+            settings.forget("beside")
+        chosen = gallery.closely(drawn, two=view == "Two")
+        opinion.ask(drawn, chosen)
+    gallery.take_along(drawn, chosen)

@@ -11,6 +11,8 @@ from pipeline.study.results import results_of
 who, project = person.require("reader"), shared.project()
 names = study_names(Ledger(project))
 if not names:
+    if found := shared.known():
+        shared.only_of_drawn(shared.usual_version(found), "Studies are")
     st.subheader("There is no study yet")
     st.markdown("A study shows held-out images beside synthetic ones. Type in a terminal:")
     create = "study create NAME --design pair --trials 100"

@@ -11,7 +11,7 @@ CARD, REPORT, BASELINE = "Model card", "Report", "Baseline"
 
 
 def baseline(number: int, *, pictures: bool) -> None:
-    """The version beside a generator of another family that learned from the same images."""
+    """The version beside a generator of another family, or beside its task's rival."""
     page = baseline_page(shared.project(), number, pictures=pictures)
     if page:
         report_page.show(page, f"Version {number} beside its baseline")

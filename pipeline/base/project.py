@@ -20,6 +20,14 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PARAMS = PROJECT_ROOT / "params.yaml"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_OF_ONE_PROJECT = (
+    "MEDLOOM_CACHE",
+    "MEDLOOM_LANDING",
+    "MEDLOOM_LEDGER",
+    "MEDLOOM_MODEL",
+    "MEDLOOM_REMOTE",
+)
+"""Variables that name places of one project, and not of another beside it."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,25 @@ class Project:
                 "model's name, the same on every worker"
             )
         return project
+
+    def beside(self, name: str, environ: Mapping[str, str] = os.environ) -> Self:
+        """Another project of this host, with its state beside this one's; it need not exist.
+
+        Raises:
+            BadInputError: as `load`, or that is no name.
+        """
+        if Path(name).name != name:
+            raise BadInputError(
+                f"{name!r} is no project; give the name of one, such as kidney-larger"
+            )
+        shared = {key: value for key, value in environ.items() if key not in _OF_ONE_PROJECT}
+        return self.load(shared | {"MEDLOOM_STATE": str(self.state.parent / name)})
+
+    @property
+    def neighbours(self) -> list[str]:
+        """Names of the other projects whose state and ledger lie beside this one's."""
+        found = (ledger.parent for ledger in self.state.parent.glob("*/ledger.git"))
+        return sorted(f.name for f in found if f != self.state and _NAME.fullmatch(f.name))
 
     def environment(self) -> dict[str, str]:
         """The project as environment variables, for a child process."""

@@ -1,20 +1,8 @@
 """Find the project of a command."""
 
-import os
-from pathlib import Path
-
 from pipeline.base.errors import BadInputError
 from pipeline.base.host import require_fit, require_supported
 from pipeline.base.project import Project
-
-_OF_ONE_PROJECT = (
-    "MEDLOOM_CACHE",
-    "MEDLOOM_LANDING",
-    "MEDLOOM_LEDGER",
-    "MEDLOOM_MODEL",
-    "MEDLOOM_REMOTE",
-)
-"""Variables that name places of one project, and not of another beside it."""
 
 
 class Choice:
@@ -55,13 +43,7 @@ def project_named(name: str) -> Project:
     Raises:
         BadInputError: as `existing_project`, or that is no name.
     """
-    if Path(name).name != name:
-        raise BadInputError(f"{name!r} is no project; give the name of one, such as kidney-larger")
-    chosen = chosen_project()
-    environment = {
-        key: value for key, value in os.environ.items() if key not in _OF_ONE_PROJECT
-    } | {"MEDLOOM_STATE": str(chosen.state.parent / name)}
-    return _existing(Project.load(environment))
+    return _existing(chosen_project().beside(name))
 
 
 def _existing(project: Project) -> Project:

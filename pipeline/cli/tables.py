@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 from rich.text import Text
 
+from model.tasks import task_named
 from pipeline.base.terminal import Facts, FitTable
 from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.report import IngestReport
@@ -181,14 +182,15 @@ def compared_table(compared: Compared, first: str, second: str) -> Group:
     rows = zip(*map(overall_figures, (compared.first, compared.second)), strict=True)
     for one, two in rows:
         table.add_row(one["metric"], one["value"], two["value"], one["floor"], one["protocol"])
-    test = compared.comparison
+    test, task = compared.comparison, task_named(compared.first.protocol.task)
+    score = f"{task.score}{f' in {task.unit}' if task.unit else ''}"
     low, high = test.interval()
     better = (
         second if low > 0 else first if high < 0 else "neither, as far as these groups can show"
     )
     facts = {
         "better": better,
-        f"kernel distance, {first} minus {second}": f"{test.improvement:.4g}",
+        f"{score}, {first} minus {second}": f"{test.improvement:.4g}",
         "95 % interval": f"{low:.4g} to {high:.4g}, over {test.groups} groups and new images",
         "by sampling seed": ", ".join(f"{value:.4g}" for value in test.by_seed),
     }

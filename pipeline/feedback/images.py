@@ -71,8 +71,9 @@ def judge_images(
     """
     generators = generators or Generators(project)
     found = generators.find(version)
-    classes = generators.output_spec(found.number).classes
-    _require_class(label, classes, found.number)
+    spec = generators.output_spec(found.number)
+    spec.require_drawing(found.number)
+    _require_class(label, spec.classes, found.number)
     said = {
         "reader": reader,
         "given_by": "" if given_by == reader else given_by,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.layouts import Layouts
+from model.tasks import task_named, work_of
 from pipeline.base.errors import BadInputError
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.edits import Edit
@@ -103,6 +104,19 @@ class OutputSpec(NamedTuple):
     def given_size(self) -> int:
         """Height and width of an image that it is given, in pixels."""
         return self.image_size // self.factor
+
+    def require_drawing(self, version: int) -> None:
+        """Check that a version draws images, for what is done with drawn ones alone.
+
+        Raises:
+            BadInputError: it is given images.
+        """
+        if self.task != "draw":
+            task = task_named(self.task)
+            raise BadInputError(
+                f"version {version} draws no images: it is given {task.given} and makes "
+                f"{task.made}. Choose a version of a project that draws"
+            )
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
@@ -191,6 +205,11 @@ class LoadedBundle:
         except ValueError as error:
             raise BadInputError(str(error)) from error
         return images
+
+    def rival(self, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the rival of the version's task makes of given images, without training."""
+        work = work_of(task_named(self.output_spec.task))
+        return work.rival(given, self.generator.config)
 
     def layouts(
         self, labels: Sequence[str], seed: int, *, start: int = 0, asked: Asked = NOTHING_ASKED

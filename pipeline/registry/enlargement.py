@@ -1,7 +1,7 @@
 """Making drawn images larger by a version of another project, whose task is to enlarge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.draw_counts import DrawCounter
+from pipeline.registry.drawn_images import DrawnImages
 from pipeline.registry.generators import Generators, Version
 
 USUAL_NOISE = 2.0
@@ -45,6 +46,7 @@ class Enlargement:
         noise: float = USUAL_NOISE,
         *,
         withheld: bool = False,
+        generators: Generators | None = None,
     ) -> Self:
         """A version of a project that makes images as they are drawn `factor` times larger.
 
@@ -55,13 +57,15 @@ class Enlargement:
             drawn: what the generator draws.
             noise: that images are said to have, in grey levels.
             withheld: use also a version that is not handed out; for auditors.
+            generators: that have the version loaded already.
 
         Raises:
             BadInputError: it enlarges nothing, by another factor, or images of another size or
                 region; or it is withheld.
         """
-        counter = DrawCounter.of(project, "enlarge")
-        generators = Generators(project, counter, withheld=withheld)
+        generators = generators or Generators(
+            project, DrawCounter.of(project, "enlarge"), withheld=withheld
+        )
         generators.require_handed_out(version)
         found = generators.find(version)
         spec = generators.output_spec(found.number)
@@ -103,6 +107,15 @@ class Enlargement:
     def of(self, images: NDArray[np.uint8], labels: Sequence[str]) -> NDArray[np.uint8]:
         """Images, uint8 [N, h, h], of these labels, `factor` times larger."""
         return self.generators.make(self.version.number, images, labels, noise=self.noise)
+
+    def enlarged(self, drawn: DrawnImages) -> DrawnImages:
+        """Drawn images, larger; their names and what they say of themselves tell by whom."""
+        return replace(
+            drawn,
+            order=replace(drawn.order, enlarged=self.in_words),
+            images=self.of(drawn.images, drawn.order.labels),
+            enlarged=self.facts,
+        )
 
 
 def _of(region: str) -> str:

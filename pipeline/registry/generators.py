@@ -215,6 +215,14 @@ class Generators:
             self._counter.count(found.number, labels)
         return images
 
+    def rival(self, version: int | str, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What the rival of a version's task makes of given images, such as bicubic.
+
+        Raises:
+            BadInputError: the version does not exist, or its weights are missing or altered.
+        """
+        return self._load(self.find(version)).rival(given)
+
     def require_handed_out(self, version: int | str) -> None:
         """Check that images of a version may be handed out; the journal is asked each time.
 

@@ -192,7 +192,7 @@ def generate_images(
         return result._replace(files=[_write(out, walk, facts)])
     drawn = draw_images(project.model, generators, order, told, marker, each)
     if larger is not None:
-        drawn = replace(drawn, images=larger.of(drawn.images, order.labels), enlarged=larger.facts)
+        drawn = larger.enlarged(drawn)
     if form == "zip":
         return result._replace(files=[_write_bytes(archive, archive_of(drawn, masks=masks))])
     coco = joined_with_file(out / COCO_FILE, drawn.coco()) if masks else {}

@@ -3,13 +3,16 @@
 import tempfile
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.base.errors import TransientError
 from pipeline.base.project import Project
 from pipeline.ledger.journal import VERDICTS, Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
+
+if TYPE_CHECKING:
+    from pipeline.registry.description import VersionFacts
 
 REPORT_FILE = "report.html"
 
@@ -113,3 +116,18 @@ def version_page(project: Project, version: int) -> VersionPage:
         card = registry.description(version)
         report = registry.run_artifacts(version, REPORT_FILE, Path(folder))
         return VersionPage(card, report.read_text() if report else "")
+
+
+def version_facts(project: Project, version: int) -> "VersionFacts":
+    """A version's classes, figures and verdict, by MLflow, whose server is started if need be.
+
+    Raises:
+        BadInputError: the version does not exist.
+        TransientError: the server cannot be reached.
+    """
+    from pipeline.local import services
+    from pipeline.registry.description import read_facts
+    from pipeline.registry.registry import Registry
+
+    with services.mlflow(project) as uri:
+        return read_facts(Registry(uri, project.model), version)

@@ -57,6 +57,7 @@ def create_study(
     require_free_name(ledger, name)
     found = generators.find(version)
     spec = generators.output_spec(found.number)
+    spec.require_drawing(found.number)
     chosen = _classes(spec, classes, found.number)
     _require_sensible(trials, len(chosen), len(spec.classes), margin, ask_class=ask_class)
     held = still_held_out(ledger)

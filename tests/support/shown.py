@@ -13,9 +13,9 @@ from tests.support.generators import save_tiny_generator
 CLASSES, KINDS = ("cyst", "normal", "stone"), ("cyst", "stone")
 
 
-def empty_project(folder: Path) -> Project:
+def empty_project(folder: Path, name: str = "shown") -> Project:
     """A project that has learned nothing."""
-    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "shown")})
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / name)})
     project.state.mkdir(parents=True)
     return project
 

@@ -1,11 +1,13 @@
-"""A version beside the baseline of another family, as a page of its own: figures, floors, grids.
+"""A version beside its baseline, as a page of its own: figures, floors, grids.
 
+The baseline is a generator of another family, or the rival of a task whose results have a truth.
 The report of the run has the same table.
 """
 
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from model.tasks import task_named
 from pipeline.base.project import Project
 from pipeline.evaluation.record import BASELINE_FOLDER
 from pipeline.local import services
@@ -40,6 +42,7 @@ def baseline_page(project: Project, version: int, *, pictures: bool) -> str:
         grids, beside = (
             _grids(registry, version, classes, part, to) for part in ("", BASELINE_FOLDER)
         )
+    task = task_named(evaluation.protocol.task)
     return (
         environment()
         .get_template("baseline_page.html.j2")
@@ -48,7 +51,10 @@ def baseline_page(project: Project, version: int, *, pictures: bool) -> str:
             family=evaluation.baseline_family,
             real="phantom" if facts.phantom else "real",
             chapters=chapters(evaluation),
+            task=task if task.paired else None,
+            protocol=evaluation.protocol,
             baseline_grids=beside,
+            grids=grids,
             beside=grids,
         )
     )

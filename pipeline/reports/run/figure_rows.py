@@ -17,7 +17,9 @@ def chapters(evaluation: Evaluation) -> list[dict[str, Any]]:
     chapters = []
     for chapter in (*PAIRED, *CHAPTERS):
         rows = [
-            _row(found[metric], words) | _baseline(found[metric], beside.get(metric))
+            _row(found[metric], words)
+            | _baseline(found[metric], beside.get(metric))
+            | {"gain": _gain(found.get(f"{metric}_gain"))}
             for metric, words in chapter.figures.items()
             if metric in found
         ]
@@ -60,6 +62,11 @@ def _baseline(figure: Figure, beside: Figure | None) -> dict[str, Any]:
     if beside is None:
         return {"baseline": None, "nearer": ""}
     return {"baseline": _texts(beside), "nearer": _nearer(figure, beside)}
+
+
+def _gain(figure: Figure | None) -> dict[str, Any] | None:
+    """By how much results are better than the rival's, image by image."""
+    return None if figure is None else _texts(figure)
 
 
 def _nearer(figure: Figure, beside: Figure) -> str:

@@ -245,3 +245,14 @@ SHARES = frozenset(
     }
 )
 """Figures shown as percent."""
+
+
+def text_of(metric: str) -> FigureText:
+    """The texts of a figure.
+
+    Raises:
+        KeyError: it has none.
+    """
+    return next(
+        chapter.figures[metric] for chapter in (*PAIRED, *CHAPTERS) if metric in chapter.figures
+    )

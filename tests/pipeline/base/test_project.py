@@ -114,3 +114,21 @@ def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("os.getuid", lambda: 2**30)
     with pytest.raises(BadInputError, match="user 1073741824 has none: set HOME"):
         Project.load({"MEDLOOM_STATE": "/state/a"})
+
+
+def test_projects_beside_each_other_share_what_is_of_no_project_alone(tmp_path: Path) -> None:
+    told = {
+        "MEDLOOM_STATE": str(tmp_path / "state" / "kidney-larger"), "MEDLOOM_MODEL": "larger",
+        "MEDLOOM_LEDGER": str(tmp_path / "git"), "MEDLOOM_MLFLOW_URI": "http://mlflow:5000",
+    }  # fmt: skip
+    project = Project.load(told)
+    (tmp_path / "state" / "kidney-larger" / "ledger.git").mkdir(parents=True)
+    (tmp_path / "state" / "kidney" / "ledger.git").mkdir(parents=True)
+    (tmp_path / "state" / "notes").mkdir()
+    assert project.neighbours == ["kidney"]
+    other = project.beside("kidney", told)
+    assert (other.name, other.model) == ("kidney", "medloom-kidney")
+    assert other.ledger == str(tmp_path / "state" / "kidney" / "ledger.git")
+    assert other.mlflow_uri == project.mlflow_uri
+    with pytest.raises(BadInputError, match="is no project"):
+        project.beside("../kidney", told)

@@ -59,6 +59,17 @@ def test_compare() -> None:
     compared = Compared(one, two, compare(two, one, GateConfig()))
     said = shown_at_80(tables.compared_table(compared, "champion", "challenger"), *figures_names())
     assert said.count("0.16  [0.14, 0.18]") == 1
+    assert "kernel distance, champion minus challenger" in said
+
+
+def test_compare_names_the_score_of_the_task() -> None:
+    one, two = (
+        one.model_copy(update={"protocol": one.protocol.model_copy(update={"task": "enlarge"})})
+        for one in (evaluation("a1" * 32, 0.16), evaluation("b2" * 32, 0.15))
+    )
+    compared = Compared(one, two, compare(two, one, GateConfig()))
+    said = shown_at_80(tables.compared_table(compared, "1", "2"), *figures_names())
+    assert "-PSNR in dB, 1 minus 2" in said
 
 
 @pytest.fixture

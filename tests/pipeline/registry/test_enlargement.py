@@ -15,14 +15,19 @@ from model.network import NetworkConfig
 from model.tasks.enlarge import work
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.feedback.images import judge_images
+from pipeline.feedback.opinions import Opinions
+from pipeline.ledger.ledger import Ledger
 from pipeline.registry import enlargement
 from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.description import VersionFacts, version_description
 from pipeline.registry.enlargement import Enlargement
-from pipeline.registry.generators import Version
+from pipeline.registry.generators import Generators, Version
 from pipeline.registry.image_files import Enlarge, Format, generate_images
 from pipeline.registry.mlflow_model import SyntheticImages
 from pipeline.registry.signature import signature
+from pipeline.study.create import create_study
+from tests.support.enlarging import enlarging_project, tiny_enlarger
 from tests.support.generators import tiny_generator
 from tests.support.told import serve
 
@@ -179,3 +184,16 @@ def test_masks_and_walks_are_not_enlarged(project: Project, tmp_path: Path) -> N
             project, "champion", "stone", 2, 7, tmp_path / "out", masks=True,
             enlarge=Enlarge(project, "champion", 4),
         )  # fmt: skip
+
+
+def test_what_is_of_drawn_images_alone_is_refused(tmp_path: Path) -> None:
+    larger = enlarging_project(tmp_path)
+    with pytest.raises(BadInputError, match="version 1 draws no images: it is given a small image"):
+        judge_images(larger, "1", "stone", 0, [0], reader="ann")
+    with pytest.raises(BadInputError, match="version 1 draws no images"):
+        create_study(larger, "can-they-tell", "1", "pair", 10)
+    assert Opinions(Ledger(larger)).records == []
+    small = work.example(32)
+    assert np.array_equal(
+        Generators(larger).rival(1, small), work.rival(small, tiny_enlarger().config)
+    )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.base.project import Project
-from pipeline.evaluation.record import BASELINE_FOLDER, EVALUATION_FILE, Evaluation
+from pipeline.evaluation.record import BASELINE_FOLDER, EVALUATION_FILE, Evaluation, Figure
 from pipeline.local import services
 from pipeline.registry.bundle import OutputSpec
 from pipeline.reports.run import baseline_page as page
@@ -95,3 +95,29 @@ def test_without_a_baseline_there_is_no_page(kept: Kept) -> None:
     assert page.baseline_page(Project.load({}), 3, pictures=True) == ""
     (kept.folder / "evaluation" / EVALUATION_FILE).write_text(json.dumps({"of": "another medloom"}))
     assert page.baseline_page(Project.load({}), 3, pictures=True) == ""
+
+
+def test_of_a_task_with_a_truth_the_gain_stands_beside_the_rival_and_rows_below(
+    kept: Kept,
+) -> None:
+    def of(model: str, psnr: float, *more: Figure) -> Evaluation:
+        one = Figure(metric="psnr", label=None, protocol="psnr_x2", value=psnr, n_real=9, n_fake=9)
+        base = evaluation(model * 32, 0.16)
+        protocol = base.protocol.model_copy(update={"task": "enlarge", "factor": 2})
+        return base.model_copy(update={"figures": (one, *more), "protocol": protocol})
+
+    shutil.rmtree(kept.folder / "evaluation" / BASELINE_FOLDER)  # a rival has no grids
+    gain = Figure(
+        metric="psnr_gain", label=None, protocol="psnr_gain_x2", value=1.5, low=1.25, high=1.75,
+        n_real=9, n_fake=9,
+    )  # fmt: skip
+    found = of("a1", 27.5, gain)
+    keep(kept, found.model_copy(
+        update={"baseline": of("b2", 26.0), "baseline_family": "bicubic"}
+    ))  # fmt: skip
+    shown = page.baseline_page(Project.load({}), 3, pictures=True)
+    assert "Better by" in shown
+    assert "1.25 to 1.75" in shown
+    assert "Floor" not in shown
+    assert "what it was given, bicubic, what it made, and the real image" in shown
+    assert shown.count('src="data:image/png') == 2, "a picture of rows for each of two classes"
