@@ -1,6 +1,6 @@
 """Families that are given images, through the real scheduler: learned, retrained, judged, promoted.
 
-The first training is so short that the second, longer and on more images, is surely better.
+The first training is so short, or so one-sided, that the second, on more images, is surely better.
 """
 
 import json
@@ -22,6 +22,8 @@ from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
+from pipeline.phantoms.phantom_pairs import MODALITIES, write_pairs
+from pipeline.phantoms.phantom_study import PhantomConfig
 from pipeline.promotion.gate import Verdict
 from pipeline.registry.registry import Registry
 from tests.support.running import RunningCheckout
@@ -41,6 +43,8 @@ NUMBERS = dict(TINY) | {
 """The level of one look is 0.05, that of a usual project 0.005; groups are as many as usual."""
 PATIENTS = 6
 """Of each class, that arrive at a time."""
+AS_SEEN = PhantomConfig(size=64, slices=3)
+"""Pairs of the size that is learned: what resampling does to greys costs a mix of both its MI."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,13 @@ class Lesson:
 
     Attributes:
         family: of the project.
-        recipe: its settings.
-        kimg: length of the first training, and of the second.
+        sections: of params.yaml, for the first training and for the second.
         deliver: puts images of new patients into a landing zone, given the number of those before
             and of new ones, both of each class; returns the files.
     """
 
     family: str
-    recipe: Mapping[str, object]
-    kimg: tuple[float, float]
+    sections: tuple[Mapping[str, Any], Mapping[str, Any]]
     deliver: Callable[[Path, int, int], list[Path]]
 
     @property
@@ -71,13 +73,26 @@ def phantoms(landing: Path, before: int, more: int) -> list[Path]:
     return sorted(set(landing.glob("*/*.png")) - known)
 
 
+def pairs(landing: Path, before: int, more: int) -> list[Path]:
+    known = set(landing.glob("*/*.png"))
+    write_pairs(landing, before + more, 0, "windows", config=AS_SEEN)
+    return sorted(set(landing.glob("*/*.png")) - known)
+
+
+def enlarging(kimg: float) -> dict[str, Any]:
+    small = {"factor": 2, "widths": [8], "blocks": 2, "patch": 12, "batch": 8, "critic_width": 4}
+    return {"train": {"kimg": kimg, "recipe": small}}
+
+
+def fusing(gradient: float) -> dict[str, Any]:
+    """The more the gradient counts, the more of the first image is taken, and the less SSIM is."""
+    preprocess = {"size": 64, "modalities": [*MODALITIES["windows"]]}
+    return {"preprocess": preprocess, "train": {"kimg": 6.0, "recipe": {"gradient": gradient}}}
+
+
 LESSONS = [
-    Lesson(
-        "enlarge_se",
-        {"factor": 2, "widths": [8], "blocks": 2, "patch": 12, "batch": 8, "critic_width": 4},
-        (0.04, 4.0),
-        phantoms,
-    ),
+    Lesson("enlarge_se", (enlarging(0.04), enlarging(4.0)), phantoms),
+    Lesson("fuse_difference", (fusing(0.65), fusing(0.5)), pairs),
 ]
 
 
@@ -90,7 +105,7 @@ def lesson(request: pytest.FixtureRequest) -> Lesson:
 @pytest.fixture
 def tiny(tmp_path: Path, lesson: Lesson) -> Iterator[RunningCheckout]:
     made = RunningCheckout.make(tmp_path / "medloom", NUMBERS)
-    learn(made, lesson, lesson.kimg[0])
+    learn(made, lesson, 0)
     made.medloom("up")
     try:
         yield made
@@ -115,7 +130,7 @@ def test_a_version_is_learned_retrained_judged_and_promoted(
     assert (first.action, first.version, first.predecessor) == ("promoted", 1, None), first.reason
     assert {f"guard:{bound.quality}" for bound in lesson.task.bounds} == rules(first)
 
-    learn(tiny, lesson, lesson.kimg[1])
+    learn(tiny, lesson, 1)
     batches.append(lesson.deliver(landing, PATIENTS, PATIENTS))
     second = verdict_of_a_run(tiny, airflow)
     assert (second.action, second.version, second.predecessor) == ("promoted", 2, 1), second.reason
@@ -132,11 +147,12 @@ def test_a_version_is_learned_retrained_judged_and_promoted(
     assert (found["whole"], broken, found["not_checked"]) == (True, [], [])
 
 
-def learn(tiny: RunningCheckout, lesson: Lesson, kimg: float) -> None:
+def learn(tiny: RunningCheckout, lesson: Lesson, turn: int) -> None:
     """Write the project's parameters; threads of so small a network would wait for each other."""
-    train = {"family": lesson.family, "kimg": kimg, "threads": 1, "recipe": dict(lesson.recipe)}
+    sections = lesson.sections[turn]
+    train = {"family": lesson.family, "threads": 1} | sections["train"]
     tiny.project.params_file.parent.mkdir(parents=True, exist_ok=True)
-    tiny.project.params_file.write_text(yaml.safe_dump({"train": train}))
+    tiny.project.params_file.write_text(yaml.safe_dump({**sections, "train": train}))
 
 
 def verdict_of_a_run(tiny: RunningCheckout, airflow: Airflow) -> Record:
@@ -185,7 +201,9 @@ def traced(tiny: RunningCheckout, number: int, lesson: Lesson, learned: list[lis
     found: dict[str, Any] = tiny.told("audit", "trace", str(number))
     assert (found["version"], found["missing"]) == (number, [])
     assert found["params"]["train"]["family"] == lesson.family
-    assert found["params"]["train"]["kimg"] == lesson.kimg[number - 1]
+    ours = lesson.sections[number - 1]["train"]
+    assert found["params"]["train"]["kimg"] == ours["kimg"]
+    assert found["params"]["train"]["recipe"].items() >= ours["recipe"].items()
     assert found["verdict"]["action"] == "promoted"
     assert {one["path"] for one in found["outputs"]} == {"data/processed", "models", "reports"}
     assert found["seen_images"] == sum(map(len, learned))
