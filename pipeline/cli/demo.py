@@ -1,6 +1,7 @@
 """`medloom demo`: run the whole pipeline once, with live progress and a summary."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from pipeline.base.dag_run_folder import DagRunFolder
-from pipeline.base.errors import ExitCode
+from pipeline.base.errors import BadInputError, ExitCode
 from pipeline.base.project import Project
 from pipeline.base.terminal import Facts, whole
 from pipeline.cli.follow import DAG, TASKS, follow, going_on
@@ -19,9 +20,11 @@ from pipeline.data.arrive.feed import feed
 from pipeline.data.branch import declare_data
 from pipeline.data.findings import kinds_in
 from pipeline.data.revise.revision import Revisions
+from pipeline.data.square import PreprocessConfig
 from pipeline.flow.begin import begin_demo
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.project_params import ProjectParams
 from pipeline.local import services
 from pipeline.local.airflow_api import Patience
 from pipeline.phantoms.phantom import write_phantom
@@ -49,6 +52,7 @@ def run_demo(
     Returns the command's exit code.
 
     Raises:
+        BadInputError: the project learns from other images than those of this demo.
         TransientError: a service did not start, or Airflow gave no answer any more.
     """
     started = time.monotonic()
@@ -85,12 +89,14 @@ def _feed(
     if pairs is not None:
         if begin_demo(project, MODALITIES[pairs]):
             console.print(whole(f"fuses pairs ({project.params_file})"))
+        _require_modalities(project, MODALITIES[pairs])
         with bars(console) as bar:
             show = bar("drawing phantom pairs")
             write_pairs(project.landing, patients, PHANTOM_SEED, pairs, on_progress=show)
     elif data is None:
         if begin_demo(project):
             console.print(whole(f"looks at both kidneys ({project.params_file})"))
+        _require_modalities(project, ())
         with bars(console) as bar:
             show = bar("drawing phantom patients")
             write_phantom(project.landing, patients, PHANTOM_SEED, on_progress=show)
@@ -98,6 +104,17 @@ def _feed(
         with feed_bar(console) as bar_of_bytes:
             feed(data, project.landing, on_progress=bar_of_bytes)
     console.print(whole(f"landing zone {project.landing}"))
+
+
+def _require_modalities(project: Project, wanted: Sequence[str]) -> None:
+    """Check that a project learns from the phantoms of a demo, before they are written."""
+    found = ProjectParams.of(project).section("preprocess", PreprocessConfig).modalities
+    if found != tuple(wanted):
+        raise BadInputError(
+            f"the project {project.name} has preprocess.modalities [{', '.join(found)}], and this "
+            f"demo writes images for [{', '.join(wanted)}]: leave --project out, or name a new "
+            "project"
+        )
 
 
 def summary(project: Project, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:

@@ -137,7 +137,8 @@ def demo(
 
     Starts Airflow and MLflow on free local ports, feeds the landing zone, runs the retraining and
     prints a summary. Services that were not running before are stopped again. A second run finds
-    nothing new and changes nothing.
+    nothing new and changes nothing. Without `--project`, a folder has a project of its name, and
+    pairs have one for each kind, such as phantom-windows.
 
     With `--against` nothing is started: the project's settings name the stores of a deployment, and
     MEDLOOM_AIRFLOW_USER and MEDLOOM_AIRFLOW_PASSWORD, or MEDLOOM_AIRFLOW_TOKEN, log in to its
@@ -158,8 +159,11 @@ def demo(
             )
         raise typer.Exit(run_against(fit_project(), against, patients, console))
 
-    if data is not None and Choice.name is None and "MEDLOOM_STATE" not in os.environ:
-        Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+    if Choice.name is None and "MEDLOOM_STATE" not in os.environ:
+        if data is not None:
+            Choice.name = re.sub(r"[^a-z0-9._-]+", "-", data.resolve().name.lower()).strip("-._")
+        elif pairs is not None:
+            Choice.name = f"phantom-{pairs}"
     raise typer.Exit(run_demo(fit_project(), data, patients, console, pairs))
 
 

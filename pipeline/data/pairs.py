@@ -1,10 +1,14 @@
 """Pairs of the manifest: two registered images of one place, in the order of the training."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.data.manifest import Row
+
+MODALITY = re.compile("[A-Z0-9][A-Z0-9_-]{0,15}")
+"""As DICOM writes CT and MR; lists and parameters may use lower case."""
 
 
 class PairedRows(NamedTuple):

@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from model.section import Section
+from pipeline.data.pairs import MODALITY
 from pipeline.data.region import Box, RegionConfig, find_region, whole_square
 
 SMALL = "smaller than preprocess.size"
@@ -60,10 +61,15 @@ class PreprocessConfig(Section):
     @classmethod
     def _two_modalities(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:
         found = tuple(one.upper() for one in modalities)
-        if found and len(set(found)) != 2:
+        if found and not len(found) == len(set(found)) == 2:
             raise ValueError(
                 f"{', '.join(found)} are not two modalities; allowed are two that differ, such as "
                 "[CT, MR], or none"
+            )
+        if wrong := [one for one in found if not MODALITY.fullmatch(one)]:
+            raise ValueError(
+                f"{wrong[0]!r} is no modality; allowed are 1 to 16 of A-Z, 0-9, - and _, as in the "
+                "column modality of medloom.csv"
             )
         return found
 

@@ -194,6 +194,7 @@ def pairs_of_version(
     drawing: Drawing,
     version: int,
     network: NetworkConfig,
+    modalities: Sequence[str],
     processed: Processed,
     config: EvaluateConfig,
     identity: str,
@@ -207,6 +208,8 @@ def pairs_of_version(
         version: its number.
         network: of the generator that the data were prepared for, which the version must equal in
             what it takes and makes.
+        modalities: of the pairs that it is given, in order; () for single images. A version of
+            which the registry does not know them is not refused for them.
         processed: the real images.
         config: the `evaluate` section.
         identity: sha256 of the version's weights.
@@ -214,11 +217,18 @@ def pairs_of_version(
         tell: called with (what, done, total).
 
     Raises:
-        BadInputError: the version does something else, or at another size.
+        BadInputError: the version does something else, at another size, or of other modalities or
+            in another order of them.
     """
     spec, wanted = drawing.output_spec(version), task_of(network.family).name
     ours = (wanted, network.image_size, network.factor, processed.view)
     theirs = (spec.task, spec.image_size, spec.factor, spec.region)
+    if spec.modalities and spec.modalities != tuple(modalities):
+        raise BadInputError(
+            f"version {version} fuses {' and '.join(spec.modalities)} in this order; the run: "
+            f"{' and '.join(modalities) or 'no pairs'}. Give preprocess.modalities in the "
+            "version's order, or use a separate project (--project) for each"
+        )
     if ours != theirs:
         said = [
             f"{task} to {size} px{f', x{factor}' * (factor > 1)}"

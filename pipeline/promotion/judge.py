@@ -16,6 +16,7 @@ from pipeline.base.project import Project
 from pipeline.data.branch import is_phantom
 from pipeline.data.manifest import read_manifest
 from pipeline.data.processed import Processed
+from pipeline.data.square import PreprocessConfig
 from pipeline.evaluation.record import EVALUATION_FILE, EvaluateConfig, Evaluation
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import STAGES, Ledger, Workspace
@@ -49,6 +50,7 @@ def register(project: Project, key: str) -> int:
 def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
     evaluation = _evaluation(work)
     params = yaml.safe_load((work.folder / "params.yaml").read_text())
+    task = task_named(evaluation.protocol.task)
     return Candidate(
         workspace=work.folder,
         classes=evaluation.protocol.classes,
@@ -56,7 +58,8 @@ def _candidate(work: Workspace, key: str, *, phantom: bool) -> Candidate:
         region=evaluation.protocol.region,
         task=evaluation.protocol.task,
         factor=evaluation.protocol.factor,
-        sources=task_named(evaluation.protocol.task).sources,
+        sources=task.sources,
+        modalities=_modalities(work) if task.sources > 1 else (),
         tags=lineage(work, key) | _about_data(work, phantom=phantom),
         params=flat({section: params[section] for section in STAGES}),
         metrics=evaluation.flat(),
@@ -69,6 +72,11 @@ def _about_data(work: Workspace, *, phantom: bool) -> dict[str, str]:
     modalities = {row.modality for row in read_manifest(work.folder)} - {""}
     known = {MODALITY_TAG: ", ".join(sorted(modalities))} if modalities else {}
     return {**known, PHANTOM_TAG: "YES" if phantom else "NO"}
+
+
+def _modalities(work: Workspace) -> tuple[str, ...]:
+    """The modalities of a run's pairs, in the order of the training; () without pairs."""
+    return load_section(work.folder / "params.yaml", "preprocess", PreprocessConfig).modalities
 
 
 def _evaluation(work: Workspace) -> Evaluation:
@@ -241,6 +249,7 @@ class _Judge:
             self.registry,
             champion.number,
             network,
+            _modalities(self.work),
             processed,
             config,
             champion.weights_sha256,

@@ -48,6 +48,7 @@ class Candidate:
         task: what it does, of model/tasks.
         factor: how many times larger it makes a given image; 1 if it makes none larger.
         sources: registered images that it makes one image of; 1 if it fuses none.
+        modalities: of these images, in the order of the training; () if it fuses none.
     """
 
     workspace: Path
@@ -61,6 +62,7 @@ class Candidate:
     task: str = "draw"
     factor: int = 1
     sources: int = 1
+    modalities: tuple[str, ...] = ()
 
 
 class OutputSpec(NamedTuple):
@@ -78,6 +80,8 @@ class OutputSpec(NamedTuple):
         task: what the version does, of model/tasks; versions of before draw.
         factor: how many times larger it makes a given image; 1 if it makes none larger.
         sources: registered images that it makes one image of; 1 if it fuses none.
+        modalities: of these images, in the order of the training, as the registry knows them; ()
+            if it fuses none, or nobody recorded them.
     """
 
     classes: tuple[str, ...]
@@ -89,6 +93,7 @@ class OutputSpec(NamedTuple):
     task: str = "draw"
     factor: int = 1
     sources: int = 1
+    modalities: tuple[str, ...] = ()
 
     @property
     def draws(self) -> bool:

@@ -208,13 +208,19 @@ def _what(facts: VersionFacts, subject: str) -> str:
     size, region = facts.output.image_size, facts.output.region
     listed = _listed(facts.output.classes)
     of = f"{facts.modality} images" if facts.modality else "images"
+    order = facts.output.modalities
     learned = (
         "computed phantoms; no patient was imaged" if facts.phantom else "the project's images"
     )
     end = f"{_shown(region)}It learned from {learned}, of the classes {listed}.{_descent(facts)}"
     if facts.output.task == "fuse":
+        given = (
+            f"images of one place, {' and '.join(order)} in this order"
+            if order
+            else (f"{of} of one place")
+        )
         return (
-            f"{subject} is given two registered grey-level {of} of one place, {size} x {size} "
+            f"{subject} is given two registered grey-level {given}, {size} x {size} "
             "pixels each (uint8, 0 black to 255 white), and makes one image of them that keeps "
             f"what both show. {end}"
         )

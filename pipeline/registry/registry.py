@@ -39,6 +39,7 @@ CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "me
 KINDS_TAG = "medloom.findings"
 MADE_TAG = "medloom.findings_made"
 TASK_TAG, FACTOR_TAG, SOURCES_TAG = "medloom.task", "medloom.factor", "medloom.sources"
+MODALITIES_TAG = "medloom.modalities"
 """Versions without them draw; a version that enlarges has no number of sources."""
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
@@ -86,7 +87,10 @@ class Registry:
         if candidate.task != "draw":
             tags |= {TASK_TAG: candidate.task, FACTOR_TAG: str(candidate.factor)}
         if candidate.sources > 1:
-            tags |= {SOURCES_TAG: str(candidate.sources)}
+            tags |= {
+                SOURCES_TAG: str(candidate.sources),
+                MODALITIES_TAG: ",".join(candidate.modalities),
+            }
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
             with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
@@ -231,9 +235,9 @@ class Registry:
         tags = self.tags(version)
         try:
             classes, size = tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG])
-            kinds, made = (
-                tuple(kind for kind in tags.get(tag, "").split(",") if kind)
-                for tag in (KINDS_TAG, MADE_TAG)
+            kinds, made, modalities = (
+                tuple(name for name in tags.get(tag, "").split(",") if name)
+                for tag in (KINDS_TAG, MADE_TAG, MODALITIES_TAG)
             )
             factor, sources = (int(tags.get(tag, "1")) for tag in (FACTOR_TAG, SOURCES_TAG))
             return OutputSpec(
@@ -245,6 +249,7 @@ class Registry:
                 task=tags.get(TASK_TAG, "draw"),
                 factor=factor,
                 sources=sources,
+                modalities=modalities,
             )
         except KeyError as missing:
             raise BadInputError(

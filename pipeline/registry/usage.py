@@ -77,10 +77,15 @@ def _enlarging(output: OutputSpec) -> tuple[str, str]:
 
 def _fusing(output: OutputSpec) -> tuple[str, str]:
     """As `_drawing`."""
-    size = output.image_size
+    size, order = output.image_size, output.modalities
+    which = (
+        f"{order[0]} first, then {order[1]}"
+        if order
+        else ("in the order of the training (`preprocess.modalities` of its run)")
+    )
     return "fused = fuser.predict(pairs)\n", (
-        f"`pairs` is uint8 [N, 2, {size}, {size}]: two registered images of one place, in the "
-        f"order of the training; `fused` is uint8 [N, {size}, {size}]. Pairs that are not "
+        f"`pairs` is uint8 [N, 2, {size}, {size}]: two registered images of one place, "
+        f"{which}; `fused` is uint8 [N, {size}, {size}]. Pairs that are not "
         "registered are refused; the param `check` set to false leaves that out."
     )
 

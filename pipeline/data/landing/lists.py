@@ -28,13 +28,12 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.landing.marks import parse_cell
 from pipeline.data.landing.zone import LandedFile
 from pipeline.data.layout import CLASS_NAME
+from pipeline.data.pairs import MODALITY
 from pipeline.data.passed_over import LIST_NAME
 
 VIEWS = ("axial", "coronal", "sagittal", "oblique", "unknown")
 COLUMNS = ("file", "class", "patient", "view", "findings", "pair", "modality")
 _OF_PAIRS = ("pair", "modality")
-MODALITY = re.compile("[A-Z0-9][A-Z0-9_-]{0,15}")
-"""As DICOM writes CT and MR; lists and parameters may use lower case."""
 LONGEST = 64 << 20
 _DRIVE = re.compile(r"[A-Za-z]:/").match
 
