@@ -187,8 +187,9 @@ def measure_chain(
         tell: called with what is done now.
 
     Raises:
-        BadInputError: the generator does not fit the images, or a test group holds them all.
+        BadInputError: the generator does not fit the images, or as `require_intervals`.
     """
+    require_intervals(large, config)
     drawer = load_drawer(generator, small)
     tell("drawing images")
     fakes = draw_fakes(partial(sample, drawer), small, config)
@@ -199,9 +200,7 @@ def measure_chain(
 
     tell("features of real images")
     test = real_side(large.test, slice(None), config, cache, nothing, "")
-    _require_groups(test)
-    chosen = subset(len(large.train.labels), config.max_train, config.seed)
-    learned = real_side(large.train, chosen, config, cache, nothing, "")
+    learned = real_side(large.train, _of_training(large, config), config, cache, nothing, "")
     made = {BICUBIC: resized_pixels(fakes.images, _side(large))}
     for family, folder in enlargers.items():
         tell(f"enlarging by {family}")
@@ -254,8 +253,7 @@ def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Difference:
     count = len(groups)
     jackknife = 4 * (count - 1) / count * np.square(deleted - deleted.mean()).sum()
     influence = 2 * (own - cross.mean(0))
-    parts = [influence[one.labels == label] for label in np.unique(one.labels)]
-    drawn = sum(len(part) * part.var(ddof=1) for part in parts) / len(x) ** 2
+    drawn = metrics.stratified_variance(influence, one.labels)
     half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * np.sqrt(jackknife + drawn))
     return Difference(value, value - half, value + half)
 
@@ -273,13 +271,37 @@ def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = N
     )
 
 
-def _require_groups(test: ImageSet) -> None:
-    _, counts = np.unique(test.groups, return_counts=True)
-    if len(test) - counts.max() < 2:
+def require_intervals(large: Processed, config: EvaluateConfig) -> None:
+    """Check that there are images enough for the intervals of a chain.
+
+    Args:
+        large: real images at the large size.
+        config: the `evaluate` section.
+
+    Raises:
+        BadInputError: one group holds the test split, or a class has a single training image.
+    """
+    _, counts = np.unique(large.test.groups, return_counts=True)
+    if (images := int(counts.sum())) - max(counts, default=0) < 2:
         raise BadInputError(
-            f"the test split has {len(test)} images of {len(counts)} groups; an interval over "
+            f"the test split has {images} images of {len(counts)} groups; an interval over "
             "groups needs two images without any one group: ingest more patients"
         )
+    learned = large.train.labels[_of_training(large, config)]
+    for name, count in zip(
+        large.classes, np.bincount(learned, minlength=len(large.classes)), strict=True
+    ):
+        if count < 2:
+            raise BadInputError(
+                f"class {name} has {count} of the {len(learned)} training images that stand for "
+                "real ones; the interval of real training images needs two of each class: ingest "
+                "more patients of it"
+            )
+
+
+def _of_training(large: Processed, config: EvaluateConfig) -> NDArray[np.int64]:
+    """The rows of the training images that stand for real ones."""
+    return subset(len(large.train.labels), config.max_train, config.seed)
 
 
 def _features(images: Images, fakes: Fakes, config: EvaluateConfig) -> ImageSet:

@@ -58,7 +58,13 @@ def enlarge(
     are over test groups and drawn images; of other trainings they say nothing. With --json, the
     chain makes the list an object: enlargers, chain.
     """
-    from bench.enlarge.chain import load_drawer, measure_chain, small_images, train_drawer
+    from bench.enlarge.chain import (
+        load_drawer,
+        measure_chain,
+        require_intervals,
+        small_images,
+        train_drawer,
+    )
     from bench.enlarge.measure import FAMILIES, measure_enlargers
     from bench.enlarge.table import chain_table, enlarged_table, robust_table
     from bench.tables import training_bars
@@ -75,8 +81,9 @@ def enlarge(
         raise BadInputError("--chain-kimg trains a generator and --generator names one: give one")
     ingested = IngestConfig(max_group_share=most_share)
     processed = prepare(data, size, ingested=ingested)
-    small = None
+    small, evaluated = None, EvaluateConfig(n_fake=chain_images)
     if chain_kimg or generator:
+        require_intervals(Processed.load(processed), evaluated)
         small = small_images(data, processed, factor, ingested)
     with training_bars(console) as tell:
         if small and generator:
@@ -92,7 +99,7 @@ def enlarge(
                 Processed.load(small),
                 Processed.load(processed),
                 {one.family: out / one.family for one in found},
-                EvaluateConfig(n_fake=chain_images),
+                evaluated,
                 out,
                 status.update,
             )

@@ -21,6 +21,7 @@ from .kernel import (
     kernel_distance,
     kernel_distance_by_group,
     kernel_distance_interval,
+    stratified_variance,
 )
 from .membership import MembershipInference, membership_inference
 from .ms_ssim import WithinClass, ms_ssim, ms_ssim_within_class
@@ -58,4 +59,5 @@ __all__ = [
     "ms_ssim_within_class",
     "nearest_ssim",
     "precision_recall_density_coverage",
+    "stratified_variance",
 ]

@@ -89,7 +89,7 @@ def fake_term_variance(
     """
     x, y = _pair(real, fake)
     influence = 2 * (_self_rows(y) - _mean_rows(y, x, _group_weights(groups)))
-    return _stratified_variance(influence, strata)
+    return stratified_variance(influence, strata)
 
 
 def kernel_distance_interval(
@@ -122,7 +122,7 @@ def kernel_distance_interval(
     deleted = _deleted(between, cross, counts) + _self_rows(y).mean()
     jackknife = (number - 1) / number * np.sum((deleted - deleted.mean()) ** 2)
     influence = 2 * (_self_rows(y) - _mean_rows(y, x))
-    spread = np.sqrt(jackknife + _stratified_variance(influence, strata))
+    spread = np.sqrt(jackknife + stratified_variance(influence, strata))
     half = float(stats.t.ppf((1 + confidence) / 2, number - 1) * spread)
     estimate = kernel_distance(x, y)
     return Interval(estimate - half, estimate + half)
@@ -136,7 +136,16 @@ def _deleted(between: Features, cross: Features, counts: Features) -> Features:
     return deleted
 
 
-def _stratified_variance(influence: Features, strata: ArrayLike) -> float:
+def stratified_variance(influence: Features, strata: ArrayLike) -> float:
+    """Variance of the mean of independent terms, of which each stratum has a fixed number.
+
+    Args:
+        influence: [M], the terms.
+        strata: [M], the stratum of each, such as the class of a fake.
+
+    Raises:
+        ValueError: a stratum has only one.
+    """
     _, member = np.unique(np.asarray(strata), return_inverse=True)
     parts = [influence[member == stratum] for stratum in range(member.max() + 1)]
     if any(len(part) < 2 for part in parts):

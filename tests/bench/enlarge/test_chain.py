@@ -238,6 +238,33 @@ def test_the_command_trains_a_generator_or_takes_one(command: Call, tmp_path: Pa
     assert command("--generator", str(given))[1] == ["enlargers", "chain given"]
 
 
+def test_too_few_images_for_intervals_are_told_before_the_trainings(
+    command: Call, tmp_path: Path
+) -> None:
+    large, _ = arrays()
+    labels = np.zeros(24, np.int64)
+    labels[0] = 1
+    one_stone = {**large.splits, "train": replace(large.train, labels=labels)}
+    one_group = {**large.splits, "test": replace(large.test, groups=np.full(24, "p"))}
+    for splits, said in (
+        (one_stone, "class stone has 1 of the 24 training images"),
+        (one_group, "24 images of 1 groups"),
+    ):
+        Processed(CLASSES, splits).save(tmp_path / "large")
+        _, calls, fault = command("--chain-kimg", "1")
+        assert isinstance(fault, BadInputError)
+        assert said in str(fault)
+        assert calls == []
+
+
+def test_a_difference_of_a_single_drawn_image_of_a_class_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    real = some(rng.normal(size=(8, 2)), np.zeros(8, np.int64), np.repeat(["a", "b"], 4))
+    drawn = some(rng.normal(size=(5, 2)), np.array([0, 0, 0, 0, 1]), np.full(5, ""))
+    with pytest.raises(ValueError, match="at least two fakes of each class"):
+        difference(real, drawn, drawn)
+
+
 def test_a_fault_is_told_before_the_trainings(command: Call, tmp_path: Path) -> None:
     wrong = str(drawer(tmp_path / "wrong", size=64))
     for options, said in (

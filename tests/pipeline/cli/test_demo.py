@@ -2,13 +2,22 @@
 
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
+from pipeline.base.terminal import Terminal
+from pipeline.cli import demo
 from pipeline.cli.demo import next_steps
+from pipeline.cli.main import app
+from pipeline.cli.project import Choice
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, write_batch
 from pipeline.data.square import PreprocessConfig
 from pipeline.flow.begin import begin_demo
 from pipeline.ledger.ledger import DATA
 from pipeline.ledger.project_params import ProjectParams
+from pipeline.phantoms.phantom_pairs import Kind
 from tests.support.decisions import Story
 from tests.support.terminals import shown
 
@@ -70,3 +79,46 @@ def test_a_new_demo_looks_at_the_kidneys_and_an_old_one_stays_as_it_is(project: 
     Story(project).verdict("promoted", 1)
     assert not begin_demo(project)
     assert not project.params_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["demo"], "phantom"),
+        (["demo", "--pairs", "noise"], "phantom-noise"),
+        (["--project", "mine", "demo", "--pairs", "noise"], "mine"),
+    ],
+)
+def test_each_kind_of_pairs_has_a_project_of_its_own(
+    arguments: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def run(project: Project, *_given: object) -> int:
+        seen.append(project.name)
+        return 0
+
+    monkeypatch.delenv("MEDLOOM_STATE", raising=False)
+    monkeypatch.setattr(Choice, "name", None)
+    monkeypatch.setattr(demo, "run_demo", run)
+    result = CliRunner().invoke(app, arguments, env={"MEDLOOM_HOME": str(tmp_path)})
+    assert result.exit_code == 0, result.output
+    assert seen == [name]
+
+
+def test_a_project_that_learns_from_other_images_is_refused_and_given_none(
+    project: Project,
+) -> None:
+    def feed(pairs: Kind | None) -> None:
+        demo._feed(project, None, 3, Terminal(), pairs)
+
+    project.params_file.unlink(missing_ok=True)
+    begin_demo(project)
+    with pytest.raises(BadInputError, match=r"has preprocess.modalities \[\].*\[SOFT, BONE\]"):
+        feed("windows")
+    project.params_file.unlink()
+    begin_demo(project, ("LOW-DOSE", "HIGH-DOSE"))
+    for other in ("windows", None):
+        with pytest.raises(BadInputError, match=r"modalities \[LOW-DOSE, HIGH-DOSE\]"):
+            feed(other)
+    assert not list(project.landing.glob("*/*"))

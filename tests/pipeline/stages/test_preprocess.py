@@ -346,3 +346,19 @@ def test_a_region_of_few_pixels_is_left_out() -> None:
     leave = PAIR.model_copy(update={"smaller": "leave_out"})
     assert find_crop(trunk, leave.model_copy(update={"size": size}))[0] is not None
     assert find_crop(trunk, leave.model_copy(update={"size": 256})) == (None, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["CT", "MR", "CT"], "CT, MR, CT are not two modalities"),
+        (["CT"], "CT are not two modalities"),
+        (["CT", "ct"], "CT, CT are not two modalities"),
+        (["CT", "T1, weighted"], "'T1, WEIGHTED' is no modality; allowed are 1 to 16 of A-Z"),
+    ],
+)
+def test_modalities_are_two_words_that_a_list_can_have(given: list[str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PreprocessConfig.model_validate({"modalities": given})
+    config = PreprocessConfig.model_validate({"modalities": ["low-dose", "MR"]})
+    assert config.modalities == ("LOW-DOSE", "MR")

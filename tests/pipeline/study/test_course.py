@@ -11,6 +11,8 @@ from pipeline.base.project import Project
 from pipeline.ledger.chain import STUDY, STUDY_FOLDER
 from pipeline.ledger.git import Git, PushRefusedError
 from pipeline.ledger.ledger import Ledger
+from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.generators import Generators
 from pipeline.study.course import Course, Reply
 from pipeline.study.create import create_study
 from pipeline.study.export import csv_text
@@ -31,6 +33,19 @@ def answer_all(found: Course, reply: Reply = LEFT) -> Course:
     while not found.over:
         found = found.answer(found.pending[0], reply)
     return found
+
+
+class _Fusing(Generators):
+    """Version 1, as if it fused images."""
+
+    def output_spec(self, version: int | str) -> OutputSpec:
+        return super().output_spec(version)._replace(task="fuse", sources=2)
+
+
+def test_a_version_that_draws_nothing_is_refused_before_a_plan_is_written(studied: Project) -> None:
+    with pytest.raises(BadInputError, match="version 1 fuses images; a study shows images that"):
+        create_study(studied, "fusing", 1, "pair", 6, generators=_Fusing(studied))
+    assert "fusing" not in study_names(Ledger(studied))
 
 
 def test_only_held_out_images_are_shown_and_the_plan_can_be_made_again(studied: Project) -> None:
