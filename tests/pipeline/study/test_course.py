@@ -43,7 +43,7 @@ class _Fusing(Generators):
 
 
 def test_a_version_that_draws_nothing_is_refused_before_a_plan_is_written(studied: Project) -> None:
-    with pytest.raises(BadInputError, match="version 1 fuses images; a study shows images that"):
+    with pytest.raises(BadInputError, match="version 1 draws no images"):
         create_study(studied, "fusing", 1, "pair", 6, generators=_Fusing(studied))
     assert "fusing" not in study_names(Ledger(studied))
 
