@@ -29,6 +29,7 @@ from pipeline.local import services
 from pipeline.local.airflow_api import Patience
 from pipeline.phantoms.phantom import write_phantom
 from pipeline.phantoms.phantom_pairs import MODALITIES, Kind, write_pairs
+from pipeline.phantoms.phantom_study import PhantomConfig
 
 PHANTOM_SEED = 0
 
@@ -89,10 +90,14 @@ def _feed(
     if pairs is not None:
         if begin_demo(project, MODALITIES[pairs]):
             console.print(whole(f"fuses pairs ({project.params_file})"))
-        _require_modalities(project, MODALITIES[pairs])
+        shape = _require_modalities(project, MODALITIES[pairs])
+        # As networks see them: of windows that were resampled, the maximum keeps more information.
+        acquired = PhantomConfig(size=max(shape.size, 64))
         with bars(console) as bar:
             show = bar("drawing phantom pairs")
-            write_pairs(project.landing, patients, PHANTOM_SEED, pairs, on_progress=show)
+            write_pairs(
+                project.landing, patients, PHANTOM_SEED, pairs, config=acquired, on_progress=show
+            )
     elif data is None:
         if begin_demo(project):
             console.print(whole(f"looks at both kidneys ({project.params_file})"))
@@ -106,15 +111,21 @@ def _feed(
     console.print(whole(f"landing zone {project.landing}"))
 
 
-def _require_modalities(project: Project, wanted: Sequence[str]) -> None:
-    """Check that a project learns from the phantoms of a demo, before they are written."""
-    found = ProjectParams.of(project).section("preprocess", PreprocessConfig).modalities
+def _require_modalities(project: Project, wanted: Sequence[str]) -> PreprocessConfig:
+    """Check that a project learns from the phantoms of a demo, before they are written.
+
+    Returns:
+        The project's `preprocess` section.
+    """
+    config = ProjectParams.of(project).section("preprocess", PreprocessConfig)
+    found = config.modalities
     if found != tuple(wanted):
         raise BadInputError(
             f"the project {project.name} has preprocess.modalities [{', '.join(found)}], and this "
             f"demo writes images for [{', '.join(wanted)}]: leave --project out, or name a new "
             "project"
         )
+    return config
 
 
 def summary(project: Project, folder: DagRunFolder, run: dict[str, Any], seconds: float) -> Group:

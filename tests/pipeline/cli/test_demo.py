@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline.base.errors import BadInputError
@@ -122,3 +123,13 @@ def test_a_project_that_learns_from_other_images_is_refused_and_given_none(
         with pytest.raises(BadInputError, match=r"modalities \[LOW-DOSE, HIGH-DOSE\]"):
             feed(other)
     assert not list(project.landing.glob("*/*"))
+
+
+def test_pairs_are_of_the_size_that_is_learned(project: Project) -> None:
+    """Of windows that were resampled, the maximum keeps more information than a network."""
+    project.params_file.unlink(missing_ok=True)
+    demo._feed(project, None, 3, Terminal(), "windows")
+    file = next(iter(project.landing.glob("*/*-soft.png")))
+    with Image.open(file) as image:
+        side = ProjectParams.of(project).section("preprocess", PreprocessConfig).size
+        assert image.size == (side, side)
