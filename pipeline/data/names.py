@@ -32,6 +32,7 @@ KEY_ID_FILE = Path("data/patient-key")
 """On the data branch: the id of the key in use, never the key itself."""
 
 _PHANTOM = re.compile(r"phantom-\d+")
+_PHANTOM_PAIR = re.compile(r"phantom-\d+-slice-\d+")
 _SHORTEST_KEY = 32
 
 
@@ -115,8 +116,9 @@ class Pseudonyms:
         """
         if not name:
             return ""
-        text = f"{_plain(name)}\0{item}" if item else _plain(name)
-        if _PHANTOM.match(text):
+        plain = _plain(name)
+        text = f"{plain}\0{item}" if item else plain
+        if _PHANTOM_PAIR.fullmatch(plain):
             return PAIR_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:12]
         return PAIR_PREFIX + self._name("pair", text)[:12]
 

@@ -9,6 +9,7 @@ from pipeline.data.config import IngestConfig
 from pipeline.data.formats.canonical import Thumbnail
 from pipeline.data.ingest.everybody import one_for_all
 from pipeline.data.ingest.grouping import (
+    PATIENT_PREFIX,
     PIXELS_PREFIX,
     Grouping,
     Member,
@@ -39,15 +40,22 @@ def group_new(
     thumbnails: Mapping[str, Thumbnail],
     config: IngestConfig,
 ) -> Grouping:
-    """Group new images with each other and with the manifest's rows; all need thumbnails."""
+    """Group new images with each other and with the manifest's rows; all need thumbnails.
+
+    The scans of a pair whose patient is unknown are joined: both show one place of one person.
+    """
     rows = list(rows)
     old = [Member(row.id, row.label, thumbnails[row.id], row.group) for row in rows]
     fresh = [
-        Member(id_, one.label, one.image.thumbnail, one.group or group_of_pair(one.pair))
+        Member(id_, one.label, one.image.thumbnail, one.group, _beside(one))
         for id_, one in new.items()
     ]
     splits = {row.group: row.split for row in rows}
     return group_images(fresh, old, splits, config.group_correlation)
+
+
+def _beside(image: NewImage) -> str:
+    return "" if image.group.startswith(PATIENT_PREFIX) else group_of_pair(image.pair)
 
 
 def place_splits(

@@ -36,12 +36,14 @@ class Member:
         thumbnail: uint8 [S, S].
         group: for an image of the manifest its group; for a new one the group of its patient, or
             that of its scan to start from, or "".
+        beside: another group that joins this one, such as that of its pair; or "".
     """
 
     id: str
     label: str
     thumbnail: NDArray[np.uint8]
     group: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def group_images(
         placed |= {member.id: member.group for member in written.get(label, [])}
         for member, others in _neighbours(members, everyone, threshold):
             own = member.group or PIXELS_PREFIX + member.id[:12]
-            touched = {placed[other.id] for other in others if other.id in placed} | {own}
+            touched = {placed[other.id] for other in others if other.id in placed}
+            touched |= {own, member.beside} - {""}
             if crossed := forest.join(touched):
                 bridges[member.id] = crossed
             else:

@@ -3,18 +3,23 @@
 A list may give two files one `pair`: two registered images of one place, of two modalities, for a
 generator that fuses them. Half a pair is of no use to it, so that an image whose partner is
 refused, quarantined, withdrawn or a duplicate is quarantined too. The next ingest tries it again.
-Of two files of several images, such as volumes, the images of one number are a pair.
+Of two files of several images, such as volumes, the images of one number are a pair; the two hold
+equally many, since the numbers of others would not be those of one place.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from model.tasks.fuse.registered import registration
 from pipeline.data.formats import Pixels
+from pipeline.data.ingest.account import Notice
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.resolve import NewImage
+from pipeline.data.landing.index import Entry
+from pipeline.data.landing.zone import LandedFile
 from pipeline.data.manifest import Row
+from pipeline.data.names import PATIENT_PREFIX, Pseudonyms
 from pipeline.data.refusal import Refused
 from pipeline.data.square import PreprocessConfig, grey_levels
 
@@ -53,6 +58,36 @@ def broken_pairs(
     return refused
 
 
+def pairs_too_late(
+    files: Iterable[LandedFile],
+    entries: Iterable[Entry],
+    known: Mapping[str, Row],
+    names: Pseudonyms,
+) -> list[Notice]:
+    """A notice of images of the manifest for which a list names another pair than it has, or one.
+
+    Args:
+        files: of the landing zone, as listed.
+        entries: of these files.
+        known: rows of the manifest by id, before this ingest.
+        names: pseudonyms of the pairs.
+    """
+    named = {names.file(found.path): found.pair for found in files if found.pair}
+    late = {
+        entry.image_id
+        for entry in entries
+        if entry.file in named
+        and entry.outcome != "quarantined"
+        and entry.image_id in known
+        and known[entry.image_id].pair != names.pair(named[entry.file], entry.item)
+    }
+    text = (
+        f"{len(late)} images were ingested before without the pair that a medloom.csv names now. "
+        "They keep what they came in with: give the list before its images, or with them"
+    )
+    return [Notice("pairs-too-late", len(late), text)] if late else []
+
+
 def beside_bridges(grouping: Grouping, new: Mapping[str, NewImage]) -> dict[str, Refused]:
     """The refusals of images that have a group, and whose partner is a bridge."""
     torn = {new[id_].pair for id_ in grouping.bridges} - {""}
@@ -87,10 +122,17 @@ def _flaws(one: NewImage, other: NewImage) -> Iterator[str]:
     if one.label != other.label:
         labels = " and ".join(sorted((one.label, other.label)))
         yield f"the images of its pair are of two classes, {labels}"
-    if one.group != other.group:
+    known = any(found.group.startswith(PATIENT_PREFIX) for found in (one, other))
+    if known and one.group != other.group:
         yield (
             "the images of its pair are of two groups: give both files one patient, by the column "
             "patient of the medloom.csv"
+        )
+    if one.items != other.items:
+        counts = " and ".join(map(str, sorted((one.items, other.items))))
+        yield (
+            f"the files of its pair hold {counts} images, and the images of one number are a pair: "
+            "cut both files to the same slices"
         )
     if "unknown" in modalities or modalities[0] == modalities[1]:
         yield (

@@ -1,7 +1,7 @@
 """Decide the outcome of each examined image: new, known, duplicate or quarantined."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +31,7 @@ class NewImage:
         study, patient: as in the manifest's `Row`.
         findings: as in the manifest's `Row`, of the first file that says something of them.
         pair: as in the manifest's `Row`.
+        items: number of images of its file, also of those that are refused.
     """
 
     image: Image
@@ -41,6 +42,7 @@ class NewImage:
     patient: str = ""
     findings: str = ""
     pair: str = ""
+    items: int = 1
 
 
 def reusable(
@@ -146,7 +148,9 @@ def resolve(
         if look.found.pair
         and not isinstance(look.result, Refused)
         and not _is_withdrawn(look, withdrawn)
+        and not rejected.holds(look.result.id, look.source_sha256)
     }
+    items = Counter(look.found.path for look in looks)
     claimed = {entry.image_id for entry in remembered if entry.outcome == "ingested"}
     new: dict[str, NewImage] = {}
     entries = []
@@ -176,11 +180,11 @@ def resolve(
             claimed.add(image.id)
             entries.append(entry)
             if row is None and isinstance(image, Image):
-                new[image.id] = _new_image(image, look, names)
+                new[image.id] = _new_image(image, look, names, items)
     return entries, new
 
 
-def _new_image(image: Image, look: Look, names: Pseudonyms) -> NewImage:
+def _new_image(image: Image, look: Look, names: Pseudonyms, items: Mapping[str, int]) -> NewImage:
     return NewImage(
         image,
         look.label,
@@ -189,6 +193,7 @@ def _new_image(image: Image, look: Look, names: Pseudonyms) -> NewImage:
         look.identity.study,
         look.alias,
         pair=names.pair(look.found.pair, look.item),
+        items=items[look.found.path],
     )
 
 

@@ -34,7 +34,7 @@ from pipeline.data.ingest.conflicts import Fetch, under_two_classes
 from pipeline.data.ingest.everybody import one_for_all
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.mixture import mixture_notices
-from pipeline.data.ingest.pairs import beside_bridges, broken_pairs, without
+from pipeline.data.ingest.pairs import beside_bridges, broken_pairs, pairs_too_late, without
 from pipeline.data.ingest.quarantine import quarantine_records, write_quarantine
 from pipeline.data.ingest.report import IngestReport, make_report
 from pipeline.data.ingest.resolve import (
@@ -161,6 +161,7 @@ def ingest(
     paths = {entry.image_id: look.found.path for look, entry in zip(looks, entries, strict=True)}
     notices += [
         *passed_over_notice(passed_over),
+        *pairs_too_late(files, [*entries, *kept], known, names),
         *group_notices(added, paths),
         *(one_for_all(rows + added) if added else ()),
         *(Notice("groups-joined", 1, note) for note in grouping.notes),

@@ -159,6 +159,7 @@ def test_lists_of_a_source_are_merged_with_existing_ones(tmp_path: Path) -> None
     (a, z) = read_list(landing / "stone" / "medloom.csv")
     assert a == {
         "file": "a.png", "class": "", "patient": "HX1", "view": "axial", "findings": "",
+        "pair": "", "modality": "",
     }  # fmt: skip
     assert (z["file"], z["patient"]) == ("z.png", "HX9")
     (later,) = read_list(landing / "medloom.csv")

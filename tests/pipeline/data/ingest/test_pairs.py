@@ -1,17 +1,21 @@
 """Both images of a pair are ingested, or neither."""
 
+import hashlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
 from pipeline.data.config import IngestConfig
-from pipeline.data.decisions import WITHDRAWN_FILE, Withdrawn
+from pipeline.data.decisions import REJECTED_FILE, WITHDRAWN_FILE, Rejected, Withdrawn
 from pipeline.data.ingest.grouping import Grouping
 from pipeline.data.ingest.pairs import beside_bridges, without
 from pipeline.data.ingest.resolve import NewImage
 from pipeline.data.manifest import read_manifest
+from pipeline.data.names import Pseudonyms
 from pipeline.data.reading.results import Image
 from tests.support.exposures import MODALITIES, exposures, fill_pairs, put_pair, rows, write_list
 from tests.support.pictures import NAMES, IngestedFolder, encode, put
@@ -195,6 +199,56 @@ def test_of_two_files_of_one_image_the_one_with_a_pair_counts(project: IngestedF
     assert project.by_path(report)["cyst/a.png"].outcome == "duplicate"
 
 
+def test_a_copy_of_an_image_whose_file_is_kept_out_comes_in(project: IngestedFolder) -> None:
+    pair = exposures(0)
+    paths = put_pair(project.landing, "cyst/a", pair)
+    write_list(project.landing, rows(paths, "pair 0", "P0"))
+    kept_out = hashlib.sha256((project.landing / paths[0]).read_bytes()).hexdigest()
+    put(project.landing / "cyst/b.bmp", encode(pair[0], "BMP"))
+    file = put(project.workspace / REJECTED_FILE, b"")
+    file.write_text(Rejected(sources=frozenset({kept_out})).text)
+    by_path = project.by_path(project.ingest())
+    reasons = [by_path[path].reason for path in (*paths, "cyst/b.bmp")]
+    assert reasons == ["rejected", "pair", ""]
+    assert by_path["cyst/b.bmp"].outcome == "ingested"
+
+
+def _put_stacks(project: IngestedFolder, long: range, short: range) -> None:
+    """Two files of several pages, without a patient."""
+    for word, place, seeds in (("long", 0, long), ("short", 1, short)):
+        first, *others = (Picture.fromarray(exposures(seed)[place]) for seed in seeds)
+        stream = io.BytesIO()
+        first.save(stream, "TIFF", save_all=True, append_images=others)
+        put(project.landing / f"cyst/{word}.tif", stream.getvalue())
+    lines = [f"cyst/{word}.tif,,stack,{word}" for word in ("long", "short")]
+    write_list(project.landing, lines)
+
+
+def test_stacks_without_a_patient_are_pairs_of_one_group(project: IngestedFolder) -> None:
+    _put_stacks(project, range(3), range(3))
+    report = project.ingest()
+    found = read_manifest(project.workspace)
+    assert (report.reasons, len(found), len({row.pair for row in found})) == ({}, 6, 3)
+    assert len({row.group for row in found}) == len({row.split for row in found}) == 1
+
+
+def test_stacks_of_unequal_length_are_no_pairs(project: IngestedFolder) -> None:
+    _put_stacks(project, range(3), range(4))
+    report = project.ingest()
+    assert report.reasons == {"pair": 7}
+    details = [entry.detail for entry in report.entries]
+    assert sum("hold 3 and 4 images" in detail for detail in details) == 6
+
+
+def test_pairs_that_a_list_names_too_late_are_counted(project: IngestedFolder) -> None:
+    paths = put_pair(project.landing, "cyst/0", exposures(0))
+    project.ingest()
+    write_list(project.landing, rows(paths, "pair 0"))
+    for _ in range(2):
+        notices = {one.name: one.count for one in project.ingest().notices}
+        assert notices["pairs-too-late"] == 2
+
+
 def _image(id_: str, pair: str) -> NewImage:
     image = Image(id_, id_, np.zeros((24, 24), np.uint8), 64, 64, 8, 0.5, 4.0)
     return NewImage(image, "cyst", "", id_, pair=pair)
@@ -212,3 +266,10 @@ def test_the_partner_of_a_bridge_stays_out() -> None:
 def test_images_of_one_number_in_two_files_are_a_pair() -> None:
     assert NAMES.pair("volume", 3) == NAMES.pair("Volume ", 3) != NAMES.pair("volume", 4)
     assert NAMES.pair("") == ""
+
+
+def test_only_pairs_of_phantoms_are_named_without_the_key() -> None:
+    other = Pseudonyms(b"another key, also of the tests alone")
+    assert NAMES.pair("phantom-00012-slice-3") == other.pair("Phantom-00012-slice-3")
+    for name in ("phantom-12 Doe", "phantom-12", "phantom-00012-slice-3 Doe"):
+        assert NAMES.pair(name) != other.pair(name), name
