@@ -184,7 +184,7 @@ def test_a_champion_of_the_other_order_is_not_scored(workspace: Path, tmp_path: 
     preprocess(workspace, tmp_path / "processed", CONFIG)
     processed = Processed.load(tmp_path / "processed")
     network = NetworkConfig(
-        family="fuse_difference", image_size=32, classes=("cyst", "stone"), latent=0, blocks=1,
+        family="fuse_difference", image_size=32, classes=("cyst", "stone"), latent=1, blocks=1,
         widths=(8,), sources=2,
     )  # fmt: skip
 
