@@ -116,9 +116,9 @@ def test_an_enlarger_that_is_withheld_is_for_auditors_and_told_before_anything_i
 
 
 def test_versions_of_before_draw() -> None:
-    facts: Sequence[object] = OutputSpec(("a",), 64)
-    assert facts[-3:] == ("draw", 1, 1)
-    assert OutputSpec(("a",), 64).draws
+    before = OutputSpec(("a",), 64)
+    assert (before.task, before.factor, before.sources, before.modalities) == ("draw", 1, 1, ())
+    assert before.draws
     assert not OutputSpec(("a",), 64, task="fuse", sources=2).draws
     assert OutputSpec(("a",), 64).given_size == 64
     assert ENLARGER.given_size == 8
