@@ -18,18 +18,27 @@ import torch
 from test_training import CLASSES, images_for, tiny
 from model.parallel import joined
 from model.training import fit
-config = tiny({family!r})
 with joined() as shard:
-    result = fit(*images_for({family!r}), CLASSES, config)
-    name = f"rank{{shard.rank}}-of-{{shard.world}}.pt"
-    torch.save((result.weights, result.history, result.networks), f"{folder}/{{name}}")
+    for family in {families!r}:
+        result = fit(*images_for(family), CLASSES, tiny(family))
+        name = f"{{family}}-rank{{shard.rank}}-of-{{shard.world}}.pt"
+        torch.save((result.weights, result.history, result.networks), f"{folder}/{{name}}")
 """
 
 
-def _torchrun(folder: Path, family: str) -> None:
-    script = folder / "train.py"
-    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), folder=folder, family=family))
-    root = Path(__file__).resolve().parents[2]
+FAMILIES = [
+    "enlarge_multipath", "enlarge_se", "fuse_difference", "fuse_two_critics", "pggan", "rpgan",
+    "style",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what both processes have of each family; starting them takes longest."""
+    folder = tmp_path_factory.mktemp("trained")
+    script, root = folder / "train.py", Path(__file__).resolve().parents[2]
+    tests = str(Path(__file__).parent)
+    script.write_text(SCRIPT.format(tests=tests, folder=folder, families=FAMILIES))
     done = subprocess.run(
         [
             sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
@@ -39,22 +48,19 @@ def _torchrun(folder: Path, family: str) -> None:
         env={"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return folder
 
 
-GIVEN = ["enlarge_multipath", "enlarge_se", "fuse_difference", "fuse_two_critics"]
-
-
-@pytest.mark.parametrize("family", ["pggan", "rpgan", "style", *GIVEN])
-def test_two_processes_equal_one_with_the_same_batch(tmp_path: Path, family: str) -> None:
-    _torchrun(tmp_path, family)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_processes_equal_one_with_the_same_batch(trained: Path, family: str) -> None:
     result = fit(*images_for(family), CLASSES, tiny(family))
     alone, history = result.weights, result.history
-    first, first_history, networks = torch.load(tmp_path / "rank0-of-2.pt")
-    second, _, others = torch.load(tmp_path / "rank1-of-2.pt")
+    first, first_history, networks = torch.load(trained / f"{family}-rank0-of-2.pt")
+    second, _, others = torch.load(trained / f"{family}-rank1-of-2.pt")
     assert [name for name, value in networks.items() if not torch.equal(value, others[name])] == []
     for name, weight in alone.items():
         # Both processes hold the very same weights, and those of one process but for rounding,
