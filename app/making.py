@@ -18,12 +18,12 @@ from app.wording import plain
 from model.tasks import Task, work_of
 from pipeline.base.project import Project
 from pipeline.data.region import in_words
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.drawn_images import DrawnImages, strip_of
 from pipeline.registry.enlargement import USUAL_NOISE, Enlargement
 from pipeline.registry.generators import Version
 from pipeline.registry.given_file import GivenFile
 from pipeline.registry.order import Order
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker
 

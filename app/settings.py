@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 
 from pipeline.registry.asked import NOTHING_ASKED, Asked, Size
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.known_versions import KnownVersion
 from pipeline.registry.order import MOST_AT_ONCE, Order
+from pipeline.registry.output_spec import OutputSpec
 
 _MOST_SEED = 2**53 - 1  # a browser's largest whole number
 _MOST_FINDINGS = 6

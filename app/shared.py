@@ -18,7 +18,6 @@ from pipeline.evaluation.score import OnProgress
 from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.promotion.measuring import last_difference, reals_of_run
 from pipeline.registry.aliases import CHAMPION
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.description import VersionFacts
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import DrawnImages, draw_images
@@ -26,6 +25,7 @@ from pipeline.registry.enlargement import Enlargement
 from pipeline.registry.generators import Generators, Version
 from pipeline.registry.known_versions import KnownVersion, known_versions, version_facts
 from pipeline.registry.order import Order
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker
 

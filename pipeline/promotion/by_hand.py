@@ -20,8 +20,8 @@ from pipeline.evaluation.record import EvaluateConfig, Evaluation, require_same_
 from pipeline.evaluation.score import Fakes, OnProgress, Scored, draw_fakes, score_images
 from pipeline.ledger.project_params import ProjectParams
 from pipeline.promotion.gate import Compared, GateConfig, compare
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators, Version
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.stages.prepared import prepare
 from pipeline.stages.run import finished_run
 

@@ -15,7 +15,7 @@ from pipeline.base.errors import BadInputError
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.aliases import CHAMPION, Projectable, read_journal, update_aliases
-from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.output_spec import OutputSpec
 
 Facts = dict[str, Any]
 Decide = Callable[[Journal], Record | Facts]

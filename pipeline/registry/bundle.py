@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from model.tasks import task_named, work_of
 from pipeline.base.errors import BadInputError
 from pipeline.registry.asked import NOTHING_ASKED, Asked
 from pipeline.registry.edits import Edit
+from pipeline.registry.output_spec import OutputSpec
 
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR, CODE, FACTS = "generator", "medloom_model", "bundle.json"
@@ -63,65 +64,6 @@ class Candidate:
     factor: int = 1
     sources: int = 1
     modalities: tuple[str, ...] = ()
-
-
-class OutputSpec(NamedTuple):
-    """The images of a version.
-
-    Attributes:
-        classes: names in label order.
-        image_size: height and width in pixels.
-        region: the part of an image that is drawn, in words; "" for whole images.
-        kinds: of findings that it takes layouts of, by their number in a label map from 1; () for
-            none.
-        made: kinds of findings that it makes maps of beside its images, likewise.
-        directions: in which its images can be edited beside those of classes; 0 for a version
-            without a space of styles.
-        task: what the version does, of model/tasks; versions of before draw.
-        factor: how many times larger it makes a given image; 1 if it makes none larger.
-        sources: registered images that it makes one image of; 1 if it fuses none.
-        modalities: of these images, in the order of the training, as the registry knows them; ()
-            if it fuses none, or nobody recorded them.
-    """
-
-    classes: tuple[str, ...]
-    image_size: int
-    region: str = ""
-    kinds: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
-    directions: int = 0
-    task: str = "draw"
-    factor: int = 1
-    sources: int = 1
-    modalities: tuple[str, ...] = ()
-
-    @property
-    def draws(self) -> bool:
-        """Whether it draws images, and makes none of given ones."""
-        return self.task == "draw"
-
-    @property
-    def does(self) -> str:
-        """What a version does that is given images: "enlarges images (x4)", "fuses images"."""
-        return f"enlarges images (x{self.factor})" if self.task == "enlarge" else "fuses images"
-
-    @property
-    def given_size(self) -> int:
-        """Height and width of an image that it is given, in pixels."""
-        return self.image_size // self.factor
-
-    def require_drawing(self, version: int) -> None:
-        """Check that a version draws images, for what is done with drawn ones alone.
-
-        Raises:
-            BadInputError: it is given images.
-        """
-        if self.task != "draw":
-            task = task_named(self.task)
-            raise BadInputError(
-                f"version {version} draws no images: it is given {task.given} and makes "
-                f"{task.made}. Choose a version of a project that draws"
-            )
 
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation, Figure
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.lineage import DESCENDS_TAG
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.usage import usage
 
 MODALITY_TAG, PHANTOM_TAG = "medloom.modality", "medloom.phantom"

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.coco import coco_of
 from pipeline.registry.generators import Generators, Version
 from pipeline.registry.layout_files import MASK_SUFFIX
 from pipeline.registry.order import Order
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.told import Told
 from pipeline.synthetic.marker import WATERMARK_FACT, Marker
 from pipeline.synthetic.zip_file import ZipMember

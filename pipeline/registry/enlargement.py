@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import DrawnImages
 from pipeline.registry.generators import Generators, Version
+from pipeline.registry.output_spec import OutputSpec
 
 USUAL_NOISE = 2.0
 """Grey levels that pixels of generated images are taken to be wrong by."""

@@ -22,11 +22,12 @@ from pipeline.ledger.journal import BRANCH, Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, Projection
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.bundle import LoadedBundle, OutputSpec, SampledImage
+from pipeline.registry.bundle import LoadedBundle, SampledImage
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.edits import Edit
 from pipeline.registry.fetching import fetch_bundle
 from pipeline.registry.generator_store import GeneratorStore
+from pipeline.registry.output_spec import OutputSpec
 
 
 class Version(NamedTuple):

@@ -10,7 +10,6 @@ from pipeline.base.errors import BadInputError
 from pipeline.base.files import write_atomically
 from pipeline.base.project import Project
 from pipeline.registry.asked import NOTHING_ASKED, Asked
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.coco import COCO_FILE, joined_with_file
 from pipeline.registry.draw_counts import DrawCounter
 from pipeline.registry.drawn_images import (
@@ -28,6 +27,7 @@ from pipeline.registry.generators import Generators
 from pipeline.registry.image_zip import archive_of
 from pipeline.registry.layout_files import layout_files
 from pipeline.registry.order import USUAL_COUNT, Order
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.told import Told
 from pipeline.synthetic.keys import MarkKeys
 from pipeline.synthetic.marker import Marker

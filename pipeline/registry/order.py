@@ -6,9 +6,9 @@ from typing import Any, Self, TypeVar
 
 from pipeline.base.errors import BadInputError
 from pipeline.registry.asked import NOTHING_ASKED, Asked, Size
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Version
+from pipeline.registry.output_spec import OutputSpec
 
 USUAL_COUNT = 16
 """Images that are drawn if no number is given."""

@@ -29,18 +29,13 @@ from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.machine import describe_environment
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
-from pipeline.registry.bundle import Candidate, OutputSpec, kinds_of, make_bundle
+from pipeline.registry.bundle import Candidate, kinds_of, make_bundle
 from pipeline.registry.description import VERDICT, describe_model, describe_version
 from pipeline.registry.isolated_consumer import ask
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.signature import signature
 
 WEIGHTS_TAG, RUN_KEY_TAG = "medloom.weights_sha256", "medloom.run_key"
-CLASSES_TAG, SIZE_TAG, REGION_TAG = "medloom.classes", "medloom.image_size", "medloom.region"
-KINDS_TAG = "medloom.findings"
-MADE_TAG = "medloom.findings_made"
-TASK_TAG, FACTOR_TAG, SOURCES_TAG = "medloom.task", "medloom.factor", "medloom.sources"
-MODALITIES_TAG = "medloom.modalities"
-"""Versions without them draw; a version that enlarges has no number of sources."""
 HEAD_TAG, RECORDS_TAG = "medloom.journal_head", "medloom.journal_records"
 
 # What a consumer must install; pinned to the versions used in training.
@@ -77,20 +72,9 @@ class Registry:
         tags = {
             **candidate.tags,
             WEIGHTS_TAG: sha256,
-            CLASSES_TAG: ",".join(candidate.classes),
-            SIZE_TAG: str(candidate.image_size),
-            REGION_TAG: candidate.region,
-            KINDS_TAG: ",".join(kinds_of(candidate.workspace / "models")),
-            MADE_TAG: ",".join(kinds_of(candidate.workspace / "models", "made")),
+            **_output_spec(candidate).tags,
             "medloom.synthetic": "YES",
         }
-        if candidate.task != "draw":
-            tags |= {TASK_TAG: candidate.task, FACTOR_TAG: str(candidate.factor)}
-        if candidate.sources > 1:
-            tags |= {
-                SOURCES_TAG: str(candidate.sources),
-                MODALITIES_TAG: ",".join(candidate.modalities),
-            }
         with _as_transient(self.uri):
             mlflow.set_experiment(self.model)
             with mlflow.start_run(run_name=tags[RUN_KEY_TAG], tags=tags):
@@ -232,25 +216,8 @@ class Registry:
         Raises:
             BadInputError: an early version does not have these tags.
         """
-        tags = self.tags(version)
         try:
-            classes, size = tuple(tags[CLASSES_TAG].split(",")), int(tags[SIZE_TAG])
-            kinds, made, modalities = (
-                tuple(name for name in tags.get(tag, "").split(",") if name)
-                for tag in (KINDS_TAG, MADE_TAG, MODALITIES_TAG)
-            )
-            factor, sources = (int(tags.get(tag, "1")) for tag in (FACTOR_TAG, SOURCES_TAG))
-            return OutputSpec(
-                classes,
-                size,
-                tags.get(REGION_TAG, ""),
-                kinds,
-                made,
-                task=tags.get(TASK_TAG, "draw"),
-                factor=factor,
-                sources=sources,
-                modalities=modalities,
-            )
+            return OutputSpec.of_tags(self.tags(version))
         except KeyError as missing:
             raise BadInputError(
                 f"version {version} of {self.model} has no tag {missing}; set it by hand in MLflow "
@@ -342,6 +309,21 @@ class Registry:
         """
         params = {"check": False} if self.output_spec(version).task == "fuse" else {}
         return ask(self.uri, f"models:/{self.model}/{version}", given, params)
+
+
+def _output_spec(candidate: Candidate) -> OutputSpec:
+    models = candidate.workspace / "models"
+    return OutputSpec(
+        candidate.classes,
+        candidate.image_size,
+        candidate.region,
+        kinds_of(models),
+        kinds_of(models, "made"),
+        task=candidate.task,
+        factor=candidate.factor,
+        sources=candidate.sources,
+        modalities=candidate.modalities,
+    )
 
 
 def _input_example(candidate: Candidate) -> tuple[Any, dict[str, Any]]:

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from model.layouts import Layouts, label_maps
 from pipeline.base.errors import BadInputError
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.layout_files import layout_files, read_layouts
+from pipeline.registry.output_spec import OutputSpec
 
 
 @dataclass(frozen=True)

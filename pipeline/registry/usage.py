@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.output_spec import OutputSpec
 
 
 def usage(output: OutputSpec, uri: str) -> str:

@@ -7,8 +7,8 @@ from pipeline.base.project import Project
 from pipeline.data.region import in_words
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.run import Run
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.study.held_out import TestArrays, still_held_out, test_arrays
 from pipeline.study.plan import MOST_TRIALS, Design, Plan, draw_seed, draw_trials
 from pipeline.study.records import Study, begin, require_free_name

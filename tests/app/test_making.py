@@ -20,12 +20,12 @@ from pipeline.data.processed import Processed
 from pipeline.evaluation.paired import score_pairs
 from pipeline.evaluation.record import Evaluation
 from pipeline.registry import known_versions
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.description import VersionFacts
 from pipeline.registry.drawn_images import DrawnImages
 from pipeline.registry.generators import Generators
 from pipeline.registry.image_files import Enlarge, generate_images
 from pipeline.registry.known_versions import VersionPage
+from pipeline.registry.output_spec import OutputSpec
 from tests.app.conftest import MAIN, page_of
 from tests.app.test_pages import address, captions, fine
 from tests.pipeline.stages.test_enlarging import CONFIG, split

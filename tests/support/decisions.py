@@ -12,7 +12,7 @@ from pipeline.base.project import Project
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.promotion.champion import Facts, champion_number
-from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.output_spec import OutputSpec
 
 
 class FakeRegistry(SqliteRegistry):

@@ -17,7 +17,6 @@ from pipeline.evaluation import record
 from pipeline.evaluation.record import Evaluation
 from pipeline.registry import description
 from pipeline.registry.aliases import JournalPosition, Projection
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.description import (
     MARK,
     VersionFacts,
@@ -25,6 +24,7 @@ from pipeline.registry.description import (
     model_description,
     version_description,
 )
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.registry import Registry
 from tests.pipeline.reports.run.test_render import evaluation
 from tests.support.generators import SIZE, VIEW, register_generator

@@ -19,12 +19,12 @@ from pipeline.feedback.images import judge_images
 from pipeline.feedback.opinions import Opinions
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry import enlargement
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.description import VersionFacts, version_description
 from pipeline.registry.enlargement import Enlargement
 from pipeline.registry.generators import Generators, Version
 from pipeline.registry.image_files import Enlarge, Format, generate_images
 from pipeline.registry.mlflow_model import SyntheticImages
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.signature import signature
 from pipeline.study.create import create_study
 from tests.support.enlarging import enlarging_project, tiny_enlarger

@@ -22,9 +22,9 @@ from pipeline.ledger.run import Run
 from pipeline.local import services
 from pipeline.registry import generators as generators_module
 from pipeline.registry.asked import Asked, Size
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators
 from pipeline.registry.isolated_consumer import ask
+from pipeline.registry.output_spec import OutputSpec
 from tests.support.generators import VIEW, register_generator
 from tests.support.tiny import Tiny
 

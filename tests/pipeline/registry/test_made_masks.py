@@ -18,10 +18,11 @@ from model.weights import save_generator
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.registry.asked import Asked
-from pipeline.registry.bundle import LoadedBundle, OutputSpec, kinds_of
+from pipeline.registry.bundle import LoadedBundle, kinds_of
 from pipeline.registry.description import VersionFacts, version_description
 from pipeline.registry.image_files import generate_images
 from pipeline.registry.mlflow_model import SyntheticImages
+from pipeline.registry.output_spec import OutputSpec
 from tests.support.told import serve
 
 CLASSES, KINDS, SIZE = ("cyst", "normal", "stone"), ("cyst", "stone"), 32

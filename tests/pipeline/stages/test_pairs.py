@@ -27,9 +27,10 @@ from pipeline.promotion.by_hand import pairs_of_version
 from pipeline.promotion.champion import try_out
 from pipeline.promotion.gate import GateConfig, decide
 from pipeline.registry.aliases import JournalPosition, Projection
-from pipeline.registry.bundle import LoadedBundle, OutputSpec
+from pipeline.registry.bundle import LoadedBundle
 from pipeline.registry.description import VersionFacts, version_description
 from pipeline.registry.isolated_consumer import ask
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.registry.registry import Registry
 from pipeline.stages import left_out
 from pipeline.stages.evaluate import evaluate

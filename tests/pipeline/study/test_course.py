@@ -11,8 +11,8 @@ from pipeline.base.project import Project
 from pipeline.ledger.chain import STUDY, STUDY_FOLDER
 from pipeline.ledger.git import Git, PushRefusedError
 from pipeline.ledger.ledger import Ledger
-from pipeline.registry.bundle import OutputSpec
 from pipeline.registry.generators import Generators
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.study.course import Course, Reply
 from pipeline.study.create import create_study
 from pipeline.study.export import csv_text

@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.base.project import Project
 from pipeline.evaluation.record import BASELINE_FOLDER, EVALUATION_FILE, Evaluation, Figure
 from pipeline.local import services
-from pipeline.registry.bundle import OutputSpec
+from pipeline.registry.output_spec import OutputSpec
 from pipeline.reports.run import baseline_page as page
 from tests.pipeline.reports.run.test_render import CLASSES, evaluation
 
