@@ -65,6 +65,22 @@ class Candidate:
     sources: int = 1
     modalities: tuple[str, ...] = ()
 
+    @property
+    def output(self) -> OutputSpec:
+        """What its images are; kinds of findings stand in its config."""
+        models = self.workspace / "models"
+        return OutputSpec(
+            self.classes,
+            self.image_size,
+            self.region,
+            kinds_of(models),
+            kinds_of(models, "made"),
+            task=self.task,
+            factor=self.factor,
+            sources=self.sources,
+            modalities=self.modalities,
+        )
+
 
 def make_bundle(workspace: Path, folder: Path, sha256: str) -> Path:
     """Write a bundle: the weights, their config, and the code that loads them.

@@ -74,7 +74,7 @@ class OutputSpec(NamedTuple):
 
     @classmethod
     def of_tags(cls, tags: Mapping[str, str]) -> Self:
-        """What a version's tags say; without later ones it draws.
+        """What a version's tags say, as `tags` gives them; without those of a task it draws.
 
         Raises:
             KeyError: an early version, without classes and size.

@@ -29,7 +29,7 @@ from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.machine import describe_environment
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, JournalPosition, Projection
-from pipeline.registry.bundle import Candidate, kinds_of, make_bundle
+from pipeline.registry.bundle import Candidate, make_bundle
 from pipeline.registry.description import VERDICT, describe_model, describe_version
 from pipeline.registry.isolated_consumer import ask
 from pipeline.registry.output_spec import OutputSpec
@@ -72,7 +72,7 @@ class Registry:
         tags = {
             **candidate.tags,
             WEIGHTS_TAG: sha256,
-            **_output_spec(candidate).tags,
+            **candidate.output.tags,
             "medloom.synthetic": "YES",
         }
         with _as_transient(self.uri):
@@ -309,21 +309,6 @@ class Registry:
         """
         params = {"check": False} if self.output_spec(version).task == "fuse" else {}
         return ask(self.uri, f"models:/{self.model}/{version}", given, params)
-
-
-def _output_spec(candidate: Candidate) -> OutputSpec:
-    models = candidate.workspace / "models"
-    return OutputSpec(
-        candidate.classes,
-        candidate.image_size,
-        candidate.region,
-        kinds_of(models),
-        kinds_of(models, "made"),
-        task=candidate.task,
-        factor=candidate.factor,
-        sources=candidate.sources,
-        modalities=candidate.modalities,
-    )
 
 
 def _input_example(candidate: Candidate) -> tuple[Any, dict[str, Any]]:
