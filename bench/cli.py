@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.data.make import make
+from bench.data.stone_boxes import stones
 from bench.enlarge.cli import enlarge
 from bench.faults.cli import faults
 from bench.fuse.cli import fuse
@@ -25,6 +26,7 @@ bench_app = typer.Typer(
 )
 bench_app.command("faults")(faults)
 bench_app.command("data")(make)
+bench_app.command("stones")(stones)
 bench_app.command("marks")(marks)
 bench_app.command("enlarge")(enlarge)
 bench_app.command("fuse")(fuse)

@@ -5,12 +5,9 @@ The first model learns next to nothing, so that the one of the longer training i
 of the feedback's rules is changed.
 """
 
-import contextlib
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import streamlit as st
@@ -19,14 +16,13 @@ from streamlit.testing.v1 import AppTest
 from bench.faults.storm import DAG
 from bench.faults.tiny import TINY
 from pipeline.base.dag_run_folder import DagRunFolder
-from pipeline.base.errors import TransientError
 from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.registry.registry import Registry
 from tests.app.conftest import page_of
+from tests.support.in_airflow import Airflow, wait_for
 from tests.support.running import RunningCheckout
-from tests.test_operations import Airflow
 
 pytestmark = [
     pytest.mark.timeout(3600),
@@ -40,7 +36,6 @@ NUMBERS = dict(TINY) | {
     "kimg": 0.04, "warm_up_kimg": 0.4, "snapshots": 1,
     "repeat_margin": 1.0, "looks": 1, "false_promotion": 0.49,
 }  # fmt: skip
-LONG = 1200  # seconds; for a machine that does other things, too
 READERS = ("ann", "bob", "cas")
 REASON = "feedback on version 1: stone flawed in 6 of 6"
 
@@ -59,11 +54,9 @@ def tiny(tmp_path: Path) -> Iterator[RunningCheckout]:
 def test_flags_in_the_app_become_a_new_champion(
     tiny: RunningCheckout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = services.find(tiny.project)
-    assert running is not None
-    airflow = Airflow(running.airflow_uri, running.user, running.password)
+    airflow = Airflow.of(tiny.project)
     first = airflow.trigger(DAG, {})
-    assert ended(airflow, DAG, first) == "success"
+    assert airflow.ended(DAG, first) == "success"
     assert [(one["action"], one["version"]) for one in tiny.history()] == [("promoted", 1)]
     tiny.set({"kimg": 4.0})
 
@@ -93,7 +86,7 @@ def test_flags_in_the_app_become_a_new_champion(
     assert folder.result("plan")["reasons"][0] == REASON
     assert f"Run {key} was planned for it" in words(page(tiny, monkeypatch, "feedback"))
     assert tiny.status()["feedback"]["run"] == key
-    assert ended(airflow, DAG, run_id) == "success"
+    assert airflow.ended(DAG, run_id) == "success"
     came_of_it(tiny, monkeypatch, key)
     assert watched(airflow) == "skipped", "what was said is answered"
 
@@ -125,31 +118,10 @@ def came_of_it(tiny: RunningCheckout, monkeypatch: pytest.MonkeyPatch, key: str)
     assert "version 2 (champion)" in words(page(tiny, monkeypatch, "generate"))
 
 
-def wait_for(done: Callable[[], Any], what: str) -> Any:
-    """What `done` returns, once it returns something; services that are busy are asked again."""
-    deadline = time.monotonic() + LONG
-    while time.monotonic() < deadline:
-        with contextlib.suppress(TransientError):
-            if found := done():
-                return found
-        time.sleep(1)
-    raise AssertionError(f"{what} did not come within {LONG} s")
-
-
-def ended(airflow: Airflow, dag: str, run_id: str) -> str:
-    """The state in which a run ends."""
-
-    def state() -> str:
-        run = airflow.run(dag, run_id)
-        return str(run["state"]) if airflow.is_finished(run) else ""
-
-    return str(wait_for(state, f"the end of {dag}"))
-
-
 def watched(airflow: Airflow) -> str:
     """What one run of the watcher of the landing zone came to."""
     run_id = airflow.trigger(WATCH, {})
-    assert ended(airflow, WATCH, run_id) == "success"
+    assert airflow.ended(WATCH, run_id) == "success"
     return str(wait_for(lambda: airflow.tasks(WATCH, run_id), "its tasks")["watch"]["state"])
 
 

@@ -10,13 +10,11 @@ import pytest
 
 from bench.faults.storm import DAG
 from bench.faults.tiny import TINY
-from pipeline.local import services
-from pipeline.local.airflow_api import AirflowApi
 from tests.support.consenting import content_of
 from tests.support.dicoms import SECRET, planted, to_bytes, with_preamble
+from tests.support.in_airflow import Airflow
 from tests.support.pictures import picture, put
 from tests.support.running import RunningCheckout
-from tests.test_operations import wait_for
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -50,11 +48,9 @@ def tiny(tmp_path: Path) -> Iterator[RunningCheckout]:
 
 
 def test_no_name_is_in_anything_that_a_retraining_writes(tiny: RunningCheckout) -> None:
-    running = services.find(tiny.project)
-    assert running is not None
-    api = AirflowApi(running.airflow_uri, running.user, running.password)
+    api = Airflow.of(tiny.project)
     run_id = api.trigger(DAG, {})
-    wait_for(lambda: api.is_finished(api.run(DAG, run_id)), "the end of the run", 600)
+    api.ended(DAG, run_id)
     states = {task: one["state"] for task, one in api.tasks(DAG, run_id).items()}
     assert (states["ingest"], states["report"]) == ("success", "success"), states
     assert len(json.loads(tiny.medloom("quarantine", "--json"))) == 1

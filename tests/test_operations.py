@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -34,9 +34,9 @@ from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.ledger.journal import Journal, Record
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
-from pipeline.local.airflow_api import AirflowApi
 from pipeline.registry.registry import Registry
 from tests.support.consenting import content_of
+from tests.support.in_airflow import APPROVE, REJECT, Airflow, wait_for
 from tests.support.running import RunningCheckout
 
 pytestmark = [
@@ -52,55 +52,12 @@ NUMBERS = dict(TINY) | {
     "repeat_margin": 1.0, "looks": 1, "false_promotion": 0.49,
 }  # fmt: skip
 SECRET = b"between the two of us"
-APPROVE, REJECT = "Approve", "Reject"
 WITHDRAWN = "phantom-00000"
 HOOK = """#!/bin/sh
 while read -r before after branch; do
     if [ "$branch" = refs/heads/journal ]; then touch hooks/pushed; sleep 300; fi
 done
 """
-
-
-class Airflow(AirflowApi):
-    """What a person does in Airflow's pages."""
-
-    def finished(self, dag: str, run_id: str) -> str:
-        """Wait for a run's end; returns its state."""
-        wait_for(lambda: self.is_finished(self.run(dag, run_id)), f"the end of {dag}")
-        return str(self.run(dag, run_id)["state"])
-
-    def answer(self, run_id: str, option: str, why: str) -> None:
-        """Respond to the required action of a run of promote_generator until it ends.
-
-        Not before a person could: an answer within a second of the question may find its worker
-        still ending, and the scheduler then takes the task for lost, and asks again.
-        """
-        run = f"/dags/promote_generator/dagRuns/{run_id}"
-        body = {"chosen_options": [option], "params_input": {"why": why}}
-
-        waits_since = time.monotonic()
-
-        def ended() -> bool:
-            nonlocal waits_since
-            state = self.tasks("promote_generator", run_id)["approval"]["state"]
-            if state != "awaiting_input":
-                waits_since = time.monotonic()
-            elif time.monotonic() - waits_since < 3:
-                return False
-            for asked in self._call("GET", f"{run}/hitlDetails")["hitl_details"]:
-                assert asked["options"] == [APPROVE, REJECT]
-                if state == "awaiting_input" and not asked["response_received"]:
-                    path = f"{run}/taskInstances/approval/-1/hitlDetails"
-                    self._call("PATCH", path, json=body)
-            return self.is_finished(self.run("promote_generator", run_id))
-
-        wait_for(ended, "the end of promote_generator")
-
-    def announced_by(self) -> list[tuple[str, str]]:
-        """DAG and run of each event of the asset medloom-champion."""
-        (asset,) = self._call("GET", "/assets", name_pattern="medloom-champion")["assets"]
-        found = self._call("GET", "/assets/events", asset_id=asset["id"], limit=100)
-        return [(e["source_dag_id"], e["source_run_id"]) for e in found["asset_events"]]
 
 
 class Consumer(HTTPServer):
@@ -129,13 +86,6 @@ class _Receive(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
         pass
-
-
-def wait_for(done: Callable[[], object], what: str, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +124,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, consumer: Consumer) -> Iterat
 
 @pytest.fixture
 def airflow(tiny: RunningCheckout) -> Airflow:
-    running = services.find(tiny.project)
-    assert running is not None
-    return Airflow(running.airflow_uri, running.user, running.password)
+    return Airflow.of(tiny.project)
 
 
 @pytest.fixture
@@ -218,7 +166,7 @@ def test_whole_task_trees_are_killed_and_nothing_is_decided_twice(
     (hooks / "post-receive").unlink()
     assert [record.action for record in journal(tiny).records] == ["promoted"]
     assert registry.aliases() == {}, "the journal says who is champion, the aliases not yet"
-    assert airflow.finished(DAG, run_id) == "success"
+    assert airflow.ended(DAG, run_id) == "success"
     tries = {task: one["try_number"] for task, one in airflow.tasks(DAG, run_id).items()}
     assert (tries["evaluate"], tries["promote"]) == (2, 2)
     assert [record.action for record in journal(tiny).records] == ["promoted"]
@@ -257,13 +205,13 @@ def test_a_person_approves_in_airflow(
 ) -> None:
     tiny.set({"kimg": 4.0})
     run_id = airflow.trigger(DAG, {"require_approval": True})
-    assert airflow.finished(DAG, run_id) == "success"
+    assert airflow.ended(DAG, run_id) == "success"
     assert (last(tiny).action, last(tiny).version) == ("awaiting", 2), last(tiny).reason
     assert registry.aliases() == {"champion": 1, "challenger": 2}
     assert airflow.tasks(DAG, run_id)["announce"]["state"] == "skipped"
     asked = airflow.trigger("promote_generator", {"reason": "look at the stones"})
     airflow.answer(asked, APPROVE, "sharp enough")
-    assert airflow.finished("promote_generator", asked) == "success"
+    assert airflow.ended("promote_generator", asked) == "success"
     record = last(tiny)
     assert (record.action, record.version, record.predecessor) == ("approved", 2, 1)
     assert (record.by, record.reason) == ("admin", "sharp enough")
@@ -283,7 +231,7 @@ def test_a_run_that_fails_is_told_to_the_webhook(
     before = journal(tiny).head
     tiny.set({"min_side": "small"})
     run_id = airflow.trigger(DAG, {})
-    assert airflow.finished(DAG, run_id) == "failed"
+    assert airflow.ended(DAG, run_id) == "failed"
     tiny.set({"min_side": 32})
     wait_for(lambda: consumer.of("run-failed"), "the notification", 120)
     (told,) = consumer.of("run-failed")
@@ -326,7 +274,7 @@ def test_a_person_rejects_in_airflow(
     assert registry.aliases()["challenger"] == waiting.version
     asked = airflow.trigger("promote_generator", {"version": str(waiting.version)})
     airflow.answer(asked, REJECT, "no stones")
-    assert airflow.finished("promote_generator", asked) == "success"
+    assert airflow.ended("promote_generator", asked) == "success"
     states = {task: one["state"] for task, one in airflow.tasks("promote_generator", asked).items()}
     assert (states["decline"], states["approve"], states["announce"]) == (
         "success", "skipped", "skipped",
@@ -392,7 +340,7 @@ def test_a_withdrawn_patient_is_gone_and_stays_gone(
         lambda: len(airflow.runs(DAG, 100)) > len(before), "the retraining that was asked for", 400
     )
     (run_id,) = {run["dag_run_id"] for run in airflow.runs(DAG, 100)} - before
-    assert airflow.finished(DAG, run_id) == "success"
+    assert airflow.ended(DAG, run_id) == "success"
     revisions = Revisions(Ledger(tiny.project))
     verdict = last(tiny)
     assert verdict.run_key == result(tiny, run_id, "plan")["run"]["key"]

@@ -24,8 +24,9 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.phantoms.phantom import write_phantom
 from pipeline.registry.registry import Registry
+from tests.support.in_airflow import wait_for
 from tests.support.installed import TINY, Installed, build_wheel, builds_wheels, install
-from tests.support.own_airflow import DagRepository, OwnAirflow, wait_for
+from tests.support.own_airflow import DagRepository, OwnAirflow
 from tests.test_operations import files_with
 
 pytestmark = [
@@ -97,8 +98,7 @@ class Site:
     def finish(self, dag: str, run_id: str) -> None:
         """Wait for the success of a run."""
         api = self.airflow.api
-        wait_for(lambda: api.is_finished(api.run(dag, run_id)), f"the end of {dag}")
-        assert api.run(dag, run_id)["state"] == "success", api.tasks(dag, run_id)
+        assert api.ended(dag, run_id) == "success", api.tasks(dag, run_id)
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,8 @@ from pipeline.phantoms.phantom_pairs import MODALITIES, write_pairs
 from pipeline.phantoms.phantom_study import PhantomConfig
 from pipeline.promotion.gate import Verdict
 from pipeline.registry.registry import Registry
+from tests.support.in_airflow import Airflow
 from tests.support.running import RunningCheckout
-from tests.test_feedback_loop import ended
-from tests.test_operations import Airflow
 
 pytestmark = [
     pytest.mark.timeout(3600),
@@ -116,9 +115,7 @@ def tiny(tmp_path: Path, lesson: Lesson) -> Iterator[RunningCheckout]:
 
 @pytest.fixture
 def airflow(tiny: RunningCheckout) -> Airflow:
-    running = services.find(tiny.project)
-    assert running is not None
-    return Airflow(running.airflow_uri, running.user, running.password)
+    return Airflow.of(tiny.project)
 
 
 def test_a_version_is_learned_retrained_judged_and_promoted(
@@ -161,7 +158,7 @@ def learn(tiny: RunningCheckout, lesson: Lesson, turn: int) -> None:
 def verdict_of_a_run(tiny: RunningCheckout, airflow: Airflow) -> Record:
     """Retrain once by the scheduler; the record that the gate appended."""
     before = len(Journal(Ledger(tiny.project)).records)
-    assert ended(airflow, DAG, airflow.trigger(DAG, {})) == "success"
+    assert airflow.ended(DAG, airflow.trigger(DAG, {})) == "success"
     (record,) = Journal(Ledger(tiny.project)).records[before:]
     return record
 

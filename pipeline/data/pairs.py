@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.data.manifest import Row
@@ -21,6 +21,25 @@ class PairedRows(NamedTuple):
 
     pairs: list[tuple[Row, Row]]
     left_out: list[tuple[Row, str]]
+
+
+def of_views(rows: Sequence[Row], views: Collection[str]) -> list[Row]:
+    """The rows of some views; all where none is named.
+
+    An image of a pair is of the views of both: registered images show one view, which often only
+    one of two files tells.
+    """
+    if not views:
+        return list(rows)
+    pairs = {row.pair for row in rows if row.view in views} - {""}
+    return [row for row in rows if row.view in views or row.pair in pairs]
+
+
+def with_partners(rows: Iterable[Row], among: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows, and behind them those of `among` that are a pair with one of them."""
+    rows = tuple(rows)
+    ids, pairs = {row.id for row in rows}, {row.pair for row in rows} - {""}
+    return rows + tuple(row for row in among if row.pair in pairs and row.id not in ids)
 
 
 def pair_up(rows: Sequence[Row], modalities: Sequence[str]) -> PairedRows:

@@ -13,7 +13,7 @@ from typing import Any
 from model.tasks import task_of
 from pipeline.base.errors import BadInputError
 from pipeline.data.manifest import Row
-from pipeline.data.pairs import modalities_in_words, pair_up
+from pipeline.data.pairs import modalities_in_words, of_views, pair_up
 from pipeline.data.region import RegionConfig, in_words
 from pipeline.data.revise.revision import Revisions
 from pipeline.evaluation.image_set import LEAST_IMAGES
@@ -60,7 +60,7 @@ def infeasible(ledger: Ledger, params: Params, data: str) -> Infeasible:
 
 def judge_rows(every: Sequence[Row], params: Params, before: set[str] | None) -> Infeasible:
     """As `infeasible`, of a revision's rows and the champion's classes; None: no champion."""
-    seen = [row for row in every if _is_seen(row, params)]
+    seen = of_views(every, params.preprocess.views)
     refusals = (*_classes(every, seen, params), *_pairs(seen, params))
     if modalities := params.preprocess.modalities:
         seen = [first for first, _ in pair_up(seen, modalities).pairs]
@@ -128,10 +128,6 @@ def in_vain(ledger: Ledger, params: ProjectParams) -> str:
     except BadInputError as error:
         return str(error)
     return ""
-
-
-def _is_seen(row: Row, params: Params) -> bool:
-    return not params.preprocess.views or row.view in params.preprocess.views
 
 
 def _classes(every: Sequence[Row], rows: Sequence[Row], params: Params) -> Iterator[str]:

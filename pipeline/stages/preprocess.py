@@ -31,7 +31,7 @@ from pipeline.base.stage_environment import report_progress
 from pipeline.data.finding_maps import finding_maps
 from pipeline.data.findings import kinds_in, parse_findings
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, read_manifest
-from pipeline.data.pairs import modalities_in_words, pair_up
+from pipeline.data.pairs import modalities_in_words, of_views, pair_up
 from pipeline.data.processed import SPLITS, Processed, SplitArrays
 from pipeline.data.region import Box
 from pipeline.data.square import PreprocessConfig, find_crop, to_square
@@ -81,14 +81,17 @@ def preprocess(
     check_rows(every)
     sources, left_out = _sources(_of_views(every, config.views), config.modalities)
     rows = [first for first, *_ in sources]
-    found = [parse_findings(row.findings) for row in rows]
-    kinds = kinds_in(row.findings for row in rows)
+    # Registered images show one place: what is said of either image holds for the pair.
+    findings = [next((one.findings for one in each if one.findings), "") for each in sources]
+    spacings = [next((one.spacing for one in each if one.spacing), "") for each in sources]
+    found = [parse_findings(each) for each in findings]
+    kinds = kinds_in(findings)
     images = np.empty((len(rows), len(sources[0]), config.size, config.size), np.uint8)
     maps = np.zeros((len(rows), len(kinds), config.size, config.size), np.uint8)
     mm = np.zeros(len(rows), np.float32)
     kept: list[int] = []
     without: list[tuple[int, str]] = []
-    for number, row in enumerate(rows):
+    for number in range(len(rows)):
         pixels, *others = (_read(workspace, one) for one in sources[number])
         crop, reason = find_crop(pixels, config)
         if crop is None:
@@ -97,7 +100,7 @@ def preprocess(
             images[number] = [to_square(one, config, crop) for one in (pixels, *others)]
             shown = found[number] or ()
             maps[number] = finding_maps(shown, kinds, pixels.shape, crop, config.size)
-            mm[number] = _millimetres(row.spacing, crop)
+            mm[number] = _millimetres(spacings[number], crop)
             kept.append(number)
         if on_progress:
             on_progress(number + 1, len(rows))
@@ -146,7 +149,7 @@ def check_rows(rows: Sequence[Row]) -> None:
 
 
 def _of_views(rows: Sequence[Row], views: Sequence[str]) -> list[Row]:
-    chosen = [row for row in rows if not views or row.view in views]
+    chosen = of_views(rows, views)
     cells = {(row.label, row.split) for row in chosen}
     if lacking := {(row.label, row.split) for row in rows} - cells:
         label, split = min(lacking)

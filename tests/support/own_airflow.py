@@ -5,19 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.base.errors import TransientError
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.ledger.lease_holder import end_process_tree
-from pipeline.local.airflow_api import AirflowApi
 from pipeline.local.processes import end_with_parent, free_port
+from tests.support.in_airflow import Airflow
 from tests.support.installed import uv
 
 PACKAGES = ("apache-airflow", "apache-airflow-providers-git==1.0.1")
@@ -25,18 +23,6 @@ PACKAGES = ("apache-airflow", "apache-airflow-providers-git==1.0.1")
 the versions that everything else is tested with, and no second lock must be kept in step."""
 SERVICES = ("api-server", "scheduler", "dag-processor")
 USER, PASSWORD = "somebody", "something"
-PATIENCE = 1200.0  # on a machine that does other things, too
-
-
-def wait_for(done: Callable[[], object], what: str) -> None:
-    """Wait until `done` returns something; services that are busy are asked again."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(TransientError):
-            if done():
-                return
-        time.sleep(1)
-    raise AssertionError(f"{what} did not come within {PATIENCE:.0f} s")
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-class OwnApi(AirflowApi):
+class OwnApi(Airflow):
     """What a person looks at in Airflow's pages."""
 
     def dag(self, name: str) -> dict[str, Any]:

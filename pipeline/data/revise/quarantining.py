@@ -19,9 +19,10 @@ from pipeline.data.ingest.quarantine import record_of
 from pipeline.data.landing.index import Entry, LocalIndex
 from pipeline.data.landing.zone import scan
 from pipeline.data.manifest import read_manifest
+from pipeline.data.pairs import with_partners
 from pipeline.data.refusal import RELEASABLE
 from pipeline.data.revise.advice import advice
-from pipeline.data.revise.revision import Decision, journal_revisions
+from pipeline.data.revise.revision import Decision, Revisions, journal_revisions
 from pipeline.ledger.lease import hold_lease
 from pipeline.ledger.ledger import DATA, Ledger
 
@@ -153,6 +154,8 @@ def release(
 ) -> QuarantineDecision:
     """Release images that failed a quality check; the next ingest takes them in.
 
+    The other image of a pair that was set aside is released with it.
+
     Args:
         project: the project.
         records: first column of `medloom quarantine`.
@@ -205,14 +208,13 @@ def _decide(
         chosen = [each for record in records for each in find_quarantined(project, record)]
         with ledger.workspace(DATA, project.workspaces / "quarantine") as work:
             ingested = {row.id for row in read_manifest(work.folder)}
-            if action == RELEASED:
-                subject = _released(chosen)
-            else:
-                subject = _rejected(chosen, LocalIndex.of(project).entries(), ingested)
             let_in, kept_out = read_released(work.folder), read_rejected(work.folder)
             if action == RELEASED:
+                subject = _released(chosen)
+                subject |= Rejected(_partners(ledger, subject.images) & kept_out.images)
                 let_in, kept_out = let_in | subject.images, kept_out - subject
             else:
+                subject = _rejected(chosen, LocalIndex.of(project).entries(), ingested)
                 let_in, kept_out = let_in - subject.images, kept_out | subject
             (work.folder / RELEASED_FILE).write_text(released_text(let_in))
             (work.folder / REJECTED_FILE).write_text(kept_out.text)
@@ -241,6 +243,13 @@ def _released(chosen: Sequence[QuarantinedFile]) -> Rejected:
                 f"can be released: {', '.join(sorted(RELEASABLE))}"
             )
     return Rejected(frozenset(each.entry.image_id for each in chosen))
+
+
+def _partners(ledger: Ledger, images: Collection[str]) -> frozenset[str]:
+    """The other images of the pairs that these were in the data as, in any revision."""
+    ever = Revisions(ledger).ever()
+    of_pairs = [ever[image] for image in images if image in ever]
+    return frozenset(row.id for row in with_partners(of_pairs, ever.values()))
 
 
 def _rejected(

@@ -19,6 +19,7 @@ from pipeline.data.formats import decode
 from pipeline.data.formats.canonical import image_id
 from pipeline.data.manifest import MANIFEST_FOLDER, Row, parse_batch
 from pipeline.data.names import Pseudonyms
+from pipeline.data.pairs import with_partners
 from pipeline.data.refusal import Refused
 from pipeline.ledger.descent import ancestors, run_heads, starts_of
 from pipeline.ledger.git import GitError
@@ -169,7 +170,7 @@ def find_subject(
     if rows := tuple(row for row in ever.values() if names & {row.id, row.sha256,
                                                               row.source_sha256}):  # fmt: skip
         unspoken = (Path(text).name, Path(text).stem) if Path(text).is_file() else ()
-        return Subject("image", _with_partners(rows, ever.values()), unspoken=unspoken)
+        return Subject("image", with_partners(rows, ever.values()), unspoken=unspoken)
     for called in ((text,), pseudonyms.ever(text)):
         named = set(called) - {""}
         groups = {row.group for row in ever.values() if {row.group, row.patient} & named}
@@ -177,18 +178,12 @@ def find_subject(
             return Subject("group", rows, min(groups), () if text in groups else (text,))
     found = [row for id_, row in ever.items() if id_.startswith(text)]
     if len(text) >= _SHORTEST_PREFIX and len(found) == 1:
-        return Subject("image", _with_partners(found, ever.values()))
+        return Subject("image", with_partners(found, ever.values()))
     raise BadInputError(
         "no data revision ever held such an image: give an image id, the sha256 of a file, a "
         "group's name, a patient's name as in the file names, or the path of an image file; "
         "`medloom quarantine` lists the files that were never ingested"
     )
-
-
-def _with_partners(rows: Iterable[Row], among: Iterable[Row]) -> tuple[Row, ...]:
-    rows = tuple(rows)
-    ids, pairs = {row.id for row in rows}, {row.pair for row in rows} - {""}
-    return rows + tuple(row for row in among if row.pair in pairs and row.id not in ids)
 
 
 def _names(text: str, config: IngestConfig) -> set[str]:

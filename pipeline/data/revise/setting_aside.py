@@ -19,6 +19,7 @@ from pipeline.data.decisions import (
     released_text,
 )
 from pipeline.data.manifest import read_manifest
+from pipeline.data.pairs import with_partners
 from pipeline.data.revise.leaving import lacking, take_out
 from pipeline.data.revise.quarantining import KEPT_OUT
 from pipeline.data.revise.revision import Decision, Revisions, journal_revisions
@@ -79,8 +80,8 @@ def set_aside(
             rows = read_manifest(work.folder)
             leaving, kept_out = {row.id for row in rows} & set(images), read_rejected(work.folder)
             _require_here(set(images) - leaving - kept_out.images)
-            pairs = {row.pair for row in rows if row.id in leaving} - {""}
-            leaving |= {row.id for row in rows if row.pair in pairs}
+            chosen = [row for row in rows if row.id in leaving]
+            leaving = {row.id for row in with_partners(chosen, rows)}
             if leaving:
                 warnings = tuple(lacking(rows, leaving))
                 _, paths = take_out(work, leaving)

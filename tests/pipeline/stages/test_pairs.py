@@ -16,6 +16,7 @@ from model.network import NetworkConfig
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import PROJECT_ROOT
 from pipeline.data.config import IngestConfig
+from pipeline.data.findings import Finding, findings_text
 from pipeline.data.manifest import read_manifest, write_batch
 from pipeline.data.processed import Processed
 from pipeline.data.square import PreprocessConfig
@@ -93,6 +94,28 @@ def test_images_without_a_partner_are_left_out_and_counted(workspace: Path, tmp_
     assert reasons["no partner"] >= 1
     assert len(left_out.in_words(result.left_out)) > 0
     assert sum(reasons.values()) % 2 == 0, "with both of each torn pair"
+
+
+def test_what_one_file_tells_holds_for_its_pair(workspace: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "workspace"
+    shutil.copytree(workspace, copy)
+    rows = read_manifest(copy)
+    mark = findings_text([Finding("spot", (10, 10, 20, 20))])
+    told = [
+        replace(row, view="axial", spacing="0.5x0.5", findings=mark)
+        if row.modality == MODALITIES[1]
+        else row
+        for row in rows
+    ]
+    write_batch(copy, rows[0].batch, told)
+    result = preprocess(copy, tmp_path / "out", CONFIG.model_copy(update={"views": ("axial",)}))
+    assert not result.left_out
+    test = Processed.load(tmp_path / "out").test
+    assert test.layouts is not None
+    assert test.layouts.told.all()
+    assert (test.layouts.maps.max((1, 2, 3)) > 0).all()
+    assert test.mm is not None
+    np.testing.assert_allclose(test.mm, 0.5 * 64)
 
 
 def test_other_modalities_are_an_error_that_names_those_found(

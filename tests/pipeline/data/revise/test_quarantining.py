@@ -14,10 +14,12 @@ from pipeline.data.revise import advice as advice_module
 from pipeline.data.revise.advice import advice
 from pipeline.data.revise.quarantining import list_quarantined, reject, release
 from pipeline.data.revise.revision import Revisions
+from pipeline.data.revise.setting_aside import set_aside
 from pipeline.flow import steps
 from tests.pipeline.cli.test_main import invoke
 from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
+from tests.support.exposures import fill_pairs
 from tests.support.pictures import encode, picture, put
 from tests.support.quarantined import copy_of, make_clinic, record_of, state_of
 
@@ -44,6 +46,20 @@ def test_a_released_image_comes_in_with_the_next_ingest(clinic: Clinic) -> None:
     assert set(done.images) <= {row.id for row in Revisions(clinic.ledger).rows(clinic.data)}
     clinic.project.index_file.unlink()
     assert steps.ingest(clinic.project).reasons == {"truncated": 1}
+
+
+def test_a_pair_that_was_set_aside_is_released_whole(tmp_path: Path) -> None:
+    clinic = Clinic.at(Clinic.lay_out(tmp_path))
+    fill_pairs(clinic.project.landing, patients=4)
+    assert steps.ingest(clinic.project).new == 32
+    first = Revisions(clinic.ledger).rows(clinic.data)[0]
+    set_aside(clinic.project, [first.id], by="ada", reason="not of one place")
+    report = steps.ingest(clinic.project)
+    assert (report.new, report.reasons) == (0, {"rejected": 2})
+    one, other = list_quarantined(clinic.project)
+    done = release(clinic.project, [one.record], by="ada", reason="they are")
+    assert set(done.images) == {one.entry.image_id, other.entry.image_id}
+    assert steps.ingest(clinic.project).new == 2
 
 
 def test_a_damaged_file_cannot_be_released(clinic: Clinic) -> None:
