@@ -67,13 +67,13 @@ def _quality(quality: Quality, ours: Evaluation, rivals: Evaluation, task: Task)
 
 
 def _gained(gain: Figure, quality: Quality, task: Task) -> str:
-    """By how much it is better, in a sentence."""
+    """Its gain over the rival, with what the interval says."""
     low, high = _ends(gain)
     unit = f" {quality.unit}" if quality.unit else ""
-    sure = "surely" if low > 0 else "surely worse" if high < 0 else "not surely"
+    verdict = "better" if low > 0 else "worse" if high < 0 else "undecided"
     return (
-        f"Better than {task.rival} by **{gain.value:+.3g}{unit}** ({low:+.3g} to {high:+.3g}): "
-        f"{sure}."
+        f"Gain over {task.rival}: **{gain.value:+.3g}{unit}** ({low:+.3g} to {high:+.3g}), "
+        f"{verdict}."
     )
 
 

@@ -132,7 +132,7 @@ def test_figures_stand_beside_those_of_the_rival(
     fine(pages.switch_page("pages/evaluate.py").run())
     assert pages.subheader[0].value == "Version 1 beside bicubic"
     gain = evaluation.figure("psnr_gain")
-    assert f"Better than bicubic by **{gain.value:+.3g} dB**" in captions(pages)
+    assert f"Gain over bicubic: **{gain.value:+.3g} dB**" in captions(pages)
     assert "Verdict of the gate: promoted." in captions(pages)
     assert len(pages.get("vega_lite_chart")) == len(TASK.qualities)
     assert not pages.get("image"), "real images are for readers, on the page Versions"
