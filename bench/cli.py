@@ -34,6 +34,7 @@ bench_app.command("scale")(scale)
 bench_app.command("thinned")(thinned)
 reading_cli.register(bench_app)
 console = Terminal(stderr=True)
+_UNLIMITED = 1e6  # minutes
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of class folders of images.")]
 Size = Annotated[int, typer.Option(help="Height and width to train at, in pixels.")]
@@ -237,18 +238,25 @@ def train_on_generated(
     models: Annotated[Path, typer.Option(help="Folder of generator.safetensors and config.json.")],
     pairs: Annotated[int, typer.Option("-n", min=16, help="Training images of each arm.")] = 500,
     kimg: Annotated[float, typer.Option(min=0.1, help="Length of each training.")] = 16.0,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each arm.")] = 2,
+    classifier_kimg: Annotated[
+        float, typer.Option(min=0.01, help="Length of each classifier's training.")
+    ] = 8.0,
+    seeds: Annotated[int, typer.Option(min=2, help="Trainings of each arm.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Train a small segmentation network on generated, on painted and on real pairs, as many each.
 
     All are tested on annotated real test images: Dice of each kind of finding, with intervals
     over test groups and seeds. Generated pairs are images with the masks that they were drawn by;
-    painted ones have findings by rule in generated images of class normal.
+    painted ones have findings by rule in generated images of class normal. Then classifiers of
+    images with a finding and without learn from generated images alone, from real ones, and from
+    both. Classes of which nobody annotated an image are left out.
     """
-    from bench.usefulness.measure import measure_usefulness
-    from bench.usefulness.table import usefulness_table
+    from bench.usefulness.measure import annotated_classes, measure_usefulness
+    from bench.usefulness.shown import measure_shown
+    from bench.usefulness.table import shown_table, usefulness_table
     from model.sampling import load_generator
+    from model.utility.config import UtilityConfig
     from pipeline.cli.tables import bars_of_steps
     from pipeline.data.processed import Processed
 
@@ -262,12 +270,26 @@ def train_on_generated(
         found = measure_usefulness(
             processed, generator, pairs=pairs, kimg=kimg, seeds=seeds, on_progress=tell
         )
+        fits = UtilityConfig(
+            minutes=_UNLIMITED, seeds=tuple(range(seeds)), shares=(1.0,), ratios=(1.0,),
+            kimg=classifier_kimg,
+        )  # fmt: skip
+        shown = measure_shown(
+            processed, generator, annotated_classes(processed), fits,
+            lambda done, total: tell("classifiers", done, total),
+        )  # fmt: skip
     if as_json:
-        Terminal().print_json(data=found.model_dump(mode="json"))
+        whole = found.model_copy(update={"shown": shown})
+        Terminal().print_json(data=whole.model_dump(mode="json"))
         return
     Terminal().print(usefulness_table(found))
     if found.not_tested:
         Terminal().print(f"no test image shows {', '.join(found.not_tested)}")
+    if found.not_annotated:
+        Terminal().print(f"no training image of {', '.join(found.not_annotated)} is annotated")
+    Terminal().print(shown_table(shown))
+    for warning in shown.warnings:
+        Terminal().print(warning, soft_wrap=True)
 
 
 @bench_app.command("edits")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bench.enlarge.chain import Chain
 from bench.enlarge.measure import Enlarged
+from bench.interval import with_ends, with_interval
 from pipeline.base.terminal import FitTable
 from pipeline.evaluation.record import KERNEL, Evaluation
 
@@ -24,7 +25,8 @@ def enlarged_table(found: Sequence[Enlarged]) -> FitTable:
     if first.baseline is not None:
         table.add_row(first.baseline_family or "", *_cells(first.baseline), "", "")
     for one in found:
-        gains = [_cell(one.evaluation, f"{name}_gain", _COLUMNS[name][1]) for name in _GAINS]
+        score = one.evaluation.figure
+        gains = [with_interval(score(f"{name}_gain"), _COLUMNS[name][1]) for name in _GAINS]
         table.add_row(one.family, *_cells(one.evaluation), *gains)
     return table
 
@@ -55,8 +57,8 @@ def chain_table(chain: Chain) -> FitTable:
     for name in ("", chain.metric, "minus bicubic's"):
         table.add_column(name, justify="right" if name else "left")
     for way in chain.ways:
-        less = "" if way.less_bicubic is None else _spread(*way.less_bicubic, 4)
-        table.add_row(way.name, _spread(way.value, way.low, way.high, 3), less)
+        less = "" if way.less_bicubic is None else with_ends(*way.less_bicubic, 4)
+        table.add_row(way.name, with_ends(way.value, way.low, way.high, 3), less)
     return table
 
 
@@ -64,16 +66,5 @@ _GAINS = ("psnr", "ssim")
 
 
 def _cells(evaluation: Evaluation) -> list[str]:
-    cells = [_cell(evaluation, name, digits) for name, (_, digits) in _COLUMNS.items()]
-    return [*cells, _cell(evaluation, KERNEL, 3)]
-
-
-def _cell(evaluation: Evaluation, metric: str, digits: int) -> str:
-    figure = evaluation.figure(metric)
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.{digits}f}"
-    return _spread(figure.value, figure.low, figure.high, digits)
-
-
-def _spread(value: float, low: float, high: float, digits: int) -> str:
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    digits = {name: number for name, (_, number) in _COLUMNS.items()} | {KERNEL: 3}
+    return [with_interval(evaluation.figure(name), number) for name, number in digits.items()]

@@ -1,9 +1,9 @@
 """The table of `medloom bench fuse`."""
 
 from bench.fuse.measure import Fused
+from bench.interval import with_interval
 from model.tasks import task_named
 from pipeline.base.terminal import FitTable
-from pipeline.evaluation.record import Evaluation
 
 _COLUMNS = {"mi": ("MI", 3), "ssim": ("SSIM", 3), "qabf": ("Qabf", 3), "sf": ("SF", 1)}
 
@@ -20,15 +20,8 @@ def fused_table(found: Fused) -> FitTable:
     gains = [f"{_COLUMNS[name][0]} gain" for name in bounds]
     for name in ("", *(title for title, _ in _COLUMNS.values()), *gains):
         table.add_column(name, justify="right" if name else "left")
-    for name, one in (found.rivals | found.families).items():
-        cells = [_cell(one, metric, digits) for metric, (_, digits) in _COLUMNS.items()]
-        beside = [_cell(one, f"{metric}_gain", 3) for metric in bounds]
-        table.add_row(name, *cells, *(beside if name != "maximum" else [""] * len(beside)))
+    for way, one in (found.rivals | found.families).items():
+        cells = [with_interval(one.figure(name), digits) for name, (_, digits) in _COLUMNS.items()]
+        beside = [with_interval(one.figure(f"{metric}_gain"), 3) for metric in bounds]
+        table.add_row(way, *cells, *(beside if way != "maximum" else [""] * len(beside)))
     return table
-
-
-def _cell(evaluation: Evaluation, metric: str, digits: int) -> str:
-    figure = evaluation.figure(metric)
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.{digits}f}"
-    return f"{figure.value:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"

@@ -1,7 +1,7 @@
 """The table of `medloom bench thinned`."""
 
+from bench.interval import with_interval
 from bench.thinned.measure import Scores, Thinned
-from model.utility.record import Estimate
 from pipeline.base.terminal import FitTable
 
 
@@ -16,7 +16,7 @@ def thinned_table(found: Thinned) -> FitTable:
         "kimg on the thinned images, last weights. 95 % intervals over test groups and "
         "classifiers: one choice of groups and one generator a ratio, whose luck they do not hold. "
         "Without an interval: a class has one test group, or nothing varies. Grey levels and "
-        f"borders alone, unthinned, reach a balanced accuracy of {_cell(found.plain)}.",
+        f"borders alone, unthinned, reach a balanced accuracy of {with_interval(found.plain)}.",
     )
     names = ["ratio", "trained on", f"{label}, real (groups) + added", "balanced accuracy"]
     names += [f"recall of {label}", "generated minus this: accuracy", "recall"]
@@ -36,10 +36,4 @@ def thinned_table(found: Thinned) -> FitTable:
 
 
 def _cells(scores: Scores) -> tuple[str, str]:
-    return _cell(scores.balanced_accuracy), _cell(scores.recall)
-
-
-def _cell(one: Estimate) -> str:
-    if one.low is None or one.high is None:
-        return f"{one.value:.3f}"
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+    return with_interval(scores.balanced_accuracy), with_interval(scores.recall)

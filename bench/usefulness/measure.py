@@ -27,7 +27,7 @@ from model.families.base import Generator
 from model.layouts import masks
 from model.section import Stored
 from model.utility.intervals import Resampling, Spread, resampling
-from model.utility.record import Estimate
+from model.utility.record import Estimate, UtilityReport
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
 from pipeline.data.region import in_words
@@ -69,7 +69,9 @@ class Usefulness(Stored):
         view: the part of an image that is shown; "" for whole images.
         kinds: one score a kind that the test images show.
         not_tested: kinds that no test image shows.
+        not_annotated: classes without an annotated training image, which are not drawn.
         arms: what was trained on; without `PAINTED` if the data have no class `BARE`.
+        shown: classifiers of images with a finding and without, if they were trained.
     """
 
     pairs: int
@@ -82,6 +84,8 @@ class Usefulness(Stored):
     kinds: tuple[KindScore, ...]
     not_tested: tuple[str, ...]
     arms: tuple[str, ...] = (GENERATED, REAL)
+    not_annotated: tuple[str, ...] = ()
+    shown: UtilityReport | None = None
 
 
 def measure_usefulness(
@@ -112,12 +116,7 @@ def measure_usefulness(
     """
     _require_fit(processed, generator)
     train, test = annotated_pairs(processed.train, "train"), annotated_pairs(processed.test, "test")
-    classes = processed.classes
-    if missing := [name for n, name in enumerate(classes) if n not in train.labels]:
-        raise BadInputError(
-            f"no annotated training image is of class {', '.join(missing)}: annotate some, or "
-            "leave the class out of the data"
-        )
+    classes = annotated_classes(processed)
     count, steps = min(pairs, len(train.labels)), max(1, round(1000 * kimg / BATCH))
     truth = masks(np.asarray(test.layouts.maps))
     arms = _arms(generator, classes, train, count)
@@ -131,7 +130,9 @@ def measure_usefulness(
     if on_progress:
         on_progress("done", len(arms) * seeds, len(arms) * seeds)
     groups = processed.test.groups[annotated_rows(processed.test)]
-    draws = resampling(test.labels, groups, len(classes), RESAMPLES)
+    # Classes without an annotated test image have no part in the error.
+    tested, labels = np.unique(test.labels, return_inverse=True)
+    draws = resampling(labels.astype(np.int64), groups, len(tested), RESAMPLES)
     shown = truth.any((2, 3)).sum(0)
     return Usefulness(
         pairs=count,
@@ -147,8 +148,15 @@ def measure_usefulness(
             if shown[k]
         ),
         not_tested=tuple(kind for k, kind in enumerate(processed.kinds) if not shown[k]),
+        not_annotated=tuple(name for name in processed.classes if name not in classes),
         arms=tuple(arms),
     )
+
+
+def annotated_classes(processed: Processed) -> tuple[str, ...]:
+    """The classes of which a training image is annotated, in label order."""
+    told = set(processed.train.labels[annotated_rows(processed.train)].tolist())
+    return tuple(name for label, name in enumerate(processed.classes) if label in told)
 
 
 def _arms(

@@ -31,7 +31,7 @@ def generated_pairs(generator: Generator, classes: Sequence[str], count: int, se
     Raises:
         BadInputError: nothing is known of the findings of a class.
     """
-    labels, layouts = _asked(generator, classes, count, seed)
+    labels, layouts = asked_layouts(generator, classes, count, seed)
     names = [classes[int(label)] for label in labels]
     return Pairs(sample(generator, names, seed, layouts=layouts), labels, layouts)
 
@@ -50,7 +50,7 @@ def painted_pairs(
     Raises:
         BadInputError: nothing is known of the findings of a class, or no contrast of a kind.
     """
-    labels, layouts = _asked(generator, classes, count, seed)
+    labels, layouts = asked_layouts(generator, classes, count, seed)
     none = Layouts(np.zeros_like(layouts.maps), layouts.told)
     anatomy = sample(generator, [BARE] * count, seed, layouts=none)
     known = contrasts(real.images, real.layouts)
@@ -100,10 +100,14 @@ def annotated_rows(split: SplitArrays) -> NDArray[np.int64]:
     )
 
 
-def _asked(
+def asked_layouts(
     generator: Generator, classes: Sequence[str], count: int, seed: int
 ) -> tuple[NDArray[np.int64], Layouts]:
-    """Classes in equal shares, and layouts as images of them have."""
+    """Classes in equal shares, and layouts as images of them have.
+
+    Raises:
+        BadInputError: nothing is known of the findings of a class.
+    """
     labels = (np.arange(count) % len(classes)).astype(np.int64)
     layouts = draw_layouts(generator, [classes[int(label)] for label in labels], seed)
     if layouts is None or not layouts.told.all():

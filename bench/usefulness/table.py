@@ -1,7 +1,8 @@
 """The table of `medloom bench usefulness`."""
 
+from bench.interval import with_interval
 from bench.usefulness.measure import PAINTED, Usefulness
-from model.utility.record import Estimate
+from model.utility.record import UtilityReport
 from pipeline.base.terminal import FitTable
 
 
@@ -15,14 +16,28 @@ def usefulness_table(found: Usefulness) -> FitTable:
     for name in ("kind", "test images with it", *found.arms, *differences):
         table.add_column(name, justify="left" if name == "kind" else "right")
     for one in found.kinds:
-        cells = [_estimate(one.dice[arm]) for arm in found.arms] + [_estimate(one.difference)]
+        estimates = [*(one.dice[arm] for arm in found.arms), one.difference]
         if one.over_painted is not None:
-            cells.append(_estimate(one.over_painted))
-        table.add_row(one.kind, str(one.test_images), *cells)
+            estimates.append(one.over_painted)
+        table.add_row(one.kind, str(one.test_images), *map(with_interval, estimates))
     return table
 
 
-def _estimate(one: Estimate) -> str:
-    if one.low is None or one.high is None:
-        return f"{one.value:.3f}"
-    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+def shown_table(found: UtilityReport) -> FitTable:
+    """Balanced accuracy of the classifiers by what they were trained on, and the differences."""
+    table = FitTable(
+        title=f"With a finding or without: {found.n_test} real test images of {found.test_groups} "
+        "groups"
+    )
+    for name in ("trained on", "real images", "balanced accuracy", "AUC", "less real alone"):
+        table.add_column(name, justify="left" if name == "trained on" else "right")
+    gains = {one.treated: one.difference for one in found.contrasts}
+    for one in found.arms:
+        gain = gains.get(one.arm)
+        table.add_row(
+            one.arm.name, str(max(one.real_images)), with_interval(one.balanced_accuracy),
+            f"{one.macro_auc:.3f}", with_interval(gain) if gain else "",
+        )  # fmt: skip
+    plain = with_interval(found.control.balanced_accuracy)
+    table.add_row("grey levels alone", str(found.n_train), plain, "", "")
+    return table

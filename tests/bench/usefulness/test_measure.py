@@ -14,17 +14,20 @@ from bench.usefulness.measure import (
     GENERATED,
     PAINTED,
     REAL,
+    annotated_classes,
     dice_spread,
     measure_usefulness,
     overlaps,
 )
 from bench.usefulness.pairs import Pairs
-from bench.usefulness.table import usefulness_table
+from bench.usefulness.shown import draw_shown, measure_shown
+from bench.usefulness.table import shown_table, usefulness_table
 from model.families.base import Generator
 from model.layout_bank import LayoutBank
 from model.layouts import Layouts
 from model.network import NetworkConfig
 from model.sampling import draw_layouts, sample
+from model.utility.config import UtilityConfig
 from model.utility.intervals import resampling
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed, SplitArrays
@@ -140,6 +143,50 @@ def test_findings_by_rule_stand_beside_the_generator_s(monkeypatch: pytest.Monke
             one.dice[GENERATED].value - one.dice[PAINTED].value
         )
     shown_at_80(usefulness_table(found), "generated minus painted", *found.arms)
+
+
+def test_classes_that_nobody_annotated_are_left_out(processed: Processed) -> None:
+    classes = (*CLASSES, "tumor")
+    splits = {}
+    for name, one in processed.splits.items():
+        layouts = one.layouts
+        assert layouts is not None
+        labels, told = one.labels.copy(), layouts.told.copy()
+        labels[:4], told[:4] = 2, False
+        splits[name] = replace(one, labels=labels, layouts=Layouts(layouts.maps, told))
+    data = Processed(classes, splits, KINDS, VIEW)
+    found = measure_usefulness(
+        data, Painter(obedient=True, classes=classes), pairs=24, kimg=0.04, seeds=1
+    )
+    assert annotated_classes(data) == CLASSES
+    assert found.not_annotated == ("tumor",)
+    assert found.test_images == 36
+
+
+FITS = UtilityConfig(minutes=99, seeds=(0, 1), shares=(1.0,), ratios=(1.0,), kimg=0.3, synthetic=64)
+
+
+def test_a_classifier_learns_findings_from_images_that_show_them() -> None:
+    classes = ("normal", "stone")
+    splits = {name: split(seed, 48, classes) for seed, name in enumerate(("train", "val", "test"))}
+    data = Processed(classes, splits, KINDS, VIEW)
+    asked = ["with", "without", "with"]
+    drawn = draw_shown(Painter(obedient=True, classes=classes), classes, asked, 5)
+    assert [image.max() > 160 for image in drawn] == [True, False, True]
+    found = measure_shown(data, Painter(obedient=True, classes=classes), classes, FITS)
+    assert found.classes == ("without", "with")
+    scores = {one.arm.kind: one.balanced_accuracy.value for one in found.arms}
+    assert scores["synthetic"] > 0.8
+    shown_at_80(shown_table(found), "synthetic", "less real alone", "grey levels alone")
+
+
+def test_a_classifier_needs_images_without_findings(processed: Processed) -> None:
+    layouts = processed.train.layouts
+    assert layouts is not None
+    full = replace(processed.train, layouts=Layouts(np.maximum(layouts.maps, 1), layouts.told))
+    data = replace(processed, splits={**processed.splits, "train": full})
+    with pytest.raises(BadInputError, match="no annotated image of the train split is without"):
+        measure_shown(data, Painter(obedient=True), CLASSES, FITS)
 
 
 def test_dice_is_that_of_all_pixels_with_an_error_over_groups_and_seeds() -> None:
