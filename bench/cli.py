@@ -274,10 +274,14 @@ def train_on_generated(
             minutes=_UNLIMITED, seeds=tuple(range(seeds)), shares=(1.0,), ratios=(1.0,),
             kimg=classifier_kimg,
         )  # fmt: skip
-        shown = measure_shown(
-            processed, generator, annotated_classes(processed), fits,
-            lambda done, total: tell("classifiers", done, total),
-        )  # fmt: skip
+        shown = None
+        try:
+            shown = measure_shown(
+                processed, generator, annotated_classes(processed), fits,
+                lambda done, total: tell("classifiers", done, total),
+            )  # fmt: skip
+        except BadInputError as error:  # such as data in which every image shows a finding
+            console.print(f"classifiers were not trained: {error}", soft_wrap=True)
     if as_json:
         whole = found.model_copy(update={"shown": shown})
         Terminal().print_json(data=whole.model_dump(mode="json"))
@@ -287,6 +291,8 @@ def train_on_generated(
         Terminal().print(f"no test image shows {', '.join(found.not_tested)}")
     if found.not_annotated:
         Terminal().print(f"no training image of {', '.join(found.not_annotated)} is annotated")
+    if shown is None:
+        return
     Terminal().print(shown_table(shown))
     for warning in shown.warnings:
         Terminal().print(warning, soft_wrap=True)

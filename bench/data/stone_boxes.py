@@ -21,6 +21,7 @@ from pipeline.base.terminal import Terminal
 
 Box = tuple[float, float, float, float]
 
+COLUMNS = ("file", "x0", "y0", "x1", "y1")
 WHITE = 255
 LEAST_AREA = 4
 """Pixels of a blob at the image's own size; less is noise."""
@@ -74,14 +75,17 @@ def _rows(boxes: Path) -> dict[str, list[dict[str, str]]]:
     rows: dict[str, list[dict[str, str]]] = {}
     try:
         with (boxes / "boxes.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
+            read = csv.DictReader(file)
+            if lacking := [name for name in COLUMNS if name not in (read.fieldnames or ())]:
+                raise BadInputError(f"{boxes}/boxes.csv: no column {', '.join(lacking)}")
+            for row in read:
                 rows.setdefault(row["file"], []).append(row)
     except FileNotFoundError:
         raise BadInputError(
             f"{boxes}: no boxes.csv; give the folder that holds it and images/"
         ) from None
-    except KeyError as missing:
-        raise BadInputError(f"{boxes}/boxes.csv: no column {missing}") from None
+    if lost := [name for name in rows if not (boxes / name).is_file()]:
+        raise BadInputError(f"{boxes}/boxes.csv: {len(lost)} images are missing, such as {lost[0]}")
     return rows
 
 

@@ -42,7 +42,7 @@ def measure_shown(
     Raises:
         BadInputError: no annotated image, or none that is generated, shows a finding, or all do.
     """
-    train, test = (_labelled(split, name) for name, split in _both(processed))
+    train, test = _labelled(processed.train, "train"), _labelled(processed.test, "test")
 
     def drawn(names: Sequence[str], seed: int) -> NDArray[np.uint8]:
         return draw_shown(generator, classes, names, seed)
@@ -77,10 +77,6 @@ def draw_shown(
         rows[wanted == label] = np.resize(found, (wanted == label).sum())
     chosen = [classes[int(label)] for label in labels[rows]]
     return sample(generator, chosen, seed, layouts=layouts[rows])
-
-
-def _both(processed: Processed) -> list[tuple[str, SplitArrays]]:
-    return [("train", processed.train), ("test", processed.test)]
 
 
 def _labelled(split: SplitArrays, name: str) -> Labelled:

@@ -84,3 +84,9 @@ def test_a_folder_of_another_form_is_refused(sets: tuple[Path, Path], tmp_path: 
         write_stones(kidneys, kidneys, tmp_path / "made")
     with pytest.raises(BadInputError, match="no class folders"):
         write_stones(boxes / "images", boxes, tmp_path / "made")
+    (boxes / "images/a.png").unlink()
+    with pytest.raises(BadInputError, match=r"1 images are missing, such as images/a\.png"):
+        write_stones(kidneys, boxes, tmp_path / "made")
+    (boxes / "boxes.csv").write_text("file,x0,y0,x1\n")
+    with pytest.raises(BadInputError, match="no column y1"):
+        write_stones(kidneys, boxes, tmp_path / "made")
