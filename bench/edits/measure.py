@@ -8,19 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import binary_dilation, binary_fill_holes
-from torch import nn
 
 from model.families.base import Generator
 from model.layouts import Layouts, masks
 from model.metrics.ms_ssim import ssim_map
 from model.sampling import draw_layouts, edit, sample
 from model.section import Stored
-from model.utility.classifier import probabilities
 from pipeline.base.errors import BadInputError
 from pipeline.base.wilson import wilson
 from pipeline.data.processed import Processed
-from pipeline.evaluation.agreement import class_reader
-from pipeline.evaluation.record import EvaluateConfig
+from pipeline.evaluation.agreement import Reader, accuracy, class_readers
+from pipeline.evaluation.detector import fit_on
+from pipeline.evaluation.record import AGREEMENT, AGREEMENT_FINDINGS, EvaluateConfig
 from pipeline.evaluation.score import OnProgress
 
 Images = NDArray[np.uint8]
@@ -74,7 +73,8 @@ class Edits(Stored):
 
     Attributes:
         images: of each ordered pair of classes.
-        reader: balanced share of real test images that the classifier takes for their class.
+        read_by: the classifier, by the name of its figure in an evaluation.
+        reader: balanced share of real test images that it takes for their class.
         drawn: of generated images that were not edited, the share taken for their class.
         amounts: by amount.
         other_ssim: mean SSIM, likewise, between images of different seeds of the same class,
@@ -83,6 +83,7 @@ class Edits(Stored):
     """
 
     images: int
+    read_by: str
     reader: float
     drawn: Share
     amounts: tuple[AtAmount, ...] = Field(strict=False)
@@ -111,24 +112,28 @@ def measure_edits(
     """Move images of each class towards each other class, and read and compare them.
 
     Args:
-        processed: its training split trains the classifier of the GAN-test.
+        processed: its training split trains the classifiers of the GAN-test, by whole images and
+            by findings. The one that reads more validation images right is taken.
         generator: of a family with styles.
         amounts: of the edits.
         count: images of each ordered pair of classes.
-        config: the `evaluate` section, for that classifier.
+        config: the `evaluate` section, for these classifiers.
         on_progress: called with (what, done, total).
 
     Raises:
         BadInputError: there are fewer than two classes, or too few images of one.
     """
-    reader = class_reader(processed, config or EvaluateConfig())
-    if reader is None:
+    classes, config = processed.classes, config or EvaluateConfig()
+    readers = class_readers(processed, config, fit_on(processed, config))
+    if not readers:
         raise BadInputError("edits need a GAN-test: two classes, and ten training images of each")
-    classes, test = processed.classes, processed.test
-    real = _read(reader, np.ascontiguousarray(test.images))
-    right = [float((real[test.labels == one] == one).mean()) for one in np.unique(test.labels)]
+    read_by = max(
+        (name for name in (AGREEMENT, AGREEMENT_FINDINGS) if name in readers),
+        key=lambda name: accuracy(readers[name], processed.val),
+    )
+    reader = readers[read_by]
     befores = {name: sample(generator, [name] * count, _SEED) for name in classes}
-    reads = {name: _read(reader, images) for name, images in befores.items()}
+    reads = {name: reader(images) for name, images in befores.items()}
     pairs = [
         _Pair(label, towards, befores[label], reads[label], _findings(generator, pair, count))
         for pair in permutations(classes, 2)
@@ -154,7 +159,8 @@ def measure_edits(
     ]
     return Edits(
         images=count,
-        reader=float(np.mean(right)),
+        read_by=read_by,
+        reader=accuracy(reader, processed.test),
         drawn=Share.of(np.concatenate(drawn)),
         amounts=tuple(steps),
         other_ssim=float(np.mean(np.concatenate(others))),
@@ -166,14 +172,14 @@ def _at(
     amount: float,
     pairs: Sequence[_Pair],
     afters: Sequence[Images],
-    reader: nn.Module,
+    reader: Reader,
     classes: Sequence[str],
 ) -> AtAmount:
     flips: dict[str, list[Mask]] = {name: [] for name in classes}
     similar = []
     for one, after in zip(pairs, afters, strict=True):
         own = one.read == classes.index(one.label)
-        flips[one.towards].append(_read(reader, after[own]) == classes.index(one.towards))
+        flips[one.towards].append(reader(after)[own] == classes.index(one.towards))
         similar.append(_similar(one.before, after, one.findings))
     by_towards = {name: np.concatenate(found) for name, found in flips.items()}
     ssim = np.concatenate(similar)
@@ -184,14 +190,6 @@ def _at(
         ssim=float(ssim.mean()),
         ssim_low=float(np.quantile(ssim, 0.1)),
     )
-
-
-def _read(reader: nn.Module, images: Images) -> NDArray[np.int64]:
-    """The class that the classifier takes each image for."""
-    if not len(images):
-        return np.zeros(0, np.int64)
-    found: NDArray[np.int64] = probabilities(reader, images).argmax(1)
-    return found
 
 
 def _findings(generator: Generator, pair: tuple[str, str], count: int) -> Mask:

@@ -2,13 +2,17 @@
 
 from bench.edits.measure import AtAmount, Edits, Share
 from pipeline.base.terminal import FitTable
+from pipeline.evaluation.record import AGREEMENT, AGREEMENT_FINDINGS
+
+_BY = {AGREEMENT: "by the whole image", AGREEMENT_FINDINGS: "by findings"}
 
 
 def edits_table(found: Edits) -> FitTable:
     """By amount: images that became of the other class, by class, and how much of them stayed."""
     title = (
-        f"{found.images} images of each pair of classes; real ones read right {found.reader:.0%}, "
-        f"drawn ones {_share(found.drawn)}; SSIM between other seeds {found.other_ssim:.3f}"
+        f"{found.images} images of each pair of classes, read {_BY[found.read_by]}; real ones read "
+        f"right {found.reader:.0%}, drawn ones {_share(found.drawn)}; SSIM between other seeds "
+        f"{found.other_ssim:.3f}"
     )
     table = FitTable(title=title)
     table.add_column("amount")

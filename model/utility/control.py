@@ -15,6 +15,7 @@ from torch import Tensor
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Array = NDArray[np.float64]
 
 _BORDER = 16  # the border's width is the side divided by this
 _BINS, _BORDER_BINS = 16, 8
@@ -22,7 +23,7 @@ _PENALTY = 1e-3  # on squared weights of standardised features
 _ITERATIONS = 200
 
 
-def plain_features(images: Images) -> NDArray[np.float64]:
+def plain_features(images: Images) -> Array:
     """Mean, deviation and grey histogram of the image, and grey histogram of its border.
 
     Args:
@@ -54,7 +55,14 @@ def _histogram(pixels: Images, bins: int) -> NDArray[np.float64]:
 
 
 def fit_plain(train: tuple[Images, Labels], classes: int) -> Callable[[Images], Labels]:
-    """A logistic regression on `plain_features`.
+    """`fit_logistic` on `plain_features`."""
+    return fit_logistic(train, classes, plain_features)
+
+
+def fit_logistic(
+    train: tuple[Images, Labels], classes: int, features_of: Callable[[Images], Array]
+) -> Callable[[Images], Labels]:
+    """A logistic regression on features of images.
 
     Classes have equal weight, whatever their sizes. Nothing is random: the loss is convex, and
     LBFGS starts from zero.
@@ -62,11 +70,12 @@ def fit_plain(train: tuple[Images, Labels], classes: int) -> Callable[[Images], 
     Args:
         train: uint8 [N, H, W] and class index [N] with every class.
         classes: number of classes.
+        features_of: uint8 [M, H, W] -> float64 [M, F], finite.
 
     Returns:
         The class that it predicts for each image: uint8 [M, H, W] -> int64 [M].
     """
-    features, labels = torch.from_numpy(plain_features(train[0])), torch.from_numpy(train[1])
+    features, labels = torch.from_numpy(features_of(train[0])), torch.from_numpy(train[1])
     mean, deviation = features.mean(0), features.std(0).clamp_min(1e-6)
     weight = 1 / torch.bincount(labels, minlength=classes).double()
     lines = torch.zeros(features.shape[1] + 1, classes, dtype=torch.float64, requires_grad=True)
@@ -87,7 +96,7 @@ def fit_plain(train: tuple[Images, Labels], classes: int) -> Callable[[Images], 
 
     def answers(images: Images) -> Labels:
         with torch.no_grad():
-            named: Labels = logits(torch.from_numpy(plain_features(images))).argmax(1).numpy()
+            named: Labels = logits(torch.from_numpy(features_of(images))).argmax(1).numpy()
         return named
 
     return answers

@@ -1,8 +1,9 @@
 """GAN-test: the share of generated images that a classifier of real images takes for their class.
 
 Shmelkov et al., "How good is my GAN?" (arXiv 1807.09499). The classifier is small, trained on the
-training split alone. Beside it stands what grey levels and the image's border alone reach: where
-classes differ in brightness, part of the agreement needs no anatomy.
+training split alone. Beside it stand what is read from a detector's findings, which sees those that
+are small, and what grey levels and the image's border alone reach: where classes differ in
+brightness, part of the agreement needs no anatomy.
 """
 
 from collections.abc import Callable
@@ -10,74 +11,101 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from torch import nn
 
 from model.utility.classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from model.utility.config import BATCH
-from model.utility.control import fit_plain
+from model.utility.control import fit_logistic, fit_plain
 from model.utility.intervals import balanced_accuracy
 from pipeline.data.processed import Processed, SplitArrays
+from pipeline.evaluation.detector import Fitted
 from pipeline.evaluation.image_set import Images
-from pipeline.evaluation.record import AGREEMENT, AGREEMENT_PLAIN, EvaluateConfig, Figure
+from pipeline.evaluation.record import (
+    AGREEMENT,
+    AGREEMENT_FINDINGS,
+    AGREEMENT_PLAIN,
+    EvaluateConfig,
+    Figure,
+)
 
 Labels = NDArray[np.int64]
+Reader = Callable[[Images], Labels]
+"""uint8 [N, S, S] -> class index [N]."""
 
 _LEARNING_RATE = 2e-3
 _LEAST_CLASSES, _LEAST_PER_CLASS = 2, 10
 
 
 def agreement(
-    images: Images, labels: Labels, processed: Processed, config: EvaluateConfig
+    images: Images,
+    labels: Labels,
+    processed: Processed,
+    config: EvaluateConfig,
+    fitted: Fitted | None = None,
 ) -> list[Figure]:
-    """Agreement over all classes and by class, and that of plain pixel statistics.
+    """Agreement over all classes and by class, by each reader of `class_readers`.
 
     Args:
         images: uint8 [N, S, S], generated.
         labels: class index that each was asked for, [N].
-        processed: its training split trains the classifier, its test split gives the floor.
+        processed: its training split trains the readers, its test split gives the floor.
         config: `gan_test_kimg` is the length of the training.
+        fitted: the detector of these data; None: there is none.
 
     Returns:
         Balanced agreement, equal weight for each class, with a 95 % interval over generated images;
         by class its share. Nothing with `gan_test_kimg` 0, with a single class, or if a class has
         fewer than ten training images.
     """
-    classes, train, test = len(processed.classes), processed.train, processed.test
-    network = class_reader(processed, config)
-    if network is None:
-        return []
-    learned = (np.ascontiguousarray(train.images), train.labels)
-    figures = []
-    for metric, answer in (
-        (AGREEMENT, lambda one: probabilities(network, one).argmax(1)),
-        (AGREEMENT_PLAIN, fit_plain(learned, classes)),
-    ):
-        figures += _figures(metric, answer, (images, labels), test, processed.classes)
-    return figures
+    return [
+        figure
+        for metric, answer in class_readers(processed, config, fitted).items()
+        for figure in _figures(metric, answer, (images, labels), processed)
+    ]
 
 
-def class_reader(processed: Processed, config: EvaluateConfig) -> nn.Sequential | None:
-    """The classifier of the GAN-test, trained on the training split; None as in `agreement`."""
+def class_readers(
+    processed: Processed, config: EvaluateConfig, fitted: Fitted | None = None
+) -> dict[str, Reader]:
+    """What tells the class of an image, by the name of its figure; empty as in `agreement`.
+
+    - `gan_test`: a classifier of whole images. It is trained from scratch on few of them, and may
+      not learn to see what is small: its floor says so.
+    - `gan_test_findings`: a logistic regression on how sure the detector is of each kind of
+      finding. The detector learned from annotations where to look. Only with a detector.
+    - `gan_test_plain`: a logistic regression on grey levels.
+    """
     classes, train = len(processed.classes), processed.train
     counts = np.bincount(train.labels, minlength=classes)
     if not config.gan_test_kimg or classes < _LEAST_CLASSES or counts.min() < _LEAST_PER_CLASS:
-        return None
+        return {}
     learned = (np.ascontiguousarray(train.images), train.labels)
-    return fit_classifier(
+    network = fit_classifier(
         real_and_synthetic(learned, None, 0.0, classes, BATCH),
         classes,
         Training(-(-round(config.gan_test_kimg * 1000) // BATCH), BATCH, _LEARNING_RATE),
         config.seed,
     )
 
+    def by_image(images: Images) -> Labels:
+        named: Labels = probabilities(network, images).argmax(1)
+        return named
+
+    readers: dict[str, Reader] = {AGREEMENT: by_image}
+    if fitted:
+        readers[AGREEMENT_FINDINGS] = fit_logistic(learned, classes, fitted.evidence)
+    readers[AGREEMENT_PLAIN] = fit_plain(learned, classes)
+    return readers
+
+
+def accuracy(reader: Reader, split: SplitArrays) -> float:
+    """Balanced share of real images that a reader takes for their class."""
+    return balanced_accuracy(reader(np.ascontiguousarray(split.images)), split.labels)
+
 
 def _figures(
-    metric: str,
-    answer: Callable[[Images], Labels],
-    fake: tuple[Images, Labels],
-    test: SplitArrays,
-    classes: tuple[str, ...],
+    metric: str, answer: Reader, fake: tuple[Images, Labels], processed: Processed
 ) -> list[Figure]:
+    test, classes = processed.test, processed.classes
     made, held_out = answer(fake[0]), answer(np.ascontiguousarray(test.images))
     low, high = _interval(made, fake[1])
     figures = [

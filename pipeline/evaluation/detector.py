@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 from skimage.filters import apply_hysteresis_threshold
 
 from model.detector import Detector, Fitting, detect, fit_detector
@@ -31,6 +31,7 @@ _LEAST_SHOWN = 20  # training images with a finding of a kind that a detector ne
 _LEAST_VALIDATED = 5  # validation images with, and without, a finding of a kind
 _COVERED = 127
 _LIKELY = 0.5  # probability of a pixel that belongs to a finding
+_LEAST_LIKELY = 1e-6  # probability that is told from 0 and 1, in float32
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Fitted:
     threshold: dict[str, float]
     auc: dict[str, float]
     validated: dict[str, int]
+
+    def evidence(self, images: Images) -> NDArray[np.float64]:
+        """Log odds of the likeliest pixel of each trusted kind: uint8 [N, S, S] -> [N, K]."""
+        seen = detect(self.network, images)[:, list(self.kinds.values())]
+        highest = seen.max((2, 3)).astype(np.float64).clip(_LEAST_LIKELY, 1 - _LEAST_LIKELY)
+        return np.asarray(special.logit(highest))
 
     def found(self, images: Images) -> Maps:
         """Where each kind is found: uint8 [N, K, S, S], 0 or 255, K as in `kinds`.

@@ -41,7 +41,10 @@ DETECTION = DETECTED, DETECTOR_AUC = "detected_share", "detector_auc"
 """Share of images in which the learned detector finds a kind, and how well it tells real ones."""
 CLASS_MARGINS = CLASS_MARGIN, CLASS_MARGIN_MATCHED = "class_margin", "class_margin_matched"
 """Figures by class alone; the matrices hold the rest."""
-AGREEMENT, AGREEMENT_PLAIN = "gan_test", "gan_test_plain"
+AGREEMENTS = AGREEMENT, AGREEMENT_FINDINGS, AGREEMENT_PLAIN = (
+    "gan_test", "gan_test_findings", "gan_test_plain",
+)  # fmt: skip
+"""By what the class is read: the whole image, what the detector finds in it, its grey levels."""
 COMPOSITION = "composition_likeness"
 AUTOCOVARIANCE, EIGENVALUES = "autocovariance_difference", "eigenvalue_difference"
 

@@ -183,8 +183,9 @@ def _faithfulness(
             on_progress("detector", done, total)
 
     try:
-        figures = agreement(fakes.images, fakes.labels, data, config)
-        if fitted := fit_on(data, config, tell):
+        fitted = fit_on(data, config, tell)
+        figures = agreement(fakes.images, fakes.labels, data, config, fitted)
+        if fitted:
             figures += detected(fitted, fakes.images, fakes.labels, data, fakes.layouts, fakes.made)
     except ValueError as error:
         raise BadInputError(f"cannot measure faithfulness: {error}") from error

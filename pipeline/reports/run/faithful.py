@@ -50,8 +50,7 @@ def _by_class(classes: tuple[str, ...], found: Found) -> list[dict[str, Any]]:
     metrics = (
         record.CLASS_MARGIN,
         record.CLASS_MARGIN_MATCHED,
-        record.AGREEMENT,
-        record.AGREEMENT_PLAIN,
+        *record.AGREEMENTS,
     )
     rows = [
         {"label": label, "figures": [found.get((metric, label)) for metric in metrics]}

@@ -126,6 +126,12 @@ CHAPTERS = (
                 "(arXiv 1807.09499).",
                 _HELD_OUT,
             ),
+            record.AGREEMENT_FINDINGS: FigureText(
+                "GAN-test, by findings",
+                "The same by what the detector finds. It was shown where findings are, so it sees "
+                "small ones.",
+                _HELD_OUT,
+            ),
             record.AGREEMENT_PLAIN: FigureText(
                 "GAN-test, grey levels alone",
                 "The same by grey levels and the image's border, without any shape.",
@@ -234,8 +240,7 @@ CHAPTERS = (
 
 SHARES = frozenset(
     {
-        record.AGREEMENT,
-        record.AGREEMENT_PLAIN,
+        *record.AGREEMENTS,
         record.COMPOSITION,
         record.CLOSE,
         record.COPIES,

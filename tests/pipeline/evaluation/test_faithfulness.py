@@ -70,6 +70,23 @@ def test_a_classifier_of_real_images_agrees_with_right_labels_and_not_with_wrong
     assert agreement(made.images, made.labels, data, off) == []
 
 
+def test_classes_are_read_by_findings_where_a_detector_was_trained(data: Processed) -> None:
+    made, fitted = arrays(3, 8), fit_on(data, CONFIG)
+    brief = CONFIG.model_copy(update={"gan_test_kimg": 0.04})  # one step: it reads nothing
+    assert not [
+        figure
+        for figure in agreement(made.images, made.labels, data, brief)
+        if figure.metric == "gan_test_findings"
+    ]
+    figures = agreement(made.images, made.labels, data, brief, fitted)
+    found = named(figures, "gan_test_findings")
+    assert found.floor is not None
+    assert min(found.value, found.floor) > 0.9
+    assert named(figures, "gan_test_findings", "stone").value > 0.9
+    swapped = agreement(made.images, 1 - made.labels, data, brief, fitted)
+    assert named(swapped, "gan_test_findings").value < 0.1
+
+
 def test_the_detector_says_where_findings_are_and_whether_they_were_commanded(
     data: Processed,
 ) -> None:
