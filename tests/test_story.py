@@ -19,8 +19,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from bench.faults.tiny import TINY
 from tests.support.running import RunningCheckout
 
+NUMBERS = dict(TINY) | {"kimg": 0.28}  # progress is told once a second, and the kill waits for it
 CONSUMER = """
 import sys
 import mlflow, numpy
@@ -54,7 +56,7 @@ class TinyStory(RunningCheckout):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyStory]:
-    made = TinyStory.make(tmp_path_factory.mktemp("story") / "medloom")
+    made = TinyStory.make(tmp_path_factory.mktemp("story") / "medloom", NUMBERS)
     made.medloom("up")
     try:
         yield made
@@ -71,10 +73,10 @@ def test_first_run_promotes_although_its_training_is_killed(tiny: TinyStory) -> 
     (landing / "holiday.png").write_text("not an image")
     (landing / "empty.jpg").touch()
     running = subprocess.Popen(
-        tiny.command("demo", "--patients", "4"),
+        tiny.command("demo", "--patients", "3"),
         cwd=tiny.folder, env=tiny.environment, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    kill_training(tiny, images_seen=100)
+    kill_training(tiny, images_seen=60)
     said, _ = running.communicate()
     assert running.returncode == 0, said
     assert tiny.result("train")["tries"] == 2
@@ -174,7 +176,7 @@ def test_added_images_make_a_revision_and_a_verdict(tiny: TinyStory) -> None:
     before = tiny.status()["data"]
     for file in (tiny.folder / "made").glob("*.png"):
         shutil.copy(file, tiny.folder / "landing" / "phantom" / "cyst")
-    said = tiny.medloom("demo", "--patients", "6")
+    said = tiny.medloom("demo", "--patients", "4")
     after = tiny.status()["data"]
     assert after["revision"] != before["revision"]
     assert after["images"] > before["images"]
@@ -207,7 +209,7 @@ def test_versions_are_scored_and_compared_by_hand(tiny: TinyStory) -> None:
 @pytest.mark.timeout(300)
 def test_nothing_new_ends_early_and_changes_nothing(tiny: TinyStory) -> None:
     before = (tiny.status()["data"], tiny.history())
-    said = tiny.medloom("demo", "--patients", "6")
+    said = tiny.medloom("demo", "--patients", "4")
     assert "nothing to do" in said
     assert tiny.result("plan")["outcome"] == "skipped"
     assert not (tiny.last_run() / "train.json").exists()

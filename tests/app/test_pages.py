@@ -25,7 +25,7 @@ from tests.support.told import serve
 
 @pytest.fixture
 def copying(tmp_path: Path) -> Project:
-    return copying_project(tmp_path)
+    return copying_project(tmp_path, count=36)
 
 
 def captions(page: AppTest) -> str:

@@ -67,13 +67,13 @@ def test_rivals_are_what_they_are_called() -> None:
 
 @pytest.fixture
 def processed(tmp_path: Path) -> Path:
-    images = np.random.default_rng(0).integers(0, 256, (64, 32, 32), dtype=np.uint8)
-    names = np.array([f"i{i}" for i in range(64)])
-    groups = np.array([f"g{i // 4}" for i in range(64)])
-    maps = np.zeros((64, 1, 32, 32), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (24, 32, 32), dtype=np.uint8)
+    names = np.array([f"i{i}" for i in range(24)])
+    groups = np.array([f"g{i // 4}" for i in range(24)])
+    maps = np.zeros((24, 1, 32, 32), np.uint8)
     maps[1::2, :, 10:14, 10:14] = 255
-    layouts = Layouts(maps, np.arange(64) < 16)  # enough to be given, too few for a detector
-    split = SplitArrays(images, np.arange(64) % 2, names, groups, layouts)
+    layouts = Layouts(maps, np.arange(24) < 16)  # enough to be given, too few for a detector
+    split = SplitArrays(images, np.arange(24) % 2, names, groups, layouts)
     folder = tmp_path / "processed"
     Processed(("normal", "stone"), dict.fromkeys(SPLITS, split), ("stone",)).save(folder)
     return folder
@@ -90,7 +90,7 @@ def quickly(name: str, minutes: float, seed: int) -> Trial:
     }
     config = trial.config.model_copy(update=few)
     scoring = EvaluateConfig(n_fake=60, pairs=10, gan_test_kimg=0.1)
-    return trial.model_copy(update={"config": config, "scoring": scoring})
+    return trial.model_copy(update={"config": config, "scoring": scoring, "judged": 16})
 
 
 def test_a_contest_trains_scores_and_compares(
@@ -102,7 +102,7 @@ def test_a_contest_trains_scores_and_compares(
     found, outcomes = contest.contest(
         prepare(processed, 32),
         ["dcgan", "plain"],
-        0.03,
+        0.01,
         [0],
         tmp_path / "out",
         lambda name, _: told.add(name),
@@ -125,7 +125,7 @@ def test_a_contest_trains_scores_and_compares(
 
     def again(*, resume: bool) -> list[Outcome]:
         return contest.contest(
-            prepare(processed, 32), ["dcgan", "plain"], 0.03, [0], tmp_path / "out", resume=resume
+            prepare(processed, 32), ["dcgan", "plain"], 0.01, [0], tmp_path / "out", resume=resume
         )[1]
 
     def refuse(*_: object) -> Outcome:

@@ -165,7 +165,7 @@ def test_a_cache_entry_of_another_shape_is_made_anew(
 def test_two_processes_may_write_the_same_cache_entry_at_once(
     images: NDArray[np.uint8], features: NDArray[np.float32], tmp_path: Path
 ) -> None:
-    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "images.npy", images[:4])
     code = (
         "import sys, numpy as np; from pathlib import Path; from model.features import extract\n"
         "folder = Path(sys.argv[1]); images = np.load(folder / 'images.npy')\n"
@@ -193,9 +193,9 @@ def test_two_processes_may_write_the_same_cache_entry_at_once(
         process.communicate("go\n", timeout=120)
         assert process.returncode == 0
     for file in found:
-        np.testing.assert_allclose(np.load(file), features, atol=1e-5)
+        np.testing.assert_allclose(np.load(file), features[:4], atol=1e-5)
     (entry,) = (tmp_path / "cache").iterdir()
-    np.testing.assert_allclose(np.load(entry), features, atol=1e-5)
+    np.testing.assert_allclose(np.load(entry), features[:4], atol=1e-5)
 
 
 def test_progress_is_told_and_also_when_the_cache_answers(

@@ -69,7 +69,7 @@ def test_two_processes_equal_one_with_the_same_batch(trained: Path, family: str)
         torch.testing.assert_close(first[name], weight, rtol=0, atol=2e-3)
     assert len(history) == len(first_history)
     # The leader's losses are those of its half of the batch.
-    assert first_history[-1]["images_seen"] == history[-1]["images_seen"] == 160
+    assert first_history[-1]["images_seen"] == history[-1]["images_seen"] == 80
 
 
 def test_a_batch_that_cannot_be_shared_in_pairs_is_refused() -> None:

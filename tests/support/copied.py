@@ -23,25 +23,28 @@ RUN = "key-1"
 SIZE = 32
 
 
-def copying_project(folder: Path, *, copied: bool = True, here: bool = True) -> Project:
+def copying_project(
+    folder: Path, *, copied: bool = True, here: bool = True, count: int = 72
+) -> Project:
     """A project whose champion draws, as image `COPIED`, one of its training images.
 
     Args:
         folder: an empty one.
         copied: whether that image is among the training images; else all of them are noise.
         here: whether the training images are in the remote.
+        count: of the images of each split.
     """
     project = replace(shown_project(folder), mlflow_uri=f"sqlite:///{folder / 'mlflow.db'}")
-    images = real_images(project, copied=copied)
+    images = real_images(project, copied=copied, count=count)
     listing = _put_arrays(project, images, folder / "arrays", here=here)
     lock = {"stages": {"preprocess": {"outs": [{"path": "data/processed", "md5": listing}]}}}
     Ledger(project).commit_files(branch_of(RUN), None, {"dvc.lock": yaml.safe_dump(lock)}, "run")
     return project
 
 
-def real_images(project: Project, *, copied: bool) -> Processed:
+def real_images(project: Project, *, copied: bool, count: int) -> Processed:
     """Noise of three classes; the first training image of stone may be what version 1 draws."""
-    splits = {name: _noise(number) for number, name in enumerate(("train", "val", "test"))}
+    splits = {name: _noise(number, count) for number, name in enumerate(("train", "val", "test"))}
     if copied:
         generators = Generators(project)
         layouts = generators.layouts(1, ["stone"], 7, start=COPIED)
@@ -50,7 +53,7 @@ def real_images(project: Project, *, copied: bool) -> Processed:
     return Processed(CLASSES, splits)
 
 
-def _noise(seed: int, count: int = 72) -> SplitArrays:
+def _noise(seed: int, count: int) -> SplitArrays:
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLASSES)
     coarse = rng.integers(0, 200, (count, 8, 8)) + 20 * labels[:, None, None]

@@ -132,18 +132,27 @@ class Tiny:
 
 
 @contextmanager
-def tiny_project(folder: Path, champions: int = 2) -> Iterator[Tiny]:
-    """Champions one after the other, a batch each, a signed journal, and MLflow running."""
-    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
+def tiny_project(
+    folder: Path, champions: int = 2, name: str = "tiny", mlflow_uri: str = ""
+) -> Iterator[Tiny]:
+    """Champions one after the other, a batch each, a signed journal, and MLflow running.
+
+    Args:
+        folder: an empty one.
+        champions: how many there are.
+        name: of the project, and of its model.
+        mlflow_uri: of a server that runs, of projects of other names; empty: one of its own.
+    """
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / name)})
     make_key(folder / "key")
-    project = replace(project, journal_key=folder / "key")
+    project = replace(project, journal_key=folder / "key", mlflow_uri=mlflow_uri)
     code = folder / "code"
-    for name, text in (
+    for path, text in (
         ("dvc.yaml", DVC_YAML), ("params.yaml", PARAMS), ("requirements.lock", "none\n"),
         ("pipeline/fake.py", STAGES), ("model/__init__.py", ""), ("model/sampling.py", SAMPLING),
         (".dvc/config", "[core]\n    analytics = false\n"), (".gitignore", "/models\n/reports\n"),
     ):  # fmt: skip
-        put(code / name, text.encode())
+        put(code / path, text.encode())
     with services.mlflow(project) as uri:
         tiny = Tiny(replace(project, mlflow_uri=uri), code)
         fill(project.landing, groups=3, each=1)

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from bench.gpu import checks
+from bench.gpu import measure as whole
 from bench.gpu.checks import Gradient, Resumed, Samples, gradients, resumed, same_samples
 from bench.gpu.measure import CPU_NOTE, RESULT_FILE, as_text, measure
 from bench.gpu.plan import PLANS, Plan, made_data
 from bench.gpu.speed import speeds
+from model import runtime
 from model.families.base import Learner
 from model.runtime import Runtime
 from model.sampling import load_generator, sample
@@ -39,7 +41,11 @@ def data() -> Processed:
     return made_data(32)
 
 
-def test_the_whole_measurement_says_that_it_was_a_cpu(tmp_path: Path) -> None:
+def test_the_whole_measurement_says_that_it_was_a_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "_LEAST_MINUTES", 0.01)
+    monkeypatch.setattr(runtime, "ROUNDS", 1)  # whatever precision it trains in
     told: list[str] = []
     found = measure("cpu", 0.05, tmp_path, plan=TINY, tell=told.append)
     assert (found.device, found.note, found.fine) == ("cpu", CPU_NOTE, True)
@@ -68,8 +74,8 @@ def test_gradients_of_both_networks_agree_and_bfloat16_less(data: Processed) -> 
 def test_another_gradient_is_noticed(data: Processed, monkeypatch: pytest.MonkeyPatch) -> None:
     once, place = [True], Learner.place
 
-    def altered(learner: Learner, runtime: Runtime) -> None:
-        place(learner, runtime)
+    def altered(learner: Learner, ran: Runtime) -> None:
+        place(learner, ran)
         if not once:
             for weight in learner.networks()["generator"].parameters():
                 weight.data += 0.3 * torch.randn(weight.shape)

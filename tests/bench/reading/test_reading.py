@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.reading import adding, speed
 from bench.reading import fuzz as fuzzing
 from bench.reading.adding import measure_adding
 from bench.reading.fuzz import damage, fuzz
@@ -53,13 +54,15 @@ def test_damaged_files_bring_no_reader_down(
     assert len(found.outcomes) > 5, "damage of many kinds is refused for many reasons"
 
 
-def test_speed_is_measured(tmp_path: Path) -> None:
+def test_speed_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "PROCESSES", 1)  # each way starts its own, for each kind
     found = list(measure_speed(40, 64, tmp_path, lambda _: None, rounds=1))
-    assert [speed.kind for speed in found] == list(KINDS)
-    assert all(speed.ratio > 0 and speed.start > 0 for speed in found)
+    assert [one.kind for one in found] == list(KINDS)
+    assert all(one.ratio > 0 and one.start > 0 for one in found)
 
 
-def test_adding_is_measured(tmp_path: Path) -> None:
+def test_adding_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adding, "PROCESSES", 1)
     found = measure_adding(60, 6, tmp_path, lambda _: None)
     assert (found.many, found.few) == (60, 6)
     assert 50 < found.mebibytes < 1024

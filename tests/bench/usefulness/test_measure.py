@@ -86,11 +86,11 @@ def test_pairs_that_show_their_masks_are_worth_as_much_as_real_ones(processed: P
         processed,
         Painter(obedient=True),
         pairs=40,
-        kimg=0.8,
+        kimg=0.48,
         on_progress=lambda what, done, total: told.append(f"{what} {done}/{total}"),
     )
     assert (found.pairs, found.test_images, found.test_groups) == (40, 40, 10)
-    assert (found.steps, found.seeds, found.not_tested) == (100, 2, ())
+    assert (found.steps, found.seeds, found.not_tested) == (60, 2, ())
     assert told[0] == f"{GENERATED}, seed 0 0/4"
     assert found.arms == (GENERATED, REAL), "no class is without findings to paint into"
     stone = found.kinds[1]

@@ -64,11 +64,12 @@ def test_the_registry_lists_its_versions_once(tiny: Tiny, monkeypatch: pytest.Mo
     assert asked == [1], "however many versions there are; MLflow takes 2 ms for each"
 
 
-def test_a_version_that_two_runs_made_is_that_of_the_first(tmp_path: Path) -> None:
-    with tiny_project(tmp_path) as made:
+def test_a_version_that_two_runs_made_is_that_of_the_first(tiny: Tiny, tmp_path: Path) -> None:
+    uri = tiny.project.mlflow_uri
+    with tiny_project(tmp_path, champions=1, name="twice", mlflow_uri=uri) as made:
         first = Journal(made.ledger).records[-1]
         made.add_images(99)
-        again = made.learn(2, "rejected")
+        again = made.learn(1, "rejected")
         assert (again.version, again.run_key != first.run_key) == (first.version, True)
         found = check(made)
         assert found.whole, found.facts()

@@ -1,5 +1,6 @@
 """`medloom demo --against`: a run in a deployment, whose Airflow is a double here."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from pipeline.base import code as code_module
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.base.terminal import Terminal
@@ -56,8 +58,15 @@ class Deployment:
     uri = URI
 
 
+_hashed = functools.cache(code_module.behaviour_hash)
+_imported = functools.cache(code_module._imports)
+
+
 @pytest.fixture
 def deployment(project: Project, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    # The code is described anew for each test, but each source of it is parsed once for all.
+    monkeypatch.setattr(code_module, "behaviour_hash", _hashed)
+    monkeypatch.setattr(code_module, "_imports", _imported)
     made = Deployment(Story(project))
     monkeypatch.setattr(AirflowApi, "of_environment", lambda *_: made)
     return made
@@ -67,7 +76,7 @@ def demo(project: Project, **environ: str) -> tuple[int, str]:
     console = Terminal(width=200)
     told = dict.fromkeys(SHARED, "as the workers have it") | LOG_IN | environ
     with console.capture() as captured:
-        code = run_against(project, URI, 3, console, told)
+        code = run_against(project, URI, 1, console, told)
     return code, captured.get()
 
 

@@ -1,12 +1,38 @@
 """Stones and cysts in generated phantoms, compared with phantoms of known truth."""
 
+import functools
+
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from model.layouts import Layouts
+from pipeline.data.region import RegionConfig
 from pipeline.data.square import PreprocessConfig, to_square
+from pipeline.evaluation import findings as module
 from pipeline.evaluation.findings import drawn_spots, findings
-from pipeline.phantoms.phantom_study import CLASSES, make_patient
-from pipeline.phantoms.recovery import recover
+from pipeline.phantoms import phantom_study, recovered, recovery
+from pipeline.phantoms.phantom_study import CLASSES
+from pipeline.phantoms.recovery import Found
+
+make_patient = functools.cache(phantom_study.make_patient)
+
+
+@functools.cache
+def read(image: bytes, side: int, region: RegionConfig | None) -> Found:
+    (found,) = recovery.recover(np.frombuffer(image, np.uint8).reshape(1, side, side), region)
+    return found
+
+
+def recover(images: NDArray[np.uint8], region: RegionConfig | None = None) -> list[Found]:
+    return [read(image.tobytes(), len(image), region) for image in images]
+
+
+@pytest.fixture(autouse=True)
+def _each_slice_is_made_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The held-out patients are the same in every comparison."""
+    monkeypatch.setattr(module, "make_patient", make_patient)
+    monkeypatch.setattr(recovered, "recover", recover)
 
 
 def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> None:

@@ -32,6 +32,8 @@ from tests.pipeline.feedback.test_rules import said
 from tests.support.consenting import Clinic
 from tests.support.copied import COPIED, copying_project
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 MALLORY = "mallory"
 Facts = dict[str, Any]
 

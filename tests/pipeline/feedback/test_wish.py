@@ -18,6 +18,8 @@ from pipeline.ledger.run import ASKED, Opening, openings
 from tests.pipeline.feedback.test_rules import said
 from tests.support.consenting import Clinic
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 CONFIG = FeedbackConfig(min_readers=2)
 
 

@@ -1,6 +1,7 @@
 """Runs of the monitor on a project with images and a champion that draws."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,12 +28,23 @@ from pipeline.registry.generators import Generators
 from tests.support.monitored import CLASSES, champion, land, monitored_project
 from tests.support.pictures import put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 Heard = list[tuple[str, dict[str, Any]]]
 
 
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("monitored")
+    monitored_project(folder)
+    return folder
+
+
 @pytest.fixture
-def watched(tmp_path: Path) -> Project:
-    return monitored_project(tmp_path)
+def watched(_made: Path, tmp_path: Path) -> Project:
+    """A copy of what was made once, to change."""
+    shutil.copytree(_made, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Project.load({"MEDLOOM_STATE": str(tmp_path / "state" / "shown")})
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.data.built_in import BUILT_IN, write_built_in
 from pipeline.base.errors import BadInputError
@@ -21,7 +22,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-FEW = EvaluateConfig(n_fake=60, max_train=100, pairs=10)
+FEW = EvaluateConfig(n_fake=60, max_train=100, pairs=10, gan_test_kimg=0.2, detector_steps=10)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_a_version_is_scored_without_a_consumer(
 ) -> None:
     known = register_generator(project, tmp_path, BUILT_IN["voronoi"].classes)
     project.state.mkdir(parents=True, exist_ok=True)
-    project.params_file.write_text("evaluate: {n_fake: 60, max_train: 100, pairs: 10}\n")
+    project.params_file.write_text(yaml.safe_dump({"evaluate": FEW.model_dump(mode="json")}))
     monkeypatch.setattr(Registry, "draw", None)
     number, found = evaluate_version(known, "1", data, tmp_path / "out")
     assert number == 1

@@ -11,12 +11,16 @@ from pipeline.promotion.block import BLOCKED_TAG, block_copyist, follow, tell_bl
 from pipeline.registry.generators import Version
 from tests.support.tiny import Tiny, tiny_project
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 HIT = {"label": "stone", "seed": 7, "index": 3, "correlation": 0.99, "limit": 0.97}
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    with tiny_project(tmp_path_factory.mktemp("blocked"), champions=3) as made:
+    with tiny_project(tmp_path_factory.mktemp("blocked"), champions=1) as made:
+        made.learn(2)
+        made.learn(3)
         yield made
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,8 @@ CLASSES = ("cyst", "stone")
 CONFIG = EvaluateConfig(
     n_fake=60, max_train=100, pairs=30, grid_columns=3, nearest_shown=4, gan_test_kimg=0.1
 )  # fmt: skip
+FEW = CONFIG.model_copy(update={"n_fake": 24})
+"""Where no figure is compared with another: features take most of the time."""
 SIDE = 32
 
 
@@ -81,6 +83,13 @@ def split(name: str, numbers: range) -> SplitArrays:
     groups = np.repeat([f"{CLASSES[label]}-{number}" for label, number in keys], 3)
     ids = np.array([f"{name}{i:04d}" for i in range(len(images))])
     return SplitArrays(images, labels, ids, groups)
+
+
+@dataclass(frozen=True)
+class Run:
+    out: Path
+    evaluation: Evaluation
+    told: list[tuple[str, int, int]]
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +126,13 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def score(processed: Processed, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(processed, tmp_path_factory.mktemp("features"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="module")
+def score(processed: Processed, cache: Path) -> Bench:
+    return Bench(processed, cache)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +200,8 @@ def test_a_generator_of_few_images_is_seen_drawing_them_again(
             drawn = super().__call__(labels, 0)
             return drawn[np.random.default_rng(seed).permutation(len(drawn))]
 
-    few = score(Few(processed, "val")).evaluation.figure(REPEATS)
+    config = CONFIG.model_copy(update={"n_fake": 24})
+    few = score(Few(processed, "val"), config).evaluation.figure(REPEATS)
     assert few.value == 1
     honest = good.evaluation.figure(REPEATS)
     assert honest.floor is not None
@@ -209,32 +224,29 @@ def test_blur_shows_in_coverage_and_in_the_statistics_of_single_images(
 
 
 def test_the_trainings_own_networks_are_asked_for_membership(
-    workspace: Path, tmp_path: Path
+    workspace: Path, cache: Path, tmp_path: Path, first: Run
 ) -> None:
     rows = [f"{side}.0,{3 - 2 * side + i / 10}" for side in (0, 1) for i in range(10)]
     models = tmp_path / "models"
     shutil.copytree(workspace / "models", models)
     (models / "membership.csv").write_text("held_out,score\n" + "\n".join(rows) + "\n")
-    config = CONFIG.model_copy(update={"nearest_shown": 2})
-    found = evaluate(
-        workspace / "processed", models, tmp_path / "out", config, cache=workspace / "cache"
-    )
+    config = FEW.model_copy(update={"nearest_shown": 2})
+    found = evaluate(workspace / "processed", models, tmp_path / "out", config, cache=cache)
     assert found.figure(MEMBERSHIP).value == 1.0
     assert found.figure(MEMBERSHIP).floor == 0.5
     assert found.figure(MEMBERSHIP_TPR).value == 1.0
-    without, _ = run(workspace, tmp_path / "without")
-    assert MEMBERSHIP not in {figure.metric for figure in without.figures}
+    assert MEMBERSHIP not in {figure.metric for figure in first.evaluation.figures}
 
 
-def test_utility_is_measured_when_it_is_asked_for(workspace: Path, tmp_path: Path) -> None:
+def test_utility_is_measured_when_it_is_asked_for(
+    workspace: Path, cache: Path, tmp_path: Path
+) -> None:
     asked = UtilityConfig(
         minutes=10.0, seeds=(0, 1), shares=(1.0,), ratios=(1.0,), kimg=0.08, synthetic=20,
         resamples=200,
     )  # fmt: skip
-    config = CONFIG.model_copy(update={"utility": asked})
-    found = evaluate(
-        workspace / "processed", workspace / "models", tmp_path, config, cache=workspace / "cache"
-    )
+    config = FEW.model_copy(update={"utility": asked})
+    found = evaluate(workspace / "processed", workspace / "models", tmp_path, config, cache=cache)
     assert found.utility is not None
     assert [score.arm.kind for score in found.utility.arms] == [
         "real", "classic", "synthetic", "mixed",
@@ -273,26 +285,37 @@ def test_fakes_follow_the_class_mix_of_the_test_split(processed: Processed) -> N
     assert np.bincount(fakes.seeds).tolist() == [20, 20, 20]
 
 
-def test_protocols_that_differ_are_refused(
-    score: Bench, processed: Processed, good: Scored
-) -> None:
-    other = score(Drawer(processed, "val"), CONFIG.model_copy(update={"pairs": 31}))
+VIEW = "trunk (0, 0.14) 0.72"
+
+
+@pytest.fixture(scope="module")
+def other(score: Bench, processed: Processed) -> Evaluation:
+    """Few images, of another view and with other pairs; all else is the protocol of `good`."""
+    config = CONFIG.model_copy(update={"n_fake": 12, "pairs": 31})
+    region = replace(processed, view=VIEW)
+    fakes = draw_fakes(Drawer(processed, "val"), region, config)
+    return score_images(fakes, region, config, "m" * 64, cache=score.cache).evaluation
+
+
+def alike(evaluation: Evaluation, good: Scored, **difference: object) -> Evaluation:
+    """An evaluation with the protocol of `good`, but for what is named."""
+    protocol = good.evaluation.protocol.model_copy(update=difference)
+    return evaluation.model_copy(update={"protocol": protocol})
+
+
+def test_protocols_that_differ_are_refused(other: Evaluation, good: Scored) -> None:
+    pairs = alike(other, good, pairs=other.protocol.pairs)
     with pytest.raises(BadInputError, match="pairs: candidate 31, champion 30"):
-        require_same_protocol(other.evaluation, good.evaluation)
+        require_same_protocol(pairs, good.evaluation)
+    require_same_protocol(alike(other, good), good.evaluation)
     require_same_protocol(good.evaluation, good.evaluation)
 
 
-def test_figures_of_two_views_are_never_compared(
-    score: Bench, processed: Processed, good: Scored
-) -> None:
-    view = "trunk (0, 0.14) 0.72"
-    region = replace(processed, view=view)
-    fakes = draw_fakes(Drawer(processed, "val"), region, CONFIG)
-    other = score_images(fakes, region, CONFIG, "m" * 64).evaluation
-    assert other.protocol.region == view
-    message = rf"region: candidate {re.escape(view)}, champion whole images"
+def test_figures_of_two_views_are_never_compared(other: Evaluation, good: Scored) -> None:
+    assert other.protocol.region == VIEW
+    message = rf"region: candidate {re.escape(VIEW)}, champion whole images"
     with pytest.raises(BadInputError, match=message):
-        require_same_protocol(other, good.evaluation)
+        require_same_protocol(alike(other, good, region=other.protocol.region), good.evaluation)
     record = good.evaluation.model_dump(mode="json")
     del record["protocol"]["region"]  # as earlier versions wrote it
     assert Evaluation.model_validate_json(json.dumps(record)) == good.evaluation
@@ -324,6 +347,24 @@ def workspace(processed: Processed, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
+def run(workspace: Path, cache: Path, out: Path) -> Run:
+    told: list[tuple[str, int, int]] = []
+    evaluation = evaluate(
+        workspace / "processed",
+        workspace / "models",
+        out,
+        FEW,
+        cache=cache,
+        on_progress=lambda *facts: told.append(facts),
+    )
+    return Run(out, evaluation, told)
+
+
+@pytest.fixture(scope="module")
+def first(workspace: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(workspace, cache, tmp_path_factory.mktemp("first"))
+
+
 def test_a_generator_of_another_view_is_refused(
     processed: Processed, workspace: Path, tmp_path: Path
 ) -> None:
@@ -332,23 +373,11 @@ def test_a_generator_of_another_view_is_refused(
         evaluate(tmp_path / "processed", workspace / "models", tmp_path / "out", CONFIG)
 
 
-def run(workspace: Path, out: Path) -> tuple[Evaluation, list[tuple[str, int, int]]]:
-    told: list[tuple[str, int, int]] = []
-    evaluation = evaluate(
-        workspace / "processed",
-        workspace / "models",
-        out,
-        CONFIG,
-        cache=workspace / "cache",
-        on_progress=lambda *facts: told.append(facts),
-    )
-    return evaluation, told
-
-
-def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> None:
-    first, told = run(workspace, tmp_path / "a")
-    run(workspace, tmp_path / "b")
-    names = sorted(file.name for file in (tmp_path / "a").iterdir())
+def test_stage_writes_the_same_bytes_twice(
+    workspace: Path, cache: Path, tmp_path: Path, first: Run
+) -> None:
+    run(workspace, cache, tmp_path)
+    names = sorted(file.name for file in first.out.iterdir())
     assert names == [
         "curves.png",
         "evaluation.json",
@@ -358,28 +387,30 @@ def test_stage_writes_the_same_bytes_twice(workspace: Path, tmp_path: Path) -> N
         "statistics.png",
     ]
     for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
-    assert Evaluation.load(tmp_path / "a" / "evaluation.json") == first
-    assert {what for what, _, _ in told} >= {"sampling", "generated features", "metrics"}
-    assert all(0 <= done <= total for _, done, total in told)
-    assert [str(part) for part in told[2]] == ["sampling", "60", "60"]
+        assert (first.out / name).read_bytes() == (tmp_path / name).read_bytes(), name
+    assert Evaluation.load(tmp_path / "evaluation.json") == first.evaluation
+    assert {what for what, _, _ in first.told} >= {"sampling", "generated features", "metrics"}
+    assert all(0 <= done <= total for _, done, total in first.told)
+    assert [str(part) for part in first.told[2]] == ["sampling", "24", "24"]
 
 
-def test_a_baseline_is_scored_with_the_generator(workspace: Path, tmp_path: Path) -> None:
+def test_a_baseline_is_scored_with_the_generator(
+    workspace: Path, cache: Path, tmp_path: Path
+) -> None:
     length = TrainConfig(
         kimg=0.06, validation_images=0, snapshots=1, threads=1, precision="float32"
     )  # fmt: skip
     out = tmp_path / "reports"
     beside = out / "baseline"
     train_baseline(workspace / "processed", beside, length, "vae", None)
-    config = CONFIG.model_copy(update={"baseline": "vae"})
+    config = FEW.model_copy(update={"baseline": "vae"})
     both = evaluate(
         workspace / "processed",
         workspace / "models",
         out,
         config,
         baseline=beside,
-        cache=workspace / "cache",
+        cache=cache,
     )
     assert both.baseline is not None
     assert both.baseline.protocol == both.protocol

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.consenting import Clinic
+
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
 
 PROMOTE = """
 import sys

@@ -197,7 +197,8 @@ def test_the_command_checks_the_extractor_before_it_reads_the_images(tmp_path: P
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.stages.train"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        # With the tunables there, it does not start, and import torch, a second time.
+        env=os.environ | TUNABLES | {"PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         timeout=120,

@@ -56,9 +56,21 @@ def tiny(**recipe: Any) -> TrainConfig:
     )  # fmt: skip
 
 
+SHORT = tiny().model_copy(update={"kimg": 0.04})
+FADING = tiny(grown_at=0.9)
+
+
 def trained(config: TrainConfig, told: bool = True, **options: Any) -> TrainResult:
     images, labels, layouts = data(told)
     return fit(images, labels, CLASSES, config, kinds=KINDS, layouts=layouts, **options)
+
+
+@pytest.fixture(scope="module")
+def whole() -> TrainResult:
+    threads = torch.get_num_threads()
+    result = trained(FADING)
+    torch.set_num_threads(threads)
+    return result
 
 
 def test_it_makes_maps_beside_images_and_snapshots_before_it_has_grown() -> None:
@@ -84,21 +96,22 @@ def test_it_makes_maps_beside_images_and_snapshots_before_it_has_grown() -> None
 
 def test_without_annotated_images_it_is_plain() -> None:
     images, labels, _ = data()
-    result = fit(images, labels, CLASSES, tiny())
+    result = fit(images, labels, CLASSES, SHORT)
     assert result.network.made == ()
     with pytest.raises(ValueError, match="makes no maps"):
         made_layouts(build_generator(result.network, result.weights), ["stone"], 0)
-    assert trained(tiny(findings=False)).network.made == ()
+    plain = tiny(findings=False).model_copy(update={"kimg": 0.04})
+    assert trained(plain).network.made == ()
 
 
 def test_maps_of_classes_that_nobody_annotated_are_not_told() -> None:
     images, labels, layouts = data()
     layouts = Layouts(layouts.maps, labels == 1)
-    result = fit(images, labels, CLASSES, tiny(), kinds=KINDS, layouts=layouts)
+    result = fit(images, labels, CLASSES, SHORT, kinds=KINDS, layouts=layouts)
     generator = build_generator(result.network, result.weights)
     made = made_layouts(generator, ["normal", "stone", "normal+stone"], 0)
     assert made.told.tolist() == [False, True, False]
-    assert trained(tiny(), told=False).weights["annotated"].tolist() == [False, False]
+    assert trained(SHORT, told=False).weights["annotated"].tolist() == [False, False]
 
 
 def test_the_maps_of_images_that_nobody_annotated_teach_nothing() -> None:
@@ -117,29 +130,28 @@ def test_the_maps_of_images_that_nobody_annotated_teach_nothing() -> None:
 
 @pytest.mark.parametrize("killed_at", [40, 72])
 def test_a_training_resumed_within_a_fade_is_the_same_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: TrainResult, killed_at: int
 ) -> None:
     monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
-    config, seen = tiny(grown_at=0.9), [0]
-    whole = trained(config)
+    seen = [0]
 
     def note(now: Progress) -> None:
         seen.append(now.images_seen)
 
     with pytest.raises(Stopped):
         trained(
-            config, checkpoint_folder=tmp_path, on_progress=note,
+            FADING, checkpoint_folder=tmp_path, on_progress=note,
             should_stop=lambda: seen[-1] >= killed_at,
         )  # fmt: skip
     assert Checkpoints(tmp_path, "").files()
-    again = trained(config, checkpoint_folder=tmp_path)
+    again = trained(FADING, checkpoint_folder=tmp_path)
     assert again.history == whole.history
     for name, weight in whole.networks.items():
         assert torch.equal(again.networks[name], weight), name
 
 
 def test_a_training_that_begins_from_grown_networks_stays_grown() -> None:
-    config = tiny()
+    config = SHORT
     before = trained(config)
     networks = Networks(before.network, before.networks, "s")
     learner = make_learner(before.network, config.recipe, 1)

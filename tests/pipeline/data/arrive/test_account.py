@@ -17,6 +17,8 @@ from pipeline.ledger.ledger import Ledger
 from tests.pipeline.cli.test_main import invoke
 from tests.support.pictures import encode, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 CLASSES = ("cyst", "normal", "stone")
 
 

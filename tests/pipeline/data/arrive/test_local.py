@@ -26,6 +26,8 @@ from tests.pipeline.cli.test_main import invoke
 from tests.pipeline.data.ingest.test_run import snapshot
 from tests.support.pictures import encode, fill, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 
 def plan(source: Path, landing: Path, label: str | None = None) -> FeedPlan:
     return plan_feed(open_source(str(source)), landing, label=label)

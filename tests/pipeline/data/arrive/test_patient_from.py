@@ -20,6 +20,8 @@ from pipeline.ledger.ledger import Ledger
 from tests.pipeline.cli.test_main import invoke
 from tests.support.pictures import encode, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 PATTERN = r"(?P<patient>HX\d+)/"
 
 

@@ -31,6 +31,8 @@ from pipeline.data.landing.zone import scan
 from tests.pipeline.cli.test_main import invoke
 from tests.support.pictures import NAMES, encode, picture
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 CLASSES = ("cyst", "stone", "tumor")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "of-the-tests"}
 

@@ -1,5 +1,6 @@
 """The index that hosts share: what one has ingested is no news to another."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,26 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.stages.snapshot import take_snapshot
 from tests.support.pictures import encode, fill, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
 
-@pytest.fixture
-def ready(project: Project) -> Project:
-    """Images have been ingested, and a single new one is worth a run."""
+
+@pytest.fixture(scope="module")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ready")
+    project = Project.load({"MEDLOOM_STATE": str(folder / "state" / "tiny")})
     project.state.mkdir(parents=True)
     project.params_file.write_text("retrain: {min_new_images: 1, quiet_minutes: 0.0}\n")
     fill(project.landing, groups=3, each=1)
     put(project.landing / "stone" / "phantom-00001-a.png", encode(picture(55)))
     steps.ingest(project)
     take_snapshot(project, Ledger(project))
+    return folder
+
+
+@pytest.fixture
+def ready(_made: Path, project: Project, tmp_path: Path) -> Project:
+    """Images have been ingested, and a single new one is worth a run."""
+    shutil.copytree(_made, tmp_path, symlinks=True, dirs_exist_ok=True)
     return project
 
 

@@ -20,6 +20,8 @@ from tests.pipeline.cli.test_main import invoke
 from tests.support.consenting import Clinic
 from tests.support.quarantined import copy_of
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 READER = "reader-1a2b"
 
 

@@ -23,6 +23,8 @@ from tests.support.exposures import fill_pairs
 from tests.support.pictures import encode, picture, put
 from tests.support.quarantined import copy_of, make_clinic, record_of, state_of
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,8 @@ from pipeline.flow.planning import RetrainConfig, make_plan
 from tests.support.consenting import Clinic
 from tests.support.pictures import put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 NAME = "phantom-00001"
 GROUP = phantom_group(NAME)
 

@@ -32,6 +32,8 @@ from tests.support.consenting import Clinic, files_showing
 from tests.support.leases import TRY, holding
 from tests.support.pictures import encode, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 PATIENT, NAME = 1, "phantom-00001"
 GROUP = phantom_group(NAME)
 FEW = RetrainConfig(min_new_images=50, quiet_minutes=5.0, max_wait_hours=24.0)

@@ -34,6 +34,8 @@ from tests.pipeline.data.reading.test_burnt_in import written
 from tests.support.consenting import Clinic
 from tests.support.pictures import Grey, encode, picture, put
 
+pytestmark = pytest.mark.usefixtures("dvc_in_process")
+
 BATCH = 24  # patients per class and batch, of one image each
 GONE, WRONG = 3, (1, 2)  # patients withdrawn, and relabelled
 TEXT = written("DOE JANE 1970", 256, 20)
