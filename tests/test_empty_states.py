@@ -30,7 +30,6 @@ PATIENTS = 3
 MODEL = "medloom-shared"
 NUMBERS = dict(TINY) | {
     "quiet_minutes": 0, "min_new_images": 1, "kimg": 0.12, "snapshots": 1,
-    "gan_test_kimg": 0, "detector_steps": 0,
 }  # fmt: skip
 ONE_CORE = {min(os.sched_getaffinity(0))}
 

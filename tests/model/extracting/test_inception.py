@@ -12,13 +12,17 @@ from model.extracting.inception import FEATURES
 from model.extractors import ExtractorConfig
 from model.features import extract, extractor_protocol, load_extractor
 
-package: Any = pytest.importorskip(
-    "torch_fidelity.feature_extractor_inceptionv3", reason="the optional extra `inception`"
-)
+
+@pytest.fixture(scope="module")
+def package() -> Any:
+    """Imported here, as it takes 2 s and every worker collects this file."""
+    return pytest.importorskip(
+        "torch_fidelity.feature_extractor_inceptionv3", reason="the optional extra `inception`"
+    )
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> ExtractorConfig:
+def config(package: Any, tmp_path_factory: pytest.TempPathFactory) -> ExtractorConfig:
     """A file of random weights, pinned by its own hash."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(package, "load_state_dict_from_url", lambda *_a, **_k: {})
@@ -37,7 +41,7 @@ def images() -> NDArray[np.uint8]:
 
 
 def test_features_are_those_of_the_package_on_images_of_its_own_size(
-    config: ExtractorConfig, images: NDArray[np.uint8]
+    package: Any, config: ExtractorConfig, images: NDArray[np.uint8]
 ) -> None:
     found = extract(images, config)
     assert found.shape == (3, FEATURES)
