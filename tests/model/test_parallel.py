@@ -31,6 +31,9 @@ FAMILIES = [
     "style",
 ]  # fmt: skip
 
+MOST = {"rpgan": 2e-5, "style": 2e-5}
+"""Their weights move by 8e-5 in this training, those of the others by 8e-3."""
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -66,7 +69,7 @@ def test_two_processes_equal_one_with_the_same_batch(trained: Path, family: str)
         # Both processes hold the very same weights, and those of one process but for rounding,
         # which Adam's first steps, of the size of the rate, make visible.
         assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], weight, rtol=0, atol=2e-3)
+        torch.testing.assert_close(first[name], weight, rtol=0, atol=MOST.get(family, 2e-3))
     assert len(history) == len(first_history)
     # The leader's losses are those of its half of the batch.
     assert first_history[-1]["images_seen"] == history[-1]["images_seen"] == 80
