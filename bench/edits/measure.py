@@ -123,8 +123,13 @@ def measure_edits(
     Raises:
         BadInputError: there are fewer than two classes, or too few images of one.
     """
+
+    def tell(done: int, total: int) -> None:
+        if on_progress:
+            on_progress("detector", done, total)
+
     classes, config = processed.classes, config or EvaluateConfig()
-    readers = class_readers(processed, config, fit_on(processed, config))
+    readers = class_readers(processed, config, fit_on(processed, config, tell))
     if not readers:
         raise BadInputError("edits need a GAN-test: two classes, and ten training images of each")
     read_by = max(

@@ -4,35 +4,23 @@ import functools
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from model.layouts import Layouts
-from pipeline.data.region import RegionConfig
 from pipeline.data.square import PreprocessConfig, to_square
 from pipeline.evaluation import findings as module
 from pipeline.evaluation.findings import drawn_spots, findings
-from pipeline.phantoms import phantom_study, recovered, recovery
+from pipeline.phantoms import phantom_study, recovered
 from pipeline.phantoms.phantom_study import CLASSES
-from pipeline.phantoms.recovery import Found
+from tests.support.read_once import recover_once
 
 make_patient = functools.cache(phantom_study.make_patient)
-
-
-@functools.cache
-def read(image: bytes, side: int, region: RegionConfig | None) -> Found:
-    (found,) = recovery.recover(np.frombuffer(image, np.uint8).reshape(1, side, side), region)
-    return found
-
-
-def recover(images: NDArray[np.uint8], region: RegionConfig | None = None) -> list[Found]:
-    return [read(image.tobytes(), len(image), region) for image in images]
 
 
 @pytest.fixture(autouse=True)
 def _each_slice_is_made_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The held-out patients are the same in every comparison."""
     monkeypatch.setattr(module, "make_patient", make_patient)
-    monkeypatch.setattr(recovered, "recover", recover)
+    monkeypatch.setattr(recovered, "recover", recover_once)
 
 
 def test_phantoms_of_another_seed_reach_the_floor_and_empty_kidneys_do_not() -> None:
@@ -73,7 +61,7 @@ def test_maps_that_were_made_are_compared_with_what_the_images_show() -> None:
         [to_square(make_patient("stone", number, 77)[2][0], square) for number in range(8)]
     )
     labels, kinds = np.zeros(8, np.int64), ("stone", "tumor")
-    there = Layouts(drawn_spots(recover(images), kinds, 64), np.ones(8, np.bool_))
+    there = Layouts(drawn_spots(recover_once(images), kinds, 64), np.ones(8, np.bool_))
     elsewhere = Layouts(there.maps[:, :, ::-1].copy(), there.told)
 
     def dice(made: Layouts) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from pipeline.phantoms.recovered import (
     size_distance,
 )
 from pipeline.phantoms.recovery import Found, found_in_truth
+from tests.support.read_once import recover_once
 
 STONE, CYST, NORMAL = (CLASSES.index(name) for name in ("stone", "cyst", "normal"))
 
@@ -27,20 +28,9 @@ WHOLE = RegionConfig()
 PAIR = RegionConfig(frame="trunk", centre=(0.0, 0.14), half_side=0.72)
 
 
-@cache
-def read(image: bytes, side: int, region: RegionConfig | None) -> Found:
-    (found,) = recovery.recover(np.frombuffer(image, np.uint8).reshape(1, side, side), region)
-    return found
-
-
-def recover(images: NDArray[np.uint8], region: RegionConfig | None = None) -> list[Found]:
-    """As `recovery.recover`, but each image is read once for all tests."""
-    return [read(image.tobytes(), len(image), region) for image in images]
-
-
 @pytest.fixture(autouse=True)
 def _each_image_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovered, "recover", recover)
+    monkeypatch.setattr(recovered, "recover", recover_once)
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Phantoms:
     region: RegionConfig
 
     def found(self, label: int) -> list[Found]:
-        return recover(self.images[self.labels == label], self.region)
+        return recover_once(self.images[self.labels == label], self.region)
 
     def told(self, label: int) -> list[Found]:
         return [self.truth[i] for i in np.flatnonzero(self.labels == label)]
@@ -131,7 +121,7 @@ def test_a_body_moved_and_mirrored_shows_the_same_stones() -> None:
     data = phantoms(128)
     images = data.images[data.labels == STONE]
     moved = np.roll(images[:, :, ::-1], (3, -2), axis=(1, 2))
-    same = number(recover(images), "stone") == number(recover(moved), "stone")
+    same = number(recover_once(images), "stone") == number(recover_once(moved), "stone")
     assert same.mean() >= 0.94
 
 

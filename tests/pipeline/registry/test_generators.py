@@ -23,8 +23,8 @@ from pipeline.local import services
 from pipeline.registry import generators as generators_module
 from pipeline.registry.asked import Asked, Size
 from pipeline.registry.generators import Generators
+from pipeline.registry.isolated_consumer import ask
 from pipeline.registry.output_spec import OutputSpec
-from tests.support.consumer import ask_often
 from tests.support.generators import VIEW, register_generator
 from tests.support.tiny import Tiny
 
@@ -182,29 +182,26 @@ def registered(project: Project, tmp_path: Path) -> Project:
 
 
 @pytest.mark.usefixtures("_one_thread")
-def test_images_are_those_of_a_consumer_bit_for_bit(registered: Project, tmp_path: Path) -> None:
+def test_images_are_those_of_a_consumer_bit_for_bit(registered: Project) -> None:
     generators = Generators(registered)
     assert generators.find("1").aliases == ()
     assert generators.output_spec("1") == OutputSpec(CLASSES, 32, VIEW, KINDS)
     uri, model = registered.mlflow_uri, f"models:/{registered.model}/1"
     labels = ["stone", "cyst", "3*cyst+stone", "stone"]
-    told: dict[str, float | str] = {
-        "seed": 7, "start": 2, "findings": 2, "kind": "stone", "size_low": 3.0,
-    }  # fmt: skip
-    asked: list[dict[str, float | str]] = [
-        {"seed": 7, "start": 2, "truncation": 0.7}, told, told | {"output": "masks"},
-        {"seed": 7, "frames": 3},
-    ]  # fmt: skip
-    (folder := tmp_path / "consumer").mkdir()
-    expected, commanded, masks, walk = ask_often(folder, uri, model, labels, asked)
+    asked = {"start": 2, "truncation": 0.7}
+    expected = ask(uri, model, labels, {"seed": 7, **asked})
     drawn = generators.draw("1", labels, 7, start=2, truncation=0.7)
     assert drawn.std() > 0
     assert np.array_equal(drawn, expected)
+    told: dict[str, float | str] = {"start": 2, "findings": 2, "kind": "stone", "size_low": 3.0}
     wanted = generators.layouts("1", labels, 7, start=2, asked=Asked(2, "stone", Size.parse("3px")))
+    commanded = ask(uri, model, labels, {"seed": 7, **told})
     assert np.array_equal(generators.draw("1", labels, 7, start=2, layouts=wanted), commanded)
+    masks = ask(uri, model, labels, {"seed": 7, **told, "output": "masks"})
     assert wanted is not None
     assert np.array_equal(label_maps(wanted), masks)
     assert set(masks.ravel().tolist()) == {0, 2}
+    walk = ask(uri, model, labels, {"seed": 7, "frames": 3})
     assert np.array_equal(generators.draw("1", labels, 7, frames=3), walk)
     with pytest.raises(
         BadInputError, match=r"cannot draw from version 1: unknown class lung.*cyst.*stone"

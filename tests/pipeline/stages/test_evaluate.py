@@ -200,8 +200,7 @@ def test_a_generator_of_few_images_is_seen_drawing_them_again(
             drawn = super().__call__(labels, 0)
             return drawn[np.random.default_rng(seed).permutation(len(drawn))]
 
-    config = CONFIG.model_copy(update={"n_fake": 24})
-    few = score(Few(processed, "val"), config).evaluation.figure(REPEATS)
+    few = score(Few(processed, "val"), FEW).evaluation.figure(REPEATS)
     assert few.value == 1
     honest = good.evaluation.figure(REPEATS)
     assert honest.floor is not None
@@ -368,7 +367,7 @@ def first(workspace: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 def test_a_generator_of_another_view_is_refused(
     processed: Processed, workspace: Path, tmp_path: Path
 ) -> None:
-    replace(processed, view="trunk (0, 0.14) 0.72").save(tmp_path / "processed")
+    replace(processed, view=VIEW).save(tmp_path / "processed")
     with pytest.raises(BadInputError, match="draws whole images, the images show region trunk"):
         evaluate(tmp_path / "processed", workspace / "models", tmp_path / "out", CONFIG)
 

@@ -63,7 +63,7 @@ def test_the_chapter_shows_classes_commands_and_detections_with_their_floors() -
     assert "grey levels matched inside the body" in text
     assert "<b>0.1</b>" in text or "<b>0.100</b>" in text
     assert "62" in text
-    assert "79" in text
+    assert "79.0 %" in text
     assert "not told apart by these features" in text
     assert "learned detector" in text
     assert "phantom&#39;s rule" in text
