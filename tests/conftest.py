@@ -12,6 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:  # before torch is imported: each worker has a core, and so have the processes it starts
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # where a test asks for two threads, none spins
 
 from pipeline.base.project import Project  # noqa: E402
 from pipeline.cli.project import Choice  # noqa: E402

@@ -23,6 +23,14 @@ def enlarge(
             min=0.01, max=1, help="ingest.max_group_share, for data of few and large series."
         ),
     ] = 0.1,
+    folds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="3 or more: hold every group out once, with a training a fold; for data of few "
+            "groups. 1: the test split.",
+        ),
+    ] = 1,
     noise: Annotated[
         str, typer.Option(help="Also on noisy small images: deviations in grey levels, by commas.")
     ] = "",
@@ -50,7 +58,8 @@ def enlarge(
     """Train enlargers on one part of the patients, and score them beside bicubic on another.
 
     The small images are antialiased bicubic reductions of the real ones, rounded to grey levels.
-    PSNR, SSIM and consistency are means over test groups, with 95 % intervals over them.
+    PSNR, SSIM and consistency are means over test groups, with 95 % intervals over them. With
+    --folds each group is a test group once, of an enlarger that never saw it.
 
     The chain draws images at size / factor and enlarges them by bicubic and by each enlarger, as
     `medloom generate --enlarge` does. They have no truth: the second table has the kernel distance
@@ -65,6 +74,7 @@ def enlarge(
         small_images,
         train_drawer,
     )
+    from bench.enlarge.folds import cross_validate, require_folds
     from bench.enlarge.measure import FAMILIES, measure_enlargers
     from bench.enlarge.table import chain_table, enlarged_table, robust_table
     from bench.tables import training_bars
@@ -79,6 +89,8 @@ def enlarge(
     levels = [float(level) for level in noise.split(",") if level.strip()]
     if chain_kimg and generator:
         raise BadInputError("--chain-kimg trains a generator and --generator names one: give one")
+    if folds > 1:
+        require_folds(folds, alone=not (levels or chain_kimg or generator))
     ingested = IngestConfig(max_group_share=most_share)
     processed = prepare(data, size, ingested=ingested)
     small, evaluated = None, EvaluateConfig(n_fake=chain_images)
@@ -90,7 +102,10 @@ def enlarge(
             load_drawer(generator, Processed.load(small))  # a fault is told before the trainings
         elif small:
             generator = train_drawer(small, chain_kimg, out, tell)
-        found = measure_enlargers(processed, chosen, factor, kimg, out, tell, noise=levels)
+        if folds > 1:
+            found = cross_validate(processed, chosen, factor, kimg, out, tell, folds=folds)
+        else:
+            found = measure_enlargers(processed, chosen, factor, kimg, out, tell, noise=levels)
     chain = None
     if small and generator:
         with console.status("") as status:

@@ -28,13 +28,15 @@ class Enlarged(Stored):
 
     Attributes:
         family: its name.
-        images_seen: real images shown.
-        evaluation: of what it makes of the test split; its baseline is bicubic.
+        images_seen: real images shown in a training.
+        folds: trainings, each scored on its own fold; 1: one, scored on the test split.
+        evaluation: of what it makes of the images held out; its baseline is bicubic.
         robust: PSNR on noisy small images, see `robustness`; empty if not asked for.
     """
 
     family: str
     images_seen: int
+    folds: int = 1
     evaluation: Evaluation
     robust: dict[str, list[float]] = Field(default={})
 
@@ -67,16 +69,7 @@ def measure_enlargers(
     """
     data, found = Processed.load(processed), []
     for family in families:
-        config = TrainConfig.model_validate(
-            {
-                "family": family,
-                "kimg": kimg,
-                "seed": seed,
-                "threads": 1,
-                "recipe": {"factor": factor},
-            }
-        )
-        folder = out / family
+        folder, config = out / family, config_of(family, factor, kimg, seed)
         trained = train(processed, folder, config, on_progress=partial(tell, family))
         generator = load_generator(folder)
         scored = score_pairs(
@@ -97,6 +90,19 @@ def measure_enlargers(
             )
         )
     return found
+
+
+def config_of(family: str, factor: int, kimg: float, seed: int) -> TrainConfig:
+    """The family's own recipe on one thread."""
+    return TrainConfig.model_validate(
+        {
+            "family": family,
+            "kimg": kimg,
+            "seed": seed,
+            "threads": 1,
+            "recipe": {"factor": factor},
+        }
+    )
 
 
 def robustness(folder: Path, processed: Path, noise: Sequence[float]) -> dict[str, list[float]]:

@@ -11,6 +11,10 @@ from pipeline.data.processed import Processed
 from tests.pipeline.stages.test_enlarging import CONFIG, TINY, split
 
 
+def tiny(given: dict[str, object]) -> TrainConfig:
+    return TINY.model_copy(update={"family": given["family"]})
+
+
 def test_each_family_has_a_row_beside_bicubics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -18,10 +22,6 @@ def test_each_family_has_a_row_beside_bicubics(
     splits = {"train": split(6, 0), "val": split(2, 1), "test": split(6, 2)}
     Processed(("cyst", "stone"), splits).save(processed)
     monkeypatch.setattr(measure, "EvaluateConfig", lambda: CONFIG)
-
-    def tiny(given: dict[str, object]) -> TrainConfig:
-        return TINY.model_copy(update={"family": given["family"]})
-
     monkeypatch.setattr(TrainConfig, "model_validate", tiny)
     found = measure_enlargers(
         processed, ("enlarge_multipath",), 4, 0.08, tmp_path, lambda _, __: None, noise=(0.0, 8.0)

@@ -1,0 +1,163 @@
+"""Cross-validation by groups: every group is held out once, where one test split has too few."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.enlarge.measure import Enlarged, OnTraining, config_of
+from model.families.base import Generator
+from model.sampling import load_generator
+from model.tasks import task_of, work_of
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import SPLITS, Processed, SplitArrays
+from pipeline.evaluation.paired import score_pairs
+from pipeline.evaluation.record import EvaluateConfig
+from pipeline.stages.evaluate import write_pairs
+from pipeline.stages.train import train
+
+LEAST = 3  # a fold each to learn from, to validate and to test
+
+Images = NDArray[np.uint8]
+
+
+def require_folds(count: int, *, alone: bool) -> None:
+    """Check what was asked for with --folds.
+
+    Raises:
+        BadInputError: too few folds; or not `alone`, so that a figure of one test split is wanted.
+    """
+    if not alone:
+        raise BadInputError(
+            "--folds goes without --noise, --chain-kimg and --generator: these use one test split"
+        )
+    if count < LEAST:
+        raise BadInputError(f"--folds {count}: give 1, or {LEAST} or more")
+
+
+def cut(data: Processed, count: int) -> list[Processed]:
+    """Deal the groups of all splits to folds of about as many images each.
+
+    Args:
+        data: its splits are joined.
+        count: of folds, `LEAST` or more.
+
+    Returns:
+        [count]: part i has fold i as its test split, the next fold as its validation split, and
+        the others to learn from. Each image is in exactly one test split.
+
+    Raises:
+        BadInputError: too few folds, or fewer groups than folds.
+    """
+    whole = _joined([data.splits[name] for name in SPLITS])
+    names, sizes = np.unique(whole.groups, return_counts=True)
+    if not LEAST <= count <= len(names):
+        raise BadInputError(
+            f"{count} folds of {len(names)} groups: give from {LEAST} folds to one a group"
+        )
+    images, fold_of = [0] * count, dict[str, int]()
+    for place in np.argsort(-sizes, kind="stable"):  # the largest first, to the smallest fold
+        smallest = images.index(min(images))
+        fold_of[str(names[place])] = smallest
+        images[smallest] += int(sizes[place])
+    fold = np.array([fold_of[str(group)] for group in whole.groups])
+    return [
+        Processed(
+            data.classes,
+            {
+                "train": _rows(whole, (fold != i) & (fold != (i + 1) % count)),
+                "val": _rows(whole, fold == (i + 1) % count),
+                "test": _rows(whole, fold == i),
+            },
+            view=data.view,
+        )
+        for i in range(count)
+    ]
+
+
+def cross_validate(
+    processed: Path,
+    families: Sequence[str],
+    factor: int,
+    kimg: float,
+    out: Path,
+    tell: OnTraining,
+    *,
+    folds: int,
+    seed: int = 0,
+) -> list[Enlarged]:
+    """Train each family once a fold, and score every image by the enlarger that never saw it.
+
+    Args:
+        processed: output folder of preprocess; all of its splits are used.
+        families: of enlargers.
+        factor: how many times larger images become.
+        kimg: thousands of images shown in each training.
+        out: folder for the folds' arrays, for weights, evaluation and pictures.
+        tell: called with a training's progress.
+        folds: how many.
+        seed: of each training.
+
+    Returns:
+        By family. Figures are over all groups. `images_seen` is the mean of its trainings.
+
+    Raises:
+        BadInputError: as `cut`, or a part cannot be trained on or scored.
+    """
+    parts, found = cut(Processed.load(processed), folds), []
+    for i, part in enumerate(parts):
+        part.save(out / "folds" / str(i))
+    tests = [part.test for part in parts]
+    whole = Processed(parts[0].classes, {name: _joined(tests) for name in SPLITS})
+    ends = np.cumsum([len(test.labels) for test in tests])
+    for family in families:
+        config, trained = config_of(family, factor, kimg, seed), []
+        for i in range(folds):
+            told = partial(tell, f"{family}, fold {i + 1} of {folds}")
+            at = out / family / str(i)
+            trained.append(train(out / "folds" / str(i), at, config, on_progress=told))
+        generators = [load_generator(out / family / str(i)) for i in range(folds)]
+        scored = score_pairs(
+            partial(_made_by_fold, generators, ends[:-1]),
+            generators[0].config,
+            whole,
+            EvaluateConfig(n_fake=int(ends[-1])),
+            hashlib.sha256("".join(one.sha256 for one in trained).encode()).hexdigest(),
+            cache=out / "features",
+        )
+        write_pairs(out / family, scored.evaluation, scored.pairs, whole.classes)
+        found.append(
+            Enlarged(
+                family=family,
+                images_seen=round(float(np.mean([one.images_seen for one in trained]))),
+                folds=folds,
+                evaluation=scored.evaluation,
+            )
+        )
+    return found
+
+
+def _made_by_fold(
+    generators: Sequence[Generator], cuts: NDArray[np.int64], given: Images
+) -> Images:
+    """Make rows in the order of the folds, each by the enlarger of its fold."""
+    make = work_of(task_of(generators[0].config.family)).make
+    sides = np.split(given, cuts)
+    return np.concatenate([make(one, side) for one, side in zip(generators, sides, strict=True)])
+
+
+def _joined(splits: Sequence[SplitArrays]) -> SplitArrays:
+    """Images, labels, ids and groups of several splits; an enlarger learns from nothing else."""
+    return SplitArrays(
+        *(
+            np.concatenate([getattr(one, name) for one in splits])
+            for name in ("images", "labels", "ids", "groups")
+        )
+    )
+
+
+def _rows(one: SplitArrays, kept: NDArray[np.bool_]) -> SplitArrays:
+    return SplitArrays(one.images[kept], one.labels[kept], one.ids[kept], one.groups[kept])

@@ -1,0 +1,90 @@
+"""With folds, every group is held out once, and its images are made by who never saw them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import bench_app
+from bench.enlarge import folds
+from bench.enlarge.folds import cross_validate, cut
+from bench.enlarge.table import enlarged_table
+from model.config import TrainConfig
+from pipeline.base.errors import BadInputError
+from pipeline.data.processed import Processed
+from tests.bench.enlarge.test_enlarge import tiny
+from tests.pipeline.stages.test_enlarging import CONFIG, split
+from tests.support.terminals import shown_at_80
+
+
+def arrays() -> Processed:
+    splits = {"train": split(6, 0), "val": split(2, 1), "test": split(4, 2)}
+    return Processed(("cyst", "stone"), splits)
+
+
+def test_every_group_is_tested_once_and_never_learned_from_there() -> None:
+    whole = arrays()
+    parts, tested = cut(whole, 4), list[str]()
+    for part in parts:
+        groups = [set(part.splits[name].groups) for name in ("train", "val", "test")]
+        assert len(set.union(*groups)) == sum(map(len, groups)), "no group is in two splits"
+        tested += part.test.ids.tolist()
+    every = [one for split in whole.splits.values() for one in split.ids.tolist()]
+    assert sorted(tested) == sorted(every)
+    sizes = [len(part.test.labels) for part in parts]
+    assert max(sizes) - min(sizes) <= len(every) / len(np.unique(whole.train.groups))
+
+
+@pytest.mark.parametrize("count", [2, 100])
+def test_folds_that_the_groups_do_not_allow_are_refused(count: int) -> None:
+    with pytest.raises(BadInputError, match=rf"{count} folds of 12 groups: give from 3 folds"):
+        cut(arrays(), count)
+
+
+def test_each_row_is_made_by_the_enlarger_of_its_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays().save(tmp_path / "processed")
+    monkeypatch.setattr(
+        folds, "EvaluateConfig", lambda n_fake: CONFIG.model_copy(update={"n_fake": n_fake})
+    )
+    monkeypatch.setattr(TrainConfig, "model_validate", tiny)
+    made: list[tuple[int, int]] = []
+    by_fold = folds._made_by_fold
+
+    def watched(generators: list[object], cuts: np.ndarray, given: np.ndarray) -> np.ndarray:
+        made.append((len(generators), len(given)))
+        whole = by_fold(generators, cuts, given)
+        one = by_fold(generators[1:2], cuts[:0], given[cuts[0] : cuts[1]])
+        apart = np.abs(whole[cuts[0] : cuts[1]].astype(int) - one)
+        assert apart.max() <= 1, "rounding of another batch, and no other enlarger"
+        return whole
+
+    monkeypatch.setattr(folds, "_made_by_fold", watched)
+    told: set[str] = set()
+    (found,) = cross_validate(
+        tmp_path / "processed", ["enlarge_multipath"], 4, 0.08, tmp_path / "out",
+        lambda name, _: told.add(name), folds=3,
+    )  # fmt: skip
+    assert made == [(3, 48)]
+    assert (found.folds, found.images_seen) == (3, 80)
+    assert len(found.evaluation.group_scores) == 12
+    assert found.evaluation.protocol.n_real == 48
+    assert told == {f"enlarge_multipath, fold {i} of 3" for i in (1, 2, 3)}
+    assert (tmp_path / "out" / "enlarge_multipath" / "grid-cyst.png").exists()
+    shown_at_80(enlarged_table([found]), "48 images of 12 groups, each held out once", "Bengio")
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--folds", "2"], "--folds 2: give 1, or 3 or more"),
+        (["--folds", "5", "--chain-kimg", "1"], "--folds goes without"),
+        (["--folds", "5", "--noise", "2"], "--folds goes without"),
+    ],
+)
+def test_what_folds_cannot_be_combined_with_is_told_first(options: list[str], fault: str) -> None:
+    result = CliRunner().invoke(bench_app, ["enlarge", "--data", "unused", *options])
+    assert isinstance(result.exception, BadInputError)
+    assert fault in str(result.exception)
