@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import binary_dilation, binary_fill_holes
 
+from model.editing import require_styles
 from model.families.base import Generator
 from model.layouts import Layouts, masks
 from model.metrics.ms_ssim import ssim_map
@@ -17,6 +18,7 @@ from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.base.wilson import wilson
 from pipeline.data.processed import Processed
+from pipeline.data.region import in_words
 from pipeline.evaluation.agreement import Reader, accuracy, class_readers
 from pipeline.evaluation.detector import fit_on
 from pipeline.evaluation.record import AGREEMENT, AGREEMENT_FINDINGS, EvaluateConfig
@@ -35,7 +37,12 @@ _NEAR = 5
 
 
 class Share(Stored):
-    """A share with its 95 % interval (Wilson); NaN of nothing."""
+    """A share with its 95 % interval; NaN of nothing.
+
+    Images of one seed have z and noise in common, so they are no independent trials: the interval
+    is Wilson's for as many independent ones as tell as much (Korn and Graubard, Survey Methodology
+    24:193, 1998), and never for more than there are images.
+    """
 
     value: float
     low: float
@@ -43,11 +50,13 @@ class Share(Stored):
     count: int
 
     @classmethod
-    def of(cls, hits: Sequence[bool] | Mask) -> "Share":
-        """The share of what is true."""
-        count, found = len(hits), int(np.sum(hits))
-        low, high = wilson(found, count, CONFIDENCE)
-        return cls(value=found / count if count else float("nan"), low=low, high=high, count=count)
+    def of(cls, hits: Mask, seeds: NDArray[np.int64]) -> "Share":
+        """The share of what is true: bool [N], and the seed of each, [N]."""
+        count, found = len(hits), int(hits.sum())
+        value = found / count if count else float("nan")
+        trials = _independent(hits, seeds) if count else 0.0
+        low, high = wilson(value * trials, trials, CONFIDENCE)
+        return cls(value=value, low=low, high=high, count=count)
 
 
 class AtAmount(Stored):
@@ -121,8 +130,10 @@ def measure_edits(
         on_progress: called with (what, done, total).
 
     Raises:
-        BadInputError: there are fewer than two classes, or too few images of one.
+        BadInputError: there are fewer than two classes, or too few images of one; the generator has
+            no styles, or draws other images than these.
     """
+    _require_fit(processed, generator)
 
     def tell(done: int, total: int) -> None:
         if on_progress:
@@ -166,11 +177,46 @@ def measure_edits(
         images=count,
         read_by=read_by,
         reader=accuracy(reader, processed.test),
-        drawn=Share.of(np.concatenate(drawn)),
+        drawn=Share.of(np.concatenate(drawn), np.tile(np.arange(count), len(classes))),
         amounts=tuple(steps),
         other_ssim=float(np.mean(np.concatenate(others))),
         same_seed=_at(1.0, pairs, [befores[one.towards] for one in pairs], reader, classes),
     )
+
+
+def _require_fit(processed: Processed, generator: Generator) -> None:
+    """Check, before anything is trained, that the generator draws what the images show."""
+    try:
+        require_styles(generator)
+    except ValueError as error:
+        raise BadInputError(f"the generator cannot edit: {error}") from error
+    network = generator.config
+    facts = {
+        "pixels to a side": (network.image_size, processed.train.images.shape[-1]),
+        "the classes": (network.classes, processed.classes),
+        "the view": (in_words(network.view), in_words(processed.view)),
+    }
+    for name, (drawn, shown) in facts.items():
+        if drawn != shown:
+            raise BadInputError(
+                f"{name} of the generator: {drawn}, and of the images: {shown}; give the images "
+                "that it was trained on"
+            )
+
+
+def _independent(hits: Mask, seeds: NDArray[np.int64]) -> float:
+    """How many independent trials tell as much about the share: at most as many as there are.
+
+    Count over the design effect: the variance of the share with seeds as clusters (linearised),
+    over that of independent trials. Of hits that are all alike, each seed counts as one trial.
+    """
+    count, value = len(hits), float(hits.mean())
+    known, cluster = np.unique(seeds, return_inverse=True)
+    if value in (0.0, 1.0) or len(known) < 2:
+        return float(len(known))
+    apart = np.bincount(cluster, weights=hits - value)
+    variance = len(known) / (len(known) - 1) * float(np.square(apart).sum()) / count**2
+    return min(count, value * (1 - value) / variance) if variance else float(count)
 
 
 def _at(
@@ -180,18 +226,25 @@ def _at(
     reader: Reader,
     classes: Sequence[str],
 ) -> AtAmount:
-    flips: dict[str, list[Mask]] = {name: [] for name in classes}
+    flips: list[Mask] = []
+    seeds: list[NDArray[np.int64]] = []
     similar = []
     for one, after in zip(pairs, afters, strict=True):
-        own = one.read == classes.index(one.label)
-        flips[one.towards].append(reader(after)[own] == classes.index(one.towards))
+        (own,) = np.nonzero(one.read == classes.index(one.label))
+        flips.append(reader(after)[own] == classes.index(one.towards))
+        seeds.append(own)
         similar.append(_similar(one.before, after, one.findings))
-    by_towards = {name: np.concatenate(found) for name, found in flips.items()}
+
+    def share(towards: Sequence[str]) -> Share:
+        chosen = [place for place, one in enumerate(pairs) if one.towards in towards]
+        hits, of = (np.concatenate([side[place] for place in chosen]) for side in (flips, seeds))
+        return Share.of(hits, of)
+
     ssim = np.concatenate(similar)
     return AtAmount(
         amount=amount,
-        flipped=Share.of(np.concatenate(list(by_towards.values()))),
-        by_towards={name: Share.of(found) for name, found in by_towards.items()},
+        flipped=share(classes),
+        by_towards={name: share([name]) for name in classes},
         ssim=float(ssim.mean()),
         ssim_low=float(np.quantile(ssim, 0.1)),
     )

@@ -1,7 +1,8 @@
 """Cross-validation by groups: every group is held out once, where one test split has too few."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipeline.evaluation.record import EvaluateConfig
 from pipeline.stages.evaluate import write_pairs
 from pipeline.stages.train import train
 
+_LEAST_SCORED = 60  # that EvaluateConfig allows; all images are scored, however few
 LEAST = 3  # a fold each to learn from, to validate and to test
 
 Images = NDArray[np.uint8]
@@ -39,7 +41,7 @@ def require_folds(count: int, *, alone: bool) -> None:
 
 
 def cut(data: Processed, count: int) -> list[Processed]:
-    """Deal the groups of all splits to folds of about as many images each.
+    """Deal the groups of all splits to folds, each class to about as many images a fold.
 
     Args:
         data: its splits are joined.
@@ -50,7 +52,8 @@ def cut(data: Processed, count: int) -> list[Processed]:
         the others to learn from. Each image is in exactly one test split.
 
     Raises:
-        BadInputError: too few folds, or fewer groups than folds.
+        BadInputError: too few folds, fewer groups than folds, or a class of so few groups that a
+            part has none of it to learn from.
     """
     whole = _joined([data.splits[name] for name in SPLITS])
     names, sizes = np.unique(whole.groups, return_counts=True)
@@ -58,13 +61,16 @@ def cut(data: Processed, count: int) -> list[Processed]:
         raise BadInputError(
             f"{count} folds of {len(names)} groups: give from {LEAST} folds to one a group"
         )
-    images, fold_of = [0] * count, dict[str, int]()
-    for place in np.argsort(-sizes, kind="stable"):  # the largest first, to the smallest fold
-        smallest = images.index(min(images))
-        fold_of[str(names[place])] = smallest
-        images[smallest] += int(sizes[place])
-    fold = np.array([fold_of[str(group)] for group in whole.groups])
-    return [
+    # Images by fold and class. The largest groups first, to the fold with the fewest images of
+    # what they hold most of.
+    images, fold = np.zeros((count, len(data.classes)), np.int64), np.zeros(len(whole.labels), int)
+    for place in np.argsort(-sizes, kind="stable"):
+        rows = whole.groups == names[place]
+        held = np.bincount(whole.labels[rows], minlength=len(data.classes))
+        chosen = np.lexsort((images.sum(1), images[:, held.argmax()]))[0]
+        images[chosen] += held
+        fold[rows] = chosen
+    parts = [
         Processed(
             data.classes,
             {
@@ -76,6 +82,14 @@ def cut(data: Processed, count: int) -> list[Processed]:
         )
         for i in range(count)
     ]
+    for label, name in enumerate(data.classes):
+        if any(label not in part.train.labels for part in parts):
+            few = len(np.unique(whole.groups[whole.labels == label]))
+            raise BadInputError(
+                f"class {name} has images of {few} groups; {count} folds cannot share them out so "
+                "that each training sees some: leave the class out of the folder, or --folds out"
+            )
+    return parts
 
 
 def cross_validate(
@@ -111,7 +125,7 @@ def cross_validate(
     for i, part in enumerate(parts):
         part.save(out / "folds" / str(i))
     tests = [part.test for part in parts]
-    whole = Processed(parts[0].classes, {name: _joined(tests) for name in SPLITS})
+    whole = replace(parts[0], splits={name: _joined(tests) for name in SPLITS})
     ends = np.cumsum([len(test.labels) for test in tests])
     for family in families:
         config, trained = config_of(family, factor, kimg, seed), []
@@ -124,7 +138,7 @@ def cross_validate(
             partial(_made_by_fold, generators, ends[:-1]),
             generators[0].config,
             whole,
-            EvaluateConfig(n_fake=int(ends[-1])),
+            EvaluateConfig(n_fake=max(_LEAST_SCORED, int(ends[-1]))),
             hashlib.sha256("".join(one.sha256 for one in trained).encode()).hexdigest(),
             cache=out / "features",
         )
@@ -144,18 +158,21 @@ def _made_by_fold(
     generators: Sequence[Generator], cuts: NDArray[np.int64], given: Images
 ) -> Images:
     """Make rows in the order of the folds, each by the enlarger of its fold."""
-    make = work_of(task_of(generators[0].config.family)).make
-    sides = np.split(given, cuts)
+    make, sides = _maker(generators), np.split(given, cuts)
     return np.concatenate([make(one, side) for one, side in zip(generators, sides, strict=True)])
+
+
+def _maker(generators: Sequence[Generator]) -> Callable[[Generator, Images], Images]:
+    return work_of(task_of(generators[0].config.family)).make
 
 
 def _joined(splits: Sequence[SplitArrays]) -> SplitArrays:
     """Images, labels, ids and groups of several splits; an enlarger learns from nothing else."""
     return SplitArrays(
-        *(
-            np.concatenate([getattr(one, name) for one in splits])
-            for name in ("images", "labels", "ids", "groups")
-        )
+        images=np.concatenate([one.images for one in splits]),
+        labels=np.concatenate([one.labels for one in splits]),
+        ids=np.concatenate([one.ids for one in splits]),
+        groups=np.concatenate([one.groups for one in splits]),
     )
 
 

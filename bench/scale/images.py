@@ -70,7 +70,7 @@ def _told(project: Project, *words: str) -> str:
 
 
 def _listed(sizes: Sizes, folder: Path, say: Callable[[str], None]) -> ScaleRow:
-    """Listing a bucket, as `medloom fetch` does: a request for each thousand objects."""
+    """Listing a bucket, as `medloom ingest s3://…` does: a request for each thousand objects."""
     objects = min(sizes.images, _MOST_OBJECTS)
     requests = -(-objects // _LISTED_AT_ONCE)
     say(f"a bucket of {objects} objects")

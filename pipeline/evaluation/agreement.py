@@ -106,14 +106,17 @@ def _figures(
     metric: str, answer: Reader, fake: tuple[Images, Labels], processed: Processed
 ) -> list[Figure]:
     test, classes = processed.test, processed.classes
-    made, held_out = answer(fake[0]), answer(np.ascontiguousarray(test.images))
-    low, high = _interval(made, fake[1])
+    # A class without held-out images has no floor, so it is in neither of the two.
+    judged = np.isin(fake[1], test.labels)
+    labels = fake[1][judged]
+    made, held_out = answer(fake[0][judged]), answer(np.ascontiguousarray(test.images))
+    low, high = _interval(made, labels)
     figures = [
         Figure(
             metric=metric,
             label=None,
             protocol=f"{metric}_n{len(made)}",
-            value=balanced_accuracy(made, fake[1]),
+            value=balanced_accuracy(made, labels),
             floor=balanced_accuracy(held_out, test.labels),
             low=low,
             high=high,
@@ -122,7 +125,7 @@ def _figures(
         )
     ]
     for label, name in enumerate(classes):
-        mine, theirs = made[fake[1] == label], held_out[test.labels == label]
+        mine, theirs = made[labels == label], held_out[test.labels == label]
         if len(mine) and len(theirs):
             figures.append(
                 Figure(

@@ -5,7 +5,7 @@ validation split, so that few images without a finding are called positive; how 
 images apart is measured there too, and stands beside every figure that it makes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ _LEAST_SHOWN = 20  # training images with a finding of a kind that a detector ne
 _LEAST_VALIDATED = 5  # validation images with, and without, a finding of a kind
 _COVERED = 127
 _LIKELY = 0.5  # probability of a pixel that belongs to a finding
+_AT_ONCE = 128  # images whose maps are in memory
 _LEAST_LIKELY = 1e-6  # probability that is told from 0 and 1, in float32
 
 
@@ -55,9 +56,14 @@ class Fitted:
 
     def evidence(self, images: Images) -> NDArray[np.float64]:
         """Log odds of the likeliest pixel of each trusted kind: uint8 [N, S, S] -> [N, K]."""
-        seen = detect(self.network, images)[:, list(self.kinds.values())]
-        highest = seen.max((2, 3)).astype(np.float64).clip(_LEAST_LIKELY, 1 - _LEAST_LIKELY)
-        return np.asarray(special.logit(highest))
+        trusted = list(self.kinds.values())
+        # Part by part: maps of a whole training split would take gigabytes.
+        parts = [
+            detect(self.network, images[start : start + _AT_ONCE])[:, trusted].max((2, 3))
+            for start in range(0, len(images), _AT_ONCE)
+        ]
+        highest = np.concatenate(parts).astype(np.float64)
+        return np.asarray(special.logit(highest.clip(_LEAST_LIKELY, 1 - _LEAST_LIKELY)))
 
     def found(self, images: Images) -> Maps:
         """Where each kind is found: uint8 [N, K, S, S], 0 or 255, K as in `kinds`.
@@ -72,10 +78,6 @@ class Fitted:
                 found = apply_hysteresis_threshold(image[place], min(high, _LIKELY), high)
                 maps[row, number][found] = 255
         return maps
-
-    def of(self, maps: Maps) -> Maps:
-        """The maps of the trusted kinds, [N, K, S, S]."""
-        return maps[:, list(self.kinds.values())]
 
 
 def fit_on(
@@ -121,6 +123,7 @@ def detected(
     processed: Processed,
     layouts: Layouts | None = None,
     themselves: Layouts | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> list[Figure]:
     """What the detector finds in generated images, beside what it finds in held-out real ones.
 
@@ -130,10 +133,11 @@ def detected(
         processed: its test split gives the floor.
         layouts: those that the generated images were given; None: findings were not commanded.
         themselves: those that the generator made beside its images; None: it makes none.
+        kinds: names of the maps of both, as the generator has them; None: those of `processed`.
 
     Returns:
         For each kind the AUC on real images, the share of images of each class in which it is
-        found, and, with layouts of either kind, the figures of obedience.
+        found, and, with layouts of it, the figures of obedience.
     """
     test = processed.test
     made, real = fitted.found(images), fitted.found(np.ascontiguousarray(test.images))
@@ -170,25 +174,24 @@ def detected(
                         n_fake=len(yes),
                     )
                 )
+    names = processed.kinds if kinds is None else tuple(kinds)
+    told_of = [kind for kind in fitted.kinds if kind in names]
+    beside = _told(test.layouts, processed.kinds, real, fitted, told_of)
     for where, by_itself in ((layouts, False), (themselves, True)):
-        figures += _obeyed(fitted, (made, where), (real, test.layouts), themselves=by_itself)
+        pair = _told(where, names, made, fitted, told_of)
+        if pair:
+            figures += obedience(pair, beside, told_of, NAME, themselves=by_itself)
     return figures
 
 
-def _obeyed(
-    fitted: Fitted,
-    made: tuple[Maps, Layouts | None],
-    real: tuple[Maps, Layouts | None],
-    *,
-    themselves: bool,
-) -> list[Figure]:
-    pairs = [
-        (fitted.of(layouts.maps[layouts.told]), found[layouts.told]) if layouts else None
-        for found, layouts in (made, real)
-    ]
-    if pairs[0] is None:
-        return []
-    return obedience(pairs[0], pairs[1], list(fitted.kinds), NAME, themselves=themselves)
+def _told(
+    layouts: Layouts | None, names: Sequence[str], found: Maps, fitted: Fitted, kinds: Sequence[str]
+) -> tuple[Maps, Maps] | None:
+    """Of the images with a layout: its maps of these kinds, and where they are found."""
+    if layouts is None or not kinds:
+        return None
+    wanted, seen = ([list(side).index(kind) for kind in kinds] for side in (names, fitted.kinds))
+    return layouts.maps[layouts.told][:, wanted], found[layouts.told][:, seen]
 
 
 def _annotated(split: SplitArrays) -> tuple[Images, Maps] | None:

@@ -38,7 +38,8 @@ class Fakes:
     """Generated images: uint8 [N, H, W], class index [N], sampling seed [N].
 
     `layouts` are those that the generator was given; None if it takes none. `made` are those that
-    it made beside its images; None if it makes none.
+    it made beside its images; None if it makes none. `kinds` names the maps of both; these are the
+    generator's own kinds, which need not be those of the data that judge it.
     """
 
     images: Images
@@ -46,6 +47,7 @@ class Fakes:
     seeds: NDArray[np.int64]
     layouts: Layouts | None = None
     made: Layouts | None = None
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

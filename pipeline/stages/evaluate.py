@@ -5,6 +5,7 @@ Champion and candidate are scored by the same functions (`evaluation.score`), ne
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -168,7 +169,7 @@ def _phantom_findings(fakes: Fakes, data: Processed) -> list[Figure]:
         size=data.test.images.shape[1], region=RegionConfig.of_view(data.view)
     )
     found: list[Figure] = findings(
-        fakes.images, fakes.labels, data.classes, square, fakes.layouts, data.kinds, fakes.made
+        fakes.images, fakes.labels, data.classes, square, fakes.layouts, fakes.kinds, fakes.made
     )
     return found
 
@@ -186,7 +187,9 @@ def _faithfulness(
         fitted = fit_on(data, config, tell)
         figures = agreement(fakes.images, fakes.labels, data, config, fitted)
         if fitted:
-            figures += detected(fitted, fakes.images, fakes.labels, data, fakes.layouts, fakes.made)
+            figures += detected(
+                fitted, fakes.images, fakes.labels, data, fakes.layouts, fakes.made, fakes.kinds
+            )
     except ValueError as error:
         raise BadInputError(f"cannot measure faithfulness: {error}") from error
     return figures
@@ -212,6 +215,7 @@ def score_weights(
         partial(draw_layouts, generator),
         partial(made_layouts, generator) if generator.config.made else None,
     )
+    fakes = replace(fakes, kinds=generator.config.given or generator.config.made)
     try:
         model = _identity(models)
         scored = score_images(fakes, data, config, model, cache=cache, on_progress=on_progress)

@@ -1,16 +1,19 @@
 """Flips are read by a classifier of real images, and what stays is compared outside of findings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from bench.edits import measure
-from bench.edits.measure import Edits, measure_edits
+from bench.edits.measure import Edits, Share, measure_edits
 from bench.edits.table import edits_table
 from model.families.styled import StyledGenerator
 from model.network import NetworkConfig
 from pipeline.base.errors import BadInputError
+from pipeline.base.wilson import wilson
 from pipeline.data.processed import Processed, SplitArrays
 from pipeline.evaluation.record import EvaluateConfig
 from tests.support.generators import SIZE, tiny_generator
@@ -106,6 +109,45 @@ def test_the_table_says_both(found: Edits) -> None:
     assert "SSIM" in shown
 
 
-def test_one_class_cannot_be_edited_into_another(processed: Processed) -> None:
+def test_images_of_one_seed_count_as_what_they_tell() -> None:
+    """Of 40 seeds with one fate for all of their 12 images, the interval is that of 40 trials."""
+    fates = np.arange(40) < 30
+    alike, seeds = np.repeat(fates, 12), np.repeat(np.arange(40), 12)
+    found = Share.of(alike, seeds)
+    assert (found.value, found.count) == (0.75, 480)
+    assert (found.low, found.high) == pytest.approx(wilson(30, 40, 0.95), abs=0.01)
+    apart = Share.of(alike, np.arange(480))
+    assert (apart.low, apart.high) == pytest.approx(wilson(360, 480, 0.95), abs=1e-3)
+    every = Share.of(np.ones(480, bool), seeds)
+    assert every.low == pytest.approx(wilson(40, 40, 0.95)[0])
+    assert np.isnan(Share.of(np.zeros(0, bool), np.zeros(0, np.int64)).value)
+
+
+def test_the_interval_holds_the_share_although_seeds_are_shared() -> None:
+    rng = np.random.default_rng(0)
+    seeds, held = np.repeat(np.arange(64), 12), []
+    for _ in range(300):
+        rates = rng.beta(1.8, 0.2, 64)  # mean .9, correlation within a seed .33
+        one = Share.of(rng.random(64 * 12) < np.repeat(rates, 12), seeds)
+        held.append(one.low <= 0.9 <= one.high)
+    assert 0.91 <= np.mean(held) <= 0.99
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_trained(
+    processed: Processed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "fit_on", None)
+    for faulty, fault in (
+        (processed.only(["dark"]), "the classes of the generator"),
+        (replace(processed, view="trunk (0, 0.14) 0.72"), "the view of the generator"),
+    ):
+        with pytest.raises(BadInputError, match=fault):
+            measure_edits(faulty, Painter(), (1.0,), 8, CONFIG)
+    with pytest.raises(BadInputError, match="no space of styles"):
+        measure_edits(processed, tiny_generator(CLASSES), (1.0,), 8, CONFIG)
+
+
+def test_without_a_gan_test_there_is_no_reader(processed: Processed) -> None:
+    off = CONFIG.model_copy(update={"gan_test_kimg": 0.0})
     with pytest.raises(BadInputError, match="two classes"):
-        measure_edits(processed.only(["dark"]), Painter(), (1.0,), 8, CONFIG)
+        measure_edits(processed, Painter(), (1.0,), 8, off)

@@ -1,5 +1,6 @@
 """With folds, every group is held out once, and its images are made by who never saw them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from bench.enlarge import folds
 from bench.enlarge.folds import cross_validate, cut
 from bench.enlarge.table import enlarged_table
 from model.config import TrainConfig
+from model.families.base import Generator
+from model.sampling import load_generator
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
+from pipeline.evaluation.record import EvaluateConfig
 from tests.bench.enlarge.test_enlarge import tiny
 from tests.pipeline.stages.test_enlarging import CONFIG, split
 from tests.support.terminals import shown_at_80
@@ -42,35 +46,67 @@ def test_folds_that_the_groups_do_not_allow_are_refused(count: int) -> None:
         cut(arrays(), count)
 
 
-def test_each_row_is_made_by_the_enlarger_of_its_fold(
+def test_a_class_of_few_groups_is_in_every_training() -> None:
+    """Of three groups in four folds; of two, one fold tests and the next one validates."""
+    one, other = split(12, 3), split(3, 4)
+    both = {
+        "train": replace(one, labels=np.zeros(48, np.int64)),
+        "val": replace(other, labels=np.ones(12, np.int64)),
+        "test": replace(split(1, 5), labels=np.zeros(4, np.int64)),
+    }
+    for part in cut(Processed(("many", "few"), both), 4):
+        assert set(part.train.labels) == {0, 1}
+    one_group = replace(other, groups=np.full(12, "only"), labels=np.ones(12, np.int64))
+    with pytest.raises(BadInputError, match=r"class few has images of 1 groups; 4 folds"):
+        cut(Processed(("many", "few"), both | {"val": one_group}), 4)
+
+
+def test_each_row_is_made_by_the_enlarger_of_its_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = cut(arrays(), 3)
+    given = np.concatenate([part.test.images for part in parts])
+    cuts = np.cumsum([len(part.test.labels) for part in parts])[:-1]
+    asked: list[tuple[int, list[int]]] = []
+
+    def make(generator: int, images: np.ndarray) -> np.ndarray:
+        asked.append((generator, [int(image.sum()) for image in images]))
+        return images
+
+    monkeypatch.setattr(folds, "_maker", lambda _generators: make)
+    made = folds._made_by_fold([0, 1, 2], cuts, given)  # type: ignore[list-item]
+    assert np.array_equal(made, given)
+    assert asked == [
+        (place, [int(image.sum()) for image in part.test.images])
+        for place, part in enumerate(parts)
+    ]
+
+
+def test_every_image_is_scored_and_each_fold_has_its_own_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrays().save(tmp_path / "processed")
-    monkeypatch.setattr(
-        folds, "EvaluateConfig", lambda n_fake: CONFIG.model_copy(update={"n_fake": n_fake})
-    )
+    replace(arrays(), view="trunk (0, 0) 1").save(tmp_path / "processed")
     monkeypatch.setattr(TrainConfig, "model_validate", tiny)
-    made: list[tuple[int, int]] = []
-    by_fold = folds._made_by_fold
+    loaded: list[str] = []
 
-    def watched(generators: list[object], cuts: np.ndarray, given: np.ndarray) -> np.ndarray:
-        made.append((len(generators), len(given)))
-        whole = by_fold(generators, cuts, given)
-        one = by_fold(generators[1:2], cuts[:0], given[cuts[0] : cuts[1]])
-        apart = np.abs(whole[cuts[0] : cuts[1]].astype(int) - one)
-        assert apart.max() <= 1, "rounding of another batch, and no other enlarger"
-        return whole
+    def watched(folder: Path) -> Generator:
+        loaded.append(folder.name)
+        return load_generator(folder)
 
-    monkeypatch.setattr(folds, "_made_by_fold", watched)
+    monkeypatch.setattr(folds, "load_generator", watched)
+    monkeypatch.setattr(
+        folds,
+        "EvaluateConfig",
+        lambda n_fake: EvaluateConfig(n_fake=n_fake, extractor=CONFIG.extractor),
+    )
     told: set[str] = set()
     (found,) = cross_validate(
         tmp_path / "processed", ["enlarge_multipath"], 4, 0.08, tmp_path / "out",
         lambda name, _: told.add(name), folds=3,
     )  # fmt: skip
-    assert made == [(3, 48)]
+    assert loaded == ["0", "1", "2"]
     assert (found.folds, found.images_seen) == (3, 80)
     assert len(found.evaluation.group_scores) == 12
     assert found.evaluation.protocol.n_real == 48
+    assert found.evaluation.protocol.region == "trunk (0, 0) 1"
     assert told == {f"enlarge_multipath, fold {i} of 3" for i in (1, 2, 3)}
     assert (tmp_path / "out" / "enlarge_multipath" / "grid-cyst.png").exists()
     shown_at_80(enlarged_table([found]), "48 images of 12 groups, each held out once", "Bengio")

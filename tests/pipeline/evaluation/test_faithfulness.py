@@ -107,6 +107,36 @@ def test_the_detector_says_where_findings_are_and_whether_they_were_commanded(
     assert named(wrong, "stone_hit_rate").value < 0.5
 
 
+def test_findings_of_a_generator_are_told_by_name(data: Processed) -> None:
+    """Its kinds need not be those of the data that judge it, nor in their order."""
+    fitted, made = fit_on(data, CONFIG), arrays(3, 8)
+    assert fitted is not None
+    assert made.layouts is not None
+    told, stones = made.layouts.told, made.layouts.maps[:, [data.kinds.index("stone")]]
+    others = stones[::-1]  # cysts where no stone is
+
+    def hit(kinds: tuple[str, ...], *maps: NDArray[np.uint8]) -> list[Figure]:
+        given = Layouts(np.concatenate(maps, 1), told)
+        found = detected(fitted, made.images, made.labels, data, given, kinds=kinds)
+        return [one for one in found if one.metric == "stone_hit_rate"]
+
+    assert hit(("cyst", "stone"), others, stones)[0].value > 0.9
+    assert hit(("stone", "cyst"), stones, others)[0].value > 0.9
+    assert hit(("cyst",), others) == []
+
+
+def test_a_class_without_held_out_images_is_in_neither_value_nor_floor(data: Processed) -> None:
+    label = np.where(np.array(data.classes) == "stone", -1, np.arange(len(data.classes)))
+    fewer = Processed(
+        data.classes, {**data.splits, "test": data.test.rows(label)}, data.kinds, data.view
+    )
+    made = arrays(3, 8)
+    whole, part = (named(agreement(made.images, made.labels, one, CONFIG), "gan_test")
+                   for one in (data, fewer))  # fmt: skip
+    assert part.n_fake == int((made.labels != data.classes.index("stone")).sum()) < whole.n_fake
+    assert part.value > 0.9
+
+
 def test_without_annotations_or_steps_there_is_no_detector(data: Processed) -> None:
     assert fit_on(data, CONFIG.model_copy(update={"detector_steps": 0})) is None
     bare = {
