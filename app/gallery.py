@@ -33,7 +33,7 @@ def ordered(number: int) -> DrawnImages:
 def heading(drawn: DrawnImages) -> None:
     """What was drawn, from which weights, and where findings were asked for."""
     version, side = drawn.version, drawn.spec.image_size
-    names = f" ({', '.join(version.aliases)})" if version.aliases else ""
+    names = shared.aliases_of(version.number)
     st.subheader(f"{len(drawn)} synthetic images, {plain(drawn.order.label)}")
     st.caption(
         f"{drawn.model} version {version.number}{names} · weights sha256 "

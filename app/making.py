@@ -99,7 +99,7 @@ def show(number: int) -> None:
 def _heading(version: Version, spec: OutputSpec, task: Task) -> None:
     makes = f"images {spec.factor} times as large" if spec.factor > 1 else task.made
     st.subheader(f"Version {version.number} makes {makes}")
-    names = f" ({', '.join(version.aliases)})" if version.aliases else ""
+    names = shared.aliases_of(version.number)
     sizes = dict.fromkeys((spec.given_size, spec.image_size))
     st.caption(
         f"{shared.project().model} version {version.number}{names} · weights sha256 "

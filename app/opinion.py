@@ -1,5 +1,7 @@
 """What a reader says about the image that is on screen."""
 
+from hashlib import sha256
+
 import streamlit as st
 
 from app import person, shared
@@ -15,14 +17,16 @@ def ask(drawn: DrawnImages, index: int) -> None:
     """A form on one image, for readers; what it says goes into the ledger for good."""
     if not person.current().may("reader"):
         return
-    with st.form(f"opinion-{index}", border=True):
+    # Named after the image, so that nothing chosen for one is said of the next.
+    image = sha256(repr((drawn.order, index)).encode()).hexdigest()[:12]
+    with st.form(f"opinion-{image}", border=True):
         st.markdown(f"**Image {index}: is anything wrong with it?**")
         tags = st.pills(
             "What is wrong", list(FLAWS), selection_mode="multi", format_func=flaw_in_words,
-            label_visibility="collapsed", key="opinion-tags",
+            label_visibility="collapsed", key=f"opinion-tags-{image}",
         )  # fmt: skip
         note = st.text_input(
-            "Note", max_chars=LONGEST_NOTE, key="opinion-note",
+            "Note", max_chars=LONGEST_NOTE, key=f"opinion-note-{image}",
             help="Kept for good, and read by others: never write a patient's name.",
         )  # fmt: skip
         with st.container(horizontal=True):

@@ -82,6 +82,12 @@ def known(of: Project | None = None) -> list[KnownVersion]:
     return _versions(str(here.state), here.mlflow_uri, here)
 
 
+def aliases_of(number: int) -> str:
+    """The aliases that a version has now, in brackets after a blank; "" without any."""
+    names = [name for one in known() if one.number == number for name in one.aliases]
+    return f" ({', '.join(names)})" if names else ""
+
+
 def versions() -> list[KnownVersion]:
     """The versions of the project, newest first; a page without any says what to type, and ends."""
     here, found = project(), known()

@@ -20,7 +20,7 @@ from pipeline.ledger.journal import Journal
 from pipeline.ledger.ledger import Ledger
 from pipeline.local import services
 from pipeline.registry.registry import Registry
-from tests.app.conftest import page_of
+from tests.app.conftest import keyed, page_of
 from tests.support.in_airflow import Airflow, wait_for
 from tests.support.running import RunningCheckout
 
@@ -133,7 +133,7 @@ def flag_in_the_app(tiny: RunningCheckout, monkeypatch: pytest.MonkeyPatch, name
         shown.query_params |= {"label": "stone", "view": "One", "image": "0"}
         shown.query_params["seed"] = str(100 * READERS.index(name) + number)
         shown.run()
-        shown.button_group(key="opinion-tags").set_value(["artefact"])
+        keyed(shown.button_group, "opinion-tags").set_value(["artefact"])
         shown.button(key="opinion-flawed").click().run()
         assert not shown.exception
         assert "Recorded: artefact." in [one.value for one in shown.success]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.data.flaws import LOOKS_COPIED
-from pipeline.feedback.opinions import Opinion, Opinions, image_key
+from pipeline.feedback.opinions import NUMBERS, Opinion, Opinions, image_key
 from pipeline.ledger.chain import COPY_CHECKS, ChainedRecord
 from pipeline.ledger.chain_branch import ChainBranch
 from pipeline.ledger.journal import Journal
@@ -103,6 +103,8 @@ def why_never(opinion: Opinion, journal: Journal) -> str:
     What a version learned from is not looked at any more once a consent was withdrawn, and a purge
     removes it. The journal says so for good, so that nothing else needs to be recorded.
     """
+    if max(opinion.seed, opinion.index) >= NUMBERS:
+        return f"seed {opinion.seed} and number {opinion.index} name no image: both end at 2^64 - 1"
     withdrawn = journal.affected.get(opinion.version) if opinion.version is not None else None
     if withdrawn is None:
         return ""

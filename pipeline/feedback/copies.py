@@ -97,10 +97,21 @@ def check_copies(
         done.checks.extend(before[key] for key in {one.subject for one in only} if key in before)
     generators = Generators(project, withheld=True)
     for number, waiting in by_version.items():
+        images: list[NDArray[np.uint8]] = []
+        drawn: list[Opinion] = []
+        for one in waiting:  # each alone, so that one that cannot be drawn holds back no other
+            try:
+                images.append(_draw(generators, number, one))
+                drawn.append(one)
+            except (MedloomError, ValueError) as error:
+                done.left.append((one, str(error)))
+        if not drawn:
+            continue
         try:
-            facts = _measure(project, generators, number, waiting, test_of or made_test)
+            version = generators.find(number)
+            facts = _measure(project, version, drawn, images, test_of or made_test)
         except (MedloomError, ValueError) as error:
-            done.left.extend((one, str(error)) for one in waiting)
+            done.left.extend((one, str(error)) for one in drawn)
             continue
         done.checks.extend(append_to(ledger, COPY_CHECKS, CopyCheck, facts, f"version {number}"))
     hits = [one for one in (*known.records, *done.checks) if one.hit]
@@ -122,18 +133,16 @@ def made_test(project: Project, run_key: str) -> CopyTest:
 
 def _measure(
     project: Project,
-    generators: Generators,
-    number: int,
+    version: Version,
     waiting: Sequence[Opinion],
+    images: Sequence[NDArray[np.uint8]],
     test_of: Test,
 ) -> list[Mapping[str, object]]:
     """The facts of the checks of some images of one version."""
-    version = generators.find(number)
     test = test_of(project, version.run_key)
-    images = np.stack([_draw(generators, version, one) for one in waiting])
     return [
         {
-            "version": number,
+            "version": version.number,
             "weights_sha256": version.weights_sha256,
             "label": one.label,
             "seed": one.seed,
@@ -148,17 +157,17 @@ def _measure(
             "n_held_out": len(test.held_out),
             "hit": found.copy,
         }
-        for one, found in zip(waiting, test(images), strict=True)
+        for one, found in zip(waiting, test(np.stack(images)), strict=True)
     ]
 
 
-def _draw(generators: Generators, version: Version, one: Opinion) -> NDArray[np.uint8]:
+def _draw(generators: Generators, number: int, one: Opinion) -> NDArray[np.uint8]:
     """The image that an opinion is about, drawn again."""
     labels, asked = [one.label], Asked.of_facts(one.settings.get("asked", {}))
-    layouts = generators.layouts(version.number, labels, one.seed, start=one.index, asked=asked)
+    layouts = generators.layouts(number, labels, one.seed, start=one.index, asked=asked)
     truncation = float(one.settings.get("truncation", 1.0))
     drawn = generators.draw(
-        version.number, labels, one.seed, start=one.index, truncation=truncation, layouts=layouts
+        number, labels, one.seed, start=one.index, truncation=truncation, layouts=layouts
     )
     image: NDArray[np.uint8] = drawn[0]
     return image

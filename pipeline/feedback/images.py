@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.base.errors import BadInputError
 from pipeline.base.project import Project
 from pipeline.data.names import Pseudonyms
-from pipeline.feedback.opinions import Opinion, give
+from pipeline.feedback.opinions import NUMBERS, Opinion, give
 from pipeline.ledger.ledger import Ledger
 from pipeline.registry.generators import Generators
 
@@ -74,6 +74,11 @@ def judge_images(
     spec = generators.output_spec(found.number)
     spec.require_drawing(found.number)
     _require_class(label, spec.classes, found.number)
+    if max(seed, *indices) >= NUMBERS:
+        raise BadInputError(
+            f"seed {seed} and number {max(indices)} name no image: both end at 2^64 - 1, and files "
+            "that medloom writes bear them in their names"
+        )
     said = {
         "reader": reader,
         "given_by": "" if given_by == reader else given_by,

@@ -27,6 +27,10 @@ def image_key(
     return (version, label, seed, index, told)
 
 
+NUMBERS = 2**64
+"""Seeds and indices of images are below."""
+
+
 class Opinion(ChainedRecord):
     """What one reader says about one image.
 

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from model.section import Section
 from pipeline.base.wilson import wilson
+from pipeline.data.layout import CLASS_NAME
 from pipeline.feedback.opinions import Opinion
 
 
@@ -108,10 +109,14 @@ def flag_rates(
 
 
 def asking_classes(rates: Sequence[FlagRate], config: FeedbackConfig) -> tuple[FlagRate, ...]:
-    """The classes whose rates ask for a retraining."""
+    """The classes whose rates ask for a retraining.
+
+    A mixture of classes, such as `3*cyst+stone`, asks for none: no training can show it more often.
+    """
     return tuple(
         one for one in rates
         if one.flaggers >= config.min_readers and one.low > config.most_flawed
+        and CLASS_NAME.fullmatch(one.label)
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class GivenFile:
         try:
             with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
                 size, mode = opened.size, opened.mode
-        except OSError:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             raise BadInputError(f"{name} is no PNG file; give one of {side} x {side} px") from None
         if size != (side, side):  # before anything is decoded
             raise BadInputError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from model.layouts import Layouts, layouts_of
 from pipeline.base.errors import BadInputError
@@ -72,7 +72,7 @@ def _read(file: Path, kinds: Sequence[str], side: int) -> GivenLayouts:
     try:
         with Image.open(file) as image:
             mode, pixels = image.mode, np.asarray(image)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadInputError(f"the layout {file} cannot be read: {error}") from error
     if mode not in _MODES:
         raise BadInputError(

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -56,6 +57,12 @@ def _no_caches() -> Iterator[None]:
 def pages(shown: Project, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app of `shown`, not run yet."""
     return page_of(shown, monkeypatch)
+
+
+def keyed(widgets: Any, start: str) -> Any:
+    """The widget whose key begins so: the rest of it names the image that it is about."""
+    (found,) = (one for one in widgets if (one.key or "").startswith(start))
+    return found
 
 
 def page_of(project: Project, monkeypatch: pytest.MonkeyPatch) -> AppTest:

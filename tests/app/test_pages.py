@@ -15,7 +15,7 @@ from pipeline.ledger.ledger import Ledger
 from pipeline.registry import known_versions
 from pipeline.registry.known_versions import VersionPage
 from pipeline.registry.order import Order
-from tests.app.conftest import MAIN, page_of
+from tests.app.conftest import MAIN, keyed, page_of
 from tests.app.oidc import log_in_settings
 from tests.support.copied import COPIED, copying_project
 from tests.support.generators import tiny_generator
@@ -183,8 +183,8 @@ def test_what_a_reader_says_is_recorded_and_shown(pages: AppTest, shown: Project
     fine(pages.run())
     pages.button(key="opinion-flawed").click().run()
     assert "Choose what is wrong" in pages.warning[0].value
-    pages.button_group(key="opinion-tags").set_value(["artefact"])
-    pages.text_input(key="opinion-note").set_value("stripes")
+    keyed(pages.button_group, "opinion-tags").set_value(["artefact"])
+    keyed(pages.text_input, "opinion-note").set_value("stripes")
     pages.button(key="opinion-flawed").click()
     assert "Recorded: artefact." in fine(pages.run()).success[0].value
     (said,) = Opinions(Ledger(shown)).records
@@ -192,6 +192,23 @@ def test_what_a_reader_says_is_recorded_and_shown(pages: AppTest, shown: Project
     assert said.settings == {"truncation": 0.8}
     fine(pages.switch_page("pages/feedback.py").run())
     assert "stripes" in str([table.value for table in pages.table])
+
+
+def test_what_is_chosen_for_one_image_is_not_said_of_the_next(
+    pages: AppTest, shown: Project
+) -> None:
+    before = len(Opinions(Ledger(shown)).records)
+    pages.query_params |= {"label": "stone", "view": "One", "image": "2"}
+    fine(pages.run())
+    keyed(pages.button_group, "opinion-tags").set_value(["artefact"])
+    keyed(pages.text_input, "opinion-note").set_value("stripes")
+    fine(pages.button(key="opinion-flawed").click().run())
+    pages.query_params["image"] = "3"
+    fine(pages.run())
+    assert keyed(pages.button_group, "opinion-tags").value == []
+    pages.button(key="opinion-flawed").click().run()
+    assert "Choose what is wrong" in pages.warning[0].value
+    assert [one.index for one in Opinions(Ledger(shown)).records[before:]] == [2]
 
 
 def test_three_readers_ask_for_a_retraining_and_are_told_what_becomes_of_it(
@@ -203,7 +220,7 @@ def test_three_readers_ask_for_a_retraining_and_are_told_what_becomes_of_it(
         page = page_of(project, monkeypatch)
         page.query_params |= {"label": "stone", "view": "One", "seed": str(number), "image": "0"}
         fine(page.run())
-        page.button_group(key="opinion-tags").set_value(["artefact"])
+        keyed(page.button_group, "opinion-tags").set_value(["artefact"])
         fine(page.button(key="opinion-flawed").click().run())
     fine(page.switch_page("pages/feedback.py").run())
     (told,) = (one.value.replace("\\", "") for one in page.info)
@@ -249,7 +266,7 @@ def test_an_image_that_is_said_to_look_copied_is_measured_and_its_version_blocke
     page = page_of(copying, monkeypatch)
     page.query_params |= {"label": "stone", "seed": "7", "view": "One", "image": str(COPIED)}
     fine(page.run())
-    page.button_group(key="opinion-tags").set_value(["looks-copied"])
+    keyed(page.button_group, "opinion-tags").set_value(["looks-copied"])
     page.button(key="opinion-flawed").click().run()
     assert not page.exception
     said = [one.value for one in page.error]

@@ -11,7 +11,7 @@ from pipeline.feedback import copies
 from pipeline.feedback.checks import CopyChecks, copy_outcomes, unmeasured
 from pipeline.feedback.copies import check_copies
 from pipeline.feedback.images import judge_images
-from pipeline.feedback.opinions import Opinion, Opinions
+from pipeline.feedback.opinions import Opinion, Opinions, give
 from pipeline.feedback.tables import opinion_rows
 from pipeline.flow import steps
 from pipeline.ledger.journal import Journal
@@ -40,6 +40,20 @@ def flag(project: Project, index: int = COPIED, tag: str = "looks-copied") -> li
         project, "1", "stone", 7, [index], reader="ada", tags=[tag],
         generators=Generators(project, withheld=True),
     )  # fmt: skip
+
+
+def test_an_image_that_cannot_be_drawn_holds_back_no_other(tmp_path: Path) -> None:
+    project = copying_project(tmp_path)
+    with pytest.raises(BadInputError, match=r"number 18446744073709551616 name no image"):
+        flag(project, 2**64)
+    (real,) = flag(project)
+    facts = real.model_dump(exclude={"sequence", "previous", "time", "format", "mac"})
+    late = [facts | {"index": 2**64}, facts | {"settings": {"truncation": -1.0}, "index": 1}]
+    give(Ledger(project), late)  # as an earlier version took them
+    done = check_copies(project)
+    assert [check.index for check in done.checks if check.hit] == [COPIED]
+    assert [one.index for one, _ in done.never] == [2**64]
+    assert done.blocked
 
 
 def test_a_copy_blocks_its_version_and_its_images_are_not_handed_out(

@@ -31,6 +31,14 @@ def test_three_readers_who_agree_ask_for_a_retraining() -> None:
     assert asking_classes((rate,), CONFIG) == (rate,)
 
 
+def test_a_mixture_of_classes_asks_for_nothing() -> None:
+    """No training can show it more often: `train.emphasis` names classes."""
+    said_of = [said(reader, n, label="3*cyst+stone") for reader in "abc" for n in range(6)]
+    (rate,) = flag_rates(chain(*said_of), 1, CONFIG)
+    assert rate.flaggers == 3
+    assert asking_classes((rate,), CONFIG) == ()
+
+
 def test_one_hostile_reader_achieves_nothing() -> None:
     hostile = [said("mallory", n) for n in range(500)]
     (rate,) = flag_rates(chain(*hostile), 1, CONFIG)

@@ -2,6 +2,9 @@
 
 import io
 import json
+import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from pipeline.base.project import Project
 from pipeline.registry.enlargement import Enlargement
 from pipeline.registry.generators import Generators, Version
 from pipeline.registry.given_file import GivenFile
+from pipeline.registry.layout_files import read_layouts
 from pipeline.synthetic.keys import make_keys
 from pipeline.synthetic.marker import WATERMARK_FACT, Marker
 from pipeline.synthetic.png import is_marked, png_bytes
@@ -30,6 +34,30 @@ def plain_png(image: Image.Image, form: str = "PNG") -> bytes:
     stream = io.BytesIO()
     image.save(stream, form)
     return stream.getvalue()
+
+
+def png_that(header: bytes, body: bytes = b"") -> bytes:
+    """A PNG of these chunks alone."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [20_000, SIDE])
+def test_a_png_that_would_unpack_to_much_is_refused_in_words(side: int, tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    text = b"x\0\0" + zlib.compress(b"0" * 3_000_000)
+    check = zlib.crc32(b"zTXt" + text).to_bytes(4, "big")
+    data = png_that(header, len(text).to_bytes(4, "big") + b"zTXt" + text + check)
+    with pytest.raises(BadInputError, match="is no PNG file"):
+        GivenFile.read("scan.png", data, SIDE)
+    file = tmp_path / "layout.png"
+    file.write_bytes(data)
+    with pytest.raises(BadInputError, match=r"the layout .* cannot be read"):
+        read_layouts(file, ["stone"], SIDE, 1)
 
 
 def test_the_file_of_an_enlargement_says_what_the_given_one_said_and_by_whom(
