@@ -23,6 +23,7 @@ from pipeline.evaluation.agreement import Reader, accuracy, class_readers
 from pipeline.evaluation.detector import fit_on
 from pipeline.evaluation.record import AGREEMENT, AGREEMENT_FINDINGS, EvaluateConfig
 from pipeline.evaluation.score import OnProgress
+from pipeline.evaluation.trials import independent_trials
 
 Images = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -40,8 +41,7 @@ class Share(Stored):
     """A share with its 95 % interval; NaN of nothing.
 
     Images of one seed have z and noise in common, so they are no independent trials: the interval
-    is Wilson's for as many independent ones as tell as much (Korn and Graubard, Survey Methodology
-    24:193, 1998), and never for more than there are images.
+    is Wilson's for as many independent ones as tell as much, and never for more than there are.
     """
 
     value: float
@@ -54,7 +54,7 @@ class Share(Stored):
         """The share of what is true: bool [N], and the seed of each, [N]."""
         count, found = len(hits), int(hits.sum())
         value = found / count if count else float("nan")
-        trials = _independent(hits, seeds) if count else 0.0
+        trials = independent_trials(hits, seeds) if count else 0.0
         low, high = wilson(value * trials, trials, CONFIDENCE)
         return cls(value=value, low=low, high=high, count=count)
 
@@ -202,21 +202,6 @@ def _require_fit(processed: Processed, generator: Generator) -> None:
                 f"{name} of the generator: {drawn}, and of the images: {shown}; give the images "
                 "that it was trained on"
             )
-
-
-def _independent(hits: Mask, seeds: NDArray[np.int64]) -> float:
-    """How many independent trials tell as much about the share: at most as many as there are.
-
-    Count over the design effect: the variance of the share with seeds as clusters (linearised),
-    over that of independent trials. Of hits that are all alike, each seed counts as one trial.
-    """
-    count, value = len(hits), float(hits.mean())
-    known, cluster = np.unique(seeds, return_inverse=True)
-    if value in (0.0, 1.0) or len(known) < 2:
-        return float(len(known))
-    apart = np.bincount(cluster, weights=hits - value)
-    variance = len(known) / (len(known) - 1) * float(np.square(apart).sum()) / count**2
-    return min(count, value * (1 - value) / variance) if variance else float(count)
 
 
 def _at(

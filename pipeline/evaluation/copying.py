@@ -144,7 +144,11 @@ def composition_likeness(
     )
 
 
-def binomial(count: int, total: int) -> tuple[float, float]:
-    """95 % Clopper-Pearson interval of a share."""
-    low, high = stats.binomtest(count, total).proportion_ci(0.95, "exact")
+def binomial(count: float, total: float) -> tuple[float, float]:
+    """95 % Clopper-Pearson interval of a share.
+
+    No whole numbers where trials are counted by how much they tell (`trials.independent_trials`).
+    """
+    low = stats.beta.ppf(0.025, count, total - count + 1) if count > 0 else 0.0
+    high = stats.beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
     return float(low), float(high)

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from pipeline.evaluation.copying import binomial
 from pipeline.evaluation.record import DICE, FALSE, HIT, SIZE_ERROR, Figure
+from pipeline.evaluation.trials import independent_trials
 
 Maps = NDArray[np.uint8]
 
@@ -43,6 +44,8 @@ class Obeyed(NamedTuple):
 
     Attributes:
         commanded, hit: findings that were commanded, and those of them that were found.
+        trials: how many independent findings the commanded ones are worth, as several of one image
+            are hit or missed together; 0 without any.
         dice: 2 |A and B| / (|A| + |B|) of the commanded and found pixels, mean over images in which
             one was commanded; None without any.
         dice_interval: of 95 % over images, by their deviation; None with fewer than two.
@@ -53,6 +56,7 @@ class Obeyed(NamedTuple):
 
     commanded: int
     hit: int
+    trials: float
     dice: float | None
     dice_interval: tuple[float, float] | None
     size_error: float | None
@@ -74,10 +78,13 @@ def obeyed(commanded: Maps, found: Maps) -> Obeyed:
     """
     if commanded.shape != found.shape or commanded.ndim != 3:
         raise ValueError(f"maps {commanded.shape} and {found.shape}: give two of one [N, S, S]")
-    wanted = hit = bare = false = 0
+    bare = false = 0
+    hits: list[bool] = []
+    of: list[int] = []  # the image of each commanded finding
     dices: list[float] = []
     errors: list[float] = []
-    for asked, seen in zip(commanded > _COVERED, found > _COVERED, strict=True):
+    pairs = zip(commanded > _COVERED, found > _COVERED, strict=True)
+    for number, (asked, seen) in enumerate(pairs):
         if not asked.any():
             bare, false = bare + 1, false + int(seen.any())
             continue
@@ -85,17 +92,18 @@ def obeyed(commanded: Maps, found: Maps) -> Obeyed:
         asked_parts, seen_parts = (ndimage.label(one)[0] for one in (asked, seen))
         there = _spots(seen_parts)
         for spot in _spots(asked_parts):
-            wanted += 1
             near = [
                 other for other in there if _meets(spot, other, asked_parts, seen_parts, len(asked))
             ]
+            hits.append(bool(near))
+            of.append(number)
             if near:
-                hit += 1
                 best = min(near, key=lambda other: hypot(other.x - spot.x, other.y - spot.y))
                 errors.append(abs(best.radius / spot.radius - 1))
     return Obeyed(
-        commanded=wanted,
-        hit=hit,
+        commanded=len(hits),
+        hit=sum(hits),
+        trials=independent_trials(np.array(hits), np.array(of)) if hits else 0.0,
         dice=float(np.mean(dices)) if dices else None,
         dice_interval=_interval(dices),
         size_error=float(np.mean(errors)) if errors else None,
@@ -153,12 +161,18 @@ def _meets(
 
 
 def _figures(kind: str, got: Obeyed, floor: Obeyed | None, finder: str) -> list[Figure]:
-    def share(count: int, total: int) -> tuple[float, float, float] | None:
-        return (count / total, *binomial(count, total)) if total else None
+    def share(count: int, total: int, trials: float) -> tuple[float, float, float] | None:
+        return (count / total, *binomial(count / total * trials, trials)) if total else None
+
+    def hit(one: Obeyed) -> tuple[float, float, float] | None:
+        return share(one.hit, one.commanded, one.trials)
+
+    def false(one: Obeyed) -> tuple[float, float, float] | None:
+        return share(one.false, one.bare, one.bare)
 
     values = {
-        HIT: (share(got.hit, got.commanded), floor and share(floor.hit, floor.commanded)),
-        FALSE: (share(got.false, got.bare), floor and share(floor.false, floor.bare)),
+        HIT: (hit(got), floor and hit(floor)),
+        FALSE: (false(got), floor and false(floor)),
         DICE: (_dice(got), floor and _dice(floor)),
         SIZE_ERROR: (_alone(got.size_error), floor and _alone(floor.size_error)),
     }

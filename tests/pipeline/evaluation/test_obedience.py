@@ -33,6 +33,25 @@ def test_hits_sizes_and_false_findings() -> None:
     assert 0.2 < found.dice < 0.5
 
 
+def test_findings_that_one_image_misses_together_widen_the_interval() -> None:
+    four = [(12.0, 12.0, 3.0), (50.0, 12.0, 3.0), (12.0, 50.0, 3.0), (50.0, 50.0, 3.0)]
+    asked = discs(*[four] * 8)[:, None]
+    together = discs(*[four] * 6, [], [])[:, None]  # two images miss all of theirs
+    apart = discs(*[four[1:]] * 8)[:, None]  # each image misses one
+    widths = []
+    for seen in (together, apart):
+        (hit,) = (
+            one
+            for one in obedience((asked, seen), None, ["stone"], "rule")
+            if one.metric == "stone_hit_rate"
+        )
+        assert (hit.value, hit.n_fake) == (0.75, 32)
+        assert hit.low is not None
+        assert hit.high is not None
+        widths.append(hit.high - hit.low)
+    assert widths[0] > 1.5 * widths[1]
+
+
 def test_an_oversized_finding_is_a_hit_with_its_size_said() -> None:
     found = obeyed(discs([(30, 30, 3)]), discs([(30, 30, 6)]))
     assert found.hit == 1
