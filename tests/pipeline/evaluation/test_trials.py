@@ -18,7 +18,8 @@ def test_trials_that_share_their_fate_count_as_one() -> None:
 
 def test_intervals_of_findings_hold_the_share_although_those_of_an_image_go_together() -> None:
     rng = np.random.default_rng(0)
-    held, naive = [], []
+    held: list[bool] = []
+    naive: list[bool] = []
     for _ in range(400):
         counts = rng.integers(1, 5, 200)
         images = np.repeat(np.arange(200), counts)
