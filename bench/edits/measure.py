@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import binary_dilation, binary_fill_holes
 
+from bench.fit import require_fit
 from model.editing import require_styles
 from model.families.base import Generator
 from model.layouts import Layouts, masks
@@ -18,7 +19,6 @@ from model.section import Stored
 from pipeline.base.errors import BadInputError
 from pipeline.base.wilson import wilson
 from pipeline.data.processed import Processed
-from pipeline.data.region import in_words
 from pipeline.evaluation.agreement import Reader, accuracy, class_readers
 from pipeline.evaluation.detector import fit_on
 from pipeline.evaluation.record import AGREEMENT, AGREEMENT_FINDINGS, EvaluateConfig
@@ -133,7 +133,11 @@ def measure_edits(
         BadInputError: there are fewer than two classes, or too few images of one; the generator has
             no styles, or draws other images than these.
     """
-    _require_fit(processed, generator)
+    try:
+        require_styles(generator)
+    except ValueError as error:
+        raise BadInputError(f"the generator cannot edit: {error}") from error
+    require_fit(generator.config, processed)
 
     def tell(done: int, total: int) -> None:
         if on_progress:
@@ -182,26 +186,6 @@ def measure_edits(
         other_ssim=float(np.mean(np.concatenate(others))),
         same_seed=_at(1.0, pairs, [befores[one.towards] for one in pairs], reader, classes),
     )
-
-
-def _require_fit(processed: Processed, generator: Generator) -> None:
-    """Check, before anything is trained, that the generator draws what the images show."""
-    try:
-        require_styles(generator)
-    except ValueError as error:
-        raise BadInputError(f"the generator cannot edit: {error}") from error
-    network = generator.config
-    facts = {
-        "pixels to a side": (network.image_size, processed.train.images.shape[-1]),
-        "the classes": (network.classes, processed.classes),
-        "the view": (in_words(network.view), in_words(processed.view)),
-    }
-    for name, (drawn, shown) in facts.items():
-        if drawn != shown:
-            raise BadInputError(
-                f"{name} of the generator: {drawn}, and of the images: {shown}; give the images "
-                "that it was trained on"
-            )
 
 
 def _at(

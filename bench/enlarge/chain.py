@@ -4,23 +4,24 @@ Drawn images have no truth, so that each way is judged by its kernel distance to
 images of the large size.
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.difference import Difference, distance_difference
 from bench.enlarge.measure import OnTraining
+from bench.fit import require_fit
 from model import metrics
 from model.bicubic import resized_pixels
 from model.config import TrainConfig
 from model.extractors import metric_name
 from model.families.base import Generator
 from model.features import extract, extractor_protocol
-from model.metrics.kernel import polynomial_kernel
 from model.sampling import enlarge, load_generator, sample
 from model.section import Stored
 from model.tasks import task_of
@@ -28,7 +29,6 @@ from model.weights import WEIGHTS_FILE, sha256_of
 from pipeline.base.errors import BadInputError
 from pipeline.data.config import IngestConfig
 from pipeline.data.processed import Processed
-from pipeline.data.region import in_words
 from pipeline.evaluation.figures import draw_rows
 from pipeline.evaluation.image_set import Images, ImageSet, matched
 from pipeline.evaluation.record import EvaluateConfig
@@ -43,14 +43,6 @@ PICTURE = "chain.png"
 _CONFIDENCE = 0.95
 _LEAST_SIDE = 32  # of preprocess.size, in pixels
 _SHOWN = 8  # images in the picture
-
-
-class Difference(NamedTuple):
-    """The kernel distance of one way minus another's, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Way(Stored):
@@ -82,6 +74,8 @@ class Chain(Stored):
         resize: how an image becomes that network's input.
         n_real, test_groups: real test images, and their groups.
         n_fake: drawn images, in the class mix of the test split.
+        folds: chains that this is the mean of, see `over_folds`; their numbers of images and groups
+            are added up. 1: one, of the test split.
         ways: the floor, bicubic, then each enlarger.
     """
 
@@ -95,6 +89,7 @@ class Chain(Stored):
     n_real: int
     test_groups: int
     n_fake: int
+    folds: int = 1
     ways: tuple[Way, ...]
 
 
@@ -151,19 +146,14 @@ def load_drawer(folder: Path, small: Processed) -> Generator:
         generator = load_generator(folder)
     except (ValueError, FileNotFoundError) as error:
         raise BadInputError(f"cannot load the generator of {folder}: {error}") from error
-    network = generator.config
-    facts = {
-        "the task": (task_of(network.family).name, "draw"),
-        "pixels to a side": (network.image_size, _side(small)),
-        "the classes": (network.classes, small.classes),
-        "the view": (in_words(network.view), in_words(small.view)),
-    }
-    for name, (found, wanted) in facts.items():
-        if found != wanted:
-            raise BadInputError(
-                f"{name} of the generator of {folder}: {found}, and not {wanted}; give one that "
-                "was trained on the same images at size / factor, or --chain-kimg to train one"
-            )
+    if (task := task_of(generator.config.family).name) != "draw":
+        raise BadInputError(f"the generator of {folder} has the task {task}; give one that draws")
+    try:
+        require_fit(generator.config, small)
+    except BadInputError as error:
+        raise BadInputError(
+            f"{folder}: {error}, at size / factor, or --chain-kimg to train one"
+        ) from error
     return generator
 
 
@@ -228,34 +218,47 @@ def measure_chain(
     )
 
 
-def difference(real: ImageSet, one: ImageSet, other: ImageSet) -> Difference:
-    """Kernel distance of one way minus that of another way, of the same drawn images.
+def over_folds(chains: Sequence[Chain]) -> Chain:
+    """The mean of the chains of all folds, with 95 % intervals (Student's t) over folds.
 
-    Real against real cancels. With a_ij = k(x_i, x_j) - k(y_i, y_j) of the drawn images by the one
-    and the other way, and b_ri = k(r, x_i) - k(r, y_i) of a real image r, the difference is the
-    mean of a (i != j) minus twice that of b. The interval is made as that of a distance
-    (`model.metrics.kernel_distance_interval`): a jackknife that leaves out a group of real images,
-    and the variance of the drawn images' first-order projection within each class. What both ways
-    have in common cancels in both.
+    A fold has a generator, enlargers, drawn images and held-out groups of its own, so an interval
+    over folds counts the chance of all of these.
 
     Args:
-        real: at least two groups.
-        one, other: row i of both is the same drawn image.
+        chains: two or more, of the same ways.
     """
-    x, y, r = one.features, other.features, real.features
-    within = polynomial_kernel(x, x) - polynomial_kernel(y, y)
-    np.fill_diagonal(within, 0)
-    own = within.sum(1) / (len(x) - 1)
-    cross = polynomial_kernel(r, x) - polynomial_kernel(r, y)
-    value = float(own.mean() - 2 * cross.mean())
-    by_image, groups = cross.mean(1), np.unique(real.groups)
-    deleted = np.array([by_image[real.groups != group].mean() for group in groups])
-    count = len(groups)
-    jackknife = 4 * (count - 1) / count * np.square(deleted - deleted.mean()).sum()
-    influence = 2 * (own - cross.mean(0))
-    drawn = metrics.stratified_variance(influence, one.labels)
-    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, count - 1) * np.sqrt(jackknife + drawn))
-    return Difference(value, value - half, value + half)
+    first = chains[0]
+    ways = []
+    for place, way in enumerate(first.ways):
+        level = _mean_of([one.ways[place] for one in chains])
+        less = [one.ways[place].less_bicubic for one in chains]
+        differences = [one for one in less if one is not None]
+        ways.append(
+            Way(
+                name=way.name,
+                value=level.value,
+                low=level.low,
+                high=level.high,
+                less_bicubic=_mean_of(differences) if differences else None,
+            )
+        )
+    return first.model_copy(
+        update={
+            "sha256": hashlib.sha256("".join(one.sha256 for one in chains).encode()).hexdigest(),
+            "n_real": sum(one.n_real for one in chains),
+            "test_groups": sum(one.test_groups for one in chains),
+            "n_fake": sum(one.n_fake for one in chains),
+            "folds": len(chains),
+            "ways": tuple(ways),
+        }
+    )
+
+
+def _mean_of(figures: Sequence[Way | Difference]) -> Difference:
+    values = np.array([one.value for one in figures])
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * error)
+    return Difference(value=values.mean(), low=values.mean() - half, high=values.mean() + half)
 
 
 def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = None) -> Way:
@@ -267,7 +270,13 @@ def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = N
         value=metrics.kernel_distance(test.features, made.features),
         low=low,
         high=high,
-        less_bicubic=None if bicubic is None else difference(test, made, bicubic),
+        less_bicubic=None if bicubic is None else _difference(test, bicubic, made),
+    )
+
+
+def _difference(real: ImageSet, before: ImageSet, after: ImageSet) -> Difference:
+    return distance_difference(
+        real.features, real.groups, before.features, after.features, after.labels
     )
 
 

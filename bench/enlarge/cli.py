@@ -1,12 +1,17 @@
 """The command `medloom bench enlarge`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from pipeline.base.errors import BadInputError
 from pipeline.base.terminal import Terminal
+
+if TYPE_CHECKING:
+    from bench.enlarge.chain import Chain
+    from bench.enlarge.measure import Enlarged
+    from pipeline.evaluation.record import EvaluateConfig
 
 console = Terminal(stderr=True)
 
@@ -64,20 +69,14 @@ def enlarge(
     The chain draws images at size / factor and enlarges them by bicubic and by each enlarger, as
     `medloom generate --enlarge` does. They have no truth: the second table has the kernel distance
     of each way to real test images of the large size, and the enlarger's minus bicubic's. Intervals
-    are over test groups and drawn images; of other trainings they say nothing. With --json, the
-    chain makes the list an object: enlargers, chain.
+    are over test groups and drawn images; of other trainings they say nothing. With --folds each
+    fold has a generator of its own, and figures are means over folds with intervals over them. With
+    --json, the chain makes the list an object: enlargers, chain.
     """
-    from bench.enlarge.chain import (
-        load_drawer,
-        measure_chain,
-        require_intervals,
-        small_images,
-        train_drawer,
-    )
-    from bench.enlarge.folds import cross_validate, require_folds
-    from bench.enlarge.measure import FAMILIES, measure_enlargers
+    from bench.enlarge.chain import require_intervals, small_images
+    from bench.enlarge.folds import cut, require_folds
+    from bench.enlarge.measure import FAMILIES
     from bench.enlarge.table import chain_table, enlarged_table, robust_table
-    from bench.tables import training_bars
     from pipeline.data.config import IngestConfig
     from pipeline.data.processed import Processed
     from pipeline.evaluation.record import EvaluateConfig
@@ -90,34 +89,17 @@ def enlarge(
     if chain_kimg and generator:
         raise BadInputError("--chain-kimg trains a generator and --generator names one: give one")
     if folds > 1:
-        require_folds(folds, alone=not (levels or chain_kimg or generator))
+        require_folds(folds, alone=not (levels or generator))
     ingested = IngestConfig(max_group_share=most_share)
     processed = prepare(data, size, ingested=ingested)
     small, evaluated = None, EvaluateConfig(n_fake=chain_images)
     if chain_kimg or generator:
-        require_intervals(Processed.load(processed), evaluated)
+        whole = Processed.load(processed)
+        for part in cut(whole, folds) if folds > 1 else [whole]:
+            require_intervals(part, evaluated)
         small = small_images(data, processed, factor, ingested)
-    with training_bars(console) as tell:
-        if small and generator:
-            load_drawer(generator, Processed.load(small))  # a fault is told before the trainings
-        elif small:
-            generator = train_drawer(small, chain_kimg, out, tell)
-        if folds > 1:
-            found = cross_validate(processed, chosen, factor, kimg, out, tell, folds=folds)
-        else:
-            found = measure_enlargers(processed, chosen, factor, kimg, out, tell, noise=levels)
-    chain = None
-    if small and generator:
-        with console.status("") as status:
-            chain = measure_chain(
-                generator,
-                Processed.load(small),
-                Processed.load(processed),
-                {one.family: out / one.family for one in found},
-                evaluated,
-                out,
-                status.update,
-            )
+    asked = _Asked(chosen, factor, kimg, processed, small, chain_kimg, evaluated, out)
+    found, chain = _by_folds(asked, folds) if folds > 1 else _once(asked, levels, generator)
     if as_json:
         listed = [one.model_dump(mode="json") for one in found]
         both = {"enlargers": listed, "chain": chain.model_dump(mode="json")} if chain else None
@@ -128,3 +110,63 @@ def enlarge(
         Terminal().print(robust_table(found, levels))
     if chain:
         Terminal().print(chain_table(chain))
+
+
+class _Asked(NamedTuple):
+    """What is measured; `small` only with a chain."""
+
+    families: list[str]
+    factor: int
+    kimg: float
+    processed: Path
+    small: Path | None
+    chain_kimg: float
+    evaluated: "EvaluateConfig"
+    out: Path
+
+
+def _once(
+    asked: _Asked, noise: list[float], generator: Path | None
+) -> tuple[list["Enlarged"], "Chain | None"]:
+    """One training each, of the training split, scored on the test split."""
+    from bench.enlarge.chain import load_drawer, measure_chain, train_drawer
+    from bench.enlarge.measure import measure_enlargers
+    from bench.tables import training_bars
+    from pipeline.data.processed import Processed
+
+    families, factor, kimg, processed, small, chain_kimg, evaluated, out = asked
+    with training_bars(console) as tell:
+        if small and generator:
+            load_drawer(generator, Processed.load(small))  # a fault is told before the trainings
+        elif small:
+            generator = train_drawer(small, chain_kimg, out, tell)
+        found = measure_enlargers(processed, families, factor, kimg, out, tell, noise=noise)
+    if not (small and generator):
+        return found, None
+    with console.status("") as status:
+        chain = measure_chain(
+            generator,
+            Processed.load(small),
+            Processed.load(processed),
+            {one.family: out / one.family for one in found},
+            evaluated,
+            out,
+            status.update,
+        )
+    return found, chain
+
+
+def _by_folds(asked: _Asked, folds: int) -> tuple[list["Enlarged"], "Chain | None"]:
+    """A training each a fold, scored on the fold."""
+    from bench.enlarge.folds import cross_validate, cross_validated_chain
+    from bench.tables import training_bars
+
+    families, factor, kimg, processed, small, chain_kimg, evaluated, out = asked
+    with training_bars(console) as tell:
+        found = cross_validate(processed, families, factor, kimg, out, tell, folds=folds)
+        if not small:
+            return found, None
+        chain = cross_validated_chain(
+            small, families, chain_kimg, evaluated, out, tell, folds=folds
+        )
+    return found, chain

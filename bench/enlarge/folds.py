@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.enlarge.chain import Chain, measure_chain, over_folds, train_drawer
 from bench.enlarge.measure import Enlarged, OnTraining, config_of
 from model.families.base import Generator
+from model.progress import Progress
 from model.sampling import load_generator
 from model.tasks import task_of, work_of
 from pipeline.base.errors import BadInputError
@@ -34,7 +36,7 @@ def require_folds(count: int, *, alone: bool) -> None:
     """
     if not alone:
         raise BadInputError(
-            "--folds goes without --noise, --chain-kimg and --generator: these use one test split"
+            "--folds goes without --noise and --generator: these use one test split"
         )
     if count < LEAST:
         raise BadInputError(f"--folds {count}: give 1, or {LEAST} or more")
@@ -42,6 +44,8 @@ def require_folds(count: int, *, alone: bool) -> None:
 
 def cut(data: Processed, count: int) -> list[Processed]:
     """Deal the groups of all splits to folds, each class to about as many images a fold.
+
+    The same groups and classes of other images are dealt alike.
 
     Args:
         data: its splits are joined.
@@ -130,8 +134,7 @@ def cross_validate(
     for family in families:
         config, trained = config_of(family, factor, kimg, seed), []
         for i in range(folds):
-            told = partial(tell, f"{family}, fold {i + 1} of {folds}")
-            at = out / family / str(i)
+            at, told = out / family / str(i), partial(_tell_fold, tell, i, folds, family)
             trained.append(train(out / "folds" / str(i), at, config, on_progress=told))
         generators = [load_generator(out / family / str(i)) for i in range(folds)]
         scored = score_pairs(
@@ -152,6 +155,46 @@ def cross_validate(
             )
         )
     return found
+
+
+def cross_validated_chain(
+    small: Path,
+    families: Sequence[str],
+    kimg: float,
+    config: EvaluateConfig,
+    out: Path,
+    tell: OnTraining,
+    *,
+    folds: int,
+) -> Chain:
+    """Train a generator a fold, and measure its chain with the fold's enlargers and images.
+
+    Args:
+        small: the images of `cross_validate` at the side that a generator draws, arrays.
+        families: of enlargers, those that `cross_validate` trained.
+        kimg: thousands of images shown in each training of a generator.
+        config: the `evaluate` section; each fold draws its share of the images.
+        out: the folder of `cross_validate`.
+        tell: called with a training's progress.
+        folds: how many.
+
+    Raises:
+        BadInputError: a fold's test split is of one group, or a class has too few images.
+    """
+    share = config.model_copy(update={"n_fake": max(_LEAST_SCORED, config.n_fake // folds)})
+    chains = []
+    for i, part in enumerate(cut(Processed.load(small), folds)):
+        data, at = out / "small" / str(i), out / "chain" / str(i)
+        part.save(data)
+        drawer = train_drawer(data, kimg, at, partial(_tell_fold, tell, i, folds))
+        large = Processed.load(out / "folds" / str(i))
+        trained = {family: out / family / str(i) for family in families}
+        chains.append(measure_chain(drawer, part, large, trained, share, at))
+    return over_folds(chains)
+
+
+def _tell_fold(tell: OnTraining, fold: int, folds: int, family: str, progress: Progress) -> None:
+    tell(f"{family}, fold {fold + 1} of {folds}", progress)
 
 
 def _made_by_fold(

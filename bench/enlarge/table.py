@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.enlarge.chain import Chain
 from bench.enlarge.measure import Enlarged
-from bench.interval import with_ends, with_interval
+from bench.interval import with_interval
 from pipeline.base.terminal import FitTable
 from pipeline.evaluation.record import KERNEL, Evaluation
 
@@ -52,15 +52,15 @@ def chain_table(chain: Chain) -> FitTable:
     table = FitTable(
         title=f"drawn at {chain.given_size} px by {chain.family}, made {chain.image_size} px: "
         f"{chain.n_fake} images against {chain.n_real} real test images of {chain.test_groups} "
-        "groups",
-        caption=f"Features: {chain.resize}. Intervals are over test groups and drawn images, not "
-        "over trainings.",
+        "groups" + (f", in {chain.folds} folds" if chain.folds > 1 else ""),
+        caption=f"Features: {chain.resize}. "
+        + (_CHAIN_OF_FOLDS if chain.folds > 1 else _CHAIN_OF_TEST_SPLIT),
     )
     for name in ("", chain.metric, "minus bicubic's"):
         table.add_column(name, justify="right" if name else "left")
     for way in chain.ways:
-        less = "" if way.less_bicubic is None else with_ends(*way.less_bicubic, 4)
-        table.add_row(way.name, with_ends(way.value, way.low, way.high, 3), less)
+        less = "" if way.less_bicubic is None else with_interval(way.less_bicubic, 4)
+        table.add_row(way.name, with_interval(way, 3), less)
     return table
 
 
@@ -68,6 +68,13 @@ _GAINS = ("psnr", "ssim")
 _OF_FOLDS = (
     "Enlargers of different folds learned mostly from the same images, which an interval over "
     "groups does not count: it is somewhat too narrow (Bengio and Grandvalet 2004)."
+)
+
+_CHAIN_OF_TEST_SPLIT = "Intervals are over test groups and drawn images, not over trainings."
+_CHAIN_OF_FOLDS = (
+    "Means over folds with intervals over them; each fold has a generator, enlargers and held-out "
+    "groups of its own. They learned mostly from the same images, so that intervals are somewhat "
+    "too narrow."
 )
 
 

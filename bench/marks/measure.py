@@ -6,8 +6,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.difference import Difference, distance_difference
+from bench.fit import require_fit
 from bench.marks.changes import CHANGES, Grey, jpeg
-from bench.marks.cost import Difference, Likeness, distance_difference, likeness
+from bench.marks.cost import Likeness, likeness
 from model.extractors import ExtractorConfig
 from model.families.base import Generator
 from model.features import extract
@@ -228,14 +230,7 @@ def _training_images(train: SplitArrays, count: int, seed: int) -> tuple[Images,
 def _drawn(
     processed: Processed, generator: Generator, count: int, seed: int
 ) -> tuple[Images, Labels]:
-    config = generator.config
-    wanted = (processed.classes, processed.test.images.shape[1], processed.view)
-    found = (tuple(config.classes), config.image_size, config.view)
-    if found != wanted:
-        raise BadInputError(
-            f"the generator draws (classes, size, view) {found}, the data have {wanted}: "
-            "give the data that it was trained on"
-        )
+    require_fit(generator.config, processed)
     rows = np.random.default_rng([seed, 1]).integers(len(processed.test.labels), size=count)
     labels = np.sort(processed.test.labels[rows])
     return sample(generator, [processed.classes[one] for one in labels], seed), labels

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.fit import require_fit
 from bench.usefulness.pairs import (
     BARE,
     Pairs,
@@ -30,7 +31,6 @@ from model.utility.intervals import Resampling, Spread, resampling
 from model.utility.record import Estimate, UtilityReport
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
-from pipeline.data.region import in_words
 
 RESAMPLES = 2000
 GENERATED, PAINTED, REAL = "generated alone", "painted alone", "real alone"
@@ -114,7 +114,12 @@ def measure_usefulness(
     Raises:
         BadInputError: the data is not annotated, or data and generator do not fit each other.
     """
-    _require_fit(processed, generator)
+    if not processed.kinds:
+        raise BadInputError(
+            "no image of the data is annotated: ingest images with their findings beside them "
+            "(docs/ingest.md), and run preprocess"
+        )
+    require_fit(generator.config, processed, findings=True)
     train, test = annotated_pairs(processed.train, "train"), annotated_pairs(processed.test, "test")
     classes = annotated_classes(processed)
     count, steps = min(pairs, len(train.labels)), max(1, round(1000 * kimg / BATCH))
@@ -251,25 +256,3 @@ def _score(
             else None
         ),
     )
-
-
-def _require_fit(processed: Processed, generator: Generator) -> None:
-    config = generator.config
-    if not processed.kinds:
-        raise BadInputError(
-            "no image of the data is annotated: ingest images with their findings beside them "
-            "(docs/ingest.md), and run preprocess"
-        )
-    side = processed.train.images.shape[1]
-    facts = {
-        "kinds of findings": (config.given, processed.kinds),
-        "classes": (config.classes, processed.classes),
-        "pixels to a side": (config.image_size, side),
-        "view": (in_words(config.view), in_words(processed.view)),
-    }
-    for name, (drawn, real) in facts.items():
-        if drawn != real:
-            raise BadInputError(
-                f"{name}: the generator has {drawn}, the data {real}; give the arrays that it was "
-                "trained on"
-            )

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .kernel import polynomial_kernel
+from .strata import strata_of
 
 Array = NDArray[np.float64]
 
@@ -271,23 +272,23 @@ class _Intervals:
     """Intervals of statistics from their values with each group left out."""
 
     def __init__(self, sums: _Sums, confidence: float) -> None:
-        home = sums.counts.argmax(1)  # the class of most of a group's images
-        self._homes = [np.flatnonzero(home == label) for label in np.unique(home)]
+        self._strata = strata_of(sums.counts)
         self._level = (1 + confidence) / 2
 
     def of(self, value: Array, left_out: Array, of_fakes: Array) -> WithInterval:
         """Value, low and high, [...], from [...] and [G, ...].
 
-        The degrees of freedom follow Satterthwaite; a class with one group gives no interval.
+        The degrees of freedom follow Satterthwaite; a class of which one group has images gives no
+        interval.
         """
         variance = np.array(of_fakes, dtype=np.float64)
         squares = np.zeros_like(variance)
-        for home in self._homes:
-            number = len(home)
-            away = left_out[home] - left_out[home].mean(0)
+        for groups, free in self._strata:
+            number = len(groups)
+            away = left_out[groups] - left_out[groups].mean(0)
             part = (number - 1) / number * (away**2).sum(0)
             variance = variance + part
-            squares += part**2 / max(number - 1, 1)
+            squares += part**2 / max(free, 1)
         with np.errstate(invalid="ignore", divide="ignore"):
             freedom = np.where(squares > 0, variance**2 / squares, np.inf)
         half = stats.t.ppf(self._level, np.maximum(freedom, 1)) * np.sqrt(variance)

@@ -97,6 +97,12 @@ def check_copies(
         done.checks.extend(before[key] for key in {one.subject for one in only} if key in before)
     generators = Generators(project, withheld=True)
     for number, waiting in by_version.items():
+        try:
+            version = generators.find(number)
+            generators.output_spec(number)  # its weights are fetched once, and not an opinion
+        except (MedloomError, ValueError) as error:
+            done.left.extend((one, str(error)) for one in waiting)
+            continue
         images: list[NDArray[np.uint8]] = []
         drawn: list[Opinion] = []
         for one in waiting:  # each alone, so that one that cannot be drawn holds back no other
@@ -108,7 +114,6 @@ def check_copies(
         if not drawn:
             continue
         try:
-            version = generators.find(number)
             facts = _measure(project, version, drawn, images, test_of or made_test)
         except (MedloomError, ValueError) as error:
             done.left.extend((one, str(error)) for one in drawn)

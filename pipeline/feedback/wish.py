@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.data.manifest import MANIFEST_FOLDER, parse_batch
 from pipeline.feedback.opinions import Opinion, Opinions
 from pipeline.feedback.rules import FeedbackConfig, FlagRate, asking_classes, flag_rates
 from pipeline.ledger.journal import Journal
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import DATA, Ledger
 from pipeline.ledger.project_params import params_of_run
 from pipeline.ledger.run import branch_of
 
@@ -56,7 +57,8 @@ class Wish:
 def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
     """The retraining that feedback on the champion asks for; None if it asks for none.
 
-    Opinions count from the last verdict on: that training answered the earlier ones.
+    Opinions count from the last verdict on: that training answered the earlier ones. A class of
+    which no image is left asks for nothing, since no training can show it.
     """
     journal = Journal(ledger)
     champion, last = journal.champion, journal.last_verdict
@@ -64,9 +66,12 @@ def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
         return None
     since = opinions_since(Opinions(ledger).records, last.time)
     asking = asking_classes(flag_rates(since, champion.number, config), config)
+    there = _classes_of_data(ledger) if asking else frozenset()
+    asking = tuple(one for one in asking if one.label in there)
     if not asking:
         return None
-    before = _emphasis_of(ledger, champion.run_key)
+    learned = _emphasis_of(ledger, champion.run_key)
+    before = {label: factor for label, factor in learned.items() if label in there}
     emphasis = dict(before)
     for one in asking:
         now = emphasis.get(one.label, 1.0)
@@ -84,6 +89,14 @@ def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
 def opinions_since(records: list[Opinion], time: str) -> list[Opinion]:
     """The opinions given at a time (UTC, ISO 8601, as records have it) or later."""
     return [one for one in records if one.time >= time]
+
+
+def _classes_of_data(ledger: Ledger) -> frozenset[str]:
+    """The classes of the newest images."""
+    data = ledger.head(DATA)
+    files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values() if data else ()
+    texts = (file.decode(errors="surrogateescape") for file in files)
+    return frozenset(row.label for text in texts for row in parse_batch(text))
 
 
 def _emphasis_of(ledger: Ledger, run_key: str) -> dict[str, float]:

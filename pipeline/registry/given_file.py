@@ -56,7 +56,11 @@ class GivenFile:
         try:
             with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
                 size, mode = opened.size, opened.mode
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except Image.DecompressionBombError as error:
+            raise BadInputError(
+                f"{name} has too many pixels; this version is given {side} x {side} px"
+            ) from error
+        except (OSError, SyntaxError, ValueError):
             raise BadInputError(f"{name} is no PNG file; give one of {side} x {side} px") from None
         if size != (side, side):  # before anything is decoded
             raise BadInputError(

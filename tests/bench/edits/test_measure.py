@@ -138,8 +138,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
 ) -> None:
     monkeypatch.setattr(measure, "fit_on", None)
     for faulty, fault in (
-        (processed.only(["dark"]), "the classes of the generator"),
-        (replace(processed, view="trunk (0, 0.14) 0.72"), "the view of the generator"),
+        (processed.only(["dark"]), "classes: the generator has"),
+        (replace(processed, view="trunk (0, 0.14) 0.72"), "view: the generator has"),
     ):
         with pytest.raises(BadInputError, match=fault):
             measure_edits(faulty, Painter(), (1.0,), 8, CONFIG)

@@ -5,18 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from typer.testing import CliRunner
 
 from bench.cli import bench_app
+from bench.difference import Difference
 from bench.enlarge import folds
-from bench.enlarge.folds import cross_validate, cut
-from bench.enlarge.table import enlarged_table
+from bench.enlarge.chain import BICUBIC, REAL, Chain, Way, over_folds
+from bench.enlarge.folds import cross_validate, cross_validated_chain, cut
+from bench.enlarge.table import chain_table, enlarged_table
 from model.config import TrainConfig
 from model.families.base import Generator
 from model.sampling import load_generator
 from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
 from pipeline.evaluation.record import EvaluateConfig
+from tests.bench.enlarge.test_chain import TWICE, drawer
+from tests.bench.enlarge.test_chain import arrays as both_sizes
 from tests.bench.enlarge.test_enlarge import tiny
 from tests.pipeline.stages.test_enlarging import CONFIG, split
 from tests.support.terminals import shown_at_80
@@ -38,6 +43,10 @@ def test_every_group_is_tested_once_and_never_learned_from_there() -> None:
     assert sorted(tested) == sorted(every)
     sizes = [len(part.test.labels) for part in parts]
     assert max(sizes) - min(sizes) <= len(every) / len(np.unique(whole.train.groups))
+
+
+def wanted(n_fake: int) -> EvaluateConfig:
+    return CONFIG.model_copy(update={"n_fake": n_fake})
 
 
 @pytest.mark.parametrize("count", [2, 100])
@@ -112,11 +121,63 @@ def test_every_image_is_scored_and_each_fold_has_its_own_weights(
     shown_at_80(enlarged_table([found]), "48 images of 12 groups, each held out once", "Bengio")
 
 
+def test_each_fold_has_a_chain_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large, small = both_sizes()
+    large.save(tmp_path / "large")
+    small.save(tmp_path / "small")
+    monkeypatch.setattr(TrainConfig, "model_validate", lambda _: TWICE)
+    monkeypatch.setattr(folds, "EvaluateConfig", wanted)
+    out, learned = tmp_path / "out", list[set[str]]()
+
+    def quick(data: Path, _kimg: float, at: Path, _tell: object) -> Path:
+        learned.append(set(Processed.load(data).train.groups))
+        return drawer(at / "generator")
+
+    monkeypatch.setattr(folds, "train_drawer", quick)
+    families = ["enlarge_multipath"]
+    cross_validate(tmp_path / "large", families, 2, 0.08, out, lambda *_: None, folds=3)
+    found = cross_validated_chain(
+        tmp_path / "small", families, 1.0, wanted(180), out, lambda *_: None, folds=3
+    )
+    held_out = [set(part.test.groups) for part in cut(large, 3)]
+    assert all(not one & other for one, other in zip(learned, held_out, strict=True))
+    every = sum(len(split.labels) for split in large.splits.values())
+    assert (found.folds, found.n_real, found.test_groups, found.n_fake) == (3, every, 14, 180)
+    assert [one.name for one in found.ways] == [REAL, BICUBIC, "enlarge_multipath"]
+    shown_at_80(chain_table(found), "14 groups, in 3 folds", "Means over folds")
+
+
+def test_the_figure_of_folds_is_their_mean() -> None:
+    def one(level: float, less: float) -> Chain:
+        ways = (
+            Way(name=BICUBIC, value=level, low=0.0, high=1.0),
+            Way(
+                name="enlarge_se", value=level + less, low=0.0, high=1.0,
+                less_bicubic=Difference(value=less, low=-1.0, high=1.0),
+            ),
+        )  # fmt: skip
+        return Chain(
+            family="rpgan", sha256="", given_size=32, image_size=64, noise=2.0, metric="KD",
+            resize="", n_real=24, test_groups=6, n_fake=60, ways=ways,
+        )  # fmt: skip
+
+    found = over_folds([one(0.2, -0.05), one(0.4, -0.04), one(0.6, -0.06)])
+    bicubic, enlarged = found.ways
+    assert bicubic.value == pytest.approx(0.4)
+    assert bicubic.less_bicubic is None
+    less = enlarged.less_bicubic
+    assert less is not None
+    known = stats.ttest_1samp([-0.05, -0.04, -0.06], 0).confidence_interval(0.95)
+    assert (less.value, less.low, less.high) == pytest.approx((-0.05, *known))
+    assert less.high < 0
+    assert bicubic.low < 0, "levels differ between folds, the difference hardly"
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
         (["--folds", "2"], "--folds 2: give 1, or 3 or more"),
-        (["--folds", "5", "--chain-kimg", "1"], "--folds goes without"),
+        (["--folds", "5", "--generator", "unused"], "--folds goes without"),
         (["--folds", "5", "--noise", "2"], "--folds goes without"),
     ],
 )

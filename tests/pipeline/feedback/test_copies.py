@@ -56,6 +56,23 @@ def test_an_image_that_cannot_be_drawn_holds_back_no_other(tmp_path: Path) -> No
     assert done.blocked
 
 
+def test_weights_that_cannot_be_had_are_asked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = copying_project(tmp_path)
+    made = [*flag(project), *flag(project, COPIED + 1)]
+    asked = list[object]()
+
+    def gone(_generators: Generators, version: object) -> object:
+        asked.append(version)
+        raise BadInputError("the remote has no weights")
+
+    monkeypatch.setattr(Generators, "_load", gone)
+    done = check_copies(project)
+    assert done.left == [(one, "the remote has no weights") for one in made]
+    assert len(asked) == 1
+
+
 def test_a_copy_blocks_its_version_and_its_images_are_not_handed_out(
     tmp_path: Path, told: list[int]
 ) -> None:

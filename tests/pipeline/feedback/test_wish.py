@@ -92,6 +92,15 @@ def test_feedback_on_another_version_asks_for_nothing(clinic: Clinic) -> None:
     assert wish_of(clinic.ledger, CONFIG) is None
 
 
+def test_a_class_without_images_asks_for_nothing(clinic: Clinic) -> None:
+    flag(clinic, "ada", "bob", label="withdrawn")
+    assert wish_of(clinic.ledger, CONFIG) is None
+    flag(clinic, "ada", "bob")
+    wish = wish_of(clinic.ledger, CONFIG)
+    assert wish is not None
+    assert (wish.classes, wish.emphasis) == (("stone",), {"stone": 1.25})
+
+
 def test_emphasis_grows_from_the_champions_and_has_an_end(clinic: Clinic) -> None:
     flag(clinic, "ada", "bob")
     planned = steps.plan(clinic.project, trigger="asset")

@@ -46,13 +46,17 @@ def png_that(header: bytes, body: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("side", [20_000, SIDE])
-def test_a_png_that_would_unpack_to_much_is_refused_in_words(side: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("side", "says"), [(20_000, "too many pixels; .* is given 32 x 32 px"), (SIDE, "no PNG file")]
+)
+def test_a_png_that_would_unpack_to_much_is_refused_in_words(
+    side: int, says: str, tmp_path: Path
+) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    text = b"x\0\0" + zlib.compress(b"0" * 3_000_000)
-    check = zlib.crc32(b"zTXt" + text).to_bytes(4, "big")
-    data = png_that(header, len(text).to_bytes(4, "big") + b"zTXt" + text + check)
-    with pytest.raises(BadInputError, match="is no PNG file"):
+    text = b"zTXt" + b"x\0\0" + zlib.compress(b"0" * 3_000_000)
+    chunk = (len(text) - 4).to_bytes(4, "big") + text + zlib.crc32(text).to_bytes(4, "big")
+    data = png_that(header, chunk if side == SIDE else b"")
+    with pytest.raises(BadInputError, match=says):
         GivenFile.read("scan.png", data, SIDE)
     file = tmp_path / "layout.png"
     file.write_bytes(data)
