@@ -41,8 +41,8 @@ check: $(INSTALLED) ## format, lint, types, import contracts
 	@$(BIN)/lint-imports
 
 .PHONY: test
-test: $(INSTALLED) ## the whole test suite; two cores have work for four processes, as many tests wait
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+test: $(INSTALLED) ## the whole test suite; two cores have work for three processes, as many tests wait
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-live
 test-live: $(INSTALLED) ## a project's life through the real scheduler: kills, a storm, a withdrawal, feedback, an enlarger; a wheel; somebody's Airflow

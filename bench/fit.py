@@ -5,14 +5,19 @@ from pipeline.base.errors import BadInputError
 from pipeline.data.processed import Processed
 from pipeline.data.region import in_words
 
+ADVICE = "give the data that it was trained on"
 
-def require_fit(network: NetworkConfig, data: Processed, *, findings: bool = False) -> None:
+
+def require_fit(
+    network: NetworkConfig, data: Processed, *, findings: bool = False, advice: str = ADVICE
+) -> None:
     """Check that images of a generator and of a data set can be compared.
 
     Args:
         network: of the generator.
         data: processed images.
         findings: kinds of findings are compared, too.
+        advice: the end of the message, what to do.
 
     Raises:
         BadInputError: size, classes, view or kinds of findings differ.
@@ -26,7 +31,4 @@ def require_fit(network: NetworkConfig, data: Processed, *, findings: bool = Fal
         facts["kinds of findings"] = (network.given, data.kinds)
     for name, (drawn, shown) in facts.items():
         if drawn != shown:
-            raise BadInputError(
-                f"{name}: the generator has {drawn}, the data {shown}; give the data that it was "
-                "trained on"
-            )
+            raise BadInputError(f"{name}: the generator has {drawn}, the data {shown}; {advice}")

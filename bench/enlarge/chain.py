@@ -148,12 +148,8 @@ def load_drawer(folder: Path, small: Processed) -> Generator:
         raise BadInputError(f"cannot load the generator of {folder}: {error}") from error
     if (task := task_of(generator.config.family).name) != "draw":
         raise BadInputError(f"the generator of {folder} has the task {task}; give one that draws")
-    try:
-        require_fit(generator.config, small)
-    except BadInputError as error:
-        raise BadInputError(
-            f"{folder}: {error}, at size / factor, or --chain-kimg to train one"
-        ) from error
+    advice = f"{folder} must hold one of the same images at size / factor; or give --chain-kimg"
+    require_fit(generator.config, small, advice=advice)
     return generator
 
 
@@ -280,12 +276,15 @@ def _difference(real: ImageSet, before: ImageSet, after: ImageSet) -> Difference
     )
 
 
-def require_intervals(large: Processed, config: EvaluateConfig) -> None:
+def require_intervals(
+    large: Processed, config: EvaluateConfig, advice: str = "ingest more patients"
+) -> None:
     """Check that there are images enough for the intervals of a chain.
 
     Args:
         large: real images at the large size.
         config: the `evaluate` section.
+        advice: the end of the message, what to do.
 
     Raises:
         BadInputError: one group holds the test split, or a class has a single training image.
@@ -294,7 +293,7 @@ def require_intervals(large: Processed, config: EvaluateConfig) -> None:
     if (images := int(counts.sum())) - max(counts, default=0) < 2:
         raise BadInputError(
             f"the test split has {images} images of {len(counts)} groups; an interval over "
-            "groups needs two images without any one group: ingest more patients"
+            f"groups needs two images without any one group: {advice}"
         )
     learned = large.train.labels[_of_training(large, config)]
     for name, count in zip(
@@ -303,8 +302,7 @@ def require_intervals(large: Processed, config: EvaluateConfig) -> None:
         if count < 2:
             raise BadInputError(
                 f"class {name} has {count} of the {len(learned)} training images that stand for "
-                "real ones; the interval of real training images needs two of each class: ingest "
-                "more patients of it"
+                f"real ones; the interval of real training images needs two of each class: {advice}"
             )
 
 

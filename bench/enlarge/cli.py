@@ -53,7 +53,12 @@ def enlarge(
         ),
     ] = None,
     chain_images: Annotated[
-        int, typer.Option(min=60, help="Drawn images of the chain, in the test split's class mix.")
+        int,
+        typer.Option(
+            min=60,
+            help="Drawn images of the chain, in the test split's class mix; with --folds shared "
+            "out to the folds, 60 each at least.",
+        ),
     ] = 600,
     out: Annotated[Path, typer.Option("-o", "--out", help="For weights and pictures.")] = Path(
         "state/bench/enlarge"
@@ -95,8 +100,11 @@ def enlarge(
     small, evaluated = None, EvaluateConfig(n_fake=chain_images)
     if chain_kimg or generator:
         whole = Processed.load(processed)
-        for part in cut(whole, folds) if folds > 1 else [whole]:
-            require_intervals(part, evaluated)
+        if folds > 1:
+            for part in cut(whole, folds):
+                require_intervals(part, evaluated, "give fewer --folds, or ingest more patients")
+        else:
+            require_intervals(whole, evaluated)
         small = small_images(data, processed, factor, ingested)
     asked = _Asked(chosen, factor, kimg, processed, small, chain_kimg, evaluated, out)
     found, chain = _by_folds(asked, folds) if folds > 1 else _once(asked, levels, generator)

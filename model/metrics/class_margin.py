@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .kernel import polynomial_kernel
-from .strata import strata_of
 
 Array = NDArray[np.float64]
 
@@ -272,23 +271,26 @@ class _Intervals:
     """Intervals of statistics from their values with each group left out."""
 
     def __init__(self, sums: _Sums, confidence: float) -> None:
-        self._strata = strata_of(sums.counts)
+        home = sums.counts.argmax(1)  # the class of most of a group's images
+        self._homes = [np.flatnonzero(home == label) for label in np.unique(home)]
         self._level = (1 + confidence) / 2
 
     def of(self, value: Array, left_out: Array, of_fakes: Array) -> WithInterval:
         """Value, low and high, [...], from [...] and [G, ...].
 
-        The degrees of freedom follow Satterthwaite; a class of which one group has images gives no
-        interval.
+        The degrees of freedom follow Satterthwaite. A class that is in one group alone gives no
+        interval. A group that is the only one with most of its images of a class counts by how far
+        the value moves without it, with one degree of freedom.
         """
         variance = np.array(of_fakes, dtype=np.float64)
         squares = np.zeros_like(variance)
-        for groups, free in self._strata:
-            number = len(groups)
-            away = left_out[groups] - left_out[groups].mean(0)
-            part = (number - 1) / number * (away**2).sum(0)
+        for home in self._homes:
+            number = len(home)
+            centre = left_out[home].mean(0) if number > 1 else value
+            part = ((left_out[home] - centre) ** 2).sum(0)
+            part *= (number - 1) / number if number > 1 else 1.0
             variance = variance + part
-            squares += part**2 / max(free, 1)
+            squares += part**2 / max(number - 1, 1)
         with np.errstate(invalid="ignore", divide="ignore"):
             freedom = np.where(squares > 0, variance**2 / squares, np.inf)
         half = stats.t.ppf(self._level, np.maximum(freedom, 1)) * np.sqrt(variance)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..metrics.strata import strata_of
 from .record import Estimate
 
 Array = NDArray[np.float64]
@@ -24,8 +23,9 @@ class Resampling(NamedTuple):
         sizes: float64 [G, C], test images of a group and class.
         member: int64 [N], the group of each test image.
         labels: int64 [N].
-        freedom: degrees of freedom of the spread, those of the strata; 0 if only one group has
-            images of a class.
+        freedom: degrees of freedom of the spread, groups minus classes; 0 if `alone` names any.
+        alone: the classes that are the main one of a single group, of whose variation it says
+            nothing.
     """
 
     weights: Array
@@ -33,6 +33,7 @@ class Resampling(NamedTuple):
     member: Labels
     labels: Labels
     freedom: int
+    alone: tuple[int, ...]
 
 
 class Spread(NamedTuple):
@@ -66,7 +67,7 @@ def resampling(
 
     One fewer, because n draws would give a variance too small by (n - 1) / n: by half for a class
     of two groups (the rescaling bootstrap, Rao and Wu 1988, with n - 1 draws; the rescaling itself
-    cancels in a share). Groups are drawn within the strata of `strata_of`.
+    cancels in a share). A group of several classes belongs to the one with most of its images.
 
     Args:
         labels: int64 [N], of the test images, with every class.
@@ -78,15 +79,19 @@ def resampling(
     names, member = np.unique(groups, return_inverse=True)
     sizes = np.zeros((len(names), classes))
     np.add.at(sizes, (member, labels), 1)
-    weights, free = np.ones((count, len(names))), 0
+    home = sizes.argmax(1)
+    weights = np.ones((count, len(names)))
     rng = np.random.default_rng(seed)
-    for own, freedom in strata_of(sizes):
-        if (more := len(own) - 1) > 0:
-            drawn = rng.multinomial(more, np.full(len(own), 1 / len(own)), count)
-            weights[:, own] = drawn * len(own) / more
-        free += freedom
-    known = ((sizes > 0).sum(0) > 1).all()
-    return Resampling(weights, sizes, member, labels, free if known else 0)
+    alone, free = list[int](), 0
+    for label in np.unique(home):
+        own = np.flatnonzero(home == label)
+        free += len(own) - 1
+        if len(own) > 1:
+            drawn = rng.multinomial(len(own) - 1, np.full(len(own), 1 / len(own)), count)
+            weights[:, own] = drawn * len(own) / (len(own) - 1)
+        else:
+            alone.append(int(label))
+    return Resampling(weights, sizes, member, labels, 0 if alone else free, tuple(alone))
 
 
 def balanced_accuracy(answers: Labels, labels: Labels) -> float:

@@ -100,7 +100,7 @@ def run_utility(
         control=control,
         not_run=not_run,
         repeatable=not not_run,
-        warnings=tuple(_warnings(test, classes, draws, control, config, len(not_run))),
+        warnings=tuple(_warnings(classes, draws, control, config, len(not_run))),
     )
 
 
@@ -257,7 +257,6 @@ def _control(train: Labelled, test: Labelled, classes: int, draws: Resampling) -
 
 
 def _warnings(
-    test: Labelled,
     classes: Sequence[str],
     draws: Resampling,
     control: Control,
@@ -276,15 +275,11 @@ def _warnings(
             f"{control.balanced_accuracy.value:.2f}, where guessing reaches {control.chance:.2f}: "
             "every arm may reach that much without anatomy."
         )
-    if not draws.freedom:
-        few = [
-            name
-            for label, name in enumerate(classes)
-            if len(np.unique(test.groups[test.labels == label])) < 2
-        ]
+    if draws.alone:
+        few = ", ".join(classes[label] for label in draws.alone)
         found.append(
-            f"No interval and no claim: {', '.join(few) or 'a class'} has a single test group, so "
-            "the variation between patients is unknown."
+            f"No interval and no claim: a single test group has mostly images of {few}, so the "
+            "variation between such patients is unknown."
         )
     if not_run:
         found.append(

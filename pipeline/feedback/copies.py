@@ -99,7 +99,7 @@ def check_copies(
     for number, waiting in by_version.items():
         try:
             version = generators.find(number)
-            generators.output_spec(number)  # its weights are fetched once, and not an opinion
+            generators.output_spec(number)  # fetches its weights, once and not once an opinion
         except (MedloomError, ValueError) as error:
             done.left.extend((one, str(error)) for one in waiting)
             continue

@@ -66,12 +66,14 @@ def wish_of(ledger: Ledger, config: FeedbackConfig) -> Wish | None:
         return None
     since = opinions_since(Opinions(ledger).records, last.time)
     asking = asking_classes(flag_rates(since, champion.number, config), config)
-    there = _classes_of_data(ledger) if asking else frozenset()
-    asking = tuple(one for one in asking if one.label in there)
     if not asking:
         return None
     learned = _emphasis_of(ledger, champion.run_key)
-    before = {label: factor for label, factor in learned.items() if label in there}
+    gone = _gone(ledger, {one.label for one in asking} | set(learned))
+    asking = tuple(one for one in asking if one.label not in gone)
+    if not asking:
+        return None
+    before = {label: factor for label, factor in learned.items() if label not in gone}
     emphasis = dict(before)
     for one in asking:
         now = emphasis.get(one.label, 1.0)
@@ -91,12 +93,14 @@ def opinions_since(records: list[Opinion], time: str) -> list[Opinion]:
     return [one for one in records if one.time >= time]
 
 
-def _classes_of_data(ledger: Ledger) -> frozenset[str]:
-    """The classes of the newest images."""
+def _gone(ledger: Ledger, labels: set[str]) -> set[str]:
+    """The classes of which the newest data hold no image; none before any were ingested."""
     data = ledger.head(DATA)
-    files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values() if data else ()
+    if data is None:
+        return set()
+    files = ledger.read_folder(data, str(MANIFEST_FOLDER)).values()
     texts = (file.decode(errors="surrogateescape") for file in files)
-    return frozenset(row.label for text in texts for row in parse_batch(text))
+    return labels - {row.label for text in texts for row in parse_batch(text)}
 
 
 def _emphasis_of(ledger: Ledger, run_key: str) -> dict[str, float]:

@@ -155,7 +155,17 @@ def test_a_class_with_one_test_group_has_no_interval() -> None:
     report = run_utility(TRAIN, lonely, CLASSES, good, SHORT)
     assert all(score.balanced_accuracy.low is None for score in report.arms)
     assert {found.claim for found in report.contrasts} == {"undecided"}
-    assert "bars has a single test group" in report.warnings[-1]
+    assert "a single test group has mostly images of bars" in report.warnings[-1]
+
+
+def test_a_class_that_is_the_main_one_of_a_single_group_is_named() -> None:
+    """Although other groups have images of it, too."""
+    sizes = [[9, 1], [9, 1], [9, 0], [1, 9]]
+    labels = np.concatenate([np.repeat([0, 1], size) for size in sizes])
+    groups = np.repeat([f"g{place}" for place in range(4)], [sum(size) for size in sizes])
+    draws = resampling(labels, groups, 2, 10)
+    assert (draws.alone, draws.freedom) == ((1,), 0)
+    assert resampling(labels[:29], groups[:29], 2, 10).alone == ()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from bench.cli import bench_app
 from bench.difference import Difference
 from bench.enlarge import folds
-from bench.enlarge.chain import BICUBIC, REAL, Chain, Way, over_folds
+from bench.enlarge.chain import BICUBIC, REAL, Chain, Way, measure_chain, over_folds
 from bench.enlarge.folds import cross_validate, cross_validated_chain, cut
 from bench.enlarge.table import chain_table, enlarged_table
 from model.config import TrainConfig
@@ -133,12 +134,20 @@ def test_each_fold_has_a_chain_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
         learned.append(set(Processed.load(data).train.groups))
         return drawer(at / "generator")
 
+    def watched(at: Path, part: Processed, big: Processed, enlargers: Any, *rest: Any) -> Chain:
+        assert set(part.test.groups) == set(big.test.groups)
+        used.append((at.parent.name, enlargers["enlarge_multipath"].name))
+        return measure_chain(at, part, big, enlargers, *rest)
+
+    used = list[tuple[str, str]]()
+    monkeypatch.setattr(folds, "measure_chain", watched)
     monkeypatch.setattr(folds, "train_drawer", quick)
     families = ["enlarge_multipath"]
     cross_validate(tmp_path / "large", families, 2, 0.08, out, lambda *_: None, folds=3)
     found = cross_validated_chain(
         tmp_path / "small", families, 1.0, wanted(180), out, lambda *_: None, folds=3
     )
+    assert used == [(str(fold), str(fold)) for fold in range(3)]
     held_out = [set(part.test.groups) for part in cut(large, 3)]
     assert all(not one & other for one, other in zip(learned, held_out, strict=True))
     every = sum(len(split.labels) for split in large.splits.values())

@@ -85,3 +85,31 @@ def test_what_cannot_be_computed_is_nan_and_the_rest_stays() -> None:
     assert np.isfinite(found.distance.value[0, 0])
     with pytest.raises(ValueError, match="features must be"):
         class_matrix(REAL, GROUPS, LABELS, OTHERS[:, :2], ASKED, 3)
+
+
+def test_the_only_group_that_is_mostly_of_a_class_counts() -> None:
+    """Such intervals held .31 of the margins of class 0 while that group counted for nothing."""
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1, 0, 1], [30, 4, 2, 6])
+    groups = np.concatenate([np.repeat(np.arange(6), 5), np.arange(4), np.full(8, 6)])
+    asked, found = np.repeat([0, 1], 40), []
+    for _ in range(120):
+        centres = 0.8 * rng.normal(size=(7, 3))[groups]
+        real = centres + 0.4 * rng.normal(size=(42, 3)) + labels[:, None]
+        fake = rng.normal(size=(80, 3)) + asked[:, None]
+        found.append(class_matrix(real, groups, labels, fake, asked, 2).margin)
+    mean = np.mean([one.value for one in found], 0)
+    held = np.mean([(one.low <= mean) & (mean <= one.high) for one in found], 0)
+    assert held[0] > 0.7
+    assert held[1] > 0.9
+
+
+def test_it_leaves_the_intervals_of_other_classes_as_they_are() -> None:
+    groups = np.array(GROUPS)
+    label = np.where(groups == "2-0", 3, LABELS)
+    label[np.flatnonzero(groups == "1-0")[0]] = 3
+    found = class_matrix(REAL, groups, label, OTHERS, ASKED, 4).distance
+    rest = label != 3
+    without = class_matrix(REAL[rest], groups[rest], label[rest], OTHERS, ASKED, 3).distance
+    np.testing.assert_allclose(found.low[:3, :3], without.low)
+    np.testing.assert_allclose(found.high[:3, :3], without.high)

@@ -7,6 +7,7 @@ import yaml
 
 from pipeline.base.errors import NothingNewError
 from pipeline.feedback import retrainings as module
+from pipeline.feedback import wish as wishes
 from pipeline.feedback.opinions import Opinions, give
 from pipeline.feedback.retrainings import Retraining, asking_now, led_to, retrainings
 from pipeline.feedback.rules import FeedbackConfig
@@ -101,7 +102,9 @@ def test_a_class_without_images_asks_for_nothing(clinic: Clinic) -> None:
     assert (wish.classes, wish.emphasis) == (("stone",), {"stone": 1.25})
 
 
-def test_emphasis_grows_from_the_champions_and_has_an_end(clinic: Clinic) -> None:
+def test_emphasis_grows_from_the_champions_and_has_an_end(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flag(clinic, "ada", "bob")
     planned = steps.plan(clinic.project, trigger="asset")
     key = planned.run.key
@@ -112,6 +115,7 @@ def test_emphasis_grows_from_the_champions_and_has_an_end(clinic: Clinic) -> Non
     assert record is not None
     assert params_of_run(clinic.ledger, key)["train"]["emphasis"] == {"stone": 1.25}  # type: ignore[index]
     flag(clinic, "ada", "bob", version=2)
+    monkeypatch.setattr(wishes, "_emphasis_of", lambda *_: {"stone": 1.25, "withdrawn": 2.0})
     for most, expected in ((2.0, 1.5625), (1.3, 1.3)):
         config = CONFIG.model_copy(update={"emphasis_most": most})
         wish = wish_of(clinic.ledger, config)
