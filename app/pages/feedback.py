@@ -34,8 +34,8 @@ else:
     st.caption(
         f"Shares are of the images that readers judged, with the ends of {config.confidence:.0%} "
         f"each. A class asks for a retraining if {config.min_readers} readers flagged it and the "
-        f"lower end is above {config.most_flawed:.0%}; of the champion's, opinions since the last "
-        "verdict count."
+        f"lower end is above {config.most_flawed:.0%}, and if the data have images of it; of the "
+        "champion's, opinions since the last verdict count."
     )
     said = opinion_rows(reversed(opinions[-50:]), copy_outcomes(ledger), asked)
     st.table([row | {"note": plain(row["note"])} for row in said])

@@ -276,15 +276,13 @@ def _difference(real: ImageSet, before: ImageSet, after: ImageSet) -> Difference
     )
 
 
-def require_intervals(
-    large: Processed, config: EvaluateConfig, advice: str = "ingest more patients"
-) -> None:
+def require_intervals(large: Processed, config: EvaluateConfig, *, fold: int = 0) -> None:
     """Check that there are images enough for the intervals of a chain.
 
     Args:
         large: real images at the large size.
         config: the `evaluate` section.
-        advice: the end of the message, what to do.
+        fold: number of the fold that is the test split, for messages; 0: there are no folds.
 
     Raises:
         BadInputError: one group holds the test split, or a class has a single training image.
@@ -292,8 +290,9 @@ def require_intervals(
     _, counts = np.unique(large.test.groups, return_counts=True)
     if (images := int(counts.sum())) - max(counts, default=0) < 2:
         raise BadInputError(
-            f"the test split has {images} images of {len(counts)} groups; an interval over "
-            f"groups needs two images without any one group: {advice}"
+            f"{f'fold {fold}' if fold else 'the test split'} has {images} images of {len(counts)} "
+            "groups; an interval over groups needs two images without any one group: "
+            f"{'give fewer --folds, or ' if fold else ''}ingest more patients"
         )
     learned = large.train.labels[_of_training(large, config)]
     for name, count in zip(
@@ -302,7 +301,8 @@ def require_intervals(
         if count < 2:
             raise BadInputError(
                 f"class {name} has {count} of the {len(learned)} training images that stand for "
-                f"real ones; the interval of real training images needs two of each class: {advice}"
+                f"real ones{f' where fold {fold} is held out' if fold else ''}; the interval of "
+                "real training images needs two of each class: ingest more patients of it"
             )
 
 

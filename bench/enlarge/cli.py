@@ -101,8 +101,8 @@ def enlarge(
     if chain_kimg or generator:
         whole = Processed.load(processed)
         if folds > 1:
-            for part in cut(whole, folds):
-                require_intervals(part, evaluated, "give fewer --folds, or ingest more patients")
+            for number, part in enumerate(cut(whole, folds), start=1):
+                require_intervals(part, evaluated, fold=number)
         else:
             require_intervals(whole, evaluated)
         small = small_images(data, processed, factor, ingested)

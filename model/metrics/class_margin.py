@@ -278,9 +278,9 @@ class _Intervals:
     def of(self, value: Array, left_out: Array, of_fakes: Array) -> WithInterval:
         """Value, low and high, [...], from [...] and [G, ...].
 
-        The degrees of freedom follow Satterthwaite. A class that is in one group alone gives no
-        interval. A group that is the only one with most of its images of a class counts by how far
-        the value moves without it, with one degree of freedom.
+        The degrees of freedom follow Satterthwaite. A class of which fewer than two images are left
+        without one of the groups gives no interval. A group that is the only one with most of its
+        images of a class counts by how far the value moves without it, with one degree of freedom.
         """
         variance = np.array(of_fakes, dtype=np.float64)
         squares = np.zeros_like(variance)

@@ -23,9 +23,10 @@ class Resampling(NamedTuple):
         sizes: float64 [G, C], test images of a group and class.
         member: int64 [N], the group of each test image.
         labels: int64 [N].
-        freedom: degrees of freedom of the spread, groups minus classes; 0 if `alone` names any.
-        alone: the classes that are the main one of a single group, of whose variation it says
-            nothing.
+        freedom: degrees of freedom of the spread, groups minus the classes that are a group's main
+            one; 0 if `alone` names any.
+        alone: classes of whose variation the groups say nothing: one group alone shows it, or is
+            the only one whose main class it is.
     """
 
     weights: Array
@@ -82,7 +83,7 @@ def resampling(
     home = sizes.argmax(1)
     weights = np.ones((count, len(names)))
     rng = np.random.default_rng(seed)
-    alone, free = list[int](), 0
+    alone, free = set(np.flatnonzero((sizes > 0).sum(0) == 1).tolist()), 0
     for label in np.unique(home):
         own = np.flatnonzero(home == label)
         free += len(own) - 1
@@ -90,8 +91,9 @@ def resampling(
             drawn = rng.multinomial(len(own) - 1, np.full(len(own), 1 / len(own)), count)
             weights[:, own] = drawn * len(own) / (len(own) - 1)
         else:
-            alone.append(int(label))
-    return Resampling(weights, sizes, member, labels, 0 if alone else free, tuple(alone))
+            alone.add(int(label))
+    known = 0 if alone else free
+    return Resampling(weights, sizes, member, labels, known, tuple(sorted(alone)))
 
 
 def balanced_accuracy(answers: Labels, labels: Labels) -> float:

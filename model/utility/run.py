@@ -278,8 +278,8 @@ def _warnings(
     if draws.alone:
         few = ", ".join(classes[label] for label in draws.alone)
         found.append(
-            f"No interval and no claim: a single test group has mostly images of {few}, so the "
-            "variation between such patients is unknown."
+            f"No interval and no claim: of each of these classes one test group has most images, "
+            f"so how its patients vary is unknown: {few}."
         )
     if not_run:
         found.append(
