@@ -1,5 +1,7 @@
 """The difference of two kernel distances: the same drawn images, changed in two ways."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -40,7 +42,7 @@ def distance_difference(
 
     Args:
         real: [N, d].
-        groups: [N], the group of each real image; at least two.
+        groups: [N], the group of each real image; of a single one there is no interval (nan).
         before, after: [M, d], row by row the same image; M >= 2.
         strata: [M], the class of each image, at least two of each.
         confidence: of the two-sided interval.
@@ -51,6 +53,8 @@ def distance_difference(
     cross = polynomial_kernel(real, after) - polynomial_kernel(real, before)
     value = float(own.mean() - 2 * cross.mean())
     by_image, names = cross.mean(1), np.unique(groups)
+    if len(names) < 2:
+        return Difference(value=value, low=math.nan, high=math.nan)
     left_out = -2 * np.array([by_image[groups != name].mean() for name in names])
     count = len(names)
     jackknife = (count - 1) / count * np.square(left_out - left_out.mean()).sum()

@@ -5,6 +5,7 @@ images of the large size.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -161,6 +162,8 @@ def measure_chain(
     config: EvaluateConfig,
     out: Path,
     tell: Callable[[str], None] = lambda _what: None,
+    *,
+    fold: int = 0,
 ) -> Chain:
     """Draw images, make them larger by every way, and compare each with real test images.
 
@@ -171,11 +174,12 @@ def measure_chain(
         config: the `evaluate` section: images, sampling seeds and extractor.
         out: folder for the picture and the cache of features.
         tell: called with what is done now.
+        fold: as in `require_intervals`.
 
     Raises:
         BadInputError: the generator does not fit the images, or as `require_intervals`.
     """
-    require_intervals(large, config)
+    require_intervals(large, config, fold=fold)
     drawer = load_drawer(generator, small)
     tell("drawing images")
     fakes = draw_fakes(partial(sample, drawer), small, config)
@@ -258,8 +262,12 @@ def _mean_of(figures: Sequence[Way | Difference]) -> Difference:
 
 
 def _way(name: str, test: ImageSet, made: ImageSet, bicubic: ImageSet | None = None) -> Way:
-    low, high = metrics.kernel_distance_interval(
-        test.features, test.groups, made.features, made.labels, _CONFIDENCE
+    low, high = (
+        metrics.kernel_distance_interval(
+            test.features, test.groups, made.features, made.labels, _CONFIDENCE
+        )
+        if _without_largest(test.groups) > 1
+        else (math.nan, math.nan)  # a fold of one group, or nearly so
     )
     return Way(
         name=name,
@@ -282,17 +290,18 @@ def require_intervals(large: Processed, config: EvaluateConfig, *, fold: int = 0
     Args:
         large: real images at the large size.
         config: the `evaluate` section.
-        fold: number of the fold that is the test split, for messages; 0: there are no folds.
+        fold: number of the fold that is the test split, whose own interval is not used; 0: there
+            are no folds.
 
     Raises:
         BadInputError: one group holds the test split, or a class has a single training image.
     """
-    _, counts = np.unique(large.test.groups, return_counts=True)
-    if (images := int(counts.sum())) - max(counts, default=0) < 2:
+    groups = large.test.groups
+    if not fold and _without_largest(groups) < 2:
         raise BadInputError(
-            f"{f'fold {fold}' if fold else 'the test split'} has {images} images of {len(counts)} "
-            "groups; an interval over groups needs two images without any one group: "
-            f"{'give fewer --folds, or ' if fold else ''}ingest more patients"
+            f"the test split has {len(groups)} images of {len(np.unique(groups))} groups; an "
+            "interval over groups needs two images without any one group: give --folds, or ingest "
+            "more patients"
         )
     learned = large.train.labels[_of_training(large, config)]
     for name, count in zip(
@@ -304,6 +313,12 @@ def require_intervals(large: Processed, config: EvaluateConfig, *, fold: int = 0
                 f"real ones{f' where fold {fold} is held out' if fold else ''}; the interval of "
                 "real training images needs two of each class: ingest more patients of it"
             )
+
+
+def _without_largest(groups: NDArray[np.str_]) -> int:
+    """Images that are left without the largest group."""
+    _, counts = np.unique(groups, return_counts=True)
+    return len(groups) - int(max(counts, default=0))
 
 
 def _of_training(large: Processed, config: EvaluateConfig) -> NDArray[np.int64]:

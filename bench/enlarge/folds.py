@@ -179,7 +179,7 @@ def cross_validated_chain(
         folds: how many.
 
     Raises:
-        BadInputError: a fold's test split is of one group, or a class has too few images.
+        BadInputError: a class has too few images in a fold.
     """
     share = config.model_copy(update={"n_fake": max(_LEAST_SCORED, config.n_fake // folds)})
     chains = []
@@ -189,7 +189,7 @@ def cross_validated_chain(
         drawer = train_drawer(data, kimg, at, partial(_tell_fold, tell, i, folds))
         large = Processed.load(out / "folds" / str(i))
         trained = {family: out / family / str(i) for family in families}
-        chains.append(measure_chain(drawer, part, large, trained, share, at))
+        chains.append(measure_chain(drawer, part, large, trained, share, at, fold=i + 1))
     return over_folds(chains)
 
 

@@ -60,6 +60,12 @@ def test_its_interval_holds_a_difference_of_groups_that_differ() -> None:
     assert 0.92 <= held <= 0.99
 
 
+def test_one_group_gives_no_interval() -> None:
+    found = distance_difference(REAL, np.full(60, "g"), BEFORE, BEFORE + 0.3, STRATA)
+    assert np.isfinite(found.value)
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_a_single_image_of_a_class_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two fakes of each class"):
         distance_difference(REAL, GROUPS, BEFORE, BEFORE, np.arange(40) == 0)

@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 from bench.cli import bench_app
 from bench.difference import Difference
 from bench.enlarge import folds
-from bench.enlarge.chain import BICUBIC, REAL, Chain, Way, measure_chain, over_folds
+from bench.enlarge.chain import (
+    BICUBIC,
+    REAL,
+    Chain,
+    Way,
+    measure_chain,
+    over_folds,
+    require_intervals,
+)
 from bench.enlarge.folds import cross_validate, cross_validated_chain, cut
 from bench.enlarge.table import chain_table, enlarged_table
 from model.config import TrainConfig
@@ -122,6 +130,17 @@ def test_every_image_is_scored_and_each_fold_has_its_own_weights(
     shown_at_80(enlarged_table([found]), "48 images of 12 groups, each held out once", "Bengio")
 
 
+def test_a_fold_of_a_single_group_has_a_figure_without_an_interval(tmp_path: Path) -> None:
+    large, small = both_sizes()
+    alone = {name: replace(large.test, groups=np.full(24, "p")) for name in large.splits}
+    one_group = replace(large, splits=alone | {"train": large.train})
+    require_intervals(one_group, CONFIG, fold=2)
+    found = measure_chain(drawer(tmp_path), small, one_group, {}, CONFIG, tmp_path / "out", fold=2)
+    floor, bicubic = found.ways
+    assert np.isfinite([floor.value, bicubic.value]).all()
+    assert np.isnan([floor.low, bicubic.high]).all()
+
+
 def test_each_fold_has_a_chain_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     large, small = both_sizes()
     large.save(tmp_path / "large")
@@ -134,10 +153,12 @@ def test_each_fold_has_a_chain_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
         learned.append(set(Processed.load(data).train.groups))
         return drawer(at / "generator")
 
-    def watched(at: Path, part: Processed, big: Processed, enlargers: Any, *rest: Any) -> Chain:
+    def watched(
+        at: Path, part: Processed, big: Processed, enlargers: Any, *rest: Any, **options: Any
+    ) -> Chain:
         assert set(part.test.groups) == set(big.test.groups)
         used.append((at.parent.name, enlargers["enlarge_multipath"].name))
-        return measure_chain(at, part, big, enlargers, *rest)
+        return measure_chain(at, part, big, enlargers, *rest, **options)
 
     used = list[tuple[str, str]]()
     monkeypatch.setattr(folds, "measure_chain", watched)
