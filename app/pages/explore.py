@@ -82,7 +82,10 @@ elif topic == "Edit":
     gallery.row(exploring.edited(model, generators, order, edits))
 elif topic == "Versions":
     loaded = {one.number: shared.generators(one.number) for one in known[:4]}
-    gallery.row(exploring.across(model, loaded, order), 200)
+    across = exploring.across(model, loaded, order)
+    gallery.row(across.looks, 200)
+    for refused, why in across.refused.items():
+        st.warning(plain(f"Version {refused} is left out: {why}"))
 elif not spec.kinds:
     st.info(settings.why_nothing_is_asked(spec))
 else:

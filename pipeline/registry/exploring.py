@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.layouts import joined
-from pipeline.base.errors import BadInputError
+from pipeline.base.errors import BadInputError, MedloomError
 from pipeline.registry.drawn_images import draw_images
 from pipeline.registry.edits import Edit
 from pipeline.registry.generators import Generators
@@ -108,29 +108,37 @@ def alike(
     return looks
 
 
-def across(model: str, generators: Mapping[int, Generators], order: Order) -> list[Look]:
-    """The first image of the same seed of several versions; one that cannot draw it is left out.
+class Across(NamedTuple):
+    """The same image of several versions.
+
+    Attributes:
+        looks: of those that draw it.
+        refused: why each other version does not, by its number.
+    """
+
+    looks: list[Look]
+    refused: dict[int, str]
+
+
+def across(model: str, generators: Mapping[int, Generators], order: Order) -> Across:
+    """The first image of the same seed of several versions.
+
+    A version is refused that cannot draw it, or whose weights cannot be had now.
 
     Args:
         model: name of the registered model.
         generators: by the number of the version that each is asked for.
         order: label, seed, truncation and findings; its version and count are not used.
-
-    Raises:
-        BadInputError: no version can draw it.
     """
-    looks: list[Look] = []
-    refusals: list[BadInputError] = []
+    found = Across([], {})
     for version, one in generators.items():
         try:
             drawn = draw_images(model, one, replace(order, version=version, count=1))
-        except BadInputError as refusal:
-            refusals.append(refusal)
+        except MedloomError as refusal:
+            found.refused[version] = str(refusal)
             continue
-        looks.append(Look(drawn.images[0], f"version {version}", drawn.about(0)))
-    if refusals and not looks:
-        raise refusals[0]
-    return looks
+        found.looks.append(Look(drawn.images[0], f"version {version}", drawn.about(0)))
+    return found
 
 
 def edited(model: str, generators: Generators, order: Order, edits: Sequence[Edit]) -> list[Look]:

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from model import sampling
-from pipeline.base.errors import BadInputError
+from pipeline.base.errors import BadInputError, TransientError
 from pipeline.base.project import Project
 from pipeline.registry import exploring
 from pipeline.registry.asked import Asked
@@ -53,13 +54,20 @@ def test_likenesses_are_nearer_than_other_images(generators: Generators) -> None
     assert np.array_equal(same.image, images[2])
 
 
-def test_versions_that_cannot_draw_it_are_left_out(
-    generators: Generators, monkeypatch: pytest.MonkeyPatch
+def test_versions_that_cannot_draw_it_are_left_out_and_named(
+    generators: Generators, project: Project
 ) -> None:
-    looks = exploring.across(MODEL, {3: generators}, Order(3, "stone"))
-    assert [look.caption for look in looks] == ["version 3"]
-    with pytest.raises(BadInputError, match="unknown class lung"):
-        exploring.across(MODEL, {3: generators}, Order(3, "lung"))
+    class Gone(Generators):
+        def draw(self, *_: object, **__: object) -> NDArray[np.uint8]:
+            raise TransientError("its weights are missing from the remote")
+
+    both = {3: generators, 2: Gone(project)}
+    found = exploring.across(MODEL, both, Order(3, "stone"))
+    assert [look.caption for look in found.looks] == ["version 3"]
+    assert list(found.refused) == [2]
+    found = exploring.across(MODEL, {3: generators}, Order(3, "lung"))
+    assert found.looks == []
+    assert "unknown class lung" in found.refused[3]
 
 
 def test_a_finding_changes_its_place_alone_in_the_mask(generators: Generators) -> None:
