@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from model.metrics import stratified_variance
 from model.metrics.kernel import polynomial_kernel
@@ -59,5 +59,5 @@ def distance_difference(
     count = len(names)
     jackknife = (count - 1) / count * np.square(left_out - left_out.mean()).sum()
     drawn = stratified_variance(2 * (own - cross.mean(0)), strata)
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt(jackknife + drawn))
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, count - 1) * np.sqrt(jackknife + drawn))
     return Difference(value=value, low=value - half, high=value + half)

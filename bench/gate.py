@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from bench.gate_comparison import Sources, findings, pairs_at_margin, promotion_rates
 from bench.gate_faithful import confusing, make_crowd, misplaced
@@ -155,7 +155,9 @@ def noised(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 def blurred(images: NDArray[np.uint8], _rng: np.random.Generator) -> NDArray[np.uint8]:
     """Apply a Gaussian filter."""
-    soft: NDArray[np.float64] = gaussian_filter(images.astype(np.float64), (0, _BLUR, _BLUR))
+    soft: NDArray[np.float64] = scipy.ndimage.gaussian_filter(
+        images.astype(np.float64), (0, _BLUR, _BLUR)
+    )
     return soft.round().astype(np.uint8)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from model.metrics.kernel import polynomial_kernel
 from pipeline.base.errors import BadInputError
@@ -126,7 +126,7 @@ def champion_behind(
             f"no mixture lies {margin:g} behind the candidate: they reach from "
             f"{excess(0.0) + margin:.4g} to {excess(1.0) + margin:.4g}"
         )
-    return mixed(better, worse, float(brentq(excess, 0.0, 1.0, xtol=1e-12)))
+    return mixed(better, worse, float(scipy.optimize.brentq(excess, 0.0, 1.0, xtol=1e-12)))
 
 
 def mixed(first: Array, second: Array, share: float) -> Array:

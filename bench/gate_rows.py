@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from scipy import stats
+import scipy
 
 from model.section import Stored
 
@@ -44,7 +44,7 @@ class DecisionRate(Stored):
     @property
     def interval(self) -> tuple[float, float]:
         """Clopper-Pearson interval of the share."""
-        found = stats.binomtest(self.count, self.trials).proportion_ci(CONFIDENCE)
+        found = scipy.stats.binomtest(self.count, self.trials).proportion_ci(CONFIDENCE)
         return float(found.low), float(found.high)
 
     @property

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .layout_bank import MOST, PLACES, LayoutBank
 from .layouts import Layouts
@@ -44,14 +44,16 @@ class Blob:
 def blobs(coverage: NDArray[np.uint8]) -> list[Blob]:
     """The separate findings of one map, uint8 [S, S]; findings that touch count as one."""
     side = len(coverage)
-    parts, count = ndimage.label(coverage >= 64)
+    parts, count = scipy.ndimage.label(coverage >= 64)
     found = []
-    for part, (rows, columns) in enumerate(ndimage.find_objects(parts, count), 1):
+    for part, (rows, columns) in enumerate(scipy.ndimage.find_objects(parts, count), 1):
         inside = (parts[rows, columns] == part) * (coverage[rows, columns] / 255)
         height, width = inside.shape
         if inside.sum() <= 0:
             continue
-        y, x = (np.array(ndimage.center_of_mass(inside)) + 0.5 + (rows.start, columns.start)) / side
+        y, x = (
+            np.array(scipy.ndimage.center_of_mass(inside)) + 0.5 + (rows.start, columns.start)
+        ) / side
         scale = np.sqrt(4 * inside.sum() / np.pi / (height * width)) / side
         found.append(Blob(float(x), float(y), width * scale, height * scale))
     return found
@@ -103,6 +105,8 @@ def _places(found: list[Blob]) -> NDArray[np.float64]:
     """The share of findings by place, blurred."""
     y, x = ([getattr(blob, axis) for blob in found] for axis in ("y", "x"))
     counts, _, _ = np.histogram2d(y, x, bins=PLACES, range=[[0, 1], [0, 1]])
-    smooth: NDArray[np.float64] = ndimage.gaussian_filter(counts, _BLUR * PLACES, mode="constant")
+    smooth: NDArray[np.float64] = scipy.ndimage.gaussian_filter(
+        counts, _BLUR * PLACES, mode="constant"
+    )
     smooth /= smooth.sum()
     return smooth

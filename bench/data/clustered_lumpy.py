@@ -21,9 +21,9 @@ from functools import cache
 from math import pi, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import fft
 
 from bench.data.fields import (
     Array,
@@ -120,8 +120,8 @@ def blob_field(blobs: Array, turns: NDArray[np.int64], config: ClusteredLumpyCon
     columns, rows = (np.floor(blobs * config.size).astype(np.int64) + margin).T
     places = np.ravel_multi_index((turns, rows % shape[0], columns % shape[1]), (_TURNS, *shape))
     counts = np.bincount(places, minlength=_TURNS * shape[0] * shape[1])
-    seen = fft.rfft2(counts.reshape(_TURNS, *shape).astype(float))
-    torus: Array = fft.irfft2((seen * spectra).sum(axis=0), s=shape)
+    seen = scipy.fft.rfft2(counts.reshape(_TURNS, *shape).astype(float))
+    torus: Array = scipy.fft.irfft2((seen * spectra).sum(axis=0), s=shape)
     return torus[margin : margin + config.size, margin : margin + config.columns]
 
 
@@ -130,7 +130,7 @@ def moments(density: float, config: ClusteredLumpyConfig) -> tuple[float, float]
     spectra, (rows, columns) = _spectra(config.size, config.columns)
     per_pixel, blobs = density / config.size**2, config.blobs
     mean = per_pixel * blobs * float(spectra[:, 0, 0].real.mean())
-    f2 = fft.fftfreq(rows)[:, None] ** 2 + fft.rfftfreq(columns) ** 2
+    f2 = scipy.fft.fftfreq(rows)[:, None] ** 2 + scipy.fft.rfftfreq(columns) ** 2
     together = np.exp(-4 * pi**2 * (config.spread * config.size) ** 2 * f2)
     power = per_pixel * (np.abs(spectra) ** 2).mean(axis=0) * (blobs + blobs**2 * together)
     # A real field's spectrum is stored by half: every column but the first and last counts twice.
@@ -150,9 +150,9 @@ def _spectra(size: int, columns: int) -> tuple[NDArray[np.complex128], tuple[int
     """A blob of each orientation, transformed on the torus, and the torus's rows and columns."""
     shape = (2 * size, columns + size)
     pixel = _PAPER_SIDE / size
-    y, x = (fft.fftfreq(n, 1 / n) * pixel for n in shape)
+    y, x = (scipy.fft.fftfreq(n, 1 / n) * pixel for n in shape)
     angles = (np.arange(_TURNS) * pi / _TURNS)[:, None, None]
     r, theta = np.hypot(y[:, None], x), np.arctan2(y[:, None], x) - angles
     radius = 1 / np.hypot(np.cos(theta) / _LONG, np.sin(theta) / _SHORT)
     blobs = np.exp(-_ALPHA * r**_BETA / radius)
-    return fft.rfft2(blobs), shape
+    return scipy.fft.rfft2(blobs), shape

@@ -9,9 +9,9 @@ the mean number of sites; the truth of an image is the number of cells it shows 
 from math import pi, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.spatial import KDTree
 
 from bench.data.fields import Array, FieldConfig, cut, patient_rng, pixel_centres, poisson_points
 from pipeline.phantoms.files import Slice
@@ -85,7 +85,7 @@ def tessellate(sites: Array, config: VoronoiConfig) -> tuple[NDArray[np.intp], A
     """
     x, y = pixel_centres(config.columns, config.size), pixel_centres(config.size, config.size)
     points = np.stack(np.meshgrid(x, y), axis=-1)
-    distance, nearest = KDTree(sites).query(points, k=2)
+    distance, nearest = scipy.spatial.KDTree(sites).query(points, k=2)
     apart = np.linalg.norm(sites[nearest[..., 0]] - sites[nearest[..., 1]], axis=-1)
     # Distance to the line of points that are as far from one site as from the other.
     to_wall = (distance[..., 1] ** 2 - distance[..., 0] ** 2) / (2 * apart)

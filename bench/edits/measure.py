@@ -5,9 +5,9 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import binary_dilation, binary_fill_holes
 
 from bench.fit import require_fit
 from model.editing import require_styles
@@ -226,7 +226,7 @@ def _findings(generator: Generator, pair: tuple[str, str], count: int) -> Mask:
     for label in pair:
         drawn = draw_layouts(generator, [label] * count, _SEED)
         for index, mask in enumerate(_masks(drawn)):
-            found[index] |= binary_dilation(mask, iterations=_NEAR)
+            found[index] |= scipy.ndimage.binary_dilation(mask, iterations=_NEAR)
     return found
 
 
@@ -243,7 +243,7 @@ def _similar(before: Images, after: Images, left_out: Mask) -> NDArray[np.float6
     inside = (slice(border, -border), slice(border, -border))
     means = []
     for one, two, out, values in zip(before, after, left_out, similarity, strict=True):
-        body = binary_fill_holes((one > _BODY) | (two > _BODY)) & ~out
+        body = scipy.ndimage.binary_fill_holes((one > _BODY) | (two > _BODY)) & ~out
         kept = values[body[inside]]
         means.append(float(kept.mean()) if kept.size else 1.0)
     return np.array(means)

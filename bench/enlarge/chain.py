@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from bench.difference import Difference, distance_difference
 from bench.enlarge.measure import OnTraining
@@ -257,7 +257,7 @@ def over_folds(chains: Sequence[Chain]) -> Chain:
 def _mean_of(figures: Sequence[Way | Difference]) -> Difference:
     values = np.array([one.value for one in figures])
     error = values.std(ddof=1) / np.sqrt(len(values))
-    half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * error)
+    half = float(scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * error)
     return Difference(value=values.mean(), low=values.mean() - half, high=values.mean() + half)
 
 

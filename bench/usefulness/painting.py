@@ -9,8 +9,8 @@ the grain of the image that it is painted into.
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from model.layouts import Layouts, grown
 
@@ -57,7 +57,7 @@ def painted(image: Image, maps: Image, known: Sequence[Numbers], rng: np.random.
         rng: chooses the contrast of each finding.
     """
     before = image.astype(np.float64)
-    grain = before - ndimage.gaussian_filter(before, _GRAIN)
+    grain = before - scipy.ndimage.gaussian_filter(before, _GRAIN)
     out = before.copy()
     for kind, coverage, around in _findings(maps):
         base = before[around if around.any() else coverage > 0].mean()
@@ -72,7 +72,7 @@ def _findings(maps: Image) -> Iterator[tuple[int, Numbers, NDArray[np.bool_]]]:
     for _ in range(_GAP):
         near = grown(near)
     for kind, one in enumerate(maps):
-        parts, count = ndimage.label(one, np.ones((3, 3)))
+        parts, count = scipy.ndimage.label(one, np.ones((3, 3)))
         for part in range(1, count + 1):
             here = around = parts == part
             for _ in range(_RING):

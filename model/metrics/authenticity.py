@@ -9,9 +9,8 @@ change a median. `best_correlation` compares pixels, pair by pair.
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.cluster.vq import kmeans2, vq
 
 from .nearest import Features, Neighbours, nearest_rows
 
@@ -112,7 +111,7 @@ def _authentic(near: Neighbours, apart: Features) -> float:
 def _mann_whitney_z(fake: Features, holdout: Features) -> float:
     """(U - mn/2) / sqrt(mn (m + n + 1) / 12), U the pairs whose fake is farther, ties as half."""
     m, n = len(fake), len(holdout)
-    u = stats.mannwhitneyu(fake, holdout, method="asymptotic").statistic
+    u = scipy.stats.mannwhitneyu(fake, holdout, method="asymptotic").statistic
     return float((u - m * n / 2) / np.sqrt(m * n * (m + n + 1) / 12))
 
 
@@ -121,8 +120,10 @@ def _c_t_in_cells(
 ) -> float:
     """Mean of Z over the cells with enough rows, weighted by their shares of the holdout."""
     rng = np.random.default_rng(seed)
-    centres, _ = kmeans2(train, cells, minit="++", rng=rng)
-    of_fake, of_train, of_holdout = (vq(rows, centres)[0] for rows in (fake, train, holdout))
+    centres, _ = scipy.cluster.vq.kmeans2(train, cells, minit="++", rng=rng)
+    of_fake, of_train, of_holdout = (
+        scipy.cluster.vq.vq(rows, centres)[0] for rows in (fake, train, holdout)
+    )
     scores, weights = [], []
     for cell in range(cells):
         made, learned, held = fake[of_fake == cell], train[of_train == cell], of_holdout == cell

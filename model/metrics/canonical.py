@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, sparse, stats
 from skimage.feature import graycomatrix, graycoprops
 from skimage.filters import threshold_otsu
 from skimage.measure import block_reduce, label, regionprops
@@ -153,7 +153,7 @@ def compare_statistics(real: CanonicalStatistics, fake: CanonicalStatistics) -> 
     return CanonicalComparison(
         per_image=_compare_single(real.per_image, fake.per_image),
         histogram_emd=float(
-            stats.wasserstein_distance(_LEVELS, _LEVELS, real.histogram, fake.histogram)
+            scipy.stats.wasserstein_distance(_LEVELS, _LEVELS, real.histogram, fake.histogram)
         ),
         mean_image_rms=float(np.sqrt(np.mean((real.mean_image - fake.mean_image) ** 2))),
         psd_slope_difference=fake.psd_slope - real.psd_slope,
@@ -176,7 +176,7 @@ def _first_order(counts: NDArray[np.int64]) -> dict[str, Array]:
         "std": np.sqrt(second),
         "skewness": _ratio(third, second**1.5),
         "kurtosis": _ratio(fourth - 3 * second**2, second**2),
-        "entropy": stats.entropy(share, base=2, axis=1),
+        "entropy": scipy.stats.entropy(share, base=2, axis=1),
     }
 
 
@@ -236,11 +236,13 @@ def _spectra(images: Images) -> tuple[Array, Array]:
     side = min(height, width)
     window = np.outer(np.hanning(height), np.hanning(width))
     window /= np.sqrt(np.sum(window**2))
-    radius = np.hypot(*np.meshgrid(fft.fftfreq(height), fft.fftfreq(width), indexing="ij"))
+    radius = np.hypot(
+        *np.meshgrid(scipy.fft.fftfreq(height), scipy.fft.fftfreq(width), indexing="ij")
+    )
     average = _radial_average(radius * side, side // 2)[1:]
     found = []
     for rows in _chunks(images):
-        power = np.abs(fft.fft2((rows - rows.mean((1, 2), keepdims=True)) * window)) ** 2
+        power = np.abs(scipy.fft.fft2((rows - rows.mean((1, 2), keepdims=True)) * window)) ** 2
         found.append((average @ power.reshape(len(rows), -1).T).T)
     return np.arange(1, side // 2 + 1) / side, np.concatenate(found)
 
@@ -262,10 +264,12 @@ def _autocovariance(images: Images, mean_image: Array) -> Array:
     padded = (2 * height, 2 * width)
     power = np.zeros((padded[0], width + 1))
     for rows in _chunks(images):
-        power += (np.abs(fft.rfft2(rows - mean_image, s=padded)) ** 2).sum(0)
-    pairs = fft.irfft2(np.abs(fft.rfft2(np.ones((height, width)), s=padded)) ** 2, s=padded)
-    covariance = fft.irfft2(power, s=padded) / (np.maximum(pairs, 1) * (len(images) - 1))
-    lags = np.meshgrid(*(fft.fftfreq(n) * n for n in padded), indexing="ij")
+        power += (np.abs(scipy.fft.rfft2(rows - mean_image, s=padded)) ** 2).sum(0)
+    pairs = scipy.fft.irfft2(
+        np.abs(scipy.fft.rfft2(np.ones((height, width)), s=padded)) ** 2, s=padded
+    )
+    covariance = scipy.fft.irfft2(power, s=padded) / (np.maximum(pairs, 1) * (len(images) - 1))
+    lags = np.meshgrid(*(scipy.fft.fftfreq(n) * n for n in padded), indexing="ij")
     average = _radial_average(np.hypot(*lags), min(height, width) // 2)
     result: Array = average @ covariance.ravel()
     return result
@@ -284,13 +288,13 @@ def _eigenvalues(images: Images) -> Array:
     return np.maximum(values, 0.0)
 
 
-def _radial_average(radius: Array, largest: int) -> sparse.csr_array:
+def _radial_average(radius: Array, largest: int) -> "scipy.sparse.csr_array":
     """[largest + 1, places]: the mean over the places whose radius rounds to 0, 1, …, largest."""
     ring = radius.round().astype(np.int64).ravel()
     (inside,) = np.nonzero(ring <= largest)
     ring = ring[inside]
     weights = 1 / np.bincount(ring)[ring]
-    return sparse.csr_array((weights, (ring, inside)), shape=(largest + 1, radius.size))
+    return scipy.sparse.csr_array((weights, (ring, inside)), shape=(largest + 1, radius.size))
 
 
 # -- two sets --------------------------------------------------------------------------------------
@@ -299,7 +303,7 @@ def _radial_average(radius: Array, largest: int) -> sparse.csr_array:
 def _compare_single(
     real: dict[str, Array], fake: dict[str, Array]
 ) -> dict[str, StatisticComparison]:
-    tests = [stats.ks_2samp(real[name], fake[name], method="asymp") for name in real]
+    tests = [scipy.stats.ks_2samp(real[name], fake[name], method="asymp") for name in real]
     p_values = np.array([test.pvalue for test in tests])
     result = {}
     for name, test, corrected in zip(real, tests, _holm(p_values), strict=True):

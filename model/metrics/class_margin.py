@@ -18,8 +18,8 @@ All sums are over different images (U-statistics of the kernel of `kernel_distan
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from .kernel import polynomial_kernel
 
@@ -293,7 +293,7 @@ class _Intervals:
             squares += part**2 / max(number - 1, 1)
         with np.errstate(invalid="ignore", divide="ignore"):
             freedom = np.where(squares > 0, variance**2 / squares, np.inf)
-        half = stats.t.ppf(self._level, np.maximum(freedom, 1)) * np.sqrt(variance)
+        half = scipy.stats.t.ppf(self._level, np.maximum(freedom, 1)) * np.sqrt(variance)
         return WithInterval(value, value - half, value + half)
 
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Features = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def frechet_distance_infinity(real: ArrayLike, fake: ArrayLike, seed: int) -> Fr
     mean, factor = x.mean(0), _factor(x)
     sizes = np.linspace(len(y) / 4, len(y), _POINTS).round().astype(np.int64)
     distances = np.array([_distance(mean, factor, y[rng.permutation(len(y))[:n]]) for n in sizes])
-    line = stats.linregress(1 / sizes, distances)
+    line = scipy.stats.linregress(1 / sizes, distances)
     return FrechetInfinity(float(line.intercept), float(line.intercept_stderr), sizes, distances)
 
 

@@ -9,8 +9,8 @@ N = 10,000 and d = 1,280 the peak memory is under 1 GiB.
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Features = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def kernel_distance_interval(
     jackknife = (number - 1) / number * np.sum((deleted - deleted.mean()) ** 2)
     influence = 2 * (_self_rows(y) - _mean_rows(y, x))
     spread = np.sqrt(jackknife + stratified_variance(influence, strata))
-    half = float(stats.t.ppf((1 + confidence) / 2, number - 1) * spread)
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, number - 1) * spread)
     estimate = kernel_distance(x, y)
     return Interval(estimate - half, estimate + half)
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 
 class MembershipInference(NamedTuple):
@@ -54,12 +54,12 @@ def membership_inference(train_scores: ArrayLike, holdout_scores: ArrayLike) -> 
             f"{np.isfinite(holdout).sum()} of {holdout.size}"
         )
     pairs = len(train) * len(holdout)
-    u = stats.mannwhitneyu(train, holdout, method="asymptotic").statistic
+    u = scipy.stats.mannwhitneyu(train, holdout, method="asymptotic").statistic
     auc = float(u / pairs)
     low, high = _auc_interval(auc, len(train), len(holdout))
     threshold = np.sort(holdout)[::-1][len(holdout) // 100]
     found = int((train > threshold).sum())
-    share = stats.binomtest(found, len(train)).proportion_ci(0.95, method="exact")
+    share = scipy.stats.binomtest(found, len(train)).proportion_ci(0.95, method="exact")
     return MembershipInference(
         auc=auc,
         auc_low=low,
@@ -79,11 +79,12 @@ def _auc_interval(auc: float, m: int, n: int, confidence: float = 0.95) -> tuple
     both sizes replaced by their mean in the numerator: method 5 of Newcombe 2006 (Statistics in
     Medicine 25:559). It stays inside 0 to 1 and keeps a length at an estimate of 0 or 1.
     """
-    z, mean = stats.norm.isf((1 - confidence) / 2), (m + n) / 2
+    z, mean = scipy.stats.norm.isf((1 - confidence) / 2), (m + n) / 2
 
     def excess(t: float) -> float:
         spread = 1 + (mean - 1) * ((1 - t) / (2 - t) + t / (1 + t))
         return float((auc - t) ** 2 - z**2 * t * (1 - t) * spread / (m * n))
 
     inside = min(max(auc, 1e-12), 1 - 1e-12)  # at 0 and 1 themselves the variance is 0
-    return float(optimize.brentq(excess, 0, inside)), float(optimize.brentq(excess, inside, 1))
+    low, high = (scipy.optimize.brentq(excess, *ends) for ends in ((0, inside), (inside, 1)))
+    return float(low), float(high)

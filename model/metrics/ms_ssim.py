@@ -7,8 +7,8 @@ SSIM between an unrelated generated and real image does not measure fidelity, an
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter
 
 # Wang, Simoncelli and Bovik 2003, "Multi-scale structural similarity", section 3.2.
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -121,7 +121,7 @@ def _similarity(a: Stack, b: Stack) -> tuple[Stack, Stack]:
 
 def _blur(images: Stack) -> Stack:
     sigma = (0, _SIGMA, _SIGMA)
-    blurred: Stack = gaussian_filter(images, sigma, radius=(0, _RADIUS, _RADIUS))
+    blurred: Stack = scipy.ndimage.gaussian_filter(images, sigma, radius=(0, _RADIUS, _RADIUS))
     inside: Stack = blurred[:, _RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
     return inside
 

@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from .record import Estimate
 
@@ -48,7 +48,7 @@ class Spread(NamedTuple):
         """The value with its 95 % interval by Student's t, clipped to [low, high]."""
         if not self.error:
             return Estimate(value=self.value)
-        half = float(stats.t.isf((1 - CONFIDENCE) / 2, self.freedom)) * self.error
+        half = float(scipy.stats.t.isf((1 - CONFIDENCE) / 2, self.freedom)) * self.error
         return Estimate(
             value=self.value, low=max(self.value - half, low), high=min(self.value + half, high)
         )
@@ -57,7 +57,9 @@ class Spread(NamedTuple):
     def p(self) -> float:
         """Two-sided p-value of no difference; 1 if the error cannot be estimated."""
         return (
-            float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom)) if self.error else 1
+            float(2 * scipy.stats.t.sf(abs(self.value) / self.error, self.freedom))
+            if self.error
+            else 1
         )
 
 
@@ -117,7 +119,7 @@ def macro_auc(probabilities: Array, labels: Labels) -> float:
     areas = []
     for label in np.unique(labels):
         own, others = probabilities[labels == label, label], probabilities[labels != label, label]
-        u = stats.mannwhitneyu(own, others, method="asymptotic").statistic
+        u = scipy.stats.mannwhitneyu(own, others, method="asymptotic").statistic
         areas.append(u / (len(own) * len(others)))
     return float(np.mean(areas))
 

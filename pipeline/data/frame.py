@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from math import cos, sin, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import convex_hull_image
 
@@ -100,7 +100,7 @@ def hull_frame(tissue: Mask) -> Frame:
 
 def largest(mask: Mask) -> Mask:
     """The largest connected part of a mask [H, W]."""
-    parts, count = ndimage.label(mask)
+    parts, count = scipy.ndimage.label(mask)
     if count < 2:
         return mask
     part: Mask = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
@@ -134,7 +134,7 @@ def _body(small: Pixels, step: int) -> Mask:
 
 def _solid(mask: Mask, step: int) -> Mask:
     """The largest part of a mask whose first pixel is empty, filled, without thin lines."""
-    outside, _ = ndimage.label(~mask)
+    outside, _ = scipy.ndimage.label(~mask)
     return largest(_opened(outside != outside[0, 0], 4 * step + 1))
 
 
@@ -156,11 +156,15 @@ def _tissue_level(small: Pixels, body: Mask) -> int | None:
 
 def _closed(mask: Mask, side: int) -> Mask:
     """With gaps narrower than `side` pixels closed."""
-    closed: Mask = ndimage.grey_closing(mask.view(np.uint8), (side, side), mode="constant") > 0
+    closed: Mask = (
+        scipy.ndimage.grey_closing(mask.view(np.uint8), (side, side), mode="constant") > 0
+    )
     return closed
 
 
 def _opened(mask: Mask, side: int) -> Mask:
     """Without parts thinner than `side` pixels."""
-    opened: Mask = ndimage.grey_opening(mask.view(np.uint8), (side, side), mode="constant") > 0
+    opened: Mask = (
+        scipy.ndimage.grey_opening(mask.view(np.uint8), (side, side), mode="constant") > 0
+    )
     return opened

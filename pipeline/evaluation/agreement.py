@@ -9,8 +9,8 @@ brightness, part of the agreement needs no anatomy.
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from model.utility.classifier import Training, fit_classifier, probabilities, real_and_synthetic
 from model.utility.config import BATCH
@@ -149,5 +149,5 @@ def _interval(answers: Labels, labels: Labels) -> tuple[float, float]:
         right = answers[labels == label] == label
         share = (right.sum() + 0.5) / (len(right) + 1)
         variance += share * (1 - share) / len(right) / len(present) ** 2
-    half = float(stats.norm.ppf(0.975) * np.sqrt(variance))
+    half = float(scipy.stats.norm.ppf(0.975) * np.sqrt(variance))
     return max(value - half, 0.0), min(value + half, 1.0)

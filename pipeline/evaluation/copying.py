@@ -1,8 +1,8 @@
 """Find generated images that are copies of training images, by pixels; copies are a guard."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from model import metrics
 from pipeline.data.processed import SplitArrays
@@ -130,7 +130,7 @@ def composition_likeness(
     value, half = float(by_group.mean()), 0.5
     if len(counts) > 1:
         error = np.sqrt(by_group.var(ddof=1) / len(counts) + by_fake.var(ddof=1) / len(made))
-        half = float(stats.t.ppf(0.975, len(counts) - 1) * error)
+        half = float(scipy.stats.t.ppf(0.975, len(counts) - 1) * error)
     return Figure(
         metric=COMPOSITION,
         label=None,
@@ -149,6 +149,6 @@ def binomial(count: float, total: float) -> tuple[float, float]:
 
     No whole numbers where trials are counted by how much they tell (`trials.independent_trials`).
     """
-    low = stats.beta.ppf(0.025, count, total - count + 1) if count > 0 else 0.0
-    high = stats.beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
+    low = scipy.stats.beta.ppf(0.025, count, total - count + 1) if count > 0 else 0.0
+    high = scipy.stats.beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
     return float(low), float(high)

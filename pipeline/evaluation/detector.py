@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special, stats
 from skimage.filters import apply_hysteresis_threshold
 
 from model.detector import Detector, Fitting, detect, fit_detector
@@ -63,7 +63,7 @@ class Fitted:
             for start in range(0, len(images), _AT_ONCE)
         ]
         highest = np.concatenate(parts).astype(np.float64)
-        return np.asarray(special.logit(highest.clip(_LEAST_LIKELY, 1 - _LEAST_LIKELY)))
+        return np.asarray(scipy.special.logit(highest.clip(_LEAST_LIKELY, 1 - _LEAST_LIKELY)))
 
     def found(self, images: Images) -> Maps:
         """Where each kind is found: uint8 [N, K, S, S], 0 or 255, K as in `kinds`.
@@ -110,7 +110,7 @@ def fit_on(
         with_it = _shown(held_out[1])[:, place]
         yes, no = highest[with_it, place], highest[~with_it, place]
         threshold[kind] = float(np.quantile(no, 1 - _FALSE_ALARMS, method="higher"))
-        ranks = stats.mannwhitneyu(yes, no, method="asymptotic")
+        ranks = scipy.stats.mannwhitneyu(yes, no, method="asymptotic")
         auc[kind] = float(ranks.statistic) / (len(yes) * len(no))
         validated[kind] = len(with_it)
     return Fitted(network, kinds, threshold, auc, validated)

@@ -12,8 +12,8 @@ from math import hypot, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline.evaluation.copying import binomial
 from pipeline.evaluation.record import DICE, FALSE, HIT, SIZE_ERROR, Figure
@@ -89,7 +89,7 @@ def obeyed(commanded: Maps, found: Maps) -> Obeyed:
             bare, false = bare + 1, false + int(seen.any())
             continue
         dices.append(float(2 * (asked & seen).sum() / (asked.sum() + seen.sum())))
-        asked_parts, seen_parts = (ndimage.label(one)[0] for one in (asked, seen))
+        asked_parts, seen_parts = (scipy.ndimage.label(one)[0] for one in (asked, seen))
         there = _spots(seen_parts)
         for spot in _spots(asked_parts):
             near = [

@@ -13,8 +13,8 @@ from math import cos, sin
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -165,7 +165,9 @@ class Texture:
 def correlated(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Array:
     """Gaussian noise of unit variance, correlated over `sigma` pixels along the last two axes."""
     white = rng.standard_normal(shape, dtype=np.float32)
-    field: Array = gaussian_filter(white, sigma, mode="wrap", truncate=3.0, axes=(-2, -1))
+    field: Array = scipy.ndimage.gaussian_filter(
+        white, sigma, mode="wrap", truncate=3.0, axes=(-2, -1)
+    )
     scaled: Array = field / field.std()
     return scaled
 

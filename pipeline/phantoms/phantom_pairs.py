@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import gaussian_filter
 
 from model.section import Section
 from pipeline.data.arrive.writing import write_lists
@@ -182,10 +182,12 @@ def _acquire(hu: Array, how: Acquisition, rng: np.random.Generator) -> NDArray[n
         0.8 * correlated(rng, hu.shape, 0.6) + 0.6 * correlated(rng, hu.shape, 1.3)
     )
     if how.curve:
-        greys = gaussian_filter(_curved(hu, how), how.blur, axes=(-2, -1))
+        greys = scipy.ndimage.gaussian_filter(_curved(hu, how), how.blur, axes=(-2, -1))
         return _pixels(greys + noise / 440)
     low, high = how.window
-    return _pixels((gaussian_filter(hu, how.blur, axes=(-2, -1)) + noise - low) / (high - low))
+    return _pixels(
+        (scipy.ndimage.gaussian_filter(hu, how.blur, axes=(-2, -1)) + noise - low) / (high - low)
+    )
 
 
 def _grey(hu: Array, how: Acquisition) -> NDArray[np.uint8]:

@@ -5,9 +5,9 @@ from math import pi
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import gaussian_filter
 
 from model.section import Section
 from pipeline.base.errors import BadInputError
@@ -214,7 +214,7 @@ def _render(
 def _acquire(rng: np.random.Generator, hu: Array, scan: _Scan) -> NDArray[np.uint8]:
     """Apply the point spread, noise correlated by reconstruction, and the window."""
     noise = 0.8 * correlated(rng, hu.shape, 0.6) + 0.6 * correlated(rng, hu.shape, 1.3)
-    seen = gaussian_filter(hu, scan.blur, axes=(-2, -1)) + scan.noise * noise
+    seen = scipy.ndimage.gaussian_filter(hu, scan.blur, axes=(-2, -1)) + scan.noise * noise
     low, high = scan.window
     grey = np.clip((seen - low) / (high - low), 0, 1)
     pictures: NDArray[np.uint8] = np.rint(255 * grey).astype(np.uint8)

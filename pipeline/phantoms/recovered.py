@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import pi, sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from model.section import Stored
 from pipeline.base.errors import BadInputError
@@ -158,12 +158,12 @@ def count_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]])
 def size_distance(one: list[tuple[float, ...]], other: list[tuple[float, ...]]) -> float | None:
     """Wasserstein distance between the radii of circles of these areas; None if a side is empty."""
     radii = [[sqrt(area / pi) for areas in side for area in areas] for side in (one, other)]
-    return float(stats.wasserstein_distance(*radii)) if all(radii) else None
+    return float(scipy.stats.wasserstein_distance(*radii)) if all(radii) else None
 
 
 def _prevalence(areas: list[tuple[float, ...]]) -> Prevalence:
     shown = sum(bool(each) for each in areas)
-    interval = stats.binomtest(shown, len(areas)).proportion_ci(0.95, "exact")
+    interval = scipy.stats.binomtest(shown, len(areas)).proportion_ci(0.95, "exact")
     return Prevalence(
         share=shown / len(areas),
         low=float(interval.low),

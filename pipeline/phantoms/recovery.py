@@ -17,8 +17,8 @@ from math import cos, sin
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.morphology import disk
 
@@ -151,7 +151,7 @@ def _straighten(image: Images, frame: Frame) -> Array:
     rows = frame.y + (s * _U + c * _V) * frame.half_width
     columns = frame.x + (c * _U - s * _V) * frame.half_width
     # Linear: a cubic overshoots beside a saturated stone.
-    straight: Array = ndimage.map_coordinates(
+    straight: Array = scipy.ndimage.map_coordinates(
         image.astype(float), [rows, columns], order=1, mode="nearest"
     )
     return straight
@@ -196,10 +196,12 @@ def _trunk(image: Images) -> Frame | None:
     """The hull of muscle, bone and organs, by its moments; None without a body."""
     step = len(image) // 64
     # Air is 0 and fat is not; the opening drops the table, which is thinner.
-    body = ndimage.binary_opening(ndimage.binary_closing(image > 0), np.ones((4 * step + 1,) * 2))
-    body = ndimage.binary_fill_holes(largest(body))
+    body = scipy.ndimage.binary_opening(
+        scipy.ndimage.binary_closing(image > 0), np.ones((4 * step + 1,) * 2)
+    )
+    body = scipy.ndimage.binary_fill_holes(largest(body))
     # This opening drops the skin.
-    soft = ndimage.binary_opening((image > _SOFT) & body, np.ones((step + 1, step + 1)))
+    soft = scipy.ndimage.binary_opening((image > _SOFT) & body, np.ones((step + 1, step + 1)))
     return None if soft.sum() < image.size / 100 else hull_frame(soft)
 
 
@@ -220,8 +222,9 @@ def _stones(straight: Array, side: int, rise: float) -> list[Spot]:
     if tissue > _BRIGHTEST:
         return []
     risen = (straight - tissue) / (255 - tissue)
-    smooth = ndimage.gaussian_filter(straight, 0.6)  # one peak on a saturated plateau, not many
-    peaks = smooth == ndimage.maximum_filter(smooth, 5)
+    # One peak on a saturated plateau, not many.
+    smooth = scipy.ndimage.gaussian_filter(straight, 0.6)
+    peaks = smooth == scipy.ndimage.maximum_filter(smooth, 5)
     peaks &= (risen > rise) & (_away(side, _KIDNEY) < _RADIUS)
     # A stone ends where its rise falls by a quarter; each pixel belongs to its nearest peak.
     where = np.argwhere(peaks)
@@ -236,21 +239,24 @@ def _cysts(straight: Array, side: int) -> list[Spot]:
     unit = max(muscle - fat, 20)
     water = fat + _WATER * unit
     highest = min((water + _tissue(straight, side, 75)) / 2, water + _ABOVE * unit)
-    smooth = ndimage.gaussian_filter(straight, 0.7)
+    smooth = scipy.ndimage.gaussian_filter(straight, 0.7)
     near = _away(side, _KIDNEY)
     fluid = (smooth > water - _BELOW * unit) & (smooth < highest) & (near < _CYST_REACH + 0.06)
     # The edge between fat and tissue has water's grey level; the opening removes this rim.
-    fluid = ndimage.binary_opening(fluid, disk(_OPENING))
-    depth = ndimage.distance_transform_edt(fluid)
+    fluid = scipy.ndimage.binary_opening(fluid, disk(_OPENING))
+    depth = scipy.ndimage.distance_transform_edt(fluid)
     centres = peak_local_max(
-        ndimage.gaussian_filter(depth, 1), min_distance=5, threshold_abs=1.0, exclude_border=False
+        scipy.ndimage.gaussian_filter(depth, 1),
+        min_distance=5,
+        threshold_abs=1.0,
+        exclude_border=False,
     )
     return _shares(centres[near[tuple(centres.T)] < _CYST_REACH], fluid)
 
 
 def _shares(centres: NDArray[np.intp], mask: Mask) -> list[Spot]:
     """Number of mask pixels connected and nearest to each centre [N, (row, column)], if any."""
-    parts, _ = ndimage.label(mask)
+    parts, _ = scipy.ndimage.label(mask)
     areas = [0.0] * len(centres)
     for part in set(parts[tuple(centres.T)].tolist()) - {0}:
         inside = [k for k, centre in enumerate(centres) if parts[tuple(centre)] == part]

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from model.layouts import Layouts, label_maps
 from pipeline.base.errors import BadInputError
@@ -101,7 +101,7 @@ class Told:
             return None
         labels = self.label_maps[index]
         counts = {
-            kind: int(ndimage.label(labels == number, np.ones((3, 3)))[1])
+            kind: int(scipy.ndimage.label(labels == number, np.ones((3, 3)))[1])
             for number, kind in enumerate(self.kinds, 1)
         }
         return {kind: count for kind, count in counts.items() if count}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pipeline.base.wilson import wilson
 from pipeline.study.plan import CHANCE
@@ -49,8 +49,8 @@ def verdict(share: Share, margin: float) -> Verdict:
     n = share.count
     errors = sqrt((CHANCE + margin) * (CHANCE - margin) / n)  # alike at both ends
     p = max(
-        stats.norm.cdf((share.value - CHANCE - margin) / errors),
-        stats.norm.sf((share.value - CHANCE + margin) / errors),
+        scipy.stats.norm.cdf((share.value - CHANCE - margin) / errors),
+        scipy.stats.norm.sf((share.value - CHANCE + margin) / errors),
     )
     more = _further(share.value, n, margin) if word == "undecided" else None
     return Verdict(word, float(p), more)
@@ -108,12 +108,12 @@ def pooled(shares: Sequence[Share], margin: float, seed: int) -> Pooled:
 
 def half_width(answers: int) -> float:
     """How far the interval of so many answers reaches to each side at chance, by the normal law."""
-    return float(stats.norm.isf((1 - CONFIDENCE) / 2)) * sqrt(CHANCE * (1 - CHANCE) / answers)
+    return float(scipy.stats.norm.isf((1 - CONFIDENCE) / 2)) * sqrt(CHANCE * (1 - CHANCE) / answers)
 
 
 def answers_for(half: float) -> int:
     """Answers that give an interval of at most +- `half` at chance: 97 for 0.1."""
-    z = float(stats.norm.isf((1 - CONFIDENCE) / 2))
+    z = float(scipy.stats.norm.isf((1 - CONFIDENCE) / 2))
     return ceil(CHANCE * (1 - CHANCE) * (z / half) ** 2)
 
 
@@ -130,9 +130,11 @@ def answers_to_decide(share: float, margin: float) -> int | None:
     counts = np.arange(1, _MOST_ANSWERS)
     error = np.sqrt(max(share * (1 - share), 1e-9) / counts)
     below, above = (CHANCE + margin - share) / error, (share - CHANCE + margin) / error
-    one_sided, two_sided = stats.norm.ppf([CONFIDENCE, (1 + CONFIDENCE) / 2])
-    equivalent = stats.norm.cdf(below - one_sided) + stats.norm.cdf(above - one_sided) - 1
-    apart = stats.norm.cdf(abs(share - CHANCE) / error - two_sided)
+    one_sided, two_sided = scipy.stats.norm.ppf([CONFIDENCE, (1 + CONFIDENCE) / 2])
+    equivalent = (
+        scipy.stats.norm.cdf(below - one_sided) + scipy.stats.norm.cdf(above - one_sided) - 1
+    )
+    apart = scipy.stats.norm.cdf(abs(share - CHANCE) / error - two_sided)
     enough = np.maximum(equivalent, apart) >= _POWER
     return int(counts[enough.argmax()]) if enough.any() else None
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy import stats
+import scipy
 
 from model.metrics.membership import membership_inference
 from pipeline.base.wilson import wilson
@@ -82,10 +82,10 @@ def detection(hits: int, signals: int, alarms: int, noises: int, *, pair: bool) 
     if not signals or not noises:
         return None
     hit, alarm = (hits + 0.5) / (signals + 1), (alarms + 0.5) / (noises + 1)
-    z_hit, z_alarm = stats.norm.ppf([hit, alarm])
+    z_hit, z_alarm = scipy.stats.norm.ppf([hit, alarm])
     spread = sqrt(
-        hit * (1 - hit) / (signals * stats.norm.pdf(z_hit) ** 2)
-        + alarm * (1 - alarm) / (noises * stats.norm.pdf(z_alarm) ** 2)
+        hit * (1 - hit) / (signals * scipy.stats.norm.pdf(z_hit) ** 2)
+        + alarm * (1 - alarm) / (noises * scipy.stats.norm.pdf(z_alarm) ** 2)
     )
     scale = sqrt(2) if pair else 1.0
     return Detection(
@@ -107,5 +107,5 @@ def ranking(synthetic: Sequence[int], real: Sequence[int]) -> Interval | None:
 
 
 def _normal(value: float, error: float) -> Interval:
-    half = float(stats.norm.isf((1 - CONFIDENCE) / 2)) * error
+    half = float(scipy.stats.norm.isf((1 - CONFIDENCE) / 2)) * error
     return Interval(float(value), float(value - half), float(value + half))

@@ -20,10 +20,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn, irfft2, rfft2
-from scipy.ndimage import uniform_filter
-from scipy.special import ndtr, ndtri
 
 TILE = 64
 """Pixels of a tile's side, and the shortest side of an image that is watermarked."""
@@ -102,10 +100,13 @@ def detect(image: Grey, key: bytes) -> Detection:
     if norm < 1e-9:
         return Detection(0.0, 1.0, (0, 0))
     # <g shifted by (a, b), y> for all offsets at once, by the correlation theorem.
-    z = irfft2(rfft2(_tile_of(key)) * np.conj(rfft2(y)), (TILE, TILE)) / norm
+    z = (
+        scipy.fft.irfft2(scipy.fft.rfft2(_tile_of(key)) * np.conj(scipy.fft.rfft2(y)), (TILE, TILE))
+        / norm
+    )
     best = np.unravel_index(int(z.argmax()), z.shape)
-    whole = 2 * float(ndtr(-z[0, 0]))
-    anywhere = 2 * z.size * float(ndtr(-z[best]))
+    whole = 2 * float(scipy.special.ndtr(-z[0, 0]))
+    anywhere = 2 * z.size * float(scipy.special.ndtr(-z[best]))
     if whole <= anywhere:
         return Detection(float(z[0, 0]), min(whole, 1.0), (0, 0))
     return Detection(float(z[best]), min(anywhere, 1.0), (int(best[0]), int(best[1])))
@@ -113,7 +114,9 @@ def detect(image: Grey, key: bytes) -> Detection:
 
 def thresholds() -> tuple[float, float]:
     """z from which the watermark is found: at the offset of whole images, and at any other."""
-    return float(-ndtri(FALSE_ALARMS / 2)), float(-ndtri(FALSE_ALARMS / 2 / TILE**2))
+    return float(-scipy.special.ndtri(FALSE_ALARMS / 2)), float(
+        -scipy.special.ndtri(FALSE_ALARMS / 2 / TILE**2)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -145,12 +148,14 @@ def _whitened(image: Grey) -> NDArray[np.float64]:
 
 def _lit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """0 in the black to 1, where the pattern is not seen and windows clip little."""
-    return np.asarray((uniform_filter(values, _NEAR, mode="reflect") / _LIT).clip(0, 1))
+    return np.asarray(
+        (scipy.ndimage.uniform_filter(values, _NEAR, mode="reflect") / _LIT).clip(0, 1)
+    )
 
 
 def _deviation_near(fine: NDArray[np.float64]) -> NDArray[np.float64]:
     """The local deviation of a filtered image, which half of that of the whole is added to."""
-    near = np.sqrt(uniform_filter(fine**2, _NEAR, mode="reflect").clip(0))
+    near = np.sqrt(scipy.ndimage.uniform_filter(fine**2, _NEAR, mode="reflect").clip(0))
     return np.asarray(near + 0.5 * near.mean())
 
 
@@ -159,4 +164,8 @@ def _band_pass(values: NDArray[np.float64]) -> NDArray[np.float64]:
     rows, columns = (np.arange(side) / (2 * side) for side in values.shape)
     frequency = np.hypot(rows[:, None], columns[None])
     inside = (frequency >= _BAND[0]) & (frequency <= _BAND[1])
-    return np.asarray(idctn(dctn(values, norm="ortho") * frequency**1.5 * inside, norm="ortho"))
+    return np.asarray(
+        scipy.fft.idctn(
+            scipy.fft.dctn(values, norm="ortho") * frequency**1.5 * inside, norm="ortho"
+        )
+    )

@@ -9,9 +9,9 @@ their windows, and the difference is examined. docs/lab-notes.md has the figures
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import uniform_filter
 
 from pipeline.data.formats import Pixels
 
@@ -154,4 +154,4 @@ def _resized(grey: _Grey, side: int) -> _Grey:
 
 def _mean(grey: _Grey, side: int) -> _Grey:
     """Means over boxes of `side` pixels around each pixel."""
-    return np.asarray(uniform_filter(grey, side, mode="nearest"), dtype=np.float32)
+    return np.asarray(scipy.ndimage.uniform_filter(grey, side, mode="nearest"), dtype=np.float32)
