@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import gallery, person, settings, shared
-from app.wording import plain
+from app.wording import plain, without_paths
 from pipeline.registry import exploring
 from pipeline.registry.asked import Asked
 from pipeline.registry.edits import Edit
@@ -85,7 +85,7 @@ elif topic == "Versions":
     across = exploring.across(model, loaded, order)
     gallery.row(across.looks, 200)
     for refused, why in across.refused.items():
-        st.warning(plain(f"Version {refused} is left out: {why}"))
+        st.warning(plain(without_paths(f"Version {refused} is left out: {why}")))
 elif not spec.kinds:
     st.info(settings.why_nothing_is_asked(spec))
 else:

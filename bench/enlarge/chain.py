@@ -52,7 +52,8 @@ class Way(Stored):
     Attributes:
         name: bicubic, or the family of an enlarger; `REAL` for real images, the floor.
         value: kernel distance to the real test images.
-        low, high: its 95 % interval over test groups and images, as in an evaluation.
+        low, high: its 95 % interval over test groups and images, as in an evaluation; nan in a
+            fold of one group.
         less_bicubic: this way's distance minus bicubic's, of the same drawn images and groups;
             below 0 it is nearer to the real images. None of bicubic and `REAL`.
     """
@@ -294,9 +295,14 @@ def require_intervals(large: Processed, config: EvaluateConfig, *, fold: int = 0
             are no folds.
 
     Raises:
-        BadInputError: one group holds the test split, or a class has a single training image.
+        BadInputError: without folds, one group holds the test split; a fold has a single image; or
+            a class has a single training image.
     """
     groups = large.test.groups
+    if fold and len(groups) < 2:
+        raise BadInputError(
+            f"fold {fold} has {len(groups)} image; a kernel distance needs two: give fewer --folds"
+        )
     if not fold and _without_largest(groups) < 2:
         raise BadInputError(
             f"the test split has {len(groups)} images of {len(np.unique(groups))} groups; an "
@@ -310,8 +316,8 @@ def require_intervals(large: Processed, config: EvaluateConfig, *, fold: int = 0
         if count < 2:
             raise BadInputError(
                 f"class {name} has {count} of the {len(learned)} training images that stand for "
-                f"real ones{f' where fold {fold} is held out' if fold else ''}; the interval of "
-                "real training images needs two of each class: ingest more patients of it"
+                f"real ones{f' where fold {fold} is held out' if fold else ''}; two of each class "
+                "are needed: ingest more patients of it"
             )
 
 

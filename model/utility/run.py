@@ -278,8 +278,8 @@ def _warnings(
     if draws.alone:
         few = ", ".join(classes[label] for label in draws.alone)
         found.append(
-            f"No interval and no claim: of each of these classes one test group has most images, "
-            f"so how its patients vary is unknown: {few}."
+            "No interval and no claim: each of these classes is in one test group only, or the "
+            f"main class of one only, so how its patients vary is unknown: {few}."
         )
     if not_run:
         found.append(

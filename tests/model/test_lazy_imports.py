@@ -22,6 +22,11 @@ def test_the_config_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_a_training_loads_no_statistics_that_it_does_not_make() -> None:
+    code = "import sys, pipeline.stages.train; assert 'scipy.stats' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_every_listed_name_is_there() -> None:
     for name in model.__all__:
         assert getattr(model, name).__name__ == name

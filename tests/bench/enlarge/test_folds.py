@@ -27,7 +27,7 @@ from model.config import TrainConfig
 from model.families.base import Generator
 from model.sampling import load_generator
 from pipeline.base.errors import BadInputError
-from pipeline.data.processed import Processed
+from pipeline.data.processed import Processed, SplitArrays
 from pipeline.evaluation.record import EvaluateConfig
 from tests.bench.enlarge.test_chain import TWICE, drawer
 from tests.bench.enlarge.test_chain import arrays as both_sizes
@@ -135,6 +135,10 @@ def test_a_fold_of_a_single_group_has_a_figure_without_an_interval(tmp_path: Pat
     alone = {name: replace(large.test, groups=np.full(24, "p")) for name in large.splits}
     one_group = replace(large, splits=alone | {"train": large.train})
     require_intervals(one_group, CONFIG, fold=2)
+    one = {name: getattr(large.test, name)[:1] for name in ("images", "labels", "ids", "groups")}
+    one_image = replace(large, splits={**large.splits, "test": SplitArrays(**one)})
+    with pytest.raises(BadInputError, match=r"fold 2 has 1 image; .* give fewer --folds"):
+        require_intervals(one_image, CONFIG, fold=2)
     found = measure_chain(drawer(tmp_path), small, one_group, {}, CONFIG, tmp_path / "out", fold=2)
     floor, bicubic = found.ways
     assert np.isfinite([floor.value, bicubic.value]).all()
