@@ -32,6 +32,8 @@ def warm_up() -> int | None:
         MedloomError: it cannot be loaded; the first page says the same.
     """
     # Not above: their caches want to be made in a running server.
+    import scipy.stats  # noqa: F401 - pages with intervals would load it while somebody waits
+
     from app import gallery, opinion, shared  # noqa: F401 - the first page imports them
 
     if not (known := shared.known()):

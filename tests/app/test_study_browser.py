@@ -106,7 +106,7 @@ def test_a_study_of_twenty_is_done_by_keyboard(
     assert all(one.seconds > 0 for one in answers)
     assert len([one for one in study.records if one.action == "looked"]) == TRIALS
     right = sum(one.says == plan.trials[one.trial].side for one in answers)
-    assert page.get_by_text(f"{right} of {TRIALS} right").count() == 1
+    page.get_by_text(f"{right} of {TRIALS} right").wait_for()
     told = "\n".join(heard)
     assert "Left is real" in told, "what the server sends was heard"
     for trial in plan.trials:
